@@ -1,0 +1,9 @@
+/** Joins the media of a call's two legs. */
+export interface MediaBridge {
+  /** Lets audio flow both ways between two endpoints of the media engine. Idempotent for the same pair. */
+  connect(mediaIdA: string, mediaIdB: string): void;
+  /** Stops the flow; the endpoints stay. Idempotent. */
+  disconnect(): void;
+  /** Sets the receiver of the media watchdog: `first` nothing ever came, `idle` nothing came for too long. */
+  onTimeout(listener: (kind: 'first' | 'idle') => void): void;
+}

@@ -1,0 +1,34 @@
+import type { CallId } from '../lib/ids.js';
+
+/** A step of a call worth showing on its timeline. */
+export type CallStep =
+  | 'webhook.connect'
+  | 'webhook.ringing'
+  | 'webhook.accepted'
+  | 'webhook.rejected'
+  | 'webhook.terminate'
+  | 'graph.connect'
+  | 'graph.pre_accept'
+  | 'graph.accept'
+  | 'graph.reject'
+  | 'graph.terminate'
+  | 'sip.invite'
+  | 'sip.ringing'
+  | 'sip.progress'
+  | 'sip.answer'
+  | 'sip.ack'
+  | 'sip.cancel'
+  | 'sip.bye'
+  | 'sip.refused'
+  | 'ice.connected'
+  | 'dtls.connected'
+  | 'media.first_from_whatsapp'
+  | 'media.first_from_pbx'
+  | 'call.state'
+  | 'call.ended';
+
+/** Watches calls: timeline, CDR, metrics. Never throws back, never delays. */
+export interface CallObserver {
+  /** `detail` holds short facts (direction in/out, status, address); never secrets, never SDP. */
+  step(call: CallId, step: CallStep, detail?: Readonly<Record<string, string | number | boolean>>): void;
+}

@@ -1,0 +1,55 @@
+import type { LogLevel } from '../lib/logger.js';
+import type { Route, Trunk, WaNumber } from '../routing/types.js';
+
+/** A socket to listen on; `transport` as in the URL of `sip.listen`. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+export interface SipListen extends ListenAddress {
+  readonly transport: 'udp' | 'tcp' | 'tls';
+}
+
+/** The whole configuration, validated, defaults filled in, secrets resolved, durations in milliseconds. */
+export interface Config {
+  readonly graph: {
+    readonly baseUrl: string;
+    readonly version: string;
+    readonly accessToken: string;
+    /** One, or two while rotating. */
+    readonly appSecrets: readonly string[];
+    readonly timeoutMs: number;
+  };
+  readonly webhook: { readonly listen: ListenAddress; readonly path: string; readonly verifyToken: string };
+  readonly admin: { readonly listen: ListenAddress; readonly token: string };
+  readonly sip: {
+    readonly server: 'embedded' | 'drachtio';
+    readonly listen: readonly SipListen[];
+    readonly advertisedHost: string;
+    readonly drachtio: { readonly host: string; readonly port: number; readonly secret: string };
+  };
+  readonly media: {
+    readonly engine: 'werift';
+    readonly listenIp: string;
+    readonly advertisedIp: string;
+    readonly rtpPorts: readonly [number, number];
+    readonly webrtcPorts: readonly [number, number];
+    readonly workers: number | 'auto';
+    readonly remoteNetworks: 'public' | 'any' | readonly string[];
+  };
+  /** Trunks of the file and those made of numbers' settings. */
+  readonly trunks: readonly Trunk[];
+  /** Every number has a trunk name here, its own or the one made of its settings, unless it has neither. */
+  readonly numbers: readonly WaNumber[];
+  readonly routes: readonly Route[];
+  readonly settings: { readonly push: 'apply' | 'report' | 'off' };
+  readonly calls: {
+    readonly answerTimeoutMs: number;
+    readonly ringTimeoutMs: number;
+    readonly maxDurationMs: number;
+    readonly preAccept: 'immediate' | 'on_progress' | 'never';
+  };
+  readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
+  readonly journal: { readonly dir: string };
+  readonly cdr: { readonly file: string };
+}

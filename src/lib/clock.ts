@@ -1,0 +1,79 @@
+/** A timer that was armed; `cancel` is idempotent. */
+export interface Timer {
+  cancel(): void;
+}
+
+/** Time as the daemon sees it. Injected everywhere, so that tests of 64·T1 run in microseconds. */
+export interface Clock {
+  /** Wall clock, milliseconds since the Unix epoch. For stamps that leave the process, never for durations. */
+  now(): number;
+  /** Monotonic clock, milliseconds from an arbitrary origin. For durations. */
+  monotonicMs(): number;
+  /** Runs `callback` once after `delayMs`. The timer never keeps the process alive. */
+  after(delayMs: number, callback: () => void): Timer;
+}
+
+/** The real clock. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after: (delayMs, callback) => {
+    const handle = setTimeout(callback, delayMs);
+    handle.unref();
+    return { cancel: () => clearTimeout(handle) };
+  },
+};
+
+interface Pending {
+  at: number;
+  order: number;
+  callback: () => void;
+}
+
+/** A clock that stands still until a test moves it. */
+export class FakeClock implements Clock {
+  #elapsedMs = 0;
+  #order = 0;
+  readonly #pending = new Set<Pending>();
+
+  constructor(private readonly epochMs = Date.UTC(2026, 0, 1)) {}
+
+  now(): number {
+    return this.epochMs + this.#elapsedMs;
+  }
+
+  monotonicMs(): number {
+    return this.#elapsedMs;
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const entry = { at: this.#elapsedMs + delayMs, order: this.#order++, callback };
+    this.#pending.add(entry);
+    return { cancel: () => this.#pending.delete(entry) };
+  }
+
+  /** Timers armed and neither fired nor cancelled. */
+  get armed(): number {
+    return this.#pending.size;
+  }
+
+  /** Moves time on, firing what falls due in order, timers armed on the way included. */
+  advance(ms: number): void {
+    const end = this.#elapsedMs + ms;
+    for (let next = this.#nextDue(end); next; next = this.#nextDue(end)) {
+      this.#pending.delete(next);
+      this.#elapsedMs = next.at;
+      next.callback();
+    }
+    this.#elapsedMs = end;
+  }
+
+  #nextDue(end: number): Pending | undefined {
+    let best: Pending | undefined;
+    for (const entry of this.#pending) {
+      if (entry.at > end) continue;
+      if (!best || entry.at < best.at || (entry.at === best.at && entry.order < best.order)) best = entry;
+    }
+    return best;
+  }
+}

@@ -1,0 +1,24 @@
+/** Facts of one log line. Values are JSON-able; an `err` is serialised with its code, message, stack and cause. */
+export type LogFields = Record<string, unknown>;
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
+
+/**
+ * Structured log: a short event-style message and fields, never interpolated numbers.
+ * Handed down by constructor; a call's logger is `child({ call })`, a leg's `child({ leg })`.
+ */
+export interface Logger {
+  error(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  debug(message: string, fields?: LogFields): void;
+  child(fields: LogFields): Logger;
+}
+
+/** A logger that says nothing. */
+export const silentLogger: Logger = {
+  error: () => undefined,
+  warn: () => undefined,
+  info: () => undefined,
+  debug: () => undefined,
+  child: () => silentLogger,
+};

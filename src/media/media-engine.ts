@@ -1,0 +1,78 @@
+import type { MediaBridge } from '../call/media-bridge.js';
+import type { EndReason } from '../call/end-reason.js';
+import type { CallId } from '../lib/ids.js';
+import type { PbxCodec } from '../routing/types.js';
+
+/** What one endpoint has seen so far. */
+export interface MediaStats {
+  readonly codec: string;
+  readonly packetsReceived: number;
+  readonly packetsSent: number;
+  readonly packetsLost: number;
+  /** Interarrival jitter in milliseconds (RFC 3550 §6.4.1). */
+  readonly jitterMs: number;
+}
+
+export type MediaEndpointEvent =
+  | { readonly type: 'ice_connected' }
+  | { readonly type: 'dtls_connected' }
+  | { readonly type: 'first_packet' }
+  /** ICE or DTLS failed, or the peer is gone for good. */
+  | { readonly type: 'failed'; readonly reason: EndReason };
+
+/** One leg's media, wherever it lives: every method may cross a process boundary. */
+export interface MediaEndpoint {
+  readonly id: string;
+  /** Sets the one receiver of this endpoint's events. */
+  listen(listener: (event: MediaEndpointEvent) => void): void;
+  stats(): Promise<MediaStats>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** The WhatsApp side: ICE, DTLS-SRTP, Opus. SDP texts are what is exchanged with Meta. */
+export interface WebRtcEndpoint extends MediaEndpoint {
+  /** Answers Meta's offer with `setup:active`. Nothing is sent before `start`. @throws MediaError if the offer is unusable. */
+  createAnswer(offer: string): Promise<string>;
+  /** Our offer, `setup:actpass`, without candidates. */
+  createOffer(): Promise<string>;
+  /** Applies Meta's answer to our offer and starts ICE and DTLS. @throws MediaError if the answer is unusable. */
+  acceptAnswer(answer: string): Promise<void>;
+  /** Starts ICE and DTLS after `createAnswer`: once Meta knows our answer (pre_accept or accept returned 200). Idempotent. */
+  start(): Promise<void>;
+  /** RTP may flow to Meta from now on (accept returned 200; ACCEPTED): at once, every 20 ms, silence if need be. Idempotent. */
+  openSending(): void;
+}
+
+/** The PBX side: plain RTP with G.711. */
+export interface RtpEndpoint extends MediaEndpoint {
+  /** Our offer: the endpoint's codecs in order, telephone-event, ptime 20. */
+  createOffer(): Promise<string>;
+  /** Applies the PBX's answer. @throws MediaError (`no_codec` and the like) if it is unusable. */
+  acceptAnswer(answer: string): Promise<void>;
+  /** Answers the PBX's offer, also a later one in the same dialog (hold, refresh). @throws MediaError if nothing in it is usable. */
+  createAnswer(offer: string): Promise<string>;
+  /** Plays a DTMF digit to the PBX as RFC 4733 events. */
+  sendDtmf(digit: string, durationMs: number): void;
+}
+
+export interface RtpEndpointOptions {
+  readonly call: CallId;
+  readonly codecs: readonly PbxCodec[];
+  /** Address that the SDP shows and the socket binds when `media.listen_ip` is a wildcard: the local address the PBX is reached from. */
+  readonly localAddress?: string;
+  /** Where media may be sent: CIDRs. Anything else is refused as `no_codec`/`not_allowed` before a packet leaves. */
+  readonly remoteNetworks: readonly string[];
+}
+
+/** The media plane as signalling sees it: no packet ever crosses this port. */
+export interface MediaEngine {
+  /** Binds nothing yet; warms up codecs and the DTLS certificate. */
+  start(): Promise<void>;
+  /** Closes every endpoint. */
+  stop(): Promise<void>;
+  createWebRtcEndpoint(options: { readonly call: CallId }): Promise<WebRtcEndpoint>;
+  createRtpEndpoint(options: RtpEndpointOptions): Promise<RtpEndpoint>;
+  /** The bridge of one call; joins endpoints made by this engine. */
+  createBridge(call: CallId): MediaBridge;
+}

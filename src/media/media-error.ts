@@ -1,0 +1,18 @@
+import { BridgeError } from '../lib/bridge-error.js';
+import { endReason, type EndCode, type EndReason } from '../call/end-reason.js';
+
+/** An SDP or a media set-up that cannot be used. */
+export class MediaError extends BridgeError {
+  constructor(
+    /** How the leg ends because of it. */
+    readonly endCode: EndCode,
+    message: string,
+    options?: { cause?: unknown },
+  ) {
+    super('SIP2WA_MEDIA', message, options);
+  }
+
+  toEndReason(): EndReason {
+    return endReason(this.endCode, { text: this.message });
+  }
+}

@@ -1,0 +1,38 @@
+import type { PbxCodec } from '../routing/types.js';
+
+/** One RTP packet's content on its way between endpoints; the payload is only valid during the call that hands it over. */
+export interface MediaPacket {
+  readonly sequence: number;
+  /** In the stream's own RTP clock. */
+  readonly timestamp: number;
+  readonly marker: boolean;
+  readonly payload: Uint8Array;
+}
+
+/** What was negotiated for audio. `clockRate` is the RTP clock in Hz (8000 for G.722 too, 48000 for Opus). */
+export interface NegotiatedAudio {
+  readonly codec: PbxCodec;
+  readonly payloadType: number;
+  readonly clockRate: number;
+  readonly ptimeMs: number;
+}
+
+/**
+ * The in-process face of an endpoint towards the bridge. The endpoint owns SSRC, sequence and timestamps of what it sends;
+ * the bridge owns codecs. None of these allocate beyond what they are given, none throw.
+ */
+export interface PacketPort {
+  /** Known once offer and answer are done. */
+  readonly audio: NegotiatedAudio | undefined;
+  /** Authenticated audio as it arrives; set by the bridge, undefined while not bridged. */
+  onAudio: ((packet: MediaPacket) => void) | undefined;
+  /** A telephone-event packet (RFC 4733) as it arrives. */
+  onTelephoneEvent: ((packet: MediaPacket) => void) | undefined;
+  /**
+   * Sends one audio frame of `durationMs`. The WebRTC endpoint keeps the 20 ms beat: frames go out when handed over, silence
+   * fills what is missing; the RTP endpoint sends at once and advances its timestamp by the frame's duration.
+   */
+  sendAudio(payload: Uint8Array, durationMs: number): void;
+  /** Sends a DTMF digit as RFC 4733 events, regenerated in this endpoint's own clock. */
+  sendDtmf(digit: string, durationMs: number): void;
+}

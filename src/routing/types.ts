@@ -1,0 +1,77 @@
+import type { E164 } from '../lib/ids.js';
+
+export type SipTransport = 'udp' | 'tcp' | 'tls';
+
+/** A codec of the PBX side, by its RTP name (RFC 3551, RFC 7587). */
+export type PbxCodec = 'PCMA' | 'PCMU' | 'G722' | 'opus';
+
+/** One server of a trunk. Lower priority first; weight shares within one priority (RFC 3263's words). */
+export interface SipServer {
+  readonly hostname: string;
+  readonly port: number;
+  readonly transport: SipTransport;
+  readonly priority: number;
+  readonly weight: number;
+  /** Parameters of the Request-URI's user part (RFC 4904 tgrp and the like). */
+  readonly requestUriUserParams: Readonly<Record<string, string>>;
+}
+
+/** A PBX or carrier peer. */
+export interface Trunk {
+  readonly name: string;
+  readonly servers: readonly SipServer[];
+  /** CIDRs that may call in; empty means nobody. */
+  readonly acceptFrom: readonly string[];
+  /** The servers' own addresses may call in as well (numbers served by their settings alone). */
+  readonly acceptFromServers: boolean;
+  /** In order of preference. */
+  readonly codecs: readonly PbxCodec[];
+  readonly auth: { readonly username: string; readonly password: string } | undefined;
+  readonly register: boolean;
+  readonly dtmf: 'rfc4733' | 'info' | 'inband';
+  readonly srtp: 'off' | 'optional' | 'required';
+  readonly maxCalls: number;
+}
+
+/** Meta's calling hours, as a number's settings hold them; times are HHMM. */
+export interface CallHours {
+  readonly status: 'ENABLED' | 'DISABLED';
+  readonly timezoneId: string;
+  readonly weekly: readonly { readonly day: string; readonly open: string; readonly close: string }[];
+  readonly holidays: readonly { readonly date: string; readonly start: string; readonly end: string }[];
+}
+
+/** A WhatsApp business number. */
+export interface WaNumber {
+  /** Meta's phone_number_id. */
+  readonly id: string;
+  readonly number: E164;
+  /** Alias for logs and metric labels. */
+  readonly name: string;
+  readonly signaling: 'graph' | 'sip';
+  readonly permission: 'none' | 'check' | 'ask';
+  /** Name of its trunk; a number without one in the file has a trunk made of its settings' servers. */
+  readonly trunk: string | undefined;
+  readonly callHours: CallHours | undefined;
+  /** The `settings` block as written, keys as Meta spells them; only what is written is managed. */
+  readonly settings: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** An ordered rule for users' calls; first match wins. Absent fields match everything. */
+export interface Route {
+  readonly number: string | undefined;
+  /** Caller: E.164 digits with optional trailing `*`. */
+  readonly from: string | undefined;
+  readonly hours: 'open' | 'closed' | undefined;
+  readonly trunk: string;
+  /** User part to dial at the trunk; default: the business number. */
+  readonly to: string | undefined;
+}
+
+/** One dialable destination of a route. */
+export interface Target {
+  readonly trunk: Trunk;
+  readonly server: SipServer;
+  /** User part of the Request-URI, parameters not included. */
+  readonly user: string;
+}
