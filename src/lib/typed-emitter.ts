@@ -13,8 +13,8 @@ export class TypedEmitter<Events extends { [Name in keyof Events]: unknown[] }> 
   on<Name extends keyof Events>(event: Name, listener: Listener<Events[Name]>): () => void {
     const set = this.#listeners.get(event) ?? new Set<Listener<never>>();
     this.#listeners.set(event, set);
-    set.add(listener as Listener<never>);
-    return () => set.delete(listener as Listener<never>);
+    set.add(listener);
+    return () => set.delete(listener);
   }
 
   emit<Name extends keyof Events>(event: Name, ...args: Events[Name]): void {
