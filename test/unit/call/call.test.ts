@@ -1,0 +1,155 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Call, fixedTimeouts, type CallOutcome } from '../../../src/call/call.js';
+import { endReason, type EndReason } from '../../../src/call/end-reason.js';
+import type { DialledLeg, LegEvent, OriginatingLeg } from '../../../src/call/leg.js';
+import type { MediaBridge } from '../../../src/call/media-bridge.js';
+import { FakeClock } from '../../../src/lib/clock.js';
+import type { CallId } from '../../../src/lib/ids.js';
+import { silentLogger } from '../../../src/lib/logger.js';
+
+/** A leg that writes down its commands and says what the test makes it say. */
+class ScriptedLeg implements OriginatingLeg, DialledLeg {
+  readonly kind = 'sip';
+  readonly mediaId: string | undefined;
+  readonly facts: Record<string, string>;
+  #listener: (event: LegEvent) => void = () => undefined;
+
+  constructor(
+    private readonly name: string,
+    private readonly log: string[],
+    media = true,
+  ) {
+    this.mediaId = media ? `media-${name}` : undefined;
+    this.facts = { name };
+  }
+
+  listen(listener: (event: LegEvent) => void): void {
+    this.#listener = listener;
+  }
+  say(event: LegEvent): void {
+    this.#listener(event);
+  }
+  trying = (): void => this.#wrote('trying');
+  ring = (): void => this.#wrote('ring');
+  answer = (): void => this.#wrote('answer');
+  dial = (): void => this.#wrote('dial');
+  reject = (reason: EndReason): void => this.#wrote(`reject ${reason.code}`);
+  hangup = (reason: EndReason): void => this.#wrote(`hangup ${reason.code}`);
+  #wrote(what: string): void {
+    this.log.push(`${this.name} ${what}`);
+  }
+}
+
+describe('call', () => {
+  let log: string[];
+  let clock: FakeClock;
+  let outcomes: CallOutcome[];
+  let a: ScriptedLeg;
+  let b: ScriptedLeg;
+  let call: Call;
+  let mediaTimeout: (kind: 'first' | 'idle') => void;
+
+  beforeEach(() => {
+    log = [];
+    clock = new FakeClock();
+    outcomes = [];
+    a = new ScriptedLeg('a', log);
+    b = new ScriptedLeg('b', log);
+    const bridge: MediaBridge = {
+      connect: (one, two) => void log.push(`bridge ${one} ${two}`),
+      disconnect: () => void log.push('unbridge'),
+      onTimeout: (listener) => (mediaTimeout = listener),
+    };
+    call = new Call({
+      id: '01CALL' as CallId,
+      direction: 'user_initiated',
+      a,
+      bridge,
+      timeouts: { ...fixedTimeouts, noAnswer: 25_000, maxDuration: 3_600_000 },
+      clock,
+      observer: { step: () => undefined },
+      logger: silentLogger,
+      onEnded: (outcome) => outcomes.push(outcome),
+    });
+  });
+
+  const answer = (): void => {
+    call.route([() => b]);
+    b.say({ type: 'progress' });
+    clock.advance(2_000);
+    b.say({ type: 'answered' });
+    a.say({ type: 'confirmed' });
+  };
+
+  it('carries a call from offer to hang-up and reports how it went', () => {
+    answer();
+    expect(log).toEqual(['a trying', 'b dial', 'a ring', 'a answer', 'bridge media-a media-b']);
+    clock.advance(5_000);
+    b.say({ type: 'ended', reason: endReason('hangup') });
+    b.say({ type: 'terminated' });
+    expect(outcomes).toEqual([]);
+    a.say({ type: 'terminated' });
+    expect(log.slice(5)).toEqual(['unbridge', 'a hangup hangup']);
+    expect(outcomes).toMatchObject([
+      { durationMs: 7_000, billsecMs: 5_000, endedBy: 'b', a: { name: 'a' }, b: { name: 'b' } },
+    ]);
+    expect(outcomes[0]?.reason.code).toBe('hangup');
+    expect(clock.armed).toBe(0);
+  });
+
+  it('dials the next target when one fails, and refuses the caller when none is left', () => {
+    const b2 = new ScriptedLeg('b2', log);
+    call.route([() => b, () => b2]);
+    b.say({ type: 'failed', reason: endReason('trunk_down'), retry: true });
+    b.say({ type: 'terminated' });
+    b2.say({ type: 'failed', reason: endReason('busy'), retry: true });
+    b2.say({ type: 'terminated' });
+    a.say({ type: 'terminated' });
+    expect(log).toEqual(['a trying', 'b dial', 'b2 dial', 'a reject busy']);
+    expect(outcomes).toMatchObject([{ reason: { code: 'busy' }, answerMs: undefined, billsecMs: 0 }]);
+  });
+
+  it('gives up when nobody answers in time', () => {
+    call.route([() => b]);
+    clock.advance(24_999);
+    expect(log).toHaveLength(2);
+    clock.advance(1);
+    expect(log.slice(2)).toEqual(['a reject no_answer', 'b hangup no_answer']);
+  });
+
+  it('is over after the teardown time even if a leg never reports', () => {
+    call.route([() => b]);
+    a.say({ type: 'cancelled', reason: endReason('cancelled') });
+    a.say({ type: 'terminated' });
+    clock.advance(fixedTimeouts.teardown);
+    expect(outcomes).toMatchObject([{ reason: { code: 'cancelled' }, endedBy: 'a' }]);
+    b.say({ type: 'terminated' });
+    expect(outcomes).toHaveLength(1);
+  });
+
+  it('ends both legs when media stops', () => {
+    answer();
+    mediaTimeout('idle');
+    expect(log.slice(-3)).toEqual(['unbridge', 'a hangup media_timeout', 'b hangup media_timeout']);
+  });
+
+  it('ends rather than hangs when an adapter throws', () => {
+    call.route([
+      () => {
+        throw new Error('no such trunk');
+      },
+    ]);
+    expect(log).toEqual(['a trying', 'a reject shutdown']);
+  });
+
+  it('takes events that arrive while it acts in order, not nested', () => {
+    const eager = new ScriptedLeg('eager', log);
+    eager.dial = () => {
+      log.push('eager dial');
+      eager.say({ type: 'answered' });
+      log.push('eager dial returns');
+    };
+    call.route([() => eager]);
+    expect(log).toEqual(['a trying', 'eager dial', 'eager dial returns', 'a answer']);
+  });
+});

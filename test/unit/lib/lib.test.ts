@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../src/lib/clock.js';
+import { DeadlineError, withDeadline } from '../../../src/lib/deadline.js';
+import { systemIds, ulid } from '../../../src/lib/ids.js';
+import { TypedEmitter } from '../../../src/lib/typed-emitter.js';
+
+describe('fake clock', () => {
+  it('fires what falls due in order, timers armed on the way included', () => {
+    const clock = new FakeClock();
+    const fired: string[] = [];
+    clock.after(20, () => fired.push(`b@${clock.monotonicMs()}`));
+    clock.after(10, () => {
+      fired.push(`a@${clock.monotonicMs()}`);
+      clock.after(5, () => fired.push(`c@${clock.monotonicMs()}`));
+    });
+    clock.after(12, () => fired.push('never')).cancel();
+    clock.advance(30);
+    expect(fired).toEqual(['a@10', 'c@15', 'b@20']);
+    expect(clock.armed).toBe(0);
+  });
+});
+
+describe('deadline', () => {
+  it('rejects when time runs out and disarms when the promise settles first', async () => {
+    const clock = new FakeClock();
+    const late = withDeadline(new Promise(() => undefined), 100, 'pre_accept', clock);
+    clock.advance(100);
+    await expect(late).rejects.toBeInstanceOf(DeadlineError);
+    await expect(withDeadline(Promise.resolve(7), 100, 'x', clock)).resolves.toBe(7);
+    expect(clock.armed).toBe(0);
+  });
+});
+
+describe('ulid', () => {
+  it('has 26 Crockford characters and sorts by time', () => {
+    const random = new Uint8Array(10).fill(255);
+    expect(ulid(0, new Uint8Array(10))).toBe('0'.repeat(26));
+    expect(ulid(1_700_000_000_000, random) < ulid(1_700_000_000_001, new Uint8Array(10))).toBe(true);
+    expect(systemIds.callId()).toMatch(/^[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
+  });
+});
+
+describe('typed emitter', () => {
+  it('survives a listener that throws, and takes listeners away', () => {
+    const errors: unknown[] = [];
+    const emitter = new TypedEmitter<{ ring: [number] }>((error) => errors.push(error));
+    const heard: number[] = [];
+    emitter.on('ring', () => {
+      throw new Error('bad listener');
+    });
+    const off = emitter.on('ring', (n) => heard.push(n));
+    emitter.emit('ring', 1);
+    off();
+    emitter.emit('ring', 2);
+    expect(heard).toEqual([1]);
+    expect(errors).toHaveLength(2);
+  });
+});
