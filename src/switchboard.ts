@@ -1,0 +1,193 @@
+import { Call, fixedTimeouts, shuttingDown, type CallOutcome, type TargetDialler } from './call/call.js';
+import type { CallRecord, CdrSink } from './call/call-record.js';
+import { endReason, type EndReason } from './call/end-reason.js';
+import type { DialledLeg, OriginatingLeg } from './call/leg.js';
+import type { MediaBridge } from './call/media-bridge.js';
+import type { CallObserver } from './call/observer.js';
+import { CallRegistry } from './call/registry.js';
+import type { Clock } from './lib/clock.js';
+import type { CallId, E164, WaCallId } from './lib/ids.js';
+import type { Logger } from './lib/logger.js';
+import { toE164 } from './routing/e164.js';
+import { numberOfCall } from './routing/number-of-call.js';
+import { routeUserCall } from './routing/route-table.js';
+import type { Route, Target, Trunk, WaNumber } from './routing/types.js';
+
+/** A WhatsApp user calls the business. */
+export interface ArrivingUserCall {
+  readonly call: CallId;
+  readonly leg: OriginatingLeg;
+  readonly number: WaNumber;
+  /** The user's number; undefined for users who hide it behind a username. */
+  readonly from: E164 | undefined;
+  readonly fromName: string | undefined;
+  readonly waCallId: WaCallId;
+  /** Payload of the call button or deep link the user came by. */
+  readonly payload: string | undefined;
+}
+
+/** The PBX calls a WhatsApp user. */
+export interface ArrivingTrunkCall {
+  readonly call: CallId;
+  readonly leg: OriginatingLeg;
+  readonly trunk: Trunk;
+  /** User part of the Request-URI. */
+  readonly calledUser: string;
+  readonly callerUser: string | undefined;
+  /** `X-WA-Number-Id`, when the PBX names the number to call with. */
+  readonly namedNumber: string | undefined;
+}
+
+export interface SwitchboardOptions {
+  readonly numbers: readonly WaNumber[];
+  readonly trunks: ReadonlyMap<string, Trunk>;
+  readonly routes: readonly Route[];
+  readonly answerTimeoutMs: number;
+  readonly ringTimeoutMs: number;
+  readonly maxDurationMs: number;
+  readonly createBridge: (call: CallId) => MediaBridge;
+  /** Makes the SIP leg that rings a target for a user's call. */
+  readonly dialTrunk: (target: Target, from: ArrivingUserCall) => DialledLeg;
+  /** Makes the WhatsApp leg that rings a user for a call from the PBX. */
+  readonly dialUser: (number: WaNumber, to: E164, from: ArrivingTrunkCall) => DialledLeg;
+  readonly clock: Clock;
+  /** 0 to 1; shares calls among servers by weight. */
+  readonly random: () => number;
+  readonly observer: CallObserver;
+  readonly cdr: CdrSink;
+  readonly logger: Logger;
+}
+
+/** What the CDR says of a call beyond its outcome. */
+interface Parties {
+  readonly number: string | null;
+  readonly user: string | null;
+  readonly trunk: string | null;
+}
+
+/** Takes arriving calls of both sides, decides where they go, and keeps them until they are over. */
+export class Switchboard {
+  readonly calls = new CallRegistry();
+  readonly #onTrunk = new Map<string, number>();
+  #closed = false;
+
+  constructor(private readonly options: SwitchboardOptions) {}
+
+  /** A user's call: routed to a trunk. */
+  userCall(arriving: ArrivingUserCall): void {
+    const { options } = this;
+    const { number, from } = arriving;
+    const atMs = options.clock.now();
+    const route = routeUserCall({ number, from, atMs }, options.routes, options.trunks, options.random);
+    const trunk = route.ok ? (route.targets[0]?.trunk.name ?? null) : null;
+    const call = this.#open('user_initiated', arriving, options.answerTimeoutMs, {
+      number: number.name,
+      user: from ?? null,
+      trunk,
+    });
+    if (this.#closed) return call.refuse(shuttingDown);
+    if (!route.ok) return call.refuse(endReason('no_route', { text: route.why }));
+    const targets = route.targets.filter((target) => !this.#isFull(target.trunk, 1));
+    if (targets.length === 0) return call.refuse(trunkFull);
+    call.route(
+      targets.map(
+        (target): TargetDialler =>
+          () =>
+            options.dialTrunk(target, arriving),
+      ),
+    );
+  }
+
+  /** A call from the PBX: placed to a WhatsApp user. */
+  trunkCall(arriving: ArrivingTrunkCall): void {
+    const { trunk, calledUser } = arriving;
+    const to = toE164(calledUser);
+    const choice = numberOfCall(this.options.numbers, trunk.name, arriving.namedNumber, arriving.callerUser);
+    const call = this.#open('business_initiated', arriving, this.options.ringTimeoutMs, {
+      number: choice.ok ? choice.number.name : null,
+      user: to ?? null,
+      trunk: trunk.name,
+    });
+    if (this.#closed) return call.refuse(shuttingDown);
+    if (this.#isFull(trunk, 1)) return call.refuse(trunkFull);
+    if (!choice.ok) return call.refuse(endReason('not_allowed', { text: choice.why }));
+    if (to === undefined) return call.refuse(endReason('bad_number', { text: 'dial the user as +COUNTRY NUMBER' }));
+    const { number } = choice;
+    call.route([() => this.options.dialUser(number, to, arriving)]);
+  }
+
+  /** Takes no new calls from now on and ends the live ones; resolves when all are over. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const call of this.calls.all()) call.end('shutdown');
+    await this.calls.none();
+  }
+
+  #open(direction: Call['direction'], arriving: Arriving, noAnswer: number, parties: Parties): Call {
+    const { options } = this;
+    const logger = options.logger.child({ call: arriving.call });
+    const call = new Call({
+      id: arriving.call,
+      direction,
+      a: arriving.leg,
+      bridge: options.createBridge(arriving.call),
+      timeouts: { ...fixedTimeouts, noAnswer, maxDuration: options.maxDurationMs },
+      clock: options.clock,
+      observer: options.observer,
+      logger,
+      onEnded: (outcome) => this.#over(outcome, parties, logger),
+    });
+    this.calls.add(call);
+    this.#count(parties.trunk, 1);
+    logger.info('call offered', { direction, ...parties });
+    return call;
+  }
+
+  #over(outcome: CallOutcome, parties: Parties, logger: Logger): void {
+    this.calls.remove(outcome.call);
+    this.#count(parties.trunk, -1);
+    const record = callRecord(outcome, parties);
+    logger.info('call ended', { ...record });
+    this.options.cdr.write(record);
+  }
+
+  #count(trunk: string | null, by: 1 | -1): void {
+    if (trunk !== null) this.#onTrunk.set(trunk, (this.#onTrunk.get(trunk) ?? 0) + by);
+  }
+
+  /** `own`: the arriving call itself is counted already. */
+  #isFull(trunk: Trunk, own: number): boolean {
+    return (this.#onTrunk.get(trunk.name) ?? 0) - own >= trunk.maxCalls;
+  }
+}
+
+type Arriving = Pick<ArrivingUserCall, 'call' | 'leg'>;
+
+const trunkFull: EndReason = endReason('limit', { text: 'all lines of the trunk are busy', retryAfterS: 5 });
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** The CDR of a finished call. */
+export function callRecord(outcome: CallOutcome, parties: Parties): CallRecord {
+  const { reason, a, b } = outcome;
+  return {
+    version: 1,
+    call: outcome.call,
+    direction: outcome.direction,
+    ...parties,
+    start: iso(outcome.startMs),
+    answer: outcome.answerMs === undefined ? null : iso(outcome.answerMs),
+    end: iso(outcome.endMs),
+    durationMs: Math.round(outcome.durationMs),
+    billsecMs: Math.round(outcome.billsecMs),
+    endedBy: outcome.endedBy,
+    code: reason.code,
+    result: reason.result,
+    sipStatus: reason.sipStatus,
+    q850: reason.q850,
+    metaCode: reason.metaCode ?? null,
+    text: reason.text ?? null,
+    waCallId: a['waCallId'] ?? b['waCallId'] ?? null,
+    sipCallId: a['sipCallId'] ?? b['sipCallId'] ?? null,
+  };
+}
