@@ -1,44 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Call, fixedTimeouts, type CallOutcome } from '../../../src/call/call.js';
-import { endReason, type EndReason } from '../../../src/call/end-reason.js';
-import type { DialledLeg, LegEvent, OriginatingLeg } from '../../../src/call/leg.js';
+import { endReason } from '../../../src/call/end-reason.js';
 import type { MediaBridge } from '../../../src/call/media-bridge.js';
 import { FakeClock } from '../../../src/lib/clock.js';
 import type { CallId } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
-
-/** A leg that writes down its commands and says what the test makes it say. */
-class ScriptedLeg implements OriginatingLeg, DialledLeg {
-  readonly kind = 'sip';
-  readonly mediaId: string | undefined;
-  readonly facts: Record<string, string>;
-  #listener: (event: LegEvent) => void = () => undefined;
-
-  constructor(
-    private readonly name: string,
-    private readonly log: string[],
-    media = true,
-  ) {
-    this.mediaId = media ? `media-${name}` : undefined;
-    this.facts = { name };
-  }
-
-  listen(listener: (event: LegEvent) => void): void {
-    this.#listener = listener;
-  }
-  say(event: LegEvent): void {
-    this.#listener(event);
-  }
-  trying = (): void => this.#wrote('trying');
-  ring = (): void => this.#wrote('ring');
-  answer = (): void => this.#wrote('answer');
-  dial = (): void => this.#wrote('dial');
-  reject = (reason: EndReason): void => this.#wrote(`reject ${reason.code}`);
-  hangup = (reason: EndReason): void => this.#wrote(`hangup ${reason.code}`);
-  #wrote(what: string): void {
-    this.log.push(`${this.name} ${what}`);
-  }
-}
+import { ScriptedLeg } from '../../support/scripted-leg.js';
 
 describe('call', () => {
   let log: string[];

@@ -1,0 +1,141 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { CallRecord } from '../../src/call/call-record.js';
+import { endReason } from '../../src/call/end-reason.js';
+import { FakeClock } from '../../src/lib/clock.js';
+import type { CallId, E164, WaCallId } from '../../src/lib/ids.js';
+import { silentLogger } from '../../src/lib/logger.js';
+import type { Trunk, WaNumber } from '../../src/routing/types.js';
+import { Switchboard } from '../../src/switchboard.js';
+import { ScriptedLeg } from '../support/scripted-leg.js';
+
+const trunk: Trunk = {
+  ...{ name: 'pbx', acceptFrom: [], acceptFromServers: false, codecs: ['PCMA'], auth: undefined, register: false },
+  ...{ dtmf: 'rfc4733', srtp: 'off', maxCalls: 2 },
+  servers: ['one', 'two'].map((hostname, index) => ({
+    ...{ hostname, port: 5060, transport: 'udp', priority: index, weight: 1, requestUriUserParams: {} },
+  })),
+};
+const sales: WaNumber = {
+  ...{ id: '1055', number: '+15551112222' as E164, name: 'sales', signaling: 'graph', permission: 'none' },
+  ...{ trunk: 'pbx', callHours: undefined, settings: undefined },
+};
+
+describe('switchboard', () => {
+  let log: string[];
+  let records: CallRecord[];
+  let board: Switchboard;
+  let dialled: ScriptedLeg[];
+  let made: number;
+
+  const dial = (what: string): ScriptedLeg => {
+    log.push(what);
+    const leg = new ScriptedLeg(`b${dialled.length}`, log);
+    dialled.push(leg);
+    return leg;
+  };
+  const arrive = () => ({ call: `CALL${made++}` as CallId, leg: new ScriptedLeg('a', log) });
+  const userCall = (number = sales) => {
+    const { call, leg } = arrive();
+    const from = '+4930123456' as E164;
+    board.userCall({ call, leg, number, from, fromName: 'Anna', waCallId: 'wacid.1' as WaCallId, payload: undefined });
+    return leg;
+  };
+  const trunkCall = (calledUser: string, callerUser?: string) => {
+    const { call, leg } = arrive();
+    board.trunkCall({ call, leg, trunk, calledUser, callerUser, namedNumber: undefined });
+    return leg;
+  };
+
+  beforeEach(() => {
+    log = [];
+    records = [];
+    dialled = [];
+    made = 0;
+    board = new Switchboard({
+      numbers: [sales],
+      trunks: new Map([['pbx', trunk]]),
+      routes: [],
+      answerTimeoutMs: 25_000,
+      ringTimeoutMs: 60_000,
+      maxDurationMs: 1e6,
+      createBridge: () => ({ connect: () => undefined, disconnect: () => undefined, onTimeout: () => undefined }),
+      dialTrunk: (target) => dial(`invite ${target.user}@${target.server.hostname}`),
+      dialUser: (number, to) => dial(`connect ${number.name} ${to}`),
+      clock: new FakeClock(),
+      random: () => 0,
+      observer: { step: () => undefined },
+      cdr: { write: (record) => records.push(record) },
+      logger: silentLogger,
+    });
+  });
+
+  it('rings the trunk for a user’s call, the next server when the first is down, and writes one record', () => {
+    const leg = userCall();
+    dialled[0]?.say({ type: 'failed', reason: endReason('trunk_down'), retry: true });
+    dialled[0]?.say({ type: 'terminated' });
+    dialled[1]?.say({ type: 'failed', reason: endReason('busy', { text: 'Busy Here' }), retry: false });
+    dialled[1]?.say({ type: 'terminated' });
+    leg.say({ type: 'terminated' });
+    expect(log).toEqual([
+      ...['a trying', 'invite +15551112222@one', 'b0 dial', 'invite +15551112222@two', 'b1 dial', 'a reject busy'],
+    ]);
+    expect(records).toMatchObject([
+      {
+        number: 'sales',
+        user: '+4930123456',
+        trunk: 'pbx',
+        code: 'busy',
+        sipStatus: 486,
+        text: 'Busy Here',
+        answer: null,
+      },
+    ]);
+    expect(board.calls.size).toBe(0);
+  });
+
+  it('dials the user for a call from the PBX', () => {
+    trunkCall('0049301234567');
+    expect(log).toEqual(['a trying', 'connect sales +49301234567', 'b0 dial']);
+  });
+
+  it.each([
+    ['a dial string that is no number', 'reception', 'a reject bad_number', { user: null, sipStatus: 484 }],
+    ['a short number', '600', 'a reject bad_number', { code: 'bad_number' }],
+  ])('refuses %s', (_what, called, expected, record) => {
+    trunkCall(called).say({ type: 'terminated' });
+    expect(log).toEqual([expected]);
+    expect(records).toMatchObject([record]);
+  });
+
+  it('refuses a number that has no trunk', () => {
+    userCall({ ...sales, trunk: undefined });
+    expect(log).toEqual(['a reject no_route']);
+  });
+
+  it('holds a trunk to its limit, both directions together, and frees a line when a call ends', () => {
+    const first = userCall();
+    trunkCall('+49301234567');
+    log.length = 0;
+    userCall().say({ type: 'terminated' });
+    trunkCall('+49301234568').say({ type: 'terminated' });
+    expect(log).toEqual(['a reject limit', 'a reject limit']);
+    expect(records).toMatchObject([{ code: 'limit', sipStatus: 503 }, { code: 'limit' }]);
+    first.say({ type: 'cancelled', reason: endReason('cancelled') });
+    first.say({ type: 'terminated' });
+    dialled[0]?.say({ type: 'terminated' });
+    log.length = 0;
+    userCall();
+    expect(log[0]).toBe('a trying');
+  });
+
+  it('ends every call and refuses new ones when it closes', async () => {
+    const leg = userCall();
+    const closed = board.close();
+    trunkCall('+49301234567').say({ type: 'terminated' });
+    expect(log.slice(-3)).toEqual(['a reject shutdown', 'b0 hangup shutdown', 'a reject shutdown']);
+    leg.say({ type: 'terminated' });
+    dialled[0]?.say({ type: 'terminated' });
+    await closed;
+    expect(board.calls.size).toBe(0);
+  });
+});
