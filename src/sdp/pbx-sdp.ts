@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { MediaDescription, SessionDescription } from 'sdp-transform';
 import type { PbxCodec } from '../routing/types.js';
 import { audioFormats, isSameEncoding, pbxFormats, telephoneEvent, type AudioFormat } from './audio-formats.js';
-import { mediaTarget } from './pbx-address.js';
+import { mediaTarget } from './media-address.js';
 import { SdpError } from './sdp-error.js';
 import { formatsOf, numberOf, readSdp, textOf, writeSdp, type SdpDocument, type SdpSection } from './sdp-text.js';
 

@@ -22,6 +22,11 @@ forbidden.addSubnet('240.0.0.0', 4, 'ipv4');
 forbidden.addAddress('::', 'ipv6');
 forbidden.addSubnet('ff00::', 8, 'ipv6');
 
+/** True for an IP address that no packet is ever sent to. */
+export function isNeverTarget(address: string): boolean {
+  return forbidden.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
+}
+
 /**
  * Reads where a section's RTP goes (the section's `c=` line before the session's, RFC 8866 §5.7).
  * @throws SdpError `not_allowed` for an address or port that RTP is never sent to, `bad_request` without an address.
@@ -37,7 +42,7 @@ export function mediaTarget(session: SessionDescription, media: MediaDescription
 function checkAddress(address: string, localFamily: number): void {
   const family = isIP(address);
   if (family === 0) throw new SdpError('bad_request', 'media address is not an IP address');
-  if (forbidden.check(address, family === 6 ? 'ipv6' : 'ipv4')) {
+  if (isNeverTarget(address)) {
     throw new SdpError('not_allowed', 'media address is unspecified, multicast or reserved');
   }
   if (family !== localFamily) throw new SdpError('no_codec', `media address is of IPv${family}, ours is not`);
