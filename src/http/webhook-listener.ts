@@ -1,0 +1,150 @@
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Journal } from '../call/journal.js';
+import { BadInputError } from '../lib/bridge-error.js';
+import type { Clock } from '../lib/clock.js';
+import { systemClock } from '../lib/clock.js';
+import { withDeadline } from '../lib/deadline.js';
+import { systemIds, type IdSource } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { WebhookEvent } from '../whatsapp/webhook-events.js';
+import { parseWebhookBody } from '../whatsapp/webhook-parse.js';
+import { challengeOf, isSigned } from '../whatsapp/webhook-verify.js';
+import { AttemptLimit } from './attempt-limit.js';
+import { listenOn, type HttpListener } from './http-listener.js';
+
+/** Largest body taken, in bytes. Meta names 3 MB as the most; call webhooks are a few kilobytes. */
+const BODY_CAP_BYTES = 1024 * 1024;
+const HEADERS_TIMEOUT_MS = 5000;
+const REQUEST_TIMEOUT_MS = 10_000;
+const MAX_CONNECTIONS = 1000;
+/** Meta gives up after about 20 s and sends again. */
+const JOURNAL_DEADLINE_MS = 5000;
+const VERIFY_ATTEMPTS_PER_MINUTE = 5;
+
+export interface WebhookListenerOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly path: string;
+  readonly verifyToken: string;
+  /** One, or two while rotating. */
+  readonly appSecrets: readonly string[];
+  /** Takes the events of a delivery after it was answered with 200. */
+  readonly onDelivery: (events: readonly WebhookEvent[]) => Promise<void> | void;
+  readonly journal: Journal;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly ids?: IdSource;
+}
+
+/**
+ * Meta's webhooks: verification by GET, deliveries by POST. Order for a delivery: size cap, HMAC over the raw bytes, parse,
+ * journal, 200, hand over. An unsigned delivery changes nothing.
+ */
+export async function startWebhookListener(options: WebhookListenerOptions): Promise<HttpListener> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_CAP_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  setErrorAnswers(app, options.logger);
+  new WebhookRoutes(options).mount(app);
+  return listenOn(app, options.listen);
+}
+
+/** Answers without a word about the inside; what went wrong is in the log. */
+function setErrorAnswers(app: FastifyInstance, logger: Logger): void {
+  app.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
+    const status = error.statusCode ?? 500;
+    if (status >= 500) logger.error('webhook request failed', { err: error });
+    else logger.warn('webhook request refused', { status, remote: request.ip });
+    return reply.code(status).header('connection', 'close').send();
+  });
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send());
+}
+
+class WebhookRoutes {
+  readonly #clock: Clock;
+  readonly #ids: IdSource;
+  readonly #attempts: AttemptLimit;
+
+  constructor(private readonly options: WebhookListenerOptions) {
+    this.#clock = options.clock ?? systemClock;
+    this.#ids = options.ids ?? systemIds;
+    this.#attempts = new AttemptLimit(VERIFY_ATTEMPTS_PER_MINUTE, 60_000, this.#clock);
+  }
+
+  mount(app: FastifyInstance): void {
+    app.get(this.options.path, (request, reply) => this.#verify(request, reply));
+    app.post(this.options.path, (request, reply) => this.#deliver(request, reply));
+  }
+
+  #verify(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const challenge = this.#attempts.isUsedUp(request.ip)
+      ? undefined
+      : challengeOf(request.query as Record<string, unknown>, this.options.verifyToken);
+    if (challenge === undefined) {
+      this.#attempts.failed(request.ip);
+      this.options.logger.warn('webhook verification refused', { remote: request.ip });
+      return reply.code(403).send();
+    }
+    this.options.logger.info('webhook verified', { remote: request.ip });
+    return reply.code(200).type('text/plain').send(challenge);
+  }
+
+  async #deliver(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+    const signature = request.headers['x-hub-signature-256'];
+    if (!isSigned(body, Array.isArray(signature) ? undefined : signature, this.options.appSecrets)) {
+      this.options.logger.warn('webhook signature is wrong or missing', { remote: request.ip, bytes: body.length });
+      return reply.code(401).send();
+    }
+    const events = this.#parse(body);
+    if (!events) return reply.code(400).send();
+    try {
+      await this.#journal(events);
+    } catch (err) {
+      // Not 200: Meta sends it again, and nothing of it has been acted on.
+      this.options.logger.error('webhook could not be journalled', { events: events.length, err });
+      return reply.code(503).send();
+    }
+    setImmediate(() => void this.#handOver(events));
+    return reply.code(200).send();
+  }
+
+  #parse(body: Buffer): WebhookEvent[] | undefined {
+    try {
+      return parseWebhookBody(body);
+    } catch (error) {
+      if (!(error instanceof BadInputError)) throw error;
+      this.options.logger.error('signed webhook cannot be read', { bytes: body.length, why: error.message });
+      return undefined;
+    }
+  }
+
+  /** What recovery needs of each call's event to end an orphan: ids, never an SDP or a name. */
+  async #journal(events: readonly WebhookEvent[]): Promise<void> {
+    const delivery = this.#ids.callId();
+    const appends = events.flatMap((event) => {
+      if (!('waCallId' in event)) return [];
+      const { kind, numberId, waCallId, timestampMs } = event;
+      const what = event.kind === 'call_status' ? { status: event.status } : undefined;
+      const data = { kind, numberId, waCallId, timestampMs: String(timestampMs ?? ''), ...what };
+      return [this.options.journal.append({ call: delivery, event: 'webhook', data })];
+    });
+    await withDeadline(Promise.all(appends), JOURNAL_DEADLINE_MS, 'journal', this.#clock);
+  }
+
+  async #handOver(events: readonly WebhookEvent[]): Promise<void> {
+    try {
+      await this.options.onDelivery(events);
+    } catch (err) {
+      this.options.logger.error('webhook delivery failed', { err });
+    }
+  }
+}

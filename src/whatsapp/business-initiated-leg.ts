@@ -1,0 +1,214 @@
+import { assertNever } from '../lib/assert-never.js';
+import type { EndReason } from '../call/end-reason.js';
+import type { DialledLeg, LegEvent } from '../call/leg.js';
+import type { CallId, E164, WaCallId } from '../lib/ids.js';
+import type { WaNumber } from '../routing/types.js';
+import {
+  initialBusinessLegState,
+  transition,
+  type BusinessLegEffect,
+  type BusinessLegEvent,
+  type BusinessLegPhase,
+  type BusinessLegState,
+} from './business-initiated-machine.js';
+import { isOutcomeUnknown } from './graph-classify.js';
+import { reasonFromWebhookErrors } from './graph-cause.js';
+import { GraphError } from './graph-error.js';
+import type { LaterEvent, WebhookSink } from './call-directory.js';
+import { LegMedia } from './leg-media.js';
+import { LegOutbox } from './leg-outbox.js';
+import { reasonOf } from './leg-reason.js';
+import { LegWire, type WhatsAppLegDeps } from './leg-wire.js';
+import { MachineRunner } from './machine-runner.js';
+import { opaqueOf } from './wa-ids.js';
+
+/** How long a connect with an unknown outcome may still turn up by a webhook, in milliseconds. */
+const ADOPTION_MS = 10_000;
+
+export interface BusinessInitiatedLegOptions extends WhatsAppLegDeps {
+  readonly call: CallId;
+  readonly number: WaNumber;
+  /** The user who is called. */
+  readonly to: E164;
+}
+
+/** The WhatsApp side of a call that the PBX placed: connect, statuses, Meta's answer, terminate. */
+export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
+  readonly kind = 'whatsapp';
+  readonly #outbox = new LegOutbox();
+  readonly #media: LegMedia;
+  readonly #wire: LegWire;
+  readonly #machine: MachineRunner<BusinessLegState, BusinessLegEvent, BusinessLegEffect>;
+  #offer = '';
+  #waCallId: WaCallId | undefined;
+
+  constructor(private readonly options: BusinessInitiatedLegOptions) {
+    const { call, number, media: engine, observer, clock, logger } = options;
+    const onFailed = (reason: EndReason): void => this.#machine.dispatch({ type: 'media_failed', reason });
+    this.#media = new LegMedia({ engine, call, observer, clock, logger, onFailed });
+    this.#wire = new LegWire(options, call, number);
+    this.#machine = new MachineRunner(
+      initialBusinessLegState,
+      transition,
+      (effect) => this.#perform(effect),
+      (err, effect) => logger.error('leg effect failed', { effect: effect.do, err }),
+    );
+  }
+
+  get mediaId(): string | undefined {
+    return this.#media.id;
+  }
+
+  /** For logs and tests. */
+  get phase(): BusinessLegPhase {
+    return this.#machine.state.phase;
+  }
+
+  get facts(): Readonly<Record<string, string>> {
+    const { number, to } = this.options;
+    return { numberId: number.id, waUser: to, ...(this.#waCallId && { waCallId: this.#waCallId }) };
+  }
+
+  listen(listener: (event: LegEvent) => void): void {
+    this.#outbox.listen(listener);
+  }
+
+  dial(): void {
+    this.#machine.dispatch({ type: 'dial' });
+  }
+
+  hangup(reason: EndReason): void {
+    this.options.logger.debug('leg hung up', { code: reason.code });
+    this.#machine.dispatch({ type: 'hangup' });
+  }
+
+  onWebhook(event: LaterEvent): void {
+    this.#learnId(event.waCallId);
+    if (event.waCallId !== this.#waCallId) {
+      this.options.logger.warn('webhook with our key but another call id', { kind: event.kind });
+      return;
+    }
+    switch (event.kind) {
+      case 'business_connect':
+        this.#wire.step('webhook.connect', { direction: 'in' });
+        return this.#machine.dispatch({ type: 'remote_answer', sdp: event.answer });
+      case 'call_status':
+        return this.#onStatus(event.status);
+      case 'call_terminate':
+        return this.#onTerminate(event);
+      default:
+        assertNever(event, 'webhook event');
+    }
+  }
+
+  #onStatus(status: 'RINGING' | 'ACCEPTED' | 'REJECTED'): void {
+    const word = ({ RINGING: 'ringing', ACCEPTED: 'accepted', REJECTED: 'rejected' } as const)[status];
+    this.#wire.step(`webhook.${word}`, { direction: 'in' });
+    this.#machine.dispatch({ type: word });
+  }
+
+  #onTerminate({ errors, outcome }: Extract<LaterEvent, { readonly kind: 'call_terminate' }>): void {
+    this.#wire.step('webhook.terminate', { direction: 'in', ...(outcome && { outcome }) });
+    const reason = (answered: boolean): EndReason =>
+      reasonFromWebhookErrors(errors, { answered, direction: 'business_initiated', outcome });
+    this.#machine.dispatch({ type: 'remote_terminated', before: reason(false), after: reason(true) });
+  }
+
+  /** From the HTTP reply or from a webhook that was faster; the first one counts. */
+  #learnId(waCallId: WaCallId): void {
+    if (this.#waCallId !== undefined) return;
+    this.#waCallId = waCallId;
+    this.#wire.journal('connected', { waCallId }).catch((err: unknown) => {
+      this.options.logger.error('call id could not be journalled', { waCallId, err });
+    });
+    this.#machine.dispatch({ type: 'id_known' });
+    this.options.directory.claim(waCallId, this);
+  }
+
+  #perform(effect: BusinessLegEffect): void {
+    switch (effect.do) {
+      case 'prepare_offer':
+        return this.#prepareOffer();
+      case 'connect':
+        return this.#connect();
+      case 'apply_answer':
+        return this.#applyAnswer(effect.sdp);
+      case 'open_sending':
+        return this.#media.openSending();
+      case 'post_terminate':
+        return this.#postTerminate();
+      case 'abandon':
+        return this.options.directory.abandon(this.options.call);
+      case 'close_media':
+        void this.#media.close().then(() => this.#machine.dispatch({ type: 'media_closed' }));
+        return;
+      case 'arm_adoption':
+        return this.#wire.arm('adoption', ADOPTION_MS, () => this.#machine.dispatch({ type: 'adoption_timeout' }));
+      case 'disarm_adoption':
+        return this.#wire.disarm('adoption');
+      case 'arm_deadline':
+        return this.#wire.armEnd(() => this.#machine.dispatch({ type: 'end_deadline' }));
+      case 'disarm_deadline':
+        return this.#wire.disarmEnd();
+      case 'emit':
+        return this.#emit(effect.event);
+      default:
+        assertNever(effect, 'leg effect');
+    }
+  }
+
+  #prepareOffer(): void {
+    this.#media.createOffer().then(
+      (offer) => {
+        this.#offer = offer;
+        this.#machine.dispatch({ type: 'offer_ready' });
+      },
+      (error: unknown) => this.#machine.dispatch({ type: 'offer_failed', reason: reasonOf(error) }),
+    );
+  }
+
+  #connect(): void {
+    const { call, number, to, graph, directory } = this.options;
+    const opaque = opaqueOf(call);
+    directory.expect(call, this);
+    const args = { numberId: number.id, to, sdp: this.#offer, opaque };
+    this.#wire
+      .journal('dial', { opaque })
+      .then(() => this.#wire.request('graph.connect', () => graph.connect(args)))
+      .then(
+        (waCallId) => this.#onConnected(waCallId),
+        (error: unknown) => {
+          const unknown = error instanceof GraphError && isOutcomeUnknown(error);
+          this.#machine.dispatch({ type: unknown ? 'connect_unknown' : 'connect_refused', reason: reasonOf(error) });
+        },
+      );
+  }
+
+  #onConnected(waCallId: WaCallId): void {
+    if (this.phase === 'terminated') {
+      // The reply came after the leg's own deadline: the call has nobody left, so it is ended here.
+      void this.#wire.end('terminate', waCallId);
+      return;
+    }
+    this.#learnId(waCallId);
+    if (this.#waCallId !== waCallId) this.options.logger.warn('connect reply names another call than its webhooks');
+  }
+
+  #applyAnswer(sdp: string): void {
+    this.#media.acceptAnswer(sdp).then(
+      () => this.#machine.dispatch({ type: 'answer_applied' }),
+      (error: unknown) => this.#machine.dispatch({ type: 'answer_failed', reason: reasonOf(error) }),
+    );
+  }
+
+  #postTerminate(): void {
+    const waCallId = this.#waCallId;
+    if (waCallId === undefined) throw new Error('terminate without a call id');
+    void this.#wire.end('terminate', waCallId).then(() => this.#machine.dispatch({ type: 'wire_ended' }));
+  }
+
+  #emit(event: LegEvent): void {
+    if (event.type === 'terminated') this.options.directory.release(this.options.call, this.#waCallId);
+    this.#outbox.emit(event);
+  }
+}

@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import type { WaCallId } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import { isAcceptedAlready, isOverAlready, isRateLimit, isTransient } from './graph-classify.js';
+import { GraphError } from './graph-error.js';
+import { GraphTransport, type GraphTransportOptions } from './graph-transport.js';
+import { isWaId } from './wa-ids.js';
+
+/** A call on a business number. */
+export interface CallRef {
+  /** Meta's phone_number_id. */
+  readonly numberId: string;
+  readonly waCallId: WaCallId;
+}
+
+/** Our session description for a call, CRLF line ends. */
+export interface SessionArgs extends CallRef {
+  readonly sdp: string;
+  /** Comes back in later webhooks as `biz_opaque_callback_data`; at most 512 characters. `accept` only. */
+  readonly opaque?: string | undefined;
+  /** Once aborted, a failed request is not repeated. What is on its way is not taken back. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ConnectArgs {
+  readonly numberId: string;
+  /** The user: digits, with or without "+". */
+  readonly to: string;
+  readonly sdp: string;
+  readonly opaque?: string | undefined;
+}
+
+/** The actions of the calls endpoint (`POST /<PHONE_NUMBER_ID>/calls`); each throws GraphError. */
+export interface CallActions {
+  /** Places a call to a user; returns Meta's id of it. Never repeated once bytes may have been sent. */
+  connect(args: ConnectArgs): Promise<WaCallId>;
+  preAccept(args: SessionArgs): Promise<void>;
+  accept(args: SessionArgs): Promise<void>;
+  reject(args: CallRef): Promise<void>;
+  terminate(args: CallRef): Promise<void>;
+}
+
+export interface GraphClientOptions extends GraphTransportOptions {
+  readonly logger: Logger;
+  /** Pause before the first repeat, in milliseconds; doubles with each, ±25 %. */
+  readonly backoffMs?: number;
+  /** 0 to 1, for jitter. */
+  readonly random?: () => number;
+}
+
+type Action = 'connect' | 'pre_accept' | 'accept' | 'reject' | 'terminate';
+
+/** How often a request is repeated, and after which errors. */
+interface RetryRule {
+  readonly repeats: number;
+  readonly when: (error: GraphError) => boolean;
+}
+
+const ending: RetryRule = { repeats: 2, when: (error) => isTransient(error) || isRateLimit(error) };
+const answering: RetryRule = { repeats: 1, when: isTransient };
+/** A second connect would ring the user twice or give 138003. */
+const placing: RetryRule = { repeats: 1, when: (error) => error.fault === 'transport' && error.unsent };
+
+/** Longest pause before a repeat, whatever Retry-After says, in milliseconds: callers are waiting. */
+const PAUSE_CAP_MS = 2000;
+
+const done = z.object({ success: z.union([z.literal(true), z.literal('true')]) });
+const connected = z.object({ calls: z.array(z.object({ id: z.string().refine(isWaId) })).min(1) });
+
+/** The calls endpoint of Meta's Graph API. Logs actions and outcomes, never the token or an SDP. */
+export class GraphClient implements CallActions {
+  readonly #transport: GraphTransport;
+  readonly #random: () => number;
+
+  constructor(private readonly options: GraphClientOptions) {
+    this.#transport = new GraphTransport(options);
+    this.#random = options.random ?? Math.random;
+  }
+
+  async connect({ numberId, to, sdp, opaque }: ConnectArgs): Promise<WaCallId> {
+    const body = { to: to.replace(/^\+/, ''), session: { sdp_type: 'offer', sdp }, ...opaqueField(opaque) };
+    const answer = await this.#call('connect', numberId, body, connected, placing);
+    const id = answer.calls[0]?.id ?? '';
+    return id as WaCallId;
+  }
+
+  async preAccept({ numberId, waCallId, sdp, signal }: SessionArgs): Promise<void> {
+    const body = { call_id: waCallId, session: { sdp_type: 'answer', sdp } };
+    await this.#call('pre_accept', numberId, body, done, answering, signal);
+  }
+
+  async accept({ numberId, waCallId, sdp, opaque, signal }: SessionArgs): Promise<void> {
+    const body = { call_id: waCallId, session: { sdp_type: 'answer', sdp }, ...opaqueField(opaque) };
+    await this.#call('accept', numberId, body, done, answering, signal);
+  }
+
+  async reject({ numberId, waCallId }: CallRef): Promise<void> {
+    await this.#end('reject', numberId, waCallId);
+  }
+
+  async terminate({ numberId, waCallId }: CallRef): Promise<void> {
+    await this.#end('terminate', numberId, waCallId);
+  }
+
+  async #end(action: 'reject' | 'terminate', numberId: string, waCallId: WaCallId): Promise<void> {
+    try {
+      await this.#call(action, numberId, { call_id: waCallId }, done, ending);
+    } catch (error) {
+      if (!(error instanceof GraphError) || !isOverAlready(error)) throw error;
+      this.options.logger.debug('call was over already', { action, waCallId, metaCode: error.metaCode });
+    }
+  }
+
+  async #call<Answer>(
+    action: Action,
+    numberId: string,
+    fields: Readonly<Record<string, unknown>>,
+    schema: z.ZodType<Answer>,
+    rule: RetryRule,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const body = { messaging_product: 'whatsapp', action, ...fields };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#once(action, numberId, body, schema);
+      } catch (error) {
+        if (!(error instanceof GraphError)) throw error;
+        // The first accept came through although its answer did not: what the repeat meets is success.
+        if (action === 'accept' && attempt > 0 && isAcceptedAlready(error)) return schema.parse({ success: true });
+        this.#logFailure(action, numberId, attempt, error);
+        if (attempt >= rule.repeats || !rule.when(error)) throw error;
+        await this.#pause(attempt, error.retryAfterS, signal);
+        if (signal?.aborted) throw error;
+      }
+    }
+  }
+
+  async #once<Answer>(action: Action, numberId: string, body: unknown, schema: z.ZodType<Answer>): Promise<Answer> {
+    const startedMs = this.options.clock.monotonicMs();
+    const json = await this.#transport.post(`${encodeURIComponent(numberId)}/calls`, body, action);
+    const answer = schema.safeParse(json);
+    if (!answer.success) throw new GraphError('answer', `answer to ${action} has another form`, { httpStatus: 200 });
+    const tookMs = Math.round(this.options.clock.monotonicMs() - startedMs);
+    this.options.logger.debug('graph request done', { action, numberId, tookMs });
+    return answer.data;
+  }
+
+  #logFailure(action: Action, numberId: string, attempt: number, error: GraphError): void {
+    const { fault, httpStatus, metaCode, metaSubcode, title, details } = error;
+    const said = { httpStatus, metaCode, metaSubcode, title, details };
+    this.options.logger.warn('graph request failed', { action, numberId, attempt, fault, ...said, why: error.message });
+  }
+
+  #pause(attempt: number, retryAfterS: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) return Promise.resolve();
+    const base = (this.options.backoffMs ?? 250) * 2 ** attempt;
+    const wanted = retryAfterS === undefined ? base : Math.max(base, retryAfterS * 1000);
+    const delayMs = Math.min(wanted, PAUSE_CAP_MS) * (0.75 + this.#random() / 2);
+    return new Promise((resolve) => this.options.clock.after(delayMs, resolve));
+  }
+}
+
+const opaqueField = (opaque: string | undefined): { biz_opaque_callback_data?: string } =>
+  opaque === undefined ? {} : { biz_opaque_callback_data: opaque };

@@ -1,0 +1,183 @@
+import { assertNever } from '../lib/assert-never.js';
+import type { LegEvent, OriginatingLeg } from '../call/leg.js';
+import type { EndReason } from '../call/end-reason.js';
+import type { CallId, WaCallId } from '../lib/ids.js';
+import type { WaNumber } from '../routing/types.js';
+import { reasonFromWebhookErrors } from './graph-cause.js';
+import type { LaterEvent, WebhookSink } from './call-directory.js';
+import { LegMedia } from './leg-media.js';
+import { LegOutbox } from './leg-outbox.js';
+import { reasonOf } from './leg-reason.js';
+import { isFatalForPreAccept, LegWire, type WhatsAppLegDeps } from './leg-wire.js';
+import { MachineRunner } from './machine-runner.js';
+import {
+  initialUserLegState,
+  transition,
+  type PreAcceptPolicy,
+  type UserLegEffect,
+  type UserLegEvent,
+  type UserLegPhase,
+  type UserLegState,
+} from './user-initiated-machine.js';
+import type { WaUser } from './webhook-events.js';
+
+export interface UserInitiatedLegOptions extends WhatsAppLegDeps {
+  readonly call: CallId;
+  readonly number: WaNumber;
+  readonly waCallId: WaCallId;
+  /** Meta's SDP offer. */
+  readonly offer: string;
+  readonly user: WaUser;
+  readonly preAccept: PreAcceptPolicy;
+}
+
+/** The WhatsApp side of a call that a user placed: pre_accept, accept, reject, terminate. */
+export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
+  readonly kind = 'whatsapp';
+  readonly facts: Readonly<Record<string, string>>;
+  readonly #outbox = new LegOutbox();
+  readonly #media: LegMedia;
+  readonly #wire: LegWire;
+  readonly #machine: MachineRunner<UserLegState, UserLegEvent, UserLegEffect>;
+  readonly #giveUp = new AbortController();
+  #answer = '';
+
+  constructor(private readonly options: UserInitiatedLegOptions) {
+    const { waCallId, number, call, media: engine, preAccept, user } = options;
+    const userId = user.userId === undefined ? undefined : { waUserId: user.userId };
+    this.facts = { waCallId, numberId: number.id, ...(user.number && { waUser: user.number }), ...userId };
+    const { observer, clock, logger } = options;
+    const onFailed = (reason: EndReason): void => this.#machine.dispatch({ type: 'media_failed', reason });
+    this.#media = new LegMedia({ engine, call, observer, clock, logger, onFailed });
+    this.#wire = new LegWire(options, call, number);
+    this.#machine = new MachineRunner(
+      initialUserLegState(preAccept),
+      transition,
+      (effect) => this.#perform(effect),
+      (err, effect) => logger.error('leg effect failed', { effect: effect.do, err }),
+    );
+  }
+
+  get mediaId(): string | undefined {
+    return this.#media.id;
+  }
+
+  /** For logs and tests. */
+  get phase(): UserLegPhase {
+    return this.#machine.state.phase;
+  }
+
+  listen(listener: (event: LegEvent) => void): void {
+    this.#outbox.listen(listener);
+  }
+
+  trying(): void {
+    this.#machine.dispatch({ type: 'trying' });
+  }
+
+  ring(): void {
+    this.#machine.dispatch({ type: 'ring' });
+  }
+
+  answer(): void {
+    this.#machine.dispatch({ type: 'answer' });
+  }
+
+  reject(reason: EndReason): void {
+    this.options.logger.debug('leg rejected', { code: reason.code });
+    this.#machine.dispatch({ type: 'reject' });
+  }
+
+  hangup(reason: EndReason): void {
+    this.options.logger.debug('leg hung up', { code: reason.code });
+    this.#machine.dispatch({ type: 'hangup' });
+  }
+
+  onWebhook(event: LaterEvent): void {
+    if (event.kind !== 'call_terminate') {
+      this.options.logger.warn('webhook of a business-initiated call for a user-initiated one', { kind: event.kind });
+      return;
+    }
+    const { errors, outcome } = event;
+    this.#wire.step('webhook.terminate', { direction: 'in', ...(outcome && { outcome }) });
+    const reason = (answered: boolean): EndReason =>
+      reasonFromWebhookErrors(errors, { answered, direction: 'user_initiated', outcome });
+    this.#machine.dispatch({ type: 'remote_terminated', before: reason(false), after: reason(true) });
+  }
+
+  #perform(effect: UserLegEffect): void {
+    switch (effect.do) {
+      case 'prepare_answer':
+        return this.#prepareAnswer();
+      case 'pre_accept':
+        return this.#preAccept();
+      case 'accept':
+        return this.#accept();
+      case 'start_media':
+        return this.#media.start();
+      case 'open_sending':
+        return this.#media.openSending();
+      case 'post':
+        return this.#post(effect.action);
+      case 'close_media':
+        void this.#media.close().then(() => this.#machine.dispatch({ type: 'media_closed' }));
+        return;
+      case 'arm_deadline':
+        return this.#wire.armEnd(() => this.#machine.dispatch({ type: 'end_deadline' }));
+      case 'disarm_deadline':
+        return this.#wire.disarmEnd();
+      case 'emit':
+        return this.#emit(effect.event);
+      default:
+        assertNever(effect, 'leg effect');
+    }
+  }
+
+  #prepareAnswer(): void {
+    this.#media.createAnswer(this.options.offer).then(
+      (answer) => {
+        this.#answer = answer;
+        this.#machine.dispatch({ type: 'sdp_ready' });
+      },
+      (error: unknown) => this.#machine.dispatch({ type: 'sdp_failed', reason: reasonOf(error) }),
+    );
+  }
+
+  #session() {
+    const { number, waCallId } = this.options;
+    return { numberId: number.id, waCallId, sdp: this.#answer, signal: this.#giveUp.signal };
+  }
+
+  #preAccept(): void {
+    this.#wire
+      .request('graph.pre_accept', () => this.options.graph.preAccept(this.#session()))
+      .then(
+        () => this.#machine.dispatch({ type: 'pre_accepted' }),
+        (error: unknown) => {
+          const fatal = isFatalForPreAccept(error);
+          this.#machine.dispatch({ type: 'pre_accept_failed', reason: reasonOf(error), fatal });
+        },
+      );
+  }
+
+  #accept(): void {
+    const { waCallId, graph } = this.options;
+    this.#wire
+      .journal('accept', { waCallId })
+      .then(() => this.#wire.request('graph.accept', () => graph.accept(this.#session())))
+      .then(
+        () => this.#machine.dispatch({ type: 'accepted' }),
+        (error: unknown) => this.#machine.dispatch({ type: 'accept_failed', reason: reasonOf(error) }),
+      );
+  }
+
+  #post(action: 'reject' | 'terminate'): void {
+    this.#giveUp.abort();
+    void this.#wire.end(action, this.options.waCallId).then(() => this.#machine.dispatch({ type: 'wire_ended' }));
+  }
+
+  #emit(event: LegEvent): void {
+    if (event.type === 'terminated') this.options.directory.release(this.options.call, this.options.waCallId);
+    this.#outbox.emit(event);
+  }
+}

@@ -1,0 +1,72 @@
+import { userNumber } from './wa-ids.js';
+import type { WaDirection, WaUser } from './webhook-events.js';
+import type { Contact } from './webhook-schema.js';
+
+/** One of a call's two ends as a webhook names it. */
+export interface Party {
+  /** A number without "+", or a business-scoped user id (some events carry it here). */
+  readonly id: string | undefined;
+  readonly userId: string | undefined;
+  readonly parentUserId: string | undefined;
+}
+
+const digitsOf = (text: string | undefined): string => (text ?? '').replace(/\D/g, '');
+
+/**
+ * The user of a call: the end that is not the business by direction. Meta's samples have it both ways round, so an end that
+ * shows the business's own display number is not believed to be the user.
+ */
+export function userOfCall(
+  ends: { readonly from: Party; readonly to: Party },
+  direction: WaDirection,
+  displayNumber: string | undefined,
+  contacts: readonly Contact[],
+): WaUser {
+  const business = digitsOf(displayNumber);
+  const isBusiness = ({ id }: Party): boolean => business !== '' && digitsOf(id) === business;
+  const [expected, other] = direction === 'user_initiated' ? [ends.from, ends.to] : [ends.to, ends.from];
+  const swapped = isBusiness(expected) && !isBusiness(other);
+  return userOfParty(swapped ? other : expected, displayNumber, contacts);
+}
+
+/** Completes what is known of a user from the contacts of the same webhook. */
+export function userOfParty(party: Party, displayNumber: string | undefined, contacts: readonly Contact[]): WaUser {
+  const business = digitsOf(displayNumber);
+  const named = digitsOf(party.id) === business ? undefined : party.id;
+  const number = userNumber(named);
+  const userId = party.userId ?? (number === undefined ? businessScopedId(named) : undefined);
+  const contact = contacts.find((one) => matches(one, number, userId)) ?? onlyOne(contacts, business, number, userId);
+  return complete({ number, userId, parentUserId: party.parentUserId }, contact);
+}
+
+type KnownIds = Pick<WaUser, 'number' | 'userId' | 'parentUserId'>;
+
+const complete = (known: KnownIds, contact: Contact | undefined): WaUser => ({
+  number: known.number ?? userNumber(contact?.wa_id),
+  userId: known.userId ?? contact?.user_id,
+  parentUserId: known.parentUserId ?? contact?.parent_user_id,
+  name: contact?.profile?.name,
+  username: contact?.profile?.username,
+});
+
+/** An id that is not all digits, where a number was expected. */
+const businessScopedId = (id: string | undefined): string | undefined =>
+  id !== undefined && /[^\d+]/.test(id) ? id : undefined;
+
+const matches = (contact: Contact, number: string | undefined, userId: string | undefined): boolean =>
+  (number !== undefined && userNumber(contact.wa_id) === number) ||
+  (userId !== undefined && contact.user_id === userId);
+
+/** A single contact speaks for a user of whom nothing that contradicts it is known. */
+function onlyOne(
+  contacts: readonly Contact[],
+  business: string,
+  number: string | undefined,
+  userId: string | undefined,
+): Contact | undefined {
+  const [contact] = contacts;
+  if (!contact || contacts.length > 1 || digitsOf(contact.wa_id) === business) return undefined;
+  const contradictsNumber = number !== undefined && contact.wa_id !== undefined;
+  const contradictsId = userId !== undefined && contact.user_id !== undefined;
+  return contradictsNumber || contradictsId ? undefined : contact;
+}

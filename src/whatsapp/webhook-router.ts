@@ -1,0 +1,220 @@
+import { endReason } from '../call/end-reason.js';
+import type { CallObserver } from '../call/observer.js';
+import type { OriginatingLeg } from '../call/leg.js';
+import type { Clock } from '../lib/clock.js';
+import type { CallId, E164, IdSource, WaCallId } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { WaNumber } from '../routing/types.js';
+import { assertNever } from '../lib/assert-never.js';
+import { BoundedMemory } from './bounded-memory.js';
+import type { CallDirectory, LaterEvent, WebhookSink } from './call-directory.js';
+import type { CallEventOfMeta, PermissionReply, UserConnect, WebhookEvent } from './webhook-events.js';
+
+/** A user's call that has just come in. Names and payloads are as the user's side gave them, not sanitised. */
+export interface UserCall {
+  readonly call: CallId;
+  readonly leg: OriginatingLeg;
+  readonly number: WaNumber;
+  /** Undefined for users who are known by a business-scoped id only. */
+  readonly from: E164 | undefined;
+  readonly fromUserId: string | undefined;
+  readonly fromName: string | undefined;
+  readonly waCallId: WaCallId;
+  readonly ctaPayload: string | undefined;
+  readonly deeplinkPayload: string | undefined;
+  readonly offer: string;
+}
+
+/** What a user's call needs to become a leg. */
+export interface UserLegSeed {
+  readonly call: CallId;
+  readonly number: WaNumber;
+  readonly waCallId: WaCallId;
+  readonly offer: string;
+  readonly user: UserConnect['user'];
+}
+
+/** What became of webhook events; names are those of the `webhooks_total` results. */
+export type WebhookResult =
+  | 'handled'
+  | 'duplicate'
+  | 'foreign_number'
+  | 'not_graph'
+  | 'stale'
+  | 'ended_before'
+  | 'parked'
+  | 'parked_overflow'
+  | 'parked_forgotten'
+  | 'abandoned'
+  | 'unknown'
+  | 'failed';
+
+export interface WebhookRouterOptions {
+  readonly numbers: () => readonly WaNumber[];
+  readonly directory: CallDirectory;
+  readonly createUserLeg: (seed: UserLegSeed) => OriginatingLeg & WebhookSink;
+  readonly onUserCall: (call: UserCall) => void;
+  /** A call that we gave up on has turned up at Meta after all: it is to be terminated there. */
+  readonly endAbandoned: (numberId: string, waCallId: WaCallId) => void;
+  readonly onPermissionReply?: (reply: PermissionReply) => void;
+  /** Counts one event; `number` is the alias in the configuration, or empty. */
+  readonly count?: (result: WebhookResult, event: WebhookEvent['kind'], number: string) => void;
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  readonly observer: CallObserver;
+  readonly logger: Logger;
+}
+
+/** Meta repeats deliveries for up to 7 days. */
+const SEEN_MS = 8 * 24 * 3600_000;
+const SEEN_EVENTS = 100_000;
+/** Meta's answer window is 30 to 60 s: an older connect rings at nobody's phone any more. */
+const STALE_MS = 45_000;
+/** Clocks may differ by this much. */
+const FUTURE_MS = 60_000;
+
+/**
+ * Takes parsed webhook events to their legs, and makes a leg of each new user's call. Duplicates, replays, stale connects and
+ * events of other apps' numbers are counted and dropped. `handle` never throws.
+ */
+export class WebhookRouter {
+  readonly #seen: BoundedMemory<true>;
+  readonly #ended: BoundedMemory<true>;
+
+  constructor(private readonly options: WebhookRouterOptions) {
+    this.#seen = new BoundedMemory(options.clock, SEEN_MS, SEEN_EVENTS);
+    this.#ended = new BoundedMemory(options.clock, SEEN_MS, SEEN_EVENTS);
+  }
+
+  /** Handles the events of a delivery in order. */
+  handle(events: readonly WebhookEvent[]): void {
+    for (const event of events) {
+      const number = this.options.numbers().find(({ id }) => id === event.numberId);
+      let result: WebhookResult;
+      try {
+        result = this.#one(event, number);
+      } catch (err) {
+        result = 'failed';
+        this.options.logger.error('webhook event failed', { kind: event.kind, numberId: event.numberId, err });
+      }
+      this.options.count?.(result, event.kind, number?.name ?? '');
+      this.#log(event, result);
+    }
+  }
+
+  #one(event: WebhookEvent, number: WaNumber | undefined): WebhookResult {
+    if (event.kind === 'unknown') return 'unknown';
+    if (!number) return 'foreign_number';
+    if (this.#isDuplicate(event)) return 'duplicate';
+    switch (event.kind) {
+      case 'permission_reply':
+        this.options.onPermissionReply?.(event);
+        return 'handled';
+      case 'user_connect':
+        return this.#userConnect(event, number);
+      case 'business_connect':
+      case 'call_status':
+      case 'call_terminate':
+        return this.#later(event);
+      default:
+        return assertNever(event, 'webhook event');
+    }
+  }
+
+  #isDuplicate(event: Exclude<WebhookEvent, { readonly kind: 'unknown' }>): boolean {
+    const key = keyOf(event);
+    if (key === undefined) return false;
+    if (this.#seen.has(key)) return true;
+    this.#seen.add(key, true);
+    return false;
+  }
+
+  #userConnect(event: UserConnect, number: WaNumber): WebhookResult {
+    const { waCallId, user, offer } = event;
+    if (number.signaling !== 'graph') return 'not_graph';
+    if (this.#ended.has(waCallId) || this.options.directory.knows(waCallId)) return 'ended_before';
+    if (this.#isStale(event.timestampMs)) return 'stale';
+    const call = this.options.ids.callId();
+    this.options.observer.step(call, 'webhook.connect', { direction: 'in', waCallId });
+    const leg = this.options.createUserLeg({ call, number, waCallId, offer, user });
+    this.options.directory.claim(waCallId, leg);
+    const { ctaPayload, deeplinkPayload } = event;
+    const caller = { from: user.number, fromUserId: user.userId, fromName: user.name };
+    try {
+      this.options.onUserCall({ call, leg, number, ...caller, waCallId, ctaPayload, deeplinkPayload, offer });
+    } catch (error) {
+      leg.reject(endReason('internal'));
+      throw error;
+    }
+    return 'handled';
+  }
+
+  /** By the wall clock, the only one that Meta's stamps can be held against. Without a stamp nothing is known. */
+  #isStale(timestampMs: number | undefined): boolean {
+    if (timestampMs === undefined) return false;
+    const ageMs = this.options.clock.now() - timestampMs;
+    return ageMs > STALE_MS || ageMs < -FUTURE_MS;
+  }
+
+  #later(event: LaterEvent): WebhookResult {
+    // Remembered before delivery: a connect that comes after its own terminate must not ring.
+    if (event.kind === 'call_terminate') this.#ended.add(event.waCallId, true);
+    if (this.#isOfUserCallWithoutLeg(event)) return 'ended_before';
+    const delivery = this.options.directory.deliver(event);
+    switch (delivery) {
+      case 'delivered':
+        return 'handled';
+      case 'abandoned':
+        return this.#endAbandoned(event);
+      case 'gone':
+        return 'ended_before';
+      case 'parked':
+        return 'parked';
+      case 'overflow':
+        return 'parked_overflow';
+      default:
+        return assertNever(delivery, 'delivery');
+    }
+  }
+
+  #endAbandoned({ numberId, waCallId }: LaterEvent): WebhookResult {
+    if (!this.#ended.has(waCallId)) this.options.endAbandoned(numberId, waCallId);
+    this.#ended.add(waCallId, true);
+    return 'abandoned';
+  }
+
+  #isOfUserCallWithoutLeg(event: LaterEvent): boolean {
+    const isUserCall = event.kind === 'call_terminate' && event.direction === 'user_initiated';
+    return isUserCall && !this.options.directory.knows(event.waCallId);
+  }
+
+  #log(event: WebhookEvent, result: WebhookResult): void {
+    const { kind, numberId } = event;
+    const waCallId = 'waCallId' in event ? event.waCallId : undefined;
+    const what = event.kind === 'unknown' ? { field: event.field, what: event.what } : undefined;
+    this.options.logger.debug('webhook event', { kind, result, numberId, waCallId, ...what });
+    if (result === 'not_graph') {
+      this.options.logger.warn('webhook call on a number that is set to SIP signalling', { numberId, waCallId });
+    }
+  }
+}
+
+/** What makes two deliveries the same event. */
+function keyOf(event: CallEventOfMeta | PermissionReply): string | undefined {
+  if (event.kind === 'permission_reply') {
+    return event.messageId === undefined ? undefined : `${event.numberId}|${event.messageId}|permission_reply`;
+  }
+  const call = `${event.numberId}|${event.waCallId}`;
+  switch (event.kind) {
+    case 'user_connect':
+      return `${call}|connect|offer`;
+    case 'business_connect':
+      return `${call}|connect|answer`;
+    case 'call_status':
+      return `${call}|status|${event.status}`;
+    case 'call_terminate':
+      return `${call}|terminate`;
+    default:
+      return assertNever(event, 'webhook event');
+  }
+}
