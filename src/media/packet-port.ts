@@ -35,4 +35,10 @@ export interface PacketPort {
   sendAudio(payload: Uint8Array, durationMs: number): void;
   /** Sends a DTMF digit as RFC 4733 events, regenerated in this endpoint's own clock. */
   sendDtmf(digit: string, durationMs: number): void;
+  /** Leaves out audio that is missing: time passes, and `packets` sequence numbers are skipped so that the far end sees a loss. */
+  skipAudio?(durationMs: number, packets: number): void;
+  /** Packets of any kind heard from the far end so far, RTCP included; the media watchdog looks whether it grows. */
+  readonly heard?: number;
+  /** The far end has announced that it sends nothing for now (hold): its silence is no fault. */
+  readonly quiet?: boolean;
 }

@@ -1,0 +1,180 @@
+import type { AudioDecoder, AudioEncoder } from './audio-codec.js';
+import type { CodecRegistry } from './codec-registry.js';
+import { FrameFifo } from './frame-fifo.js';
+import { opusDurationMs } from './opus-codec.js';
+import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import { PlayoutSequencer, type PlayoutSink, type SequencerStats } from './playout-sequencer.js';
+
+/** One direction of a bridge: what arrives at one port, on its way to the other. */
+export interface AudioPath {
+  accept(packet: MediaPacket, nowMs: number): void;
+  /** Every 20 ms or so. */
+  tick(nowMs: number): void;
+  /** While set, silence goes out in place of the audio: a DTMF digit is being pressed. */
+  muted: boolean;
+  readonly stats: SequencerStats;
+  close(): void;
+}
+
+export interface AudioPathOptions {
+  readonly source: NegotiatedAudio;
+  readonly sink: NegotiatedAudio;
+  readonly port: PacketPort;
+  readonly codecs: CodecRegistry;
+  /** How long packets behind a gap wait for reordered ones. */
+  readonly holdMs: number;
+  readonly nowMs: number;
+}
+
+/** Opus goes out in frames of this length whatever the other side sends: what Meta asks for. */
+const opusFrameMs = 20;
+/** Longest audio of one packet: 120 ms at 48 kHz. */
+const maxPcmSamples = 5760;
+/** Made-up audio beyond this is silence: what was heard last says nothing any more. */
+const maxConcealmentMs = 1000;
+
+/** Makes the path for a pair of codecs. @throws MediaError `no_codec` if they cannot be joined. */
+export function createAudioPath(options: AudioPathOptions): AudioPath {
+  const { source, sink } = options;
+  return source.codec === 'opus' && sink.codec === 'opus' ? new PassthroughPath(options) : new TranscodingPath(options);
+}
+
+/** Decodes, cuts into the sink's frames, and codes again. */
+class TranscodingPath implements AudioPath, PlayoutSink {
+  muted = false;
+  readonly #sequencer: PlayoutSequencer;
+  readonly #decoder: AudioDecoder;
+  readonly #encoder: AudioEncoder;
+  readonly #fifo: FrameFifo;
+  readonly #pcm = new Int16Array(maxPcmSamples);
+  /** RTP ticks of the source in one sample. */
+  readonly #ticksPerSample: number;
+  readonly #maxConcealment: number;
+  /** The WebRTC side keeps its own beat; towards the PBX the path does. */
+  readonly #fills: boolean;
+  #concealedInARow = 0;
+
+  constructor(private readonly options: AudioPathOptions) {
+    const { source, sink, port, codecs } = options;
+    const sampleRate = codecs.commonSampleRate(source.codec, sink.codec);
+    const frameMs = sink.codec === 'opus' ? opusFrameMs : sink.ptimeMs;
+    const frameSamples = (sampleRate * frameMs) / 1000;
+    this.#ticksPerSample = source.clockRate / sampleRate;
+    this.#maxConcealment = (sampleRate * maxConcealmentMs) / 1000;
+    this.#decoder = codecs.get(source.codec).createDecoder(sampleRate);
+    const encoder = codecs.get(sink.codec).createEncoder(sampleRate, frameSamples);
+    this.#encoder = encoder;
+    this.#fifo = new FrameFifo(frameSamples, (frame) => port.sendAudio(encoder.encode(frame), frameMs));
+    this.#fills = sink.codec !== 'opus';
+    this.#sequencer = sequencerOf(options, this, this.#fills);
+  }
+
+  get stats(): SequencerStats {
+    return this.#sequencer.stats;
+  }
+
+  accept(packet: MediaPacket, nowMs: number): void {
+    this.#sequencer.accept(packet, nowMs);
+  }
+
+  tick(nowMs: number): void {
+    this.#sequencer.tick(nowMs);
+  }
+
+  play(payload: Uint8Array): number {
+    const samples = this.#decoder.decode(payload, this.#pcm);
+    this.#concealedInARow = 0;
+    this.#forward(samples);
+    return samples * this.#ticksPerSample;
+  }
+
+  conceal(ticks: number, next: Uint8Array | undefined): void {
+    // A sink with a beat of its own has put silence there by now: more audio would only make it late.
+    if (!this.#fills) return;
+    const samples = Math.round(ticks / this.#ticksPerSample);
+    // Only the last frame of a gap can be had from the packet behind it.
+    const last = next ? Math.min(samples, this.#samplesOf(next)) : 0;
+    if (samples > last) this.#cover(samples - last, undefined);
+    if (last > 0) this.#cover(last, next);
+  }
+
+  restart(): void {
+    this.#fifo.clear();
+  }
+
+  close(): void {
+    this.#decoder.close();
+    this.#encoder.close();
+  }
+
+  #cover(samples: number, next: Uint8Array | undefined): void {
+    if (this.#concealedInARow < this.#maxConcealment) this.#decoder.conceal(samples, next, this.#pcm);
+    else this.#pcm.fill(0, 0, samples);
+    this.#concealedInARow += samples;
+    this.#forward(samples);
+  }
+
+  #samplesOf(payload: Uint8Array): number {
+    if (this.options.source.codec !== 'opus') return payload.length;
+    return (opusDurationMs(payload) * this.options.source.clockRate) / 1000 / this.#ticksPerSample;
+  }
+
+  #forward(samples: number): void {
+    if (this.muted) this.#pcm.fill(0, 0, samples);
+    this.#fifo.write(this.#pcm, samples);
+  }
+}
+
+/** Hands Opus on as it is; gaps stay visible, so that the far decoder conceals them better than we could. */
+class PassthroughPath implements AudioPath, PlayoutSink {
+  muted = false;
+  readonly #sequencer: PlayoutSequencer;
+  readonly #port: PacketPort;
+  readonly #ticksPerMs: number;
+
+  constructor(options: AudioPathOptions) {
+    this.#port = options.port;
+    this.#ticksPerMs = options.source.clockRate / 1000;
+    this.#sequencer = sequencerOf(options, this, false);
+  }
+
+  get stats(): SequencerStats {
+    return this.#sequencer.stats;
+  }
+
+  accept(packet: MediaPacket, nowMs: number): void {
+    this.#sequencer.accept(packet, nowMs);
+  }
+
+  tick(nowMs: number): void {
+    this.#sequencer.tick(nowMs);
+  }
+
+  play(payload: Uint8Array): number {
+    const durationMs = opusDurationMs(payload);
+    if (durationMs === 0) return 0;
+    if (this.muted) this.#port.skipAudio?.(durationMs, 0);
+    else this.#port.sendAudio(payload, durationMs);
+    return durationMs * this.#ticksPerMs;
+  }
+
+  conceal(ticks: number): void {
+    const durationMs = ticks / this.#ticksPerMs;
+    this.#port.skipAudio?.(durationMs, Math.max(1, Math.round(durationMs / opusFrameMs)));
+  }
+
+  restart(): void {
+    // Nothing waits here.
+  }
+
+  close(): void {
+    // Nothing is held.
+  }
+}
+
+function sequencerOf(options: AudioPathOptions, path: PlayoutSink, fill: boolean): PlayoutSequencer {
+  const { source, sink, nowMs } = options;
+  // Waiting for a reordered packet would cost a place in the beat of the WebRTC side; a trunk seldom reorders.
+  const holdMs = fill || source.codec === sink.codec ? options.holdMs : 0;
+  return new PlayoutSequencer({ clockRate: source.clockRate, holdMs, fill }, path, nowMs);
+}

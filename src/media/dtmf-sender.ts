@@ -1,0 +1,117 @@
+import type { Clock, Timer } from '../lib/clock.js';
+import { dtmfCode, dtmfEventBytes, writeDtmfEvent } from './dtmf-event.js';
+
+/** Takes packets of an event to the wire. All packets of one event carry the timestamp of its beginning. */
+export interface DtmfWire {
+  /** An event begins: the stream's timestamp of now is that of all its packets. */
+  begin(): void;
+  /** Sends one packet; `payload` is valid during the call. */
+  packet(payload: Uint8Array, marker: boolean): void;
+  /** The event is over; `durationMs` of the stream's time have passed since it began. */
+  finish(durationMs: number): void;
+}
+
+export interface DtmfSenderOptions {
+  readonly clock: Clock;
+  /** Clock of the event's timestamps in Hz. */
+  readonly clockRate: number;
+  readonly wire: DtmfWire;
+}
+
+/** One update each 20 ms; the last packet goes out three times (RFC 4733 §2.5.1.2, §2.5.1.4). */
+const updateMs = 20;
+const endPackets = 3;
+/** Shorter tones are missed by telephones (Q.24 asks 40 ms; gateways want more); longer ones overflow the duration field. */
+const minDurationMs = 80;
+const maxDurationMs = 5000;
+/** Pause between digits, so that the same digit twice is heard as two. */
+const pauseMs = 60;
+const maxQueued = 64;
+
+interface Digit {
+  readonly code: number;
+  readonly durationMs: number;
+}
+
+/**
+ * Plays digits as RFC 4733 events, one after the other:
+ *
+ *     start (marker) · update · update … end end end · pause · next
+ */
+export class DtmfSender {
+  readonly #queue: Digit[] = [];
+  readonly #payload = new Uint8Array(dtmfEventBytes);
+  #current: Digit | undefined;
+  #beganAtMs = 0;
+  #sentEnds = 0;
+  #timer: Timer | undefined;
+  #closed = false;
+
+  constructor(private readonly options: DtmfSenderOptions) {}
+
+  /** An event is on the wire: audio has to wait. */
+  get active(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Queues a digit. Its length is kept between 80 and 5000 ms. False if it is no digit, or far too many wait already. */
+  play(digit: string, durationMs: number): boolean {
+    const code = dtmfCode(digit);
+    if (code === undefined || this.#closed || this.#queue.length >= maxQueued) return false;
+    const length = Number.isFinite(durationMs) ? durationMs : minDurationMs;
+    this.#queue.push({ code, durationMs: Math.min(maxDurationMs, Math.max(minDurationMs, Math.round(length))) });
+    if (!this.#current && !this.#timer) this.#next();
+    return true;
+  }
+
+  /** Stops at once, without end packets. */
+  close(): void {
+    this.#closed = true;
+    this.#queue.length = 0;
+    this.#current = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #next(): void {
+    this.#timer = undefined;
+    this.#current = this.#queue.shift();
+    if (!this.#current) return;
+    this.#beganAtMs = this.options.clock.monotonicMs();
+    this.#sentEnds = 0;
+    this.options.wire.begin();
+    this.#send(this.#current.code, updateMs, false, true);
+    this.#after(updateMs, () => this.#update());
+  }
+
+  /** Durations follow the clock, not the count of packets, so that a late timer does not stretch the tone. */
+  #update(): void {
+    const digit = this.#current;
+    if (!digit) return;
+    const elapsedMs = this.options.clock.monotonicMs() - this.#beganAtMs;
+    const end = elapsedMs >= digit.durationMs;
+    this.#send(digit.code, end ? digit.durationMs : Math.min(digit.durationMs, elapsedMs + updateMs), end, false);
+    if (end && ++this.#sentEnds === endPackets) {
+      this.#finish(digit);
+      return;
+    }
+    // The repeated end packets need no time of the tone; a few ms apart they do not share one lost burst.
+    this.#after(end ? updateMs / 2 : Math.min(updateMs, digit.durationMs - elapsedMs), () => this.#update());
+  }
+
+  #finish(digit: Digit): void {
+    this.#current = undefined;
+    this.options.wire.finish(digit.durationMs);
+    this.#after(pauseMs, () => this.#next());
+  }
+
+  #send(code: number, durationMs: number, end: boolean, marker: boolean): void {
+    const duration = Math.min(0xffff, Math.round((durationMs * this.options.clockRate) / 1000));
+    writeDtmfEvent(this.#payload, { code, end, duration });
+    this.options.wire.packet(this.#payload, marker);
+  }
+
+  #after(delayMs: number, callback: () => void): void {
+    if (!this.#closed) this.#timer = this.options.clock.after(delayMs, callback);
+  }
+}

@@ -1,0 +1,111 @@
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { deferred } from '../lib/deferred.js';
+import { withDeadline } from '../lib/deadline.js';
+import type { Clock } from '../lib/clock.js';
+import { MediaError } from './media-error.js';
+import type { PortPool } from './port-pool.js';
+
+/** Takes datagrams; the buffer belongs to the receiver. */
+export type DatagramListener = (datagram: Buffer, from: RemoteInfo) => void;
+
+const maxAttempts = 10;
+const bindDeadlineMs = 2000;
+
+/**
+ * The two sockets of a plain RTP stream: RTP on an even port, RTCP on the odd one above. Every socket has an error listener,
+ * since an ICMP error without one ends the process.
+ */
+export class RtpSockets {
+  /** Errors of the sockets so far, ICMP ones included. */
+  errors = 0;
+  #closed = false;
+
+  private constructor(
+    readonly rtpPort: number,
+    private readonly rtp: Socket,
+    private readonly rtcp: Socket,
+    private readonly pool: PortPool,
+  ) {
+    for (const socket of [rtp, rtcp]) socket.on('error', () => this.errors++);
+  }
+
+  /**
+   * Binds a pair from the pool; a port that another process holds is passed over.
+   * @throws MediaError `limit` when no pair can be had, `internal` when the address cannot be bound.
+   */
+  static async open(pool: PortPool, address: string, clock: Clock): Promise<RtpSockets> {
+    for (let attempt = 1; ; attempt++) {
+      const port = pool.acquire();
+      try {
+        const rtp = await bind(address, port, clock);
+        const rtcp = await bind(address, port + 1, clock).catch((error: unknown) => {
+          rtp.close();
+          throw error;
+        });
+        return new RtpSockets(port, rtp, rtcp, pool);
+      } catch (cause) {
+        pool.release(port);
+        if (!isInUse(cause)) throw new MediaError('internal', `RTP cannot be received on ${address}`, { cause });
+        if (attempt === maxAttempts) throw new MediaError('limit', 'no free RTP port was found', { cause });
+      }
+    }
+  }
+
+  /** Sets the receivers; what arrived before is lost. */
+  listen(onRtp: DatagramListener, onRtcp: DatagramListener): void {
+    this.rtp.on('message', onRtp);
+    this.rtcp.on('message', onRtcp);
+  }
+
+  /** Sends from the RTP port. The kernel takes the datagram before this returns, unless its buffer is full. */
+  sendRtp(datagram: Uint8Array, port: number, address: string): void {
+    if (!this.#closed) this.rtp.send(datagram, port, address);
+  }
+
+  /** Sends from the RTCP port. */
+  sendRtcp(datagram: Uint8Array, port: number, address: string): void {
+    if (!this.#closed) this.rtcp.send(datagram, port, address);
+  }
+
+  /** Closes both and gives the pair back. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([closed(this.rtp), closed(this.rtcp)]);
+    this.pool.release(this.rtpPort);
+  }
+}
+
+/** Addresses only, and at once: a name must never be looked up on the packet path. */
+function addressOnly(
+  address: string,
+  _options: unknown,
+  callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+): void {
+  callback(null, address, isIPv6(address) ? 6 : 4);
+}
+
+async function bind(address: string, port: number, clock: Clock): Promise<Socket> {
+  const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup: addressOnly });
+  const bound = deferred<undefined>();
+  socket.once('error', bound.reject);
+  socket.once('listening', () => bound.resolve(undefined));
+  socket.bind({ port, address, exclusive: true });
+  try {
+    await withDeadline(bound.promise, bindDeadlineMs, 'binding an RTP port', clock);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  socket.removeAllListeners('error');
+  return socket;
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.close(() => resolve()));
+}
+
+function isInUse(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+}

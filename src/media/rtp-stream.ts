@@ -1,0 +1,246 @@
+import type { RemoteInfo } from 'node:dgram';
+import type { Clock } from '../lib/clock.js';
+import type { IdSource } from '../lib/ids.js';
+import type { PbxCodec } from '../routing/types.js';
+import type { PbxMedia } from '../sdp/pbx-sdp.js';
+import { DtmfSender } from './dtmf-sender.js';
+import { alawToUlawTable, recodeG711, ulawToAlawTable } from './g711.js';
+import type { MediaStats } from './media-engine.js';
+import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import { ReceiveStatistics } from './receive-statistics.js';
+import { RtcpSession } from './rtcp-session.js';
+import { emptyRtpFields, isRtcp, parseRtp, timestampDelta, type RtpFields } from './rtp-packet.js';
+import { RtpSender } from './rtp-sender.js';
+import type { RtpSockets } from './rtp-sockets.js';
+import { RtpSourceLock } from './rtp-source-lock.js';
+
+export interface RtpStreamOptions {
+  readonly sockets: RtpSockets;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  /** Codecs of the trunk: either law of G.711 is understood when both are listed, whichever was agreed on. */
+  readonly codecs: readonly PbxCodec[];
+  readonly latch: boolean;
+  readonly mayLearn: (address: string) => boolean;
+  readonly onFirstPacket: () => void;
+}
+
+/** Payload types that mean the same everywhere (RFC 3551 §6). */
+const comfortNoise = 13;
+const lawOf = { PCMU: 0, PCMA: 8 } as const;
+const defaultClockRate = 8000;
+
+interface MutablePacket extends MediaPacket {
+  sequence: number;
+  timestamp: number;
+  marker: boolean;
+  payload: Uint8Array;
+}
+
+/**
+ * The packets of one plain RTP leg: what comes from the agreed source is sorted into audio and events, what goes out has one
+ * SSRC and unbroken numbers for the whole call. Nothing is sent before `apply` names a target, or while on hold.
+ */
+export class RtpStream implements PacketPort {
+  onAudio: ((packet: MediaPacket) => void) | undefined;
+  onTelephoneEvent: ((packet: MediaPacket) => void) | undefined;
+  #audio: NegotiatedAudio | undefined;
+  #media: PbxMedia | undefined;
+  #heard = 0;
+  #maySend = false;
+  #mayReceive = false;
+  /** Payload type of the law that was not agreed on but is understood, and how to turn it into the one that was. */
+  #otherLaw = -1;
+  #recodeTable = alawToUlawTable;
+  #dtmfBegan = 0;
+  readonly #lock: RtpSourceLock;
+  readonly #sender: RtpSender;
+  readonly #received = new ReceiveStatistics(defaultClockRate);
+  readonly #rtcp: RtcpSession;
+  readonly #dtmf: DtmfSender;
+  readonly #fields: RtpFields = emptyRtpFields();
+  readonly #packet: MutablePacket = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) };
+
+  constructor(private readonly options: RtpStreamOptions) {
+    const { sockets, clock, ids } = options;
+    const random32 = (): number => Number.parseInt(ids.hex(4), 16);
+    this.#lock = new RtpSourceLock(options);
+    this.#sender = new RtpSender(random32(), random32(), random32(), (packet) => this.#emit(packet));
+    this.#rtcp = new RtcpSession({
+      clock,
+      random: () => random32() / 0x1_0000_0000,
+      cname: ids.hex(12),
+      sender: this.#sender,
+      received: this.#received,
+      send: (datagram) => this.#emitRtcp(datagram),
+    });
+    this.#dtmf = new DtmfSender({
+      clock,
+      clockRate: defaultClockRate,
+      wire: {
+        begin: () => (this.#dtmfBegan = this.#sender.timestamp),
+        packet: (payload, marker) => this.#emitEvent(payload, marker),
+        finish: (durationMs) => this.#finishDtmf(durationMs),
+      },
+    });
+    sockets.listen(
+      (datagram, from) => this.#receive(datagram, from),
+      (datagram, from) => this.#receiveRtcp(datagram, from),
+    );
+  }
+
+  get audio(): NegotiatedAudio | undefined {
+    return this.#audio;
+  }
+
+  get heard(): number {
+    return this.#heard;
+  }
+
+  get quiet(): boolean {
+    return this.#media !== undefined && !this.#mayReceive;
+  }
+
+  /** Datagrams thrown away because of where they came from. */
+  get foreignPackets(): number {
+    return this.#lock.foreign;
+  }
+
+  /** Takes what was negotiated, for the first time or anew. The target was checked by the caller. */
+  apply(media: PbxMedia): void {
+    const { codec, payloadType, clockRate, ptimeMs, direction } = media;
+    this.#media = media;
+    this.#audio = { codec, payloadType, clockRate, ptimeMs };
+    this.#received.clockRate = clockRate;
+    this.#mayReceive = direction === 'sendrecv' || direction === 'recvonly';
+    this.#setSending((direction === 'sendrecv' || direction === 'sendonly') && media.address !== '0.0.0.0');
+    this.#understandOtherLaw(codec);
+    // An address of all zeros is a hold of the old kind: source and target stay what they were.
+    if (media.address !== '0.0.0.0') {
+      const { address, port } = media;
+      this.#lock.expect({ address, port, rtcpPort: media.rtcpPort ?? port + 1 });
+      this.#rtcp.start();
+    }
+  }
+
+  sendAudio(payload: Uint8Array, durationMs: number): void {
+    const audio = this.#audio;
+    if (!audio) return;
+    const ticks = (audio.clockRate * durationMs) / 1000;
+    if (this.#maySend && !this.#dtmf.active && payload.length > 0) {
+      this.#sender.sendAudio(audio.payloadType, payload, ticks);
+    } else this.#sender.advance(ticks);
+  }
+
+  skipAudio(durationMs: number, packets: number): void {
+    if (!this.#audio) return;
+    this.#sender.advance((this.#audio.clockRate * durationMs) / 1000);
+    if (this.#maySend) this.#sender.skip(packets);
+  }
+
+  sendDtmf(digit: string, durationMs: number): void {
+    if (this.#media?.telephoneEventPayloadType !== undefined) this.#dtmf.play(digit, durationMs);
+  }
+
+  stats(): MediaStats {
+    return {
+      codec: this.#audio?.codec ?? '',
+      packetsReceived: this.#received.packets,
+      packetsSent: this.#sender.packets,
+      packetsLost: this.#received.lost,
+      jitterMs: this.#received.jitterMs,
+    };
+  }
+
+  /** Says goodbye and closes the sockets. Idempotent. */
+  async close(): Promise<void> {
+    this.#dtmf.close();
+    this.#rtcp.close();
+    this.#maySend = false;
+    this.#mayReceive = false;
+    await this.options.sockets.close();
+  }
+
+  #setSending(maySend: boolean): void {
+    if (maySend && !this.#maySend) this.#sender.expectMarker();
+    this.#maySend = maySend;
+  }
+
+  /** RFC 3264 §6.1 lets a sender use any format of the answer, and some PBXs use the other law without asking. */
+  #understandOtherLaw(codec: PbxCodec): void {
+    const other = codec === 'PCMA' ? 'PCMU' : codec === 'PCMU' ? 'PCMA' : undefined;
+    this.#otherLaw = other && this.options.codecs.includes(other) ? lawOf[other] : -1;
+    this.#recodeTable = codec === 'PCMA' ? ulawToAlawTable : alawToUlawTable;
+  }
+
+  #receive(datagram: Buffer, from: RemoteInfo): void {
+    if (isRtcp(datagram)) {
+      this.#receiveRtcp(datagram, from);
+      return;
+    }
+    const fields = this.#fields;
+    const wellFormed = parseRtp(datagram, fields);
+    const plausible = wellFormed && this.#isKnown(fields.payloadType);
+    if (!this.#lock.admitsRtp(from.address, from.port, plausible) || !wellFormed) return;
+    const isEvent = fields.payloadType === this.#media?.telephoneEventPayloadType;
+    // Events repeat the timestamp of their beginning, which says nothing of their arrival.
+    const nowMs = this.options.clock.monotonicMs();
+    this.#received.receive(fields.ssrc, fields.sequence, fields.timestamp, nowMs, !isEvent);
+    if (this.#heard++ === 0) this.options.onFirstPacket();
+    if (plausible && this.#mayReceive) this.#deliver(datagram, isEvent);
+  }
+
+  #deliver(datagram: Buffer, isEvent: boolean): void {
+    const { payloadType, payloadStart, payloadEnd, sequence, timestamp, marker } = this.#fields;
+    // Comfort noise is silence: whoever plays the stream makes its own.
+    if (payloadType === comfortNoise || payloadStart === payloadEnd) return;
+    const packet = this.#packet;
+    packet.sequence = sequence;
+    packet.timestamp = timestamp;
+    packet.marker = marker;
+    packet.payload = datagram.subarray(payloadStart, payloadEnd);
+    if (payloadType === this.#otherLaw) recodeG711(this.#recodeTable, packet.payload);
+    (isEvent ? this.onTelephoneEvent : this.onAudio)?.(packet);
+  }
+
+  #isKnown(payloadType: number): boolean {
+    const media = this.#media;
+    if (!media) return false;
+    return (
+      payloadType === media.payloadType ||
+      payloadType === media.telephoneEventPayloadType ||
+      payloadType === this.#otherLaw ||
+      payloadType === comfortNoise
+    );
+  }
+
+  #receiveRtcp(datagram: Buffer, from: RemoteInfo): void {
+    if (!this.#lock.admitsRtcp(from.address, from.port)) return;
+    if (this.#rtcp.receive(datagram)) this.#heard++;
+  }
+
+  #emit(packet: Buffer): void {
+    const target = this.#lock.source;
+    if (target) this.options.sockets.sendRtp(packet, target.port, target.address);
+  }
+
+  #emitRtcp(datagram: Buffer): void {
+    const target = this.#lock.source;
+    if (!target) return;
+    // RTCP on the RTP port (RFC 5761) has to come from there, too.
+    if (target.rtcpPort === target.port) this.options.sockets.sendRtp(datagram, target.port, target.address);
+    else this.options.sockets.sendRtcp(datagram, target.rtcpPort, target.address);
+  }
+
+  #emitEvent(payload: Uint8Array, marker: boolean): void {
+    const payloadType = this.#media?.telephoneEventPayloadType;
+    if (this.#maySend && payloadType !== undefined) this.#sender.send(payloadType, marker, this.#dtmfBegan, payload);
+  }
+
+  /** The stream's time passes during an event also when no audio came along to move it on. */
+  #finishDtmf(durationMs: number): void {
+    const end = (this.#dtmfBegan + ((this.#audio?.clockRate ?? defaultClockRate) * durationMs) / 1000) >>> 0;
+    const behind = timestampDelta(this.#sender.timestamp, end);
+    if (behind > 0) this.#sender.advance(behind);
+  }
+}
