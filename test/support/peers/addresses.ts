@@ -1,0 +1,13 @@
+/** Every party has a loopback address of its own, so that all can use their usual ports and a trunk is told apart by address. */
+export const address = {
+  bridge: '127.0.0.1',
+  stranger: '127.0.0.9',
+  asterisk: '127.0.0.16',
+  sipp: '127.0.0.30',
+  baresip: '127.0.0.40',
+  secondBaresip: '127.0.0.41',
+  meta: '127.0.0.50',
+  rtpengine: '127.0.0.60',
+  relay: '127.0.0.61',
+  relayBehind: '127.0.0.62',
+} as const;

@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Something that has to be ended, in reverse order of its start. */
+export interface Stoppable {
+  stop(): void | Promise<void>;
+}
+
+/** What one test started: a temporary folder and everything to stop. `close` leaves nothing behind, whatever failed. */
+export class Scene {
+  readonly #parts: Stoppable[] = [];
+  readonly folder = mkdtempSync(join(tmpdir(), 'sip2wa-peers-'));
+
+  /** Path of a file in the scene's folder. */
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  /** Takes over a started part. */
+  add<T extends Stoppable>(part: T): T {
+    this.#parts.push(part);
+    return part;
+  }
+
+  /** Stops everything, last started first. @throws AggregateError when parts could not be stopped */
+  async close(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const part of this.#parts.splice(0).reverse()) {
+      try {
+        await part.stop();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (process.env.SIP2WA_PEERS_KEEP === undefined) rmSync(this.folder, { recursive: true, force: true });
+    if (errors.length > 0) throw new AggregateError(errors, 'peers could not be stopped');
+  }
+}
