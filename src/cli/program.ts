@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { checkCommand } from './check.js';
+import type { CheckOptions } from './check.js';
+import type { ConsoleIo } from './console-io.js';
+import { EXIT, processIo } from './console-io.js';
+
+/** Commands that are loaded only when they are used; a test puts others in. */
+export interface LazyCommands {
+  run(options: { config?: string }): Promise<number>;
+  demo(options: { json: boolean; pbx?: string; keep: boolean }): Promise<number>;
+}
+
+const lazyCommands: LazyCommands = {
+  run: async (options) => (await import('./run.js')).runCommand(options),
+  demo: async (options) => (await import('./demo.js')).demoCommand(options),
+};
+
+const EXIT_HELP = `
+Exit status:
+  0  everything went well
+  1  it failed: errors in the configuration, or the command did not succeed
+  2  the command line was wrong
+
+Environment:
+  SIP2WA_CONFIG  configuration file, when --config is not given
+  NO_COLOR       no colours, if set
+
+Data goes to standard output, messages go to standard error.
+`;
+
+/** Runs `sip2wa` with its arguments (without node and script) and returns the exit code. Never throws. */
+export async function runCli(
+  args: readonly string[],
+  io: ConsoleIo = processIo,
+  lazy: LazyCommands = lazyCommands,
+): Promise<number> {
+  let code: number = EXIT.ok;
+  const program = buildProgram(io, lazy, (result) => {
+    code = result;
+  });
+  try {
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync([...args], { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) {
+      io.stderr(`sip2wa: ${error instanceof Error ? error.message : 'unexpected error'}\n`);
+      return EXIT.failed;
+    }
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+  return code;
+}
+
+function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) => void): Command {
+  const program = new Command('sip2wa')
+    .description(
+      'Joins WhatsApp Business calling to telephone systems: Graph API and WebRTC on one side, SIP and G.711 on the other.',
+    )
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [command]', 'print help for a command')
+    .configureOutput({ writeOut: io.stdout, writeErr: io.stderr })
+    .showHelpAfterError('(sip2wa --help lists commands and options)')
+    .addHelpText('after', EXIT_HELP)
+    .exitOverride();
+  program
+    .command('run')
+    .description('run the bridge until SIGTERM or SIGINT')
+    .option('-c, --config <file>', 'configuration file (default: $SIP2WA_CONFIG, then config/default.yaml)')
+    .action(async (options: { config?: string }) => done(await lazy.run(options)));
+  program
+    .command('check')
+    .description('check the configuration and say what is wrong, with file, line and column')
+    .option('-c, --config <file>', 'configuration file (default: $SIP2WA_CONFIG, then config/default.yaml)')
+    .option('--json', 'print one JSON object on standard output instead')
+    .action((options: CheckOptions) => done(checkCommand(options, io)));
+  program
+    .command('demo')
+    .description('place one call each way through the bridge, on this machine alone, and measure the audio')
+    .option('--json', 'print one JSON object on standard output instead of a timeline', false)
+    .option('--pbx <host:port>', 'use a PBX of your own in place of the built-in one')
+    .option('--keep', 'stay up afterwards, until SIGTERM or SIGINT', false)
+    .action(async (options: { json: boolean; pbx?: string; keep: boolean }) => done(await lazy.demo(options)));
+  return program;
+}
+
+/** The version in package.json, which lies as far above the source as above the built file. */
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

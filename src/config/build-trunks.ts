@@ -1,0 +1,128 @@
+import type { PbxCodec, SipServer, Trunk } from '../routing/types.js';
+import type { Findings, KeyPath } from './issue.js';
+import type { Item } from './lists.js';
+import type { ServerItem, SettingsServerItem, TrunkDefaults, TrunkItem } from './list-schemas.js';
+import type { Secrets } from './secrets.js';
+
+type Behaviour = Omit<Trunk, 'name' | 'servers' | 'acceptFrom' | 'acceptFromServers'>;
+
+const SIP_PORT = 5060;
+/** Default port of TLS (RFC 3261 §19.1.2) and of Meta's `sip.servers[]`. */
+const SIPS_PORT = 5061;
+const DEFAULT_MAX_CALLS = 100;
+
+/** Builds the file's trunks, with `trunk_defaults` where a trunk says nothing. */
+export function buildTrunks(
+  items: readonly Item<TrunkItem>[],
+  defaults: TrunkDefaults,
+  secrets: Secrets,
+  findings: Findings,
+): Trunk[] {
+  refuseUnbuilt(['trunk_defaults'], defaults, findings);
+  return items.map(({ path, value }) => {
+    refuseUnbuilt(path, value, findings);
+    value.servers.forEach((server, index) => {
+      if (server.transport === 'tls') findings.error([...path, 'servers', index, 'transport'], NO_TLS);
+    });
+    return {
+      name: value.name,
+      servers: value.servers.map(fileServer),
+      acceptFrom: value.accept_from ?? [],
+      acceptFromServers: false,
+      ...behaviour(path, value, defaults, secrets),
+    };
+  });
+}
+
+/** The trunk of a number that is served by `settings.calling.sip.servers` alone. */
+export function settingsTrunk(
+  numberName: string,
+  servers: readonly Item<SettingsServerItem>[],
+  defaults: TrunkDefaults,
+  secrets: Secrets,
+  findings: Findings,
+): Trunk {
+  for (const { path, value } of servers) {
+    const tls = (value.port ?? SIPS_PORT) === SIPS_PORT;
+    if (tls) findings.error([...path, 'port'], { message: NO_TLS.message, cure: 'write port: 5060 for UDP' });
+  }
+  return {
+    name: `settings:${numberName}`,
+    servers: servers.map(({ value }, index) => ({
+      hostname: value.hostname,
+      port: value.port ?? SIPS_PORT,
+      transport: (value.port ?? SIPS_PORT) === SIPS_PORT ? 'tls' : 'udp',
+      priority: index + 1,
+      weight: 1,
+      requestUriUserParams: value.request_uri_user_params ?? {},
+    })),
+    acceptFrom: [],
+    acceptFromServers: true,
+    ...behaviour(['trunk_defaults'], {}, defaults, secrets),
+  };
+}
+
+const NO_TLS = { message: 'TLS is not in this version', cure: 'write transport: udp or tcp' } as const;
+
+function fileServer(server: ServerItem): SipServer {
+  const transport = server.transport ?? 'udp';
+  return {
+    hostname: server.hostname,
+    port: server.port ?? (transport === 'tls' ? SIPS_PORT : SIP_PORT),
+    transport,
+    priority: server.priority ?? 1,
+    weight: server.weight ?? 1,
+    requestUriUserParams: server.request_uri_user_params ?? {},
+  };
+}
+
+/** What will really happen: keys that are not built yet have been warned of and hold their default here. */
+function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, secrets: Secrets): Behaviour {
+  const auth = own.auth ?? defaults.auth;
+  const authPath = own.auth ? [...path, 'auth', 'password'] : ['trunk_defaults', 'auth', 'password'];
+  const dtmf = own.dtmf ?? defaults.dtmf ?? 'rfc4733';
+  return {
+    codecs: usableCodecs(own.codecs ?? defaults.codecs ?? ['PCMA', 'PCMU']),
+    auth: auth && { username: auth.username, password: secrets.required(authPath, auth.password, 'with a username') },
+    register: false,
+    dtmf: dtmf === 'inband' ? 'rfc4733' : dtmf,
+    srtp: 'off',
+    maxCalls: own.max_calls ?? defaults.max_calls ?? DEFAULT_MAX_CALLS,
+  };
+}
+
+function usableCodecs(codecs: readonly PbxCodec[]): PbxCodec[] {
+  return [...new Set(codecs)].filter((codec) => codec === 'PCMA' || codec === 'PCMU');
+}
+
+/** What the file may say but this version does not do: said so, never silently ignored. */
+function refuseUnbuilt(path: KeyPath, own: TrunkDefaults, findings: Findings): void {
+  if (own.register) {
+    const message = 'registration is not in this version; the trunk is used without it';
+    findings.warn([...path, 'register'], { message, cure: 'let the PBX send calls to this address instead' });
+  }
+  if (own.srtp === 'optional') {
+    const message = 'SRTP is not in this version; audio goes as plain RTP';
+    findings.warn([...path, 'srtp'], { message, cure: 'write srtp: off, or use a private network' });
+  }
+  if (own.srtp === 'required') {
+    const message = 'SRTP is not in this version, and audio would go unencrypted';
+    findings.error([...path, 'srtp'], { message, cure: 'write srtp: off if the network is private' });
+  }
+  if (own.dtmf === 'inband') {
+    const message = 'inband DTMF is not in this version; rfc4733 is used';
+    findings.warn([...path, 'dtmf'], { message, cure: 'write dtmf: rfc4733' });
+  }
+  checkCodecs(path, own.codecs ?? [], findings);
+}
+
+function checkCodecs(path: KeyPath, codecs: readonly PbxCodec[], findings: Findings): void {
+  const usable = usableCodecs(codecs).length > 0;
+  codecs.forEach((codec, index) => {
+    if (codec === 'PCMA' || codec === 'PCMU') return;
+    const place = [...path, 'codecs', index];
+    const cure = usable ? 'remove it for now' : 'add PCMA or PCMU';
+    if (usable) findings.warn(place, { message: `${codec} comes not before a later version; it is ignored`, cure });
+    else findings.error(place, { message: `${codec} comes not before a later version`, cure });
+  });
+}

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import type { Complaint } from './issue.js';
+import type { Format } from './formats.js';
+import * as formats from './formats.js';
+import { numberId, phoneNumber, routeFrom, sipUser, uriParameters } from './phone-formats.js';
+
+/** A value checked by a format; its complaint travels in the issue's `params`. */
+function value<T>(format: Format, description: string, byDefault?: unknown): z.ZodType<T> {
+  return z
+    .custom<T>()
+    .superRefine((written, context) => {
+      const complaint = missingOrNull(written) ?? format.complaint(written);
+      if (complaint) context.addIssue({ code: 'custom', message: complaint.message, params: { cure: complaint.cure } });
+    })
+    .meta({ description, ...(byDefault === undefined ? {} : { default: byDefault }), ...format.json });
+}
+
+function missingOrNull(written: unknown): Complaint | undefined {
+  if (written === undefined) return { message: 'is missing', cure: 'add it' };
+  return written === null ? { message: 'has no value', cure: 'give it one, or remove the line' } : undefined;
+}
+
+const server = z.strictObject({
+  hostname: value<string>(formats.host, 'Host name or address of the SIP server.'),
+  port: value<number>(formats.port, 'Its port; default 5060.', 5060).optional(),
+  transport: value<'udp' | 'tcp' | 'tls'>(formats.oneOf('udp', 'tcp', 'tls'), 'How it is reached.', 'udp').optional(),
+  priority: value<number>(formats.wholeNumber(0, 65_535), 'Lower is tried first.', 1).optional(),
+  weight: value<number>(formats.wholeNumber(0, 65_535), 'Share of calls within one priority.', 1).optional(),
+  request_uri_user_params: value<Record<string, string>>(
+    uriParameters,
+    "Parameters of the Request-URI's user part (RFC 4904 and the like).",
+  ).optional(),
+});
+
+const auth = z.strictObject({
+  username: value<string>(formats.plainText, 'User name for digest authentication.'),
+  password: value<string>(formats.secretText, 'Its password: ${env:NAME} or ${file:/path}.'),
+});
+
+const trunkBehaviour = {
+  codecs: z
+    .array(
+      value<'PCMA' | 'PCMU' | 'G722' | 'opus'>(formats.oneOf('PCMA', 'PCMU', 'G722', 'opus'), 'Codec by its RTP name.'),
+    )
+    .min(1)
+    .meta({ description: 'Codecs in order of preference.', default: ['PCMA', 'PCMU'] })
+    .optional(),
+  auth: auth.meta({ description: 'Credentials for the trunk.' }).optional(),
+  register: value<boolean>(formats.yesOrNo, 'Register with the trunk (not in this version).', false).optional(),
+  dtmf: value<'rfc4733' | 'info' | 'inband'>(
+    formats.oneOf('rfc4733', 'info', 'inband'),
+    'How keys travel towards the trunk.',
+    'rfc4733',
+  ).optional(),
+  srtp: value<'off' | 'optional' | 'required'>(
+    formats.oneOf('off', 'optional', 'required'),
+    'Encryption of audio towards the trunk (not in this version).',
+    'off',
+  ).optional(),
+  max_calls: value<number>(formats.wholeNumber(1, 100_000), 'Most calls at a time over the trunk.', 100).optional(),
+};
+
+const acceptFrom = z
+  .array(value<string>(formats.cidr, 'Address or network.'))
+  .meta({ description: 'Who may call in; empty means nobody.', default: [] });
+
+/** One of `trunks`. */
+export const trunkSchema = z.strictObject({
+  name: value<string>(formats.alias, 'Name of the trunk, for routes, logs and metrics.'),
+  servers: z.array(server).min(1).meta({ description: 'Tried by priority, then weight.' }),
+  accept_from: acceptFrom.optional(),
+  ...trunkBehaviour,
+});
+
+/** `trunk_defaults`. */
+export const trunkDefaultsSchema = z.strictObject(trunkBehaviour);
+
+/** One of `numbers`; `settings` is as Meta spells it and checked apart. */
+export const numberSchema = z.strictObject({
+  id: value<string>(numberId, "Meta's phone_number_id."),
+  number: value<string>(phoneNumber, 'The number itself with + and country code, quoted.'),
+  name: value<string>(formats.alias, 'Alias for logs and metric labels; default: the id.').optional(),
+  signaling: value<'graph' | 'sip'>(
+    formats.oneOf('graph', 'sip'),
+    'graph: webhooks and Graph API. sip: reserved.',
+    'graph',
+  ).optional(),
+  permission: value<'none' | 'check' | 'ask'>(
+    formats.oneOf('none', 'check', 'ask'),
+    'Before calling a user: nothing, look the permission up, or ask for it (check and ask: not in this version).',
+    'none',
+  ).optional(),
+  trunk: value<string>(
+    formats.alias,
+    'Name of its trunk; left out: settings.calling.sip.servers are the trunk.',
+  ).optional(),
+  settings: z
+    .record(z.string(), z.unknown())
+    .meta({ description: 'What Meta shall hold for this number, keys as Meta spells them.' })
+    .optional(),
+});
+
+/** One of `routes`. */
+export const routeSchema = z.strictObject({
+  number: value<string>(formats.alias, 'Name of the number that was called; left out: any.').optional(),
+  from: value<string>(routeFrom, 'Caller with + and country code; a * at the end stands for the rest.').optional(),
+  hours: value<'open' | 'closed'>(
+    formats.oneOf('open', 'closed'),
+    "Within or outside the number's call hours.",
+  ).optional(),
+  trunk: value<string>(formats.alias, 'Name of the trunk to dial.'),
+  to: value<string>(sipUser, 'User part to dial at the trunk; default: the business number.').optional(),
+});
+
+/** `sip.listen`. */
+export const sipListenSchema = z
+  .array(value<string>(formats.sipListen, 'TRANSPORT://HOST:PORT.'))
+  .min(1)
+  .meta({ description: 'Sockets of the embedded SIP server.', default: ['udp://0.0.0.0:5060', 'tcp://0.0.0.0:5060'] });
+
+/** `graph.app_secret` when it is a list. */
+export const appSecretListSchema = z.array(value<string>(formats.secretText, 'App secret.')).min(1).max(2);
+
+/** `media.remote_networks` when it is a list. */
+export const networkListSchema = z.array(value<string>(formats.cidr, 'Address or network.')).min(1);
+
+/** One of `settings.calling.sip.servers` of a number; Meta's read-only fields are let through. */
+export const settingsServerSchema = z.looseObject({
+  hostname: value<string>(formats.host, 'Host name of the SIP server.'),
+  port: value<number>(formats.port, 'Its port; default 5061.', 5061).optional(),
+  request_uri_user_params: value<Record<string, string>>(
+    uriParameters,
+    "Parameters of the Request-URI's user part.",
+  ).optional(),
+});
+
+export type TrunkItem = z.infer<typeof trunkSchema>;
+export type TrunkDefaults = z.infer<typeof trunkDefaultsSchema>;
+export type ServerItem = z.infer<typeof server>;
+export type NumberItem = z.infer<typeof numberSchema>;
+export type RouteItem = z.infer<typeof routeSchema>;
+export type SettingsServerItem = z.infer<typeof settingsServerSchema>;

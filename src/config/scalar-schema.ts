@@ -1,0 +1,204 @@
+import type { Format } from './formats.js';
+import * as formats from './formats.js';
+
+/** A single value of the file: everything about it stands here once. */
+export interface Leaf {
+  readonly default: string | number;
+  readonly doc: string;
+  readonly format: Format;
+  /** Environment variable that overrides the file. Never given to secrets: those use `${env:NAME}`. */
+  readonly env?: string;
+  readonly sensitive?: boolean;
+}
+
+export type LeafSection = Readonly<Record<string, Leaf>>;
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/**
+ * Every key of the file that holds one value, by section. Lists (trunks, numbers, routes, sip.listen, graph.app_secret,
+ * media.remote_networks) are in list-schemas.ts.
+ */
+export const scalarSchema = {
+  graph: {
+    base_url: {
+      default: 'https://graph.facebook.com',
+      doc: "Meta's Graph API; plain http only for a loopback address.",
+      format: formats.graphUrl,
+      env: 'SIP2WA_GRAPH_BASE_URL',
+    },
+    version: {
+      default: 'v23.0',
+      doc: 'Version of the Graph API, in every request.',
+      format: formats.graphVersion,
+      env: 'SIP2WA_GRAPH_VERSION',
+    },
+    access_token: {
+      default: '',
+      doc: 'Access token with whatsapp_business_messaging and whatsapp_business_management.',
+      format: formats.secretText,
+      sensitive: true,
+    },
+    timeout: {
+      default: '10s',
+      doc: 'Longest wait for an answer of the Graph API.',
+      format: formats.duration(100, MINUTE_MS),
+    },
+  },
+  webhook: {
+    listen: {
+      default: '0.0.0.0:8080',
+      doc: 'Socket that takes webhooks; TLS ends in front of it.',
+      format: formats.listenAddress,
+      env: 'SIP2WA_WEBHOOK_LISTEN',
+    },
+    path: { default: '/webhook', doc: 'Path of the callback URL given to Meta.', format: formats.httpPath },
+    verify_token: {
+      default: '',
+      doc: 'Verify token given to Meta together with the callback URL.',
+      format: formats.secretText,
+      sensitive: true,
+    },
+  },
+  admin: {
+    listen: {
+      default: '127.0.0.1:8081',
+      doc: 'Socket of health checks and admin API; beyond loopback it needs a token.',
+      format: formats.listenAddress,
+      env: 'SIP2WA_ADMIN_LISTEN',
+    },
+    token: { default: '', doc: 'Bearer token of the admin API.', format: formats.secretText, sensitive: true },
+  },
+  sip: {
+    server: {
+      default: 'embedded',
+      doc: 'SIP stack: the embedded server, or a drachtio-server.',
+      format: formats.oneOf('embedded', 'drachtio'),
+      env: 'SIP2WA_SIP_SERVER',
+    },
+    advertised_host: {
+      default: '',
+      doc: "What Via, Contact and Record-Route show; empty: the socket's address.",
+      format: formats.hostOrEmpty,
+      env: 'SIP2WA_SIP_ADVERTISED_HOST',
+    },
+  },
+  'sip.drachtio': {
+    host: {
+      default: '127.0.0.1',
+      doc: 'Host of the drachtio-server.',
+      format: formats.host,
+      env: 'SIP2WA_DRACHTIO_HOST',
+    },
+    port: {
+      default: 9022,
+      doc: 'Command port of the drachtio-server.',
+      format: formats.port,
+      env: 'SIP2WA_DRACHTIO_PORT',
+    },
+    secret: { default: '', doc: 'Shared secret of the drachtio-server.', format: formats.secretText, sensitive: true },
+  },
+  media: {
+    engine: { default: 'werift', doc: 'WebRTC engine.', format: formats.oneOf('werift') },
+    listen_ip: {
+      default: '0.0.0.0',
+      doc: 'Address that media sockets are bound to.',
+      format: formats.ipAddress,
+      env: 'SIP2WA_MEDIA_LISTEN_IP',
+    },
+    advertised_ip: {
+      default: '',
+      doc: 'Public address behind 1:1 address translation; empty: the own address.',
+      format: formats.ipAddressOrEmpty,
+      env: 'SIP2WA_MEDIA_ADVERTISED_IP',
+    },
+    rtp_ports: {
+      default: '20000-29999',
+      doc: 'UDP ports towards the PBX; below the ephemeral range (32768).',
+      format: formats.portRange,
+      env: 'SIP2WA_MEDIA_RTP_PORTS',
+    },
+    webrtc_ports: {
+      default: '10000-19999',
+      doc: 'UDP ports towards WhatsApp; below the ephemeral range (32768).',
+      format: formats.portRange,
+      env: 'SIP2WA_MEDIA_WEBRTC_PORTS',
+    },
+    workers: { default: 'auto', doc: 'Media processes: auto (one per core) or a number.', format: formats.workers },
+  },
+  settings: {
+    push: {
+      default: 'apply',
+      doc: "What to do with numbers' settings on start and reload: apply (write what differs), report (only say) or off.",
+      format: formats.oneOf('apply', 'report', 'off'),
+    },
+  },
+  calls: {
+    answer_timeout: {
+      default: '25s',
+      doc: "The PBX must answer a user's call by then; Meta gives 30 to 60 s.",
+      format: formats.duration(1_000, MINUTE_MS),
+    },
+    ring_timeout: {
+      default: '60s',
+      doc: 'A called WhatsApp user may ring this long.',
+      format: formats.duration(1_000, 5 * MINUTE_MS),
+    },
+    max_duration: {
+      default: '4h',
+      doc: 'An answered call is ended after this time.',
+      format: formats.duration(1_000, 24 * HOUR_MS),
+    },
+    pre_accept: {
+      default: 'immediate',
+      doc: "When a user's call is pre-accepted, so that media is up before the answer.",
+      format: formats.oneOf('immediate', 'on_progress', 'never'),
+    },
+  },
+  log: {
+    level: {
+      default: 'info',
+      doc: 'Least severe level that is logged.',
+      format: formats.oneOf(...formats.LOG_LEVELS),
+      env: 'SIP2WA_LOG_LEVEL',
+    },
+    format: {
+      default: 'json',
+      doc: 'One JSON object a line, or text for people.',
+      format: formats.oneOf('json', 'pretty'),
+      env: 'SIP2WA_LOG_FORMAT',
+    },
+  },
+  journal: {
+    dir: {
+      default: './var/journal',
+      doc: 'Directory of the call journal.',
+      format: formats.filePath,
+      env: 'SIP2WA_JOURNAL_DIR',
+    },
+  },
+  cdr: {
+    file: {
+      default: './var/cdr.jsonl',
+      doc: 'File that call records are appended to, one JSON object a line.',
+      format: formats.filePath,
+      env: 'SIP2WA_CDR_FILE',
+    },
+  },
+} as const satisfies Readonly<Record<string, LeafSection>>;
+
+/** `section.key` of every single value. */
+export type ScalarKey = {
+  [Section in keyof typeof scalarSchema]: `${Section & string}.${keyof (typeof scalarSchema)[Section] & string}`;
+}[keyof typeof scalarSchema];
+
+/** The leaf of `section.key`, whatever the section. */
+export function leaves(): { readonly key: ScalarKey; readonly path: readonly string[]; readonly leaf: Leaf }[] {
+  return Object.entries(scalarSchema as Record<string, LeafSection>).flatMap(([section, keys]) =>
+    Object.entries(keys).map(([name, leaf]) => {
+      const key = `${section}.${name}`;
+      return { key: key as ScalarKey, path: key.split('.'), leaf };
+    }),
+  );
+}

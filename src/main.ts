@@ -1,0 +1,8 @@
+#!/usr/bin/env node
+import { runCli } from './cli/program.js';
+
+/** A command has ended: what still holds the event loop after this time is a leak, and no reason to hang. */
+const EXIT_GRACE_MS = 2_000;
+
+process.exitCode = await runCli(process.argv.slice(2));
+setTimeout(() => process.exit(), EXIT_GRACE_MS).unref();
