@@ -1,0 +1,179 @@
+import Srf from 'drachtio-srf';
+
+/**
+ * The part of drachtio-srf 5.0.29 that this daemon uses, typed tightly: its own declarations hold thirteen `any`s, lack
+ * half of what is called here, and say nothing about what is absent at run time. The only file where looseness lives.
+ */
+
+/** Headers as drachtio-srf takes them: one value a name. */
+export type SrfHeaders = Record<string, string>;
+
+/** A header of the name-addr form, as srf parses it. */
+export interface SrfNameAddr {
+  readonly name: string | undefined;
+  readonly uri: string;
+  readonly params: Readonly<Record<string, string | undefined>>;
+}
+
+/** What requests and responses share. */
+export interface SrfMessage {
+  readonly body: string | undefined;
+  readonly raw: string | undefined;
+  /** undefined when the header is absent; several headers of one name come joined with commas. */
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+  /** @throws Error when the header is absent, TypeError when it does not parse. */
+  getParsedHeader(name: 'from' | 'to'): SrfNameAddr;
+  getParsedHeader(name: 'contact'): SrfNameAddr[];
+  getParsedHeader(name: 'cseq'): { readonly seq: number; readonly method: string };
+}
+
+export interface SrfRequest extends SrfMessage {
+  readonly method: string;
+  readonly uri: string;
+  /** `application` marks what the SIP server sent by itself (BYE after an ACK timeout). */
+  readonly source: 'network' | 'application';
+  /** Transport source, as the SIP server saw it. */
+  readonly source_address: string;
+  readonly source_port: number;
+  readonly protocol: string;
+  /** `host:port` of the listener, on requests outside a dialog only. */
+  readonly receivedOn: string | undefined;
+  readonly stackDialogId: string | undefined;
+  on(event: 'cancel', listener: (cancel: SrfMessage) => void): void;
+  /** @throws Error when the link to the SIP server is gone. */
+  cancel(options: { headers?: SrfHeaders }, callback: (error: unknown) => void): void;
+  on(event: 'response', listener: (response: SrfResponse) => void): void;
+}
+
+export interface SrfResponse extends SrfMessage {
+  readonly status: number;
+  readonly reason: string;
+  /** Empty on responses the SIP server made itself (timeout, no transport). */
+  readonly source_address: string;
+  readonly finalResponseSent: boolean;
+  /** @throws Error for a status that is not in srf's list. */
+  send(
+    status: number,
+    options?: { headers?: SrfHeaders; body?: string },
+    callback?: (error: unknown, sent: SrfMessage | undefined) => void,
+  ): void;
+}
+
+/** srf answers a refused UAC with this error. */
+export interface SrfSipError {
+  readonly status: number;
+  readonly reason?: string;
+  readonly res?: SrfResponse;
+}
+
+/** Credentials on demand: called with the request sent and the 401 or 407 that came for it. */
+export type SrfAuthFunction = (
+  request: SrfRequest,
+  challenge: SrfResponse,
+  callback: (error: Error | null, username?: string, password?: string) => void,
+) => void;
+
+type InDialogMethod = 'info' | 'modify' | 'update' | 'refer' | 'options' | 'message' | 'notify' | 'publish';
+
+export interface SrfDialog {
+  readonly id: string;
+  readonly type: 'uac' | 'uas';
+  readonly sip: { readonly callId: string; readonly localTag: string; readonly remoteTag: string };
+  readonly local: { readonly uri: string; readonly contact: string };
+  readonly remote: { readonly uri: string };
+  readonly req: SrfRequest;
+  readonly res: SrfResponse;
+  /** Credentials srf would answer a challenge inside the dialog with. */
+  auth: SrfAuthFunction | undefined;
+  on(event: 'ack', listener: (ack: SrfRequest) => void): void;
+  on(event: 'destroy', listener: (bye: SrfRequest, reason: string) => void): void;
+  on(event: InDialogMethod, listener: (request: SrfRequest, response: SrfResponse) => void): void;
+  removeAllListeners(): void;
+  request(
+    options: { method: string; headers?: SrfHeaders; body?: string },
+    callback: (error: unknown, response: SrfResponse | undefined) => void,
+  ): void;
+}
+
+export interface SrfConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+  /** Read by srf at every attempt, so that a later change of `maxAttempts` takes effect. */
+  readonly reconnect: { retryMaxDelay: number; maxAttempts?: number };
+}
+
+export interface SrfUacOptions {
+  readonly localSdp: string;
+  readonly headers: SrfHeaders;
+  readonly auth?: SrfAuthFunction;
+  readonly proxy?: string;
+}
+
+export interface SrfUacProgress {
+  readonly cbRequest: (error: unknown, request: SrfRequest | undefined) => void;
+  readonly cbProvisional: (response: SrfResponse) => void;
+}
+
+export type SrfHandler = (request: SrfRequest, response: SrfResponse, next: () => void) => void;
+
+export interface SrfApi {
+  connect(options: SrfConnectOptions): void;
+  /** @throws AssertionError when there is no connection. */
+  disconnect(): void;
+  /** Asks the SIP server for requests of a method (lower case) outside dialogs. */
+  use(method: string, handler: SrfHandler): void;
+  on(event: 'connect', listener: (error: Error | null, hostPorts: string | undefined) => void): void;
+  on(event: 'error', listener: (error: unknown) => void): void;
+  on(event: 'close', listener: () => void): void;
+  on(event: 'reconnecting', listener: (attempt: { delay: number; attempt: number }) => void): void;
+  /** The callback form, because it runs before the next frame is read: no BYE can slip in between. */
+  createUAS(
+    request: SrfRequest,
+    response: SrfResponse,
+    options: { localSdp: string; headers?: SrfHeaders },
+    callback: (error: unknown, dialog: SrfDialog | undefined) => void,
+  ): void;
+  createUAC(
+    uri: string,
+    options: SrfUacOptions,
+    progress: SrfUacProgress,
+    callback: (error: unknown, dialog: SrfDialog | undefined) => void,
+  ): void;
+  /** A request outside dialogs, or inside one by its id. */
+  request(
+    uri: string,
+    options: { method: string; headers?: SrfHeaders; proxy?: string },
+    callback: (error: unknown, request: SrfRequest | undefined) => void,
+  ): void;
+  removeDialog(dialog: SrfDialog): void;
+}
+
+/** A URI as srf parses it; undefined when it is none. */
+export interface SrfUri {
+  readonly scheme: string;
+  readonly user: string | undefined;
+  readonly host: string | undefined;
+  /** NaN when absent. */
+  readonly port: number;
+}
+
+/** A fresh srf instance, not connected. */
+export function createSrf(): SrfApi {
+  return new Srf() as unknown as SrfApi;
+}
+
+/** Parses a SIP or tel URI with srf's parser; never throws. */
+export function parseSrfUri(text: string): SrfUri | undefined {
+  try {
+    return Srf.parseUri(text) as unknown as SrfUri | undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether an error of srf stands for a final SIP response. */
+export function isSipError(error: unknown): error is SrfSipError {
+  return error instanceof Error && 'status' in error && typeof error.status === 'number';
+}

@@ -1,0 +1,45 @@
+import type { OriginatingLeg } from '../call/leg.js';
+import type { CallId } from '../lib/ids.js';
+import type { Trunk } from '../routing/types.js';
+import type { SrfRequest } from './drachtio-types.js';
+import { plainSipText, unquotedSipText } from './sip-text.js';
+import { userOfUri } from './sip-uri.js';
+
+/** A call that arrived from a PBX, its offer taken: it may be routed. */
+export interface InboundCall {
+  readonly call: CallId;
+  readonly leg: OriginatingLeg;
+  readonly trunk: Trunk;
+  /** User part of the Request-URI, decoded, without parameters. */
+  readonly calledUser: string;
+  readonly callerUser: string | undefined;
+  readonly callerName: string | undefined;
+  /** A header of the INVITE as cleaned text; undefined if absent or empty. */
+  header(name: string): string | undefined;
+}
+
+const headerLimit = 1_024;
+
+export function inboundCall(call: CallId, leg: OriginatingLeg, trunk: Trunk, request: SrfRequest): InboundCall {
+  return {
+    call,
+    leg,
+    trunk,
+    calledUser: userOfUri(request.uri) ?? '',
+    ...callerOf(request),
+    header: (name) => {
+      const text = plainSipText(request.get(name) ?? '', headerLimit);
+      return text === '' ? undefined : text;
+    },
+  };
+}
+
+function callerOf(request: SrfRequest): Pick<InboundCall, 'callerUser' | 'callerName'> {
+  try {
+    const { name, uri } = request.getParsedHeader('from');
+    const callerName = unquotedSipText(name ?? '');
+    return { callerUser: userOfUri(uri), callerName: callerName === '' ? undefined : callerName };
+  } catch {
+    return { callerUser: undefined, callerName: undefined };
+  }
+}

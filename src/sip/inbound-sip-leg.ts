@@ -1,0 +1,312 @@
+import { endReason, type EndReason } from '../call/end-reason.js';
+import type { LegEvent, OriginatingLeg } from '../call/leg.js';
+import type { CallStep } from '../call/observer.js';
+import { assertNever } from '../lib/assert-never.js';
+import type { Timer } from '../lib/clock.js';
+import type { CallId } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { MediaEndpointEvent } from '../media/media-engine.js';
+import type { Trunk } from '../routing/types.js';
+import { isSipError, type SrfDialog, type SrfRequest, type SrfResponse } from './drachtio-types.js';
+import {
+  inboundTransition,
+  type InboundLegEffect,
+  type InboundLegEvent,
+  type InboundLegState,
+} from './inbound-leg-machine.js';
+import { isUnspecified } from './ip-network.js';
+import { LegMedia, reasonOfMediaError } from './leg-media.js';
+import { LegReporter } from './leg-reporter.js';
+import { MachineRunner } from './machine-runner.js';
+import { reasonOfCancel, refusalStatus } from './sip-cause.js';
+import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
+import { allowedMethods, reasonHeader, refusalHeaders } from './sip-headers.js';
+import { journalDialog, journalDialogEnd, mediaNetworks, type SipLegContext } from './sip-leg-context.js';
+
+export interface InboundLegOptions {
+  readonly call: CallId;
+  readonly trunk: Trunk;
+  readonly request: SrfRequest;
+  readonly response: SrfResponse;
+  /** Called once the offer is known to be usable; before that nobody hears of the call. */
+  readonly onReady: () => void;
+  /** Called once, when the leg is over. */
+  readonly onOver: () => void;
+}
+
+/** The SIP leg on which a PBX's call arrived. */
+export class InboundSipLeg implements OriginatingLeg {
+  readonly kind = 'sip';
+  readonly #media: LegMedia;
+  readonly #reporter = new LegReporter();
+  readonly #machine: MachineRunner<InboundLegState, InboundLegEvent, InboundLegEffect>;
+  readonly #hasOffer: boolean;
+  /** Our answer, or our offer if the INVITE came without one (RFC 3261 §13.2.1). */
+  #localSdp = '';
+  #dialog: SipDialog | undefined;
+  #byeReason: EndReason | undefined;
+  #wireTimer: Timer | undefined;
+
+  constructor(
+    private readonly context: SipLegContext,
+    private readonly options: InboundLegOptions,
+    private readonly logger: Logger,
+  ) {
+    const { engine, clock, timeouts } = context;
+    this.#media = new LegMedia({ engine, clock, logger, mediaMs: timeouts.mediaMs });
+    this.#hasOffer = (options.request.body ?? '') !== '';
+    this.#machine = new MachineRunner<InboundLegState, InboundLegEvent, InboundLegEffect>(
+      'preparing',
+      inboundTransition,
+      (effect) => this.#perform(effect),
+      (err, effect) => this.#faulted(err, effect),
+    );
+  }
+
+  get mediaId(): string | undefined {
+    return this.#media.id;
+  }
+
+  get facts(): Readonly<Record<string, string>> {
+    const { request, trunk } = this.options;
+    return {
+      sipCallId: request.get('Call-ID') ?? '',
+      trunk: trunk.name,
+      remoteAddress: request.source_address,
+    };
+  }
+
+  /** Takes the offer, before anything else is done for the call. */
+  start(): void {
+    const { request } = this.options;
+    this.#step('sip.invite', { direction: 'in', from: request.source_address, trunk: this.options.trunk.name });
+    request.on('cancel', (cancel) => {
+      this.#step('sip.cancel', { direction: 'in' });
+      this.#machine.post({ type: 'cancelled', reason: reasonOfCancel(cancel) });
+    });
+    void this.#prepare();
+  }
+
+  listen(listener: (event: LegEvent) => void): void {
+    this.#reporter.listen(listener);
+  }
+
+  /** The SIP server has sent 100 already. */
+  trying(): void {
+    this.logger.debug('call is being routed');
+  }
+
+  ring(): void {
+    this.#machine.post({ type: 'ring' });
+  }
+
+  answer(): void {
+    this.#machine.post({ type: 'answer' });
+  }
+
+  reject(reason: EndReason): void {
+    this.#machine.post({ type: 'reject', reason });
+  }
+
+  hangup(reason: EndReason): void {
+    this.#machine.post({ type: 'hangup', reason });
+  }
+
+  /** The connection to the SIP server is gone. */
+  linkLost(): void {
+    this.#dialog?.abandon();
+    const reason = endReason('trunk_down', { text: 'connection to the SIP server lost' });
+    this.#machine.post({ type: 'linkLost', reason });
+  }
+
+  #perform(effect: InboundLegEffect): void {
+    switch (effect.type) {
+      case 'announce':
+        return this.options.onReady();
+      case 'sendRinging':
+        return this.#sendRinging();
+      case 'sendAnswer':
+        return this.#sendAnswer();
+      case 'sendRefusal':
+        return this.#sendRefusal(effect.reason);
+      case 'awaitAck':
+        return this.#awaitAck(effect.reason);
+      case 'sendBye':
+        return this.#sendBye(this.#byeReason ?? effect.reason);
+      case 'closeMedia':
+        return this.#closeMedia();
+      case 'report':
+        return this.#report(effect.event);
+      default:
+        assertNever(effect, 'leg effect');
+    }
+  }
+
+  /** An effect that throws must not leave the leg waiting for what will never come. */
+  #faulted(err: unknown, effect: InboundLegEffect): void {
+    this.logger.error('leg effect failed', { effect: effect.type, err });
+    const reason = endReason('internal', { text: 'fault in the bridge' });
+    if (effect.type === 'announce') this.#machine.post({ type: 'unusable', reason });
+    else if (effect.type === 'sendAnswer') this.#machine.post({ type: 'answerFailed', reason });
+    else if (effect.type !== 'report') this.#machine.post({ type: 'wireDone' });
+  }
+
+  async #prepare(): Promise<void> {
+    try {
+      const { call, trunk, request } = this.options;
+      const localAddress = await this.#localAddress();
+      const remoteNetworks = mediaNetworks(this.context, trunk, [request.source_address]);
+      const address = localAddress === undefined ? {} : { localAddress };
+      await this.#media.open({ call, codecs: trunk.codecs, remoteNetworks, ...address }, (event) =>
+        this.#fromMedia(event),
+      );
+      this.#localSdp = this.#hasOffer ? await this.#media.answer(request.body ?? '') : await this.#media.offer();
+      this.#machine.post({ type: 'prepared' });
+    } catch (err) {
+      const reason = reasonOfMediaError(err);
+      this.logger.info('offer of the PBX not usable', { code: reason.code, err });
+      this.#machine.post({ type: 'unusable', reason });
+    }
+  }
+
+  /** The address the PBX called; behind a wildcard listener the one from which the PBX is reached. */
+  #localAddress(): Promise<string | undefined> {
+    const { receivedOn, source_address: source } = this.options.request;
+    const host = receivedOn?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+    if (host !== undefined && host !== '' && !isUnspecified(host)) return Promise.resolve(host);
+    return this.context.localAddressFor(source);
+  }
+
+  #sendRinging(): void {
+    this.#step('sip.ringing', { direction: 'out', status: 180 });
+    this.options.response.send(180, { headers: { Allow: allowedMethods } });
+  }
+
+  #sendAnswer(): void {
+    const { request, response } = this.options;
+    const failed = (text: string): void => {
+      this.#machine.post({ type: 'answerFailed', reason: endReason('internal', { text }) });
+    };
+    this.#arm(this.context.timeouts.responseMs, () => failed('200 not sent in time'));
+    this.#step('sip.answer', { direction: 'out', status: 200 });
+    const headers = { Allow: allowedMethods, Accept: 'application/sdp', 'Content-Type': 'application/sdp' };
+    this.context.srf.createUAS(request, response, { localSdp: this.#localSdp, headers }, (err, dialog) => {
+      if (dialog) return this.#established(dialog);
+      this.#wireTimer?.cancel();
+      // A CANCEL was first: the SIP server has sent 487 by itself and knows the transaction no more.
+      const isGone = isSipError(err) ? err.status === 487 : /unknown transaction/.test(String(err));
+      if (isGone) return this.#machine.post({ type: 'cancelled', reason: endReason('cancelled') });
+      this.logger.warn('200 not sent', { err });
+      failed('200 could not be sent');
+    });
+  }
+
+  #established(dialog: SrfDialog): void {
+    const { srf, clock, timeouts } = this.context;
+    this.#dialog = new SipDialog({
+      srf,
+      dialog,
+      media: this.#media,
+      codecs: this.options.trunk.codecs,
+      clock,
+      logger: this.logger,
+      byeMs: timeouts.byeMs,
+      onEvent: (event) => this.#fromDialog(event),
+    });
+    journalDialog(this.context, this.logger, this.options.call, dialog);
+    // The SIP server hangs up a dialog without ACK itself (RFC 3261 §13.3.1.4); this is the back stop.
+    this.#arm(timeouts.ackMs, () => {
+      this.#machine.post({ type: 'remoteEnded', reason: endReason('unavailable', { text: 'no ACK', q850: 102 }) });
+    });
+  }
+
+  #fromDialog(event: SipDialogEvent): void {
+    switch (event.type) {
+      case 'acked':
+        return this.#acked(event.sdp);
+      case 'ended':
+        this.#step('sip.bye', { direction: 'in' });
+        journalDialogEnd(this.context, this.logger, this.options.call, this.facts['sipCallId'] ?? '');
+        return this.#machine.post({ type: 'remoteEnded', reason: event.reason });
+      case 'held':
+      case 'resumed':
+      case 'dtmf':
+        if (this.#machine.state === 'confirmed') this.#reporter.report(event);
+        return;
+      default:
+        assertNever(event, 'dialog event');
+    }
+  }
+
+  #acked(sdp: string | undefined): void {
+    this.#wireTimer?.cancel();
+    this.#step('sip.ack', { direction: 'in' });
+    if (this.#hasOffer) this.#machine.post({ type: 'acked' });
+    else void this.#applyAnswer(sdp);
+  }
+
+  /** Our offer went out in the 200; the ACK must bring the answer (RFC 3261 §13.2.1). */
+  async #applyAnswer(sdp: string | undefined): Promise<void> {
+    try {
+      if (sdp === undefined) throw new Error('ACK without SDP');
+      await this.#media.accept(sdp);
+      this.#machine.post({ type: 'acked' });
+    } catch (err) {
+      this.logger.warn('answer in ACK unusable', { err });
+      this.#machine.post({ type: 'ackUnusable', reason: endReason('no_codec', { text: 'unusable answer in ACK' }) });
+    }
+  }
+
+  #fromMedia(event: MediaEndpointEvent): void {
+    if (event.type === 'first_packet') this.#step('media.first_from_pbx');
+    if (event.type === 'failed') this.#machine.post({ type: 'mediaFailed', reason: event.reason });
+  }
+
+  #sendRefusal(reason: EndReason): void {
+    const status = refusalStatus(reason);
+    const done = (): void => this.#machine.post({ type: 'wireDone' });
+    this.#arm(this.context.timeouts.responseMs, done);
+    this.#step('sip.refused', { direction: 'out', status });
+    this.options.response.send(status, { headers: refusalHeaders(reason, this.options.trunk.codecs) }, (err) => {
+      if (err !== null && err !== undefined) this.logger.debug('refusal not sent', { status, err });
+      done();
+    });
+  }
+
+  #awaitAck(reason: EndReason): void {
+    this.#byeReason = reason;
+    void this.#media.close();
+    this.#arm(this.context.timeouts.ackMs, () => this.#machine.post({ type: 'wireDone' }));
+  }
+
+  #sendBye(reason: EndReason): void {
+    void this.#media.close();
+    const dialog = this.#dialog;
+    if (!dialog) return this.#machine.post({ type: 'wireDone' });
+    this.#step('sip.bye', { direction: 'out' });
+    void dialog.bye(reasonHeader(reason)).then((status) => {
+      if (status === undefined || status >= 300) this.logger.warn('BYE unconfirmed', { status });
+      journalDialogEnd(this.context, this.logger, this.options.call, this.facts['sipCallId'] ?? '');
+      this.#machine.post({ type: 'wireDone' });
+    });
+  }
+
+  #closeMedia(): void {
+    this.#wireTimer?.cancel();
+    void this.#media.close().then(() => this.#machine.post({ type: 'mediaClosed' }));
+  }
+
+  #arm(delayMs: number, callback: () => void): void {
+    this.#wireTimer?.cancel();
+    this.#wireTimer = this.context.clock.after(delayMs, callback);
+  }
+
+  #step(step: CallStep, detail?: Readonly<Record<string, string | number | boolean>>): void {
+    this.context.observer.step(this.options.call, step, detail);
+  }
+
+  #report(event: LegEvent): void {
+    if (event.type === 'terminated') this.options.onOver();
+    this.#reporter.report(event);
+  }
+}

@@ -1,0 +1,78 @@
+import { plainSipText } from './sip-text.js';
+import { parseSrfUri, type SrfHeaders, type SrfRequest } from './drachtio-types.js';
+import { userOfUri } from './sip-uri.js';
+
+/** A request is refused with this. */
+export interface Refusal {
+  readonly status: number;
+  readonly headers: SrfHeaders;
+  /** For the log. */
+  readonly why: string;
+}
+
+/** Larger messages cost more to read than any PBX's INVITE is worth (reliability M20), in characters. */
+export const messageLimit = 16_384;
+
+/** Largest SDP of an offer, in characters: one audio section takes a few hundred. */
+const sdpLimit = 8_192;
+
+/**
+ * Checks an INVITE before anything is built for it: what srf, or the dialog made later, could not cope with is refused
+ * here (RFC 3261 §8.2). Returns undefined when it may go on.
+ */
+export function screenInvite(request: SrfRequest, isLiveCall: (callId: string) => boolean): Refusal | undefined {
+  return screenMessage(request) ?? screenDialog(request) ?? screenRouting(request, isLiveCall) ?? screenBody(request);
+}
+
+function screenMessage(request: SrfRequest): Refusal | undefined {
+  return (request.raw ?? '').length > messageLimit ? refuse(513, 'message too large') : undefined;
+}
+
+/** What a dialog cannot be made without: srf would send the 200 and then throw. */
+function screenDialog(request: SrfRequest): Refusal | undefined {
+  if (!request.has('Contact')) return refuse(400, 'no Contact');
+  if (!isUsableContact(request)) return refuse(400, 'Contact without a usable host');
+  if (!hasFromTag(request)) return refuse(400, 'From without tag');
+  // Neither a dialog of ours nor a new one (RFC 3261 §12.2.2).
+  if (/;\s*tag=/i.test(request.get('To') ?? '')) return refuse(481, 'To tag of no dialog');
+  return undefined;
+}
+
+function screenRouting(request: SrfRequest, isLiveCall: (callId: string) => boolean): Refusal | undefined {
+  // A back-to-back agent counts hops like a proxy (RFC 7332 §4).
+  if (/^\s*0+\s*$/.test(request.get('Max-Forwards') ?? '')) return refuse(483, 'too many hops');
+  if (isLiveCall(request.get('X-CID') ?? '')) return refuse(482, 'a call of ours came back');
+  const required = request.get('Require')?.trim();
+  if (required) return refuse(420, 'unknown extension required', { Unsupported: plainSipText(required) });
+  if (userOfUri(request.uri) === undefined) return refuse(484, 'Request-URI without user');
+  return undefined;
+}
+
+function screenBody(request: SrfRequest): Refusal | undefined {
+  const body = request.body ?? '';
+  if (body === '') return undefined;
+  const type = request.get('Content-Type')?.split(';', 1)[0]?.trim().toLowerCase();
+  if (type !== 'application/sdp') return refuse(415, 'body is no SDP', { Accept: 'application/sdp' });
+  return body.length > sdpLimit ? refuse(513, 'SDP too large') : undefined;
+}
+
+function isUsableContact(request: SrfRequest): boolean {
+  try {
+    const uri = parseSrfUri(request.getParsedHeader('contact')[0]?.uri ?? '');
+    return uri !== undefined && /^sips?$/i.test(uri.scheme) && /^[\w.[\]:-]+$/.test(uri.host ?? '');
+  } catch {
+    return false;
+  }
+}
+
+function hasFromTag(request: SrfRequest): boolean {
+  try {
+    return (request.getParsedHeader('from').params['tag'] ?? '') !== '';
+  } catch {
+    return false;
+  }
+}
+
+function refuse(status: number, why: string, headers: SrfHeaders = {}): Refusal {
+  return { status, headers, why };
+}

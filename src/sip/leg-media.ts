@@ -1,0 +1,87 @@
+import { endReason, type EndReason } from '../call/end-reason.js';
+import type { Clock } from '../lib/clock.js';
+import { withDeadline } from '../lib/deadline.js';
+import type { Logger } from '../lib/logger.js';
+import type { MediaEndpointEvent, MediaEngine, RtpEndpoint, RtpEndpointOptions } from '../media/media-engine.js';
+
+export interface LegMediaOptions {
+  readonly engine: MediaEngine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Deadline of one request to the engine. */
+  readonly mediaMs: number;
+}
+
+/** One leg's RTP endpoint, with a deadline on every request and an end that also reaches an endpoint that comes late. */
+export class LegMedia {
+  #endpoint: RtpEndpoint | undefined;
+  #opening: Promise<RtpEndpoint> | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(private readonly options: LegMediaOptions) {}
+
+  get id(): string | undefined {
+    return this.#endpoint?.id;
+  }
+
+  /** @throws MediaError, DeadlineError, or Error once closed */
+  async open(options: RtpEndpointOptions, listener: (event: MediaEndpointEvent) => void): Promise<void> {
+    if (this.#closing) throw new Error('media is closed');
+    this.#opening = this.options.engine.createRtpEndpoint(options);
+    const endpoint = await this.#deadline(this.#opening, 'media endpoint');
+    if (this.#isClosed()) throw new Error('media was closed while it opened');
+    endpoint.listen(listener);
+    this.#endpoint = endpoint;
+  }
+
+  /** @throws MediaError, DeadlineError */
+  offer(): Promise<string> {
+    return this.#request((endpoint) => endpoint.createOffer(), 'SDP offer');
+  }
+
+  /** @throws MediaError, DeadlineError */
+  answer(offer: string): Promise<string> {
+    return this.#request((endpoint) => endpoint.createAnswer(offer), 'SDP answer');
+  }
+
+  /** @throws MediaError, DeadlineError */
+  accept(answer: string): Promise<void> {
+    return this.#request((endpoint) => endpoint.acceptAnswer(answer), 'SDP answer of the far end');
+  }
+
+  /** Idempotent; resolves when the endpoint is closed or has had its time, never rejects. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      const endpoint = await this.#opening?.catch(() => undefined);
+      if (endpoint) await this.#deadline(endpoint.close(), 'closing of media');
+    } catch (err) {
+      this.options.logger.warn('media not closed', { err });
+    }
+  }
+
+  #isClosed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  async #request<T>(ask: (endpoint: RtpEndpoint) => Promise<T>, what: string): Promise<T> {
+    if (!this.#endpoint || this.#closing) throw new Error('media is closed');
+    return this.#deadline(ask(this.#endpoint), what);
+  }
+
+  #deadline<T>(promise: Promise<T>, what: string): Promise<T> {
+    return withDeadline(promise, this.options.mediaMs, what, this.options.clock);
+  }
+}
+
+/** How a leg ends because of an error of its media: errors that know say so themselves. */
+export function reasonOfMediaError(error: unknown): EndReason {
+  if (error instanceof Error && 'toEndReason' in error && typeof error.toEndReason === 'function') {
+    return (error as Error & { toEndReason(): EndReason }).toEndReason();
+  }
+  return endReason('internal', { text: 'media engine failed' });
+}

@@ -1,0 +1,47 @@
+import type { EndReason } from '../call/end-reason.js';
+import type { Leg } from '../call/leg.js';
+import type { CallId } from '../lib/ids.js';
+
+/** A leg whose wire runs over the connection to the SIP server. */
+export interface LinkedLeg extends Leg {
+  /** That connection is gone, and with it what the SIP server knew of the leg. */
+  linkLost(): void;
+}
+
+/** The SIP legs that are not over yet. */
+export class LiveLegs {
+  readonly #legs = new Map<LinkedLeg, CallId>();
+  readonly #waiting: (() => void)[] = [];
+
+  get size(): number {
+    return this.#legs.size;
+  }
+
+  add(leg: LinkedLeg, call: CallId): void {
+    this.#legs.set(leg, call);
+  }
+
+  remove(leg: LinkedLeg): void {
+    this.#legs.delete(leg);
+    if (this.#legs.size === 0) for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Whether a call of ours with this id is up: it came back to us if it turns up in an INVITE. */
+  hasCall(id: string): boolean {
+    return id !== '' && [...this.#legs.values()].some((call) => call === id);
+  }
+
+  hangup(reason: EndReason): void {
+    for (const leg of [...this.#legs.keys()]) leg.hangup(reason);
+  }
+
+  linkLost(): void {
+    for (const leg of [...this.#legs.keys()]) leg.linkLost();
+  }
+
+  /** Resolves once no leg is live. */
+  none(): Promise<void> {
+    if (this.#legs.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+}

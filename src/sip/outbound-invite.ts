@@ -1,0 +1,106 @@
+import { endReason, type EndReason } from '../call/end-reason.js';
+import type { Logger } from '../lib/logger.js';
+import type { Target } from '../routing/types.js';
+import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfResponse } from './drachtio-types.js';
+import { ServerProbe } from './server-probe.js';
+import { failureOfResponse, failureOfStatus } from './sip-cause.js';
+import { reasonHeader } from './sip-headers.js';
+import type { SipLegContext } from './sip-leg-context.js';
+
+/** What comes back for an INVITE. */
+export type InviteOutcome =
+  | { readonly type: 'provisional'; readonly status: number; readonly sdp: string; readonly from: string }
+  | { readonly type: 'accepted'; readonly dialog: SrfDialog }
+  | {
+      readonly type: 'refused';
+      readonly reason: EndReason;
+      readonly retry: boolean;
+      /** undefined when it never left. */
+      readonly status: number | undefined;
+      readonly from: string;
+    }
+  | { readonly type: 'silent'; readonly reason: EndReason };
+
+/** One INVITE of ours, from sending to its final outcome. */
+export class OutboundInvite {
+  #request: SrfRequest | undefined;
+  #cancelReason: EndReason | undefined;
+  #probe: ServerProbe | undefined;
+
+  constructor(
+    private readonly context: SipLegContext,
+    private readonly target: Target,
+    private readonly logger: Logger,
+    /** Called for every outcome; `accepted` may come even after `silent` or a cancel. */
+    private readonly onOutcome: (outcome: InviteOutcome) => void,
+  ) {}
+
+  /** @throws Error when the link to the SIP server is gone */
+  send(uri: string, headers: SrfHeaders, offer: string): void {
+    const { srf, clock, timeouts, digest } = this.context;
+    const { trunk, server } = this.target;
+    const auth = digest.authFor(trunk, server);
+    const onSilent = (): void => this.onOutcome({ type: 'silent', reason: silentReason });
+    this.#probe = new ServerProbe({ srf, clock, timeouts, server, onSilent });
+    srf.createUAC(
+      uri,
+      { localSdp: offer, headers, ...(auth ? { auth } : {}) },
+      {
+        cbRequest: (_err, request) => this.#sent(request),
+        cbProvisional: (response) => this.#provisional(response),
+      },
+      (err, dialog) => this.#final(err, dialog),
+    );
+  }
+
+  /** Sends CANCEL, now or as soon as the INVITE is known to be out; the SIP server holds it until a 1xx (RFC 3261 §9.1). */
+  cancel(reason: EndReason): void {
+    this.stop();
+    this.#cancelReason = reason;
+    if (this.#request) this.#cancelRequest(this.#request, reason);
+  }
+
+  /** Stops waiting for a sign of life. Idempotent. */
+  stop(): void {
+    this.#probe?.stop();
+  }
+
+  #sent(request: SrfRequest | undefined): void {
+    this.#request = request;
+    if (request && this.#cancelReason) this.#cancelRequest(request, this.#cancelReason);
+  }
+
+  #provisional(response: SrfResponse): void {
+    this.stop();
+    const { status, source_address: from } = response;
+    if (status > 100) this.onOutcome({ type: 'provisional', status, sdp: response.body ?? '', from });
+  }
+
+  /** After a CANCEL that crossed a 200 this is a dialog all the same. */
+  #final(err: unknown, dialog: SrfDialog | undefined): void {
+    this.stop();
+    if (dialog) return this.onOutcome({ type: 'accepted', dialog });
+    if (!isSipError(err) || !err.res) {
+      this.logger.warn('INVITE failed', { err });
+      return this.onOutcome({ type: 'refused', reason: notSentReason, retry: true, status: undefined, from: '' });
+    }
+    const { res, status } = err;
+    // srf reports a 200 it can make no dialog of (no Contact) as 500.
+    const failure = res.status < 300 ? failureOfStatus(status) : failureOfResponse(res);
+    this.onOutcome({ type: 'refused', ...failure, status: res.status, from: res.source_address });
+  }
+
+  #cancelRequest(request: SrfRequest, reason: EndReason): void {
+    try {
+      request.cancel({ headers: { Reason: reasonHeader(reason) } }, (err) => {
+        if (err !== null && err !== undefined) this.logger.debug('CANCEL not sent', { err });
+      });
+    } catch (err) {
+      this.logger.warn('CANCEL not sent', { err });
+    }
+  }
+}
+
+/** The INVITE could not be sent at all. */
+export const notSentReason = endReason('trunk_down', { text: 'INVITE could not be sent' });
+const silentReason = endReason('trunk_down', { text: 'no response to INVITE' });

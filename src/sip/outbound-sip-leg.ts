@@ -1,0 +1,323 @@
+import { endReason, type EndReason } from '../call/end-reason.js';
+import type { DialledLeg, LegEvent } from '../call/leg.js';
+import type { CallStep } from '../call/observer.js';
+import { assertNever } from '../lib/assert-never.js';
+import type { Timer } from '../lib/clock.js';
+import type { CallId } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { MediaEndpointEvent } from '../media/media-engine.js';
+import type { Target } from '../routing/types.js';
+import type { SrfDialog } from './drachtio-types.js';
+import { inviteHeaders, oversize, type WhatsAppFacts } from './invite-headers.js';
+import { LegMedia, reasonOfMediaError } from './leg-media.js';
+import { LegReporter } from './leg-reporter.js';
+import { MachineRunner } from './machine-runner.js';
+import {
+  outboundTransition,
+  type OutboundLegEffect,
+  type OutboundLegEvent,
+  type OutboundLegState,
+} from './outbound-leg-machine.js';
+import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-invite.js';
+import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
+import { reasonHeader, sipReasonHeader } from './sip-headers.js';
+import { journalDialog, journalDialogEnd, mediaNetworks, type SipLegContext } from './sip-leg-context.js';
+import { requestUri } from './sip-uri.js';
+
+/** What a call to a PBX is made of. */
+export interface OutboundLegOptions {
+  readonly call: CallId;
+  readonly target: Target;
+  /** The WhatsApp user who calls: the number (E.164 or wa_id) and the profile name, as they came. */
+  readonly caller: { readonly user: string; readonly name: string | undefined };
+  readonly whatsApp: WhatsAppFacts;
+}
+
+/** The dialled SIP leg: an INVITE to one server of a trunk. */
+export class OutboundSipLeg implements DialledLeg {
+  readonly kind = 'sip';
+  readonly #media: LegMedia;
+  readonly #reporter = new LegReporter();
+  readonly #machine: MachineRunner<OutboundLegState, OutboundLegEvent, OutboundLegEffect>;
+  readonly #invite: OutboundInvite;
+  readonly #sipCallId: string;
+  readonly #localTag: string;
+  readonly #uri: string;
+  #remoteAddress = '';
+  #offer = '';
+  #earlySdp: string | undefined;
+  #answer: string | undefined;
+  #dialog: SipDialog | undefined;
+  #wireTimer: Timer | undefined;
+
+  constructor(
+    private readonly context: SipLegContext,
+    private readonly options: OutboundLegOptions,
+    private readonly logger: Logger,
+    private readonly place: {
+      /** The trunk has room for this call. */
+      readonly isAdmitted: boolean;
+      /** Called once, when the leg is over. */
+      readonly onOver: () => void;
+    },
+  ) {
+    const { engine, clock, ids, timeouts } = context;
+    this.#media = new LegMedia({ engine, clock, logger, mediaMs: timeouts.mediaMs });
+    this.#invite = new OutboundInvite(context, options.target, logger, (outcome) => this.#fromInvite(outcome));
+    this.#sipCallId = ids.hex(16);
+    this.#localTag = ids.hex(8);
+    this.#uri = requestUri(options.target.user, options.target.server);
+    this.#machine = new MachineRunner<OutboundLegState, OutboundLegEvent, OutboundLegEffect>(
+      'idle',
+      outboundTransition,
+      (effect) => this.#perform(effect),
+      (err, effect) => this.#faulted(err, effect),
+    );
+  }
+
+  get mediaId(): string | undefined {
+    return this.#media.id;
+  }
+
+  get facts(): Readonly<Record<string, string>> {
+    const { trunk, server } = this.options.target;
+    return {
+      sipCallId: this.#sipCallId,
+      trunk: trunk.name,
+      server: `${server.hostname}:${server.port}`,
+      remoteAddress: this.#remoteAddress,
+    };
+  }
+
+  listen(listener: (event: LegEvent) => void): void {
+    this.#reporter.listen(listener);
+  }
+
+  dial(): void {
+    this.#machine.post({ type: 'dial' });
+  }
+
+  hangup(reason: EndReason): void {
+    this.#machine.post({ type: 'hangup', reason });
+  }
+
+  /** The connection to the SIP server is gone. */
+  linkLost(): void {
+    this.#dialog?.abandon();
+    this.#machine.post({ type: 'linkLost', reason: linkLostReason });
+  }
+
+  #perform(effect: OutboundLegEffect): void {
+    switch (effect.type) {
+      case 'prepare':
+        return void this.#prepare();
+      case 'sendInvite':
+        return this.#sendInvite();
+      case 'sendCancel':
+        return this.#sendCancel(effect.reason);
+      case 'applyAnswer':
+        return void this.#applyAnswer();
+      case 'sendBye':
+        return this.#sendBye(effect.reason);
+      case 'closeMedia':
+        return this.#closeMedia();
+      case 'report':
+        return this.#report(effect.event);
+      default:
+        assertNever(effect, 'leg effect');
+    }
+  }
+
+  /** An effect that throws must not leave the leg waiting for what will never come. */
+  #faulted(err: unknown, effect: OutboundLegEffect): void {
+    this.logger.error('leg effect failed', { effect: effect.type, err });
+    if (effect.type === 'sendInvite') this.#machine.post({ type: 'refused', reason: notSentReason, retry: true });
+    else if (effect.type !== 'report') this.#machine.post({ type: 'wireDone' });
+  }
+
+  async #prepare(): Promise<void> {
+    const { trunk, server } = this.options.target;
+    if (!this.place.isAdmitted) {
+      const reason = endReason('limit', { text: `trunk ${trunk.name} is full` });
+      return this.#machine.post({ type: 'refused', reason, retry: true });
+    }
+    try {
+      const addresses = await this.#addresses(server.hostname);
+      if (!addresses) return;
+      const localAddress = await this.context.localAddressFor(addresses[0] ?? server.hostname);
+      await this.#media.open(
+        {
+          call: this.options.call,
+          codecs: trunk.codecs,
+          remoteNetworks: mediaNetworks(this.context, trunk, addresses),
+          ...(localAddress === undefined ? {} : { localAddress }),
+        },
+        (event) => this.#fromMedia(event),
+      );
+      this.#offer = await this.#media.offer();
+      await this.#journalDial();
+      this.#machine.post({ type: 'prepared' });
+    } catch (err) {
+      this.logger.warn('call to the PBX not prepared', { err });
+      this.#machine.post({ type: 'refused', reason: reasonOfMediaError(err), retry: false });
+    }
+  }
+
+  /** A name that cannot be looked up is a server that is down; the next one may be fine. */
+  async #addresses(hostname: string): Promise<readonly string[] | undefined> {
+    try {
+      return await this.context.addresses.resolve(hostname);
+    } catch (err) {
+      this.logger.warn('server name not resolved', { hostname, err });
+      const reason = endReason('trunk_down', { text: 'server name not resolved' });
+      this.#machine.post({ type: 'refused', reason, retry: true });
+      return undefined;
+    }
+  }
+
+  /** Journal before effect: with the Call-ID and tag on record a restart can end what this INVITE started. */
+  #journalDial(): Promise<void> {
+    const { call, target } = this.options;
+    const data = { sipCallId: this.#sipCallId, localTag: this.#localTag, uri: this.#uri, trunk: target.trunk.name };
+    return this.context.journal.append({ call, event: 'dial', data });
+  }
+
+  #sendInvite(): void {
+    const { call, target, caller, whatsApp } = this.options;
+    const headers = inviteHeaders({
+      call,
+      target,
+      caller,
+      whatsApp,
+      sipCallId: this.#sipCallId,
+      localTag: this.#localTag,
+    });
+    if (oversize(this.#uri, headers, this.#offer))
+      throw new RangeError('INVITE is larger than a drachtio-server takes');
+    this.#step('sip.invite', { direction: 'out', trunk: target.trunk.name, uri: this.#uri });
+    this.#invite.send(this.#uri, headers, this.#offer);
+  }
+
+  #fromInvite(outcome: InviteOutcome): void {
+    switch (outcome.type) {
+      case 'provisional':
+        return this.#provisional(outcome);
+      case 'accepted':
+        return this.#established(outcome.dialog);
+      case 'refused':
+        if (outcome.from !== '') this.#remoteAddress = outcome.from;
+        this.#step('sip.refused', { direction: 'in', status: outcome.status ?? 0 });
+        return this.#machine.post({ type: 'refused', reason: outcome.reason, retry: outcome.retry });
+      case 'silent':
+        return this.#machine.post(outcome);
+      default:
+        assertNever(outcome, 'INVITE outcome');
+    }
+  }
+
+  #provisional({ status, sdp, from }: Extract<InviteOutcome, { type: 'provisional' }>): void {
+    this.#remoteAddress = from;
+    if (sdp !== '') this.#earlySdp = sdp;
+    const isEarlyMedia = status === 183 && sdp !== '';
+    this.#step(isEarlyMedia ? 'sip.progress' : 'sip.ringing', { direction: 'in', status });
+    this.#machine.post({ type: isEarlyMedia ? 'earlyMedia' : 'ringing' });
+  }
+
+  #established(dialog: SrfDialog): void {
+    const { call, target } = this.options;
+    const { srf, clock, timeouts } = this.context;
+    this.#remoteAddress = dialog.res.source_address;
+    this.#answer = dialog.res.body;
+    this.#dialog = new SipDialog({
+      srf,
+      dialog,
+      media: this.#media,
+      codecs: target.trunk.codecs,
+      clock,
+      logger: this.logger,
+      byeMs: timeouts.byeMs,
+      onEvent: (event) => this.#fromDialog(event),
+    });
+    journalDialog(this.context, this.logger, call, dialog);
+    this.#step('sip.answer', { direction: 'in', status: 200 });
+    this.#step('sip.ack', { direction: 'out' });
+    this.#machine.post({ type: 'accepted' });
+  }
+
+  async #applyAnswer(): Promise<void> {
+    try {
+      // Some PBXs put the answer into the 183 only and none into the 200.
+      const sdp = this.#answer === undefined || this.#answer === '' ? this.#earlySdp : this.#answer;
+      if (sdp === undefined) throw new Error('200 without SDP');
+      await this.#media.accept(sdp);
+      this.#machine.post({ type: 'answerUsable' });
+    } catch (err) {
+      const reason = reasonOfMediaError(err);
+      this.logger.warn('answer of the PBX unusable', { err });
+      const code = reason.code === 'internal' ? endReason('no_codec', { text: 'answer without usable SDP' }) : reason;
+      this.#machine.post({ type: 'answerUnusable', reason: code });
+    }
+  }
+
+  #fromDialog(event: SipDialogEvent): void {
+    switch (event.type) {
+      case 'acked':
+        return;
+      case 'ended':
+        this.#step('sip.bye', { direction: 'in' });
+        journalDialogEnd(this.context, this.logger, this.options.call, this.#sipCallId);
+        return this.#machine.post({ type: 'remoteEnded', reason: event.reason });
+      case 'held':
+      case 'resumed':
+      case 'dtmf':
+        if (this.#machine.state === 'confirmed') this.#reporter.report(event);
+        return;
+      default:
+        assertNever(event, 'dialog event');
+    }
+  }
+
+  #fromMedia(event: MediaEndpointEvent): void {
+    if (event.type === 'first_packet') this.#step('media.first_from_pbx');
+    if (event.type === 'failed') this.#machine.post({ type: 'mediaFailed', reason: event.reason });
+  }
+
+  #sendCancel(reason: EndReason): void {
+    void this.#media.close();
+    this.#step('sip.cancel', { direction: 'out' });
+    const done = (): void => this.#machine.post({ type: 'wireDone' });
+    this.#wireTimer = this.context.clock.after(this.context.timeouts.cancelMs, done);
+    this.#invite.cancel(reason);
+  }
+
+  #sendBye(reason: EndReason): void {
+    void this.#media.close();
+    const dialog = this.#dialog;
+    if (!dialog) return this.#machine.post({ type: 'wireDone' });
+    this.#step('sip.bye', { direction: 'out' });
+    const unusable = reason.code === 'no_codec';
+    const header = unusable ? sipReasonHeader(488, reason.text ?? 'Not Acceptable Here') : reasonHeader(reason);
+    void dialog.bye(header).then((status) => {
+      if (status === undefined || status >= 300) this.logger.warn('BYE unconfirmed', { status });
+      journalDialogEnd(this.context, this.logger, this.options.call, this.#sipCallId);
+      this.#machine.post({ type: 'wireDone' });
+    });
+  }
+
+  #closeMedia(): void {
+    this.#invite.stop();
+    this.#wireTimer?.cancel();
+    void this.#media.close().then(() => this.#machine.post({ type: 'mediaClosed' }));
+  }
+
+  #step(step: CallStep, detail?: Readonly<Record<string, string | number | boolean>>): void {
+    this.context.observer.step(this.options.call, step, detail);
+  }
+
+  #report(event: LegEvent): void {
+    if (event.type === 'terminated') this.place.onOver();
+    this.#reporter.report(event);
+  }
+}
+
+const linkLostReason = endReason('trunk_down', { text: 'connection to the SIP server lost' });

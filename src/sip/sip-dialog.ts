@@ -1,0 +1,205 @@
+import type { EndReason } from '../call/end-reason.js';
+import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
+import type { PbxCodec } from '../routing/types.js';
+import type { SrfApi, SrfDialog, SrfRequest, SrfResponse } from './drachtio-types.js';
+import { dtmfContentTypes, parseInfoDtmf } from './dtmf-relay.js';
+import { reasonOfMediaError, type LegMedia } from './leg-media.js';
+import { holdsUs } from './offer-direction.js';
+import { reasonOfBye, refusalStatus } from './sip-cause.js';
+import { allowedMethods, refusalHeaders } from './sip-headers.js';
+
+/** What happens inside a dialog. */
+export type SipDialogEvent =
+  /** The ACK to our first 200; its body answers an offer of ours. */
+  | { readonly type: 'acked'; readonly sdp: string | undefined }
+  | { readonly type: 'ended'; readonly reason: EndReason }
+  | { readonly type: 'held' }
+  | { readonly type: 'resumed' }
+  | { readonly type: 'dtmf'; readonly digit: string; readonly durationMs: number };
+
+export interface SipDialogOptions {
+  readonly srf: SrfApi;
+  readonly dialog: SrfDialog;
+  readonly media: LegMedia;
+  readonly codecs: readonly PbxCodec[];
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly byeMs: number;
+  readonly onEvent: (event: SipDialogEvent) => void;
+}
+
+/** Seconds to wait after a re-INVITE that overlaps another (RFC 3261 §14.2 asks for 0 to 10). */
+const overlapRetryS = '2';
+
+/**
+ * One SIP dialog that stands. Whatever the PBX asks in it (hold, refresh, UPDATE, INFO) is answered here at once; WhatsApp's
+ * leg never sees any of it.
+ */
+export class SipDialog {
+  /** `answering`: a new description is being worked on; `awaitingAnswer`: our offer is out, its answer comes in the ACK. */
+  #negotiation: 'stable' | 'answering' | 'awaitingAnswer' = 'stable';
+  #initialAckSeen = false;
+  #held = false;
+  #over = false;
+
+  constructor(private readonly options: SipDialogOptions) {
+    const { dialog } = options;
+    // A challenge inside a dialog is never answered (reliability M17): the password is for INVITEs of ours alone.
+    dialog.auth = undefined;
+    this.#initialAckSeen = dialog.type === 'uac';
+    dialog.on('ack', (ack) => this.#guarded(() => this.#acked(ack)));
+    dialog.on('destroy', (bye) => this.#guarded(() => this.#destroyed(bye)));
+    this.#answerWith('modify', (request, response) => this.#renegotiation(request, response));
+    this.#answerWith('update', (request, response) => this.#renegotiation(request, response));
+    this.#answerWith('info', (request, response) => this.#info(request, response));
+    this.#answerWith('options', (_request, response) => response.send(200, { headers: { Allow: allowedMethods } }));
+    for (const method of ['refer', 'message', 'notify', 'publish'] as const) {
+      this.#answerWith(method, (_request, response) => response.send(405, { headers: { Allow: allowedMethods } }));
+    }
+  }
+
+  /**
+   * Sends BYE, once. Resolves with its final status, or `undefined` when none came in time or it could not be sent; the
+   * dialog is over either way. Never rejects.
+   */
+  bye(reasonHeader: string): Promise<number | undefined> {
+    if (this.#over) return Promise.resolve(undefined);
+    this.#over = true;
+    return new Promise((resolve) => {
+      const done = (status: number | undefined): void => {
+        timer.cancel();
+        this.#release();
+        resolve(status);
+      };
+      const timer = this.options.clock.after(this.options.byeMs, () => done(undefined));
+      try {
+        this.options.dialog.request({ method: 'BYE', headers: { Reason: reasonHeader } }, (err, response) => {
+          if (err !== null && err !== undefined) this.options.logger.warn('BYE not sent', { err });
+          done(response?.status);
+        });
+      } catch (err) {
+        this.options.logger.warn('BYE not sent', { err });
+        done(undefined);
+      }
+    });
+  }
+
+  /** Forgets the dialog without a word on the wire: the link to the SIP server took it along. */
+  abandon(): void {
+    this.#over = true;
+    this.#release();
+  }
+
+  #release(): void {
+    this.options.dialog.removeAllListeners();
+    this.options.srf.removeDialog(this.options.dialog);
+  }
+
+  #answerWith(
+    method: 'modify' | 'update' | 'info' | 'options' | 'refer' | 'message' | 'notify' | 'publish',
+    answer: (request: SrfRequest, response: SrfResponse) => void,
+  ): void {
+    this.options.dialog.on(method, (request, response) => {
+      this.#guarded(() => answer(request, response), response);
+    });
+  }
+
+  /** No throw of ours may reach srf: it would be printed and answered in srf's own words. */
+  #guarded(work: () => void, response?: SrfResponse): void {
+    try {
+      work();
+    } catch (err) {
+      this.options.logger.error('request in a dialog failed', { err });
+      if (response && !response.finalResponseSent) response.send(500);
+    }
+  }
+
+  #destroyed(bye: SrfRequest): void {
+    this.#over = true;
+    this.options.onEvent({ type: 'ended', reason: reasonOfBye(bye) });
+  }
+
+  #acked(ack: SrfRequest): void {
+    const sdp = ack.body === undefined || ack.body === '' ? undefined : ack.body;
+    if (!this.#initialAckSeen) {
+      this.#initialAckSeen = true;
+      if (sdp !== undefined) this.#noteHold(sdp);
+      this.options.onEvent({ type: 'acked', sdp });
+    } else if (this.#negotiation === 'awaitingAnswer') {
+      this.#negotiation = 'stable';
+      if (sdp !== undefined) void this.#applyAnswer(sdp);
+    }
+  }
+
+  async #applyAnswer(sdp: string): Promise<void> {
+    try {
+      await this.options.media.accept(sdp);
+      this.#noteHold(sdp);
+    } catch (err) {
+      this.options.logger.warn('answer to our offer unusable, the old session stays', { err });
+    }
+  }
+
+  #renegotiation(request: SrfRequest, response: SrfResponse): void {
+    this.#renegotiate(request, response).catch((err: unknown) => {
+      this.options.logger.error('new description not answered', { err });
+    });
+  }
+
+  /** Re-INVITE or UPDATE (RFC 3261 §14.2, RFC 3311 §5.2). */
+  async #renegotiate(request: SrfRequest, response: SrfResponse): Promise<void> {
+    if (this.#negotiation === 'answering') {
+      return response.send(500, { headers: { 'Retry-After': overlapRetryS } });
+    }
+    const offer = request.body ?? '';
+    if (offer === '' && request.method === 'UPDATE') return this.#accept(response, undefined);
+    this.#negotiation = 'answering';
+    try {
+      const { media } = this.options;
+      const sdp = offer === '' ? await media.offer() : await media.answer(offer);
+      this.#negotiation = offer === '' ? 'awaitingAnswer' : 'stable';
+      if (this.#over) return;
+      this.#accept(response, sdp);
+      if (offer !== '') this.#noteHold(offer);
+    } catch (err) {
+      this.#negotiation = 'stable';
+      this.#refuse(response, err);
+    }
+  }
+
+  #accept(response: SrfResponse, sdp: string | undefined): void {
+    const headers = { Contact: this.options.dialog.local.contact };
+    if (sdp === undefined) response.send(200, { headers });
+    else response.send(200, { headers: { ...headers, 'Content-Type': 'application/sdp' }, body: sdp });
+  }
+
+  /** The session stays as it was before the offer (RFC 3261 §14.2). */
+  #refuse(response: SrfResponse, err: unknown): void {
+    const reason = reasonOfMediaError(err);
+    this.options.logger.info('new description refused', { code: reason.code, text: reason.text });
+    if (response.finalResponseSent || this.#over) return;
+    const status = reason.code === 'not_allowed' ? 488 : refusalStatus(reason);
+    response.send(status, { headers: refusalHeaders(reason, this.options.codecs) });
+  }
+
+  #noteHold(sdp: string): void {
+    const held = holdsUs(sdp);
+    if (held === this.#held) return;
+    this.#held = held;
+    this.options.onEvent({ type: held ? 'held' : 'resumed' });
+  }
+
+  #info(request: SrfRequest, response: SrfResponse): void {
+    const body = request.body ?? '';
+    const dtmf = parseInfoDtmf(request.get('Content-Type'), body);
+    if (dtmf) {
+      response.send(200);
+      this.options.onEvent({ type: 'dtmf', ...dtmf });
+    } else if (body === '') {
+      response.send(200); // a keep-alive (RFC 6086 §4.2.2 lets an empty INFO pass)
+    } else {
+      response.send(415, { headers: { Accept: dtmfContentTypes } });
+    }
+  }
+}

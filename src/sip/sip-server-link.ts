@@ -1,0 +1,101 @@
+import { BridgeError } from '../lib/bridge-error.js';
+import type { Clock } from '../lib/clock.js';
+import { DeadlineError, withDeadline } from '../lib/deadline.js';
+import { deferred, type Deferred } from '../lib/deferred.js';
+import type { Logger } from '../lib/logger.js';
+import { createSrf, type SrfApi } from './drachtio-types.js';
+
+/** Where the SIP server takes drachtio's protocol. On loopback or a private network only: srf reconnects in plain TCP. */
+export interface SipServerAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly secret: string;
+}
+
+/** The SIP server is not there, or does not take our secret. */
+export class SipServerError extends BridgeError {}
+
+export interface SipServerLinkOptions {
+  readonly connect: SipServerAddress;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly connectMs: number;
+  readonly closeMs: number;
+}
+
+/** srf multiplies its pause by 1.7 without bound otherwise, and a restart of the server would be noticed minutes late (M14). */
+const longestReconnectPauseMs = 1_000;
+
+/** The connection to the SIP server: made once, kept up, told about when it is lost and when it is back. */
+export class SipServerLink {
+  readonly srf: SrfApi = createSrf();
+  readonly #reconnect: { retryMaxDelay: number; maxAttempts?: number } = { retryMaxDelay: longestReconnectPauseMs };
+  #state: 'idle' | 'down' | 'up' | 'closed' = 'idle';
+  readonly #first: Deferred<void> = deferred<void>();
+  readonly #gone: Deferred<void> = deferred<void>();
+
+  constructor(
+    private readonly options: SipServerLinkOptions,
+    private readonly onLost: () => void,
+  ) {
+    this.#first.promise.catch(() => undefined);
+    this.srf.on('connect', (error, hostPorts) => this.#connected(error, hostPorts));
+    // Without this listener an unreachable server would end the process.
+    this.srf.on('error', (err) => options.logger.debug('SIP server connection error', { err }));
+    this.srf.on('close', () => this.#lost());
+  }
+
+  /** Whether requests can be sent. */
+  get ready(): boolean {
+    return this.#state === 'up';
+  }
+
+  /** @throws SipServerError when the server is not reached in time or refuses the secret */
+  async connect(): Promise<void> {
+    const { connect, clock, connectMs } = this.options;
+    this.#state = 'down';
+    this.srf.connect({ ...connect, reconnect: this.#reconnect });
+    try {
+      await withDeadline(this.#first.promise, connectMs, 'connection to the SIP server', clock);
+    } catch (err) {
+      this.#stopReconnecting();
+      if (!(err instanceof DeadlineError)) throw err;
+      const where = `${connect.host}:${connect.port}`;
+      throw new SipServerError('SIP2WA_SIP_SERVER_UNREACHABLE', `no SIP server at ${where}`, { cause: err });
+    }
+  }
+
+  /** Idempotent; resolves when the connection is closed or has had its time. */
+  async close(): Promise<void> {
+    const wasUp = this.#state === 'up';
+    this.#stopReconnecting();
+    if (!wasUp) return;
+    this.srf.disconnect();
+    await withDeadline(this.#gone.promise, this.options.closeMs, 'close', this.options.clock).catch(() => undefined);
+  }
+
+  #connected(error: Error | null, hostPorts: string | undefined): void {
+    if (error) {
+      this.options.logger.error('SIP server refused our secret', { host: this.options.connect.host });
+      return this.#first.reject(new SipServerError('SIP2WA_SIP_SERVER_SECRET', 'the SIP server refused our secret'));
+    }
+    if (this.#state === 'closed') return this.srf.disconnect();
+    this.#state = 'up';
+    this.options.logger.info('SIP server connected', { listening: hostPorts });
+    this.#first.resolve();
+  }
+
+  #lost(): void {
+    if (this.#state === 'closed') this.#gone.resolve();
+    if (this.#state !== 'up') return;
+    this.#state = 'down';
+    this.options.logger.error('SIP server connection lost');
+    this.onLost();
+  }
+
+  /** srf reads the limit at every attempt, so that none follows the one that may be waiting. */
+  #stopReconnecting(): void {
+    this.#state = 'closed';
+    this.#reconnect.maxAttempts = 1;
+  }
+}

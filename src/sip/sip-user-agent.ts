@@ -1,0 +1,204 @@
+import { endReason } from '../call/end-reason.js';
+import type { Journal } from '../call/journal.js';
+import type { DialledLeg } from '../call/leg.js';
+import type { CallObserver } from '../call/observer.js';
+import type { Clock } from '../lib/clock.js';
+import { withDeadline } from '../lib/deadline.js';
+import type { IdSource } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import type { MediaEngine } from '../media/media-engine.js';
+import type { Trunk } from '../routing/types.js';
+import { DigestGuard } from './digest-guard.js';
+import type { SrfRequest, SrfResponse } from './drachtio-types.js';
+import { inboundCall, type InboundCall } from './inbound-call.js';
+import { InboundSipLeg } from './inbound-sip-leg.js';
+import { screenInvite } from './invite-screen.js';
+import { LiveLegs } from './live-legs.js';
+import { systemLocalAddress, type LocalAddressFinder } from './local-address.js';
+import { OutboundSipLeg, type OutboundLegOptions } from './outbound-sip-leg.js';
+import { ServerAddresses, systemLookup, type HostLookup } from './server-addresses.js';
+import { allowedMethods, refusalHeaders } from './sip-headers.js';
+import type { SipLegContext } from './sip-leg-context.js';
+import { SipServerLink, type SipServerAddress } from './sip-server-link.js';
+import { defaultSipTimeouts, type SipTimeouts } from './sip-timeouts.js';
+import { SourceAcl } from './source-acl.js';
+import { StrangerLog } from './stranger-log.js';
+import { TrunkLoad } from './trunk-load.js';
+
+export interface SipUserAgentOptions {
+  /** The SIP server, whichever it is: embedded or a drachtio-server. */
+  readonly connect: SipServerAddress;
+  readonly trunks: readonly Trunk[];
+  readonly media: MediaEngine;
+  /** Where a trunk's media may be sent, as CIDRs; default: its signalling addresses and `accept_from`. */
+  readonly mediaRemoteNetworksFor?: (trunk: Trunk) => readonly string[] | undefined;
+  readonly journal: Journal;
+  readonly observer: CallObserver;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly timeouts?: Partial<SipTimeouts>;
+  readonly lookup?: HostLookup;
+  readonly localAddressFor?: LocalAddressFinder;
+}
+
+/** Methods that are refused, but for OPTIONS and INVITE; asked for by name, so that the refusal is ours. */
+const refusedMethods = ['register', 'subscribe', 'notify', 'message', 'publish', 'refer', 'info', 'update', 'bye'];
+
+const busyRetryS = 10;
+
+/** Our side of SIP: takes calls from the trunks, places calls to them. */
+export class SipUserAgent {
+  readonly #link: SipServerLink;
+  readonly #addresses: ServerAddresses;
+  readonly #acl: SourceAcl;
+  readonly #load = new TrunkLoad();
+  readonly #legs = new LiveLegs();
+  readonly #strangers: StrangerLog;
+  readonly #timeouts: SipTimeouts;
+  readonly #context: SipLegContext;
+  #listener: ((call: InboundCall) => void) | undefined;
+  #closing = false;
+
+  /** @throws BadInputError when a trunk's `acceptFrom` holds no network */
+  constructor(private readonly options: SipUserAgentOptions) {
+    const { clock, logger, connect, lookup = systemLookup } = options;
+    this.#timeouts = { ...defaultSipTimeouts, ...options.timeouts };
+    const { connectMs, closeMs, dnsMs, dnsRefreshMs } = this.#timeouts;
+    this.#addresses = new ServerAddresses({ lookup, clock, logger, dnsMs, dnsRefreshMs });
+    this.#acl = new SourceAcl(options.trunks, this.#addresses);
+    this.#strangers = new StrangerLog(clock, logger);
+    this.#link = new SipServerLink({ connect, clock, logger, connectMs, closeMs }, () => this.#legs.linkLost());
+    this.#context = {
+      srf: this.#link.srf,
+      engine: options.media,
+      journal: options.journal,
+      observer: options.observer,
+      clock,
+      ids: options.ids,
+      timeouts: this.#timeouts,
+      addresses: this.#addresses,
+      localAddressFor: options.localAddressFor ?? systemLocalAddress(clock, dnsMs),
+      digest: new DigestGuard(this.#addresses, logger),
+      mediaRemoteNetworksFor: options.mediaRemoteNetworksFor,
+    };
+    this.#answerRequests();
+  }
+
+  /** Whether calls can be placed and taken. */
+  get ready(): boolean {
+    return this.#link.ready && !this.#closing;
+  }
+
+  /** Live legs, both ways. */
+  get legs(): number {
+    return this.#legs.size;
+  }
+
+  /** @throws SipServerError when the SIP server is not reached in time or refuses the secret */
+  async connect(): Promise<void> {
+    await this.#addresses.keepFresh(this.#acl.hostnames);
+    await this.#link.connect();
+  }
+
+  /** Sets the one receiver of calls; without one they are refused. */
+  onInboundCall(listener: (call: InboundCall) => void): void {
+    this.#listener = listener;
+  }
+
+  createOutboundLeg(options: OutboundLegOptions): DialledLeg {
+    const { trunk } = options.target;
+    const logger = this.options.logger.child({ call: options.call, leg: 'b' });
+    const release = this.#load.take(trunk);
+    const leg: OutboundSipLeg = new OutboundSipLeg(this.#context, options, logger, {
+      isAdmitted: release !== undefined && !this.#closing,
+      onOver: () => {
+        release?.();
+        this.#legs.remove(leg);
+      },
+    });
+    this.#legs.add(leg, options.call);
+    return leg;
+  }
+
+  /** Refuses new calls, hangs up what is live and closes the connection; every step has a deadline. Idempotent. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    this.#addresses.stop();
+    this.#legs.hangup(endReason('shutdown'));
+    const { closeMs } = this.#timeouts;
+    await withDeadline(this.#legs.none(), closeMs, 'end of the SIP legs', this.options.clock).catch((err: unknown) => {
+      this.options.logger.warn('SIP legs left behind', { legs: this.#legs.size, err });
+    });
+    await this.#link.close();
+  }
+
+  #answerRequests(): void {
+    const answerAs = (method: string, answer: (request: SrfRequest, response: SrfResponse) => void): void => {
+      this.#link.srf.use(method, (request, response) => this.#guarded(request, response, answer));
+    };
+    answerAs('invite', (request, response) => this.#invite(request, response));
+    answerAs('options', (_request, response) => {
+      const headers = { Allow: allowedMethods, Accept: 'application/sdp', 'Accept-Encoding': 'identity' };
+      response.send(this.ready ? 200 : 503, { headers });
+    });
+    for (const method of refusedMethods) {
+      answerAs(method, (request, response) => {
+        // Inside a dialog nobody knows any more, it is the dialog that is missing (RFC 3261 §12.2.2).
+        if (/;\s*tag=/i.test(request.get('To') ?? '')) response.send(481);
+        else response.send(405, { headers: { Allow: allowedMethods } });
+      });
+    }
+  }
+
+  /** Knows the source, answers, and lets no throw escape into srf. */
+  #guarded(
+    request: SrfRequest,
+    response: SrfResponse,
+    answer: (request: SrfRequest, response: SrfResponse) => void,
+  ): void {
+    try {
+      if (this.#acl.trunkOf(request.source_address)) return answer(request, response);
+      this.#strangers.note(request.source_address, request.method);
+      response.send(403);
+    } catch (err) {
+      this.options.logger.error('SIP request failed', { method: request.method, err });
+      if (!response.finalResponseSent) response.send(500);
+    }
+  }
+
+  #invite(request: SrfRequest, response: SrfResponse): void {
+    const trunk = this.#acl.trunkOf(request.source_address);
+    if (!trunk) return;
+    const refusal = screenInvite(request, (id) => this.#legs.hasCall(id));
+    if (refusal) {
+      this.options.logger.info('INVITE refused', { trunk: trunk.name, status: refusal.status, why: refusal.why });
+      return response.send(refusal.status, { headers: refusal.headers });
+    }
+    const isTaking = this.#listener !== undefined && !this.#closing;
+    const release = isTaking ? this.#load.take(trunk) : undefined;
+    if (!release) {
+      const reason = endReason(isTaking ? 'limit' : 'shutdown', { retryAfterS: busyRetryS });
+      this.options.logger.warn('INVITE refused', { trunk: trunk.name, why: reason.code });
+      return response.send(reason.sipStatus, { headers: refusalHeaders(reason, trunk.codecs) });
+    }
+    this.#takeCall(trunk, request, response, release);
+  }
+
+  #takeCall(trunk: Trunk, request: SrfRequest, response: SrfResponse, release: () => void): void {
+    const call = this.options.ids.callId();
+    const logger = this.options.logger.child({ call, leg: 'a' });
+    const onOver = (): void => {
+      release();
+      this.#legs.remove(leg);
+    };
+    const onReady = (): void => this.#listener?.(inboundCall(call, leg, trunk, request));
+    const leg: InboundSipLeg = new InboundSipLeg(
+      this.#context,
+      { call, trunk, request, response, onReady, onOver },
+      logger,
+    );
+    this.#legs.add(leg, call);
+    leg.start();
+  }
+}
