@@ -1,0 +1,55 @@
+import type { Address } from '../transport/flow.js';
+import { canonicalName } from '../sip/header-names.js';
+import type { SipHeader, SipMessage, WithHeaders } from '../sip/message.js';
+import { first } from '../sip/message.js';
+import { splitOutsideQuotes } from '../sip/grammar.js';
+import { formatNameAddr, parseNameAddr } from '../sip/name-addr.js';
+import { uriHost } from '../sip/uri.js';
+
+/** Written by the server alone, whatever the application says. */
+const OWNED = new Set(['via', 'route', 'record-route', 'rseq', 'content-length']);
+const LOCALHOST_FIELDS = ['from', 'to', 'contact', 'p-asserted-identity'];
+
+/** The application's headers that are passed on, in canonical spelling, without those in `except` and the server's own. */
+export function appHeaders(message: WithHeaders, shown: Address, except: readonly string[]): SipHeader[] {
+  return message.headers
+    .filter((line) => !OWNED.has(line.key) && !except.includes(line.key))
+    .map((line) => ({
+      name: canonicalName(line.name),
+      key: line.key,
+      value: LOCALHOST_FIELDS.includes(line.key)
+        ? replaceLocalhost(line.value, line.key === 'from', shown)
+        : line.value,
+    }));
+}
+
+/**
+ * `localhost` in an application's address stands for this server. Addresses that were rewritten come out in angle
+ * brackets, which drachtio's own clients rely on. In From the bare word is enough.
+ */
+export function replaceLocalhost(value: string, isFrom: boolean, shown: Address): string {
+  const here = `${uriHost(shown.host)}:${shown.port}`;
+  if (isFrom && value.trim() === 'localhost') return `<sip:${here}>`;
+  const parts = splitOutsideQuotes(value, ',') ?? [value];
+  if (!/localhost/i.test(value)) return value;
+  return parts.map((part) => replaceInAddress(part, here)).join(', ');
+}
+
+function replaceInAddress(part: string, here: string): string {
+  const parsed = parseNameAddr(part);
+  if (!parsed) return part.trim();
+  const uri = parsed.uri.replace(/^(sips?:)((?:[^@]*@)?)localhost(?::\d+)?(?=[;?]|$)/i, `$1$2${here}`);
+  return uri === parsed.uri ? part.trim() : formatNameAddr({ ...parsed, uri });
+}
+
+/** The body's type: what the application says, SDP when it looks like it; undefined when a body has none. */
+export function contentTypeOf(message: SipMessage): { readonly header: SipHeader | undefined } | undefined {
+  if (first(message, 'content-type') !== undefined || message.body.length === 0) return { header: undefined };
+  if (message.body.toString('latin1', 0, 3) !== 'v=0') return undefined;
+  return { header: { name: 'Content-Type', key: 'content-type', value: 'application/sdp' } };
+}
+
+/** Does a header value hold something that may not stand in one? */
+export const hasControlCharacter = (message: WithHeaders): boolean =>
+  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
+  message.headers.some((line) => /[\x00-\x08\x0a-\x1f\x7f]/.test(line.value));

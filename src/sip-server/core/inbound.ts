@@ -1,0 +1,204 @@
+import type { Dialog } from '../dialog/dialog.js';
+import type { SipRequest, SipResponse } from '../sip/message.js';
+import { cseqOf, first, header } from '../sip/message.js';
+import { tagOf } from '../sip/name-addr.js';
+import { parseMessage } from '../sip/parse.js';
+import { replaceFirst } from '../sip/serialise.js';
+import { splitOutsideQuotes } from '../sip/grammar.js';
+import { refuseRequest, refuseResponse } from '../sip/validate.js';
+import { completeVia, parseVia } from '../sip/via.js';
+import { InviteServerTransaction } from '../transaction/invite-server.js';
+import { clientKeyOf, serverKeys } from '../transaction/transaction-table.js';
+import type { Flow } from '../transport/flow.js';
+import type { Core } from './core.js';
+import { networkEvent } from './events.js';
+import { replyFlow } from './reply-flow.js';
+import { plainResponse, statelessTag } from './response-text.js';
+import type { ServerRequest } from './requests.js';
+import type { UserAgentClient } from './uac.js';
+import type { Arrival, UserAgentServer } from './uas.js';
+
+/** Methods an application may be given outside a dialog. */
+const OUTSIDE = new Set([
+  'INVITE',
+  'OPTIONS',
+  'REGISTER',
+  'MESSAGE',
+  'INFO',
+  'SUBSCRIBE',
+  'NOTIFY',
+  'PUBLISH',
+  'REFER',
+]);
+/** Methods that make no sense outside a dialog. */
+const INSIDE_ONLY = new Set(['BYE', 'UPDATE', 'PRACK']);
+/** With a To tag we do not know these are still new requests, as drachtio-server has it. */
+const TOLERATED_TAG = new Set(['INFO', 'OPTIONS', 'MESSAGE', 'NOTIFY']);
+const ALLOW =
+  'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, REGISTER, REFER, NOTIFY, PRACK, SUBSCRIBE, PUBLISH';
+
+interface Received extends Arrival {
+  readonly byteLength: number;
+}
+
+/** What comes from the network: validated, matched to its transaction or dialog, answered or handed on. */
+export class Inbound {
+  constructor(
+    private readonly core: Core,
+    private readonly uas: UserAgentServer,
+    private readonly uac: UserAgentClient,
+    private readonly secret: string,
+  ) {}
+
+  /** Takes one message. The order of messages on a flow is kept. */
+  async receive(bytes: Buffer, flow: Flow): Promise<void> {
+    const shown = await this.core.transports.shownAddress(flow);
+    const parsed = parseMessage(bytes);
+    if (!parsed) return this.core.logger.debug('not a SIP message', { bytes: bytes.length, remote: flow.remote.host });
+    const { message, problems } = parsed;
+    if (message.kind === 'response') return this.#response({ message, problems }, flow);
+    const request = withCompletedVia(message, flow);
+    if (!request) return this.core.logger.debug('request without a usable Via', { remote: flow.remote.host });
+    const back = replyFlow(this.core, request, flow);
+    const refusal = refuseRequest({ message: request, problems });
+    if (refusal) {
+      this.core.logger.info('sip request refused', { ...refusal, remote: flow.remote.host });
+      return this.#refuse(request, back, refusal.status, refusal.reason);
+    }
+    const isPart = request.method === 'ACK' || request.method === 'CANCEL';
+    const keys = serverKeys(request, isPart ? 'INVITE' : request.method);
+    this.#request({ request, flow: back, keys, shown, byteLength: bytes.length });
+  }
+
+  #response(parsed: { message: SipResponse; problems: readonly string[] }, flow: Flow): void {
+    const refusal = refuseResponse(parsed);
+    if (refusal)
+      return this.core.logger.info('sip response dropped', { reason: refusal.reason, remote: flow.remote.host });
+    const key = clientKeyOf(parsed.message);
+    const transaction = key === undefined ? undefined : this.core.transactions.client(key);
+    if (transaction) return transaction.receive(parsed.message);
+    const late = this.core.dialogs.forResponse(parsed.message);
+    if (late && cseqOf(parsed.message)?.method === 'INVITE') this.uac.acks.repeat(late, parsed.message);
+  }
+
+  #request(received: Received): void {
+    const { request, keys } = received;
+    if (request.method === 'ACK') return this.#ack(received);
+    if (request.method === 'CANCEL') return this.#cancel(received);
+    const known = this.core.transactions.server(keys);
+    if (known) return known.receiveAgain();
+    const toTag = tagOf(first(request, 'to'));
+    if (toTag === undefined) return this.#newRequest(received);
+    const dialog = this.core.dialogs.forRequest(request);
+    if (dialog) return this.#inDialog(received, dialog);
+    if (TOLERATED_TAG.has(request.method)) return this.#newRequest(received);
+    return this.#refuse(request, received.flow, 481);
+  }
+
+  #newRequest(received: Received): void {
+    const { request, flow, keys } = received;
+    if (INSIDE_ONLY.has(request.method)) return this.#refuse(request, flow, 481);
+    if (!OUTSIDE.has(request.method)) return this.#refuse(request, flow, 501, undefined, [header('Allow', ALLOW)]);
+    if (this.core.transactions.mergedWith(keys)) return this.#refuse(request, flow, 482);
+    const client = this.core.pick(request.method);
+    if (!client) return this.#refuse(request, flow, 503);
+    const record = this.uas.open(received, client, undefined);
+    networkEvent(this.core, client, request, received, { txn: record.txn, dialogId: '', receivedOn: flow.local });
+  }
+
+  #inDialog(received: Received, dialog: Dialog): void {
+    const { request, flow } = received;
+    if (!dialog.owner.open) {
+      this.core.dialogs.remove(dialog);
+      return this.#refuse(request, flow, 481);
+    }
+    const seq = cseqOf(request)?.number ?? 0;
+    if (dialog.remoteSeq !== undefined && seq < dialog.remoteSeq) return this.#refuse(request, flow, 500);
+    if (request.method === 'INVITE') {
+      const glare = this.#inviteGlare(dialog);
+      if (glare)
+        return this.#refuse(request, flow, glare, undefined, glare === 500 ? [header('Retry-After', '3')] : []);
+    }
+    dialog.remoteSeq = seq;
+    if (request.method === 'INVITE' || request.method === 'UPDATE') {
+      dialog.refreshTarget(request);
+      dialog.flow = flow;
+    }
+    const record = this.uas.open(received, dialog.owner, dialog);
+    networkEvent(this.core, dialog.owner, request, received, { txn: record.txn, dialogId: dialog.id });
+    if (request.method === 'BYE') this.#onBye(dialog, record);
+  }
+
+  /** RFC 3261 §14.2: an INVITE of theirs not yet answered → 500; one of ours under way → 491. */
+  #inviteGlare(dialog: Dialog): number | undefined {
+    for (const record of this.core.serverRequests.values()) {
+      if (record.dialog === dialog && record.request.method === 'INVITE') return 500;
+    }
+    for (const record of this.core.clientRequests.values()) {
+      if (record.dialog === dialog && record.request.method === 'INVITE') return 491;
+    }
+    return undefined;
+  }
+
+  /** RFC 3261 §15.1.2: the dialog is over; its unanswered INVITEs get 487. */
+  #onBye(dialog: Dialog, bye: ServerRequest): void {
+    for (const record of [...this.core.serverRequests.values()]) {
+      if (record !== bye && record.dialog === dialog) this.uas.preempt(record, 487);
+    }
+    const ours = [...this.core.clientRequests.values()].filter((record) => record.dialog === dialog);
+    for (const record of ours) {
+      if (record.request.method === 'INVITE') this.uac.cancel(record, []);
+    }
+    this.core.dialogs.remove(dialog);
+  }
+
+  #ack(received: Received): void {
+    const { request, keys } = received;
+    const transaction = this.core.transactions.server(keys);
+    if (transaction instanceof InviteServerTransaction && transaction.state !== 'accepted')
+      return transaction.receiveAck();
+    const dialog = this.core.dialogs.forRequest(request);
+    const waiting = dialog?.twoHundred;
+    if (!dialog || waiting?.seq !== cseqOf(request)?.number || !waiting) return;
+    waiting.stop();
+    dialog.twoHundred = undefined;
+    networkEvent(this.core, dialog.owner, request, received, { txn: waiting.ackTxn, dialogId: dialog.id });
+  }
+
+  /** RFC 3261 §9.2: 200 to the CANCEL and 487 to the INVITE at once, then the application is told. */
+  #cancel(received: Received): void {
+    const { request, flow, keys } = received;
+    const transaction = this.core.transactions.serverLoosely(keys);
+    if (!transaction) return this.#refuse(request, flow, 481);
+    const record = [...this.core.serverRequests.values()].find((it) => it.transaction === transaction);
+    const tag = record?.localTag ?? statelessTag(request, this.secret);
+    flow.send(plainResponse(request, 200, tag));
+    if (!record) return;
+    record.localTag ??= tag;
+    const dialogId = record.dialog?.id ?? '';
+    this.uas.preempt(record, 487);
+    networkEvent(this.core, record.client, request, received, { txn: record.txn, dialogId });
+  }
+
+  /** An answer without state. An ACK is never answered. */
+  #refuse(
+    request: SipRequest,
+    flow: Flow,
+    status: number,
+    reason?: string,
+    extra: Parameters<typeof plainResponse>[3] = [],
+  ): void {
+    if (request.method === 'ACK') return;
+    flow.send(plainResponse(request, status, statelessTag(request, this.secret), extra, reason));
+  }
+}
+
+/** Fills `received` and `rport` into the top Via; undefined when there is none that can be read. */
+function withCompletedVia(request: SipRequest, flow: Flow): SipRequest | undefined {
+  const line = first(request, 'via');
+  const [top = '', ...rest] = line === undefined ? [] : (splitOutsideQuotes(line, ',') ?? []);
+  const via = parseVia(top);
+  if (!via) return undefined;
+  const value = [completeVia(top.trim(), via, flow.remote), ...rest.map((it) => it.trim())].join(', ');
+  return { ...request, headers: replaceFirst(request.headers, 'via', value) };
+}

@@ -1,0 +1,57 @@
+import type { Dialog } from '../dialog/dialog.js';
+import { parseNameAddr } from '../sip/name-addr.js';
+import type { SipUri } from '../sip/uri.js';
+import { parseSipUri } from '../sip/uri.js';
+import type { Address, Flow } from '../transport/flow.js';
+import type { NextHop } from '../transport/resolver.js';
+import { protocolOf } from '../transport/resolver.js';
+import type { Core } from './core.js';
+
+const DEFAULT_PORT = 5060;
+
+/** Why a request cannot go out at all; the text is drachtio-server's. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+}
+
+/** A way out for a request, and the address it shows. */
+export interface Way {
+  readonly flow: Flow;
+  readonly shown: Address;
+}
+
+/** Opens the way to a URI (RFC 3263 without SRV and NAPTR). @throws RefusedError, or the resolver's error. */
+export async function wayTo(core: Core, uriText: string): Promise<Way> {
+  const uri = parseSipUri(uriText);
+  if (!uri) throw new RefusedError(`invalid request-uri: ${uriText}`);
+  return openWay(core, await hopOf(core, uri));
+}
+
+async function hopOf(core: Core, uri: SipUri): Promise<NextHop> {
+  const protocol = protocolOf(uri);
+  if (!protocol || !core.transports.serves(protocol)) {
+    throw new RefusedError('requested protocol/transport not available');
+  }
+  const target = uri.params.get('maddr') ?? uri.host;
+  return { protocol, host: await core.resolver.resolve(target), port: uri.port ?? DEFAULT_PORT };
+}
+
+async function openWay(core: Core, hop: NextHop): Promise<Way> {
+  if (core.transports.isSelf(hop)) throw new RefusedError('can not send request to myself');
+  const flow = await core.transports.connect(hop);
+  if (!flow) throw new RefusedError('requested protocol/transport not available');
+  return { flow, shown: await core.transports.shownAddress(flow) };
+}
+
+/**
+ * The way of a request inside a dialog: a connection is used as long as it lives; then the route set; without one,
+ * datagrams go where the peer was last heard, as its Contact may be behind NAT; else the remote target.
+ */
+export async function wayInDialog(core: Core, dialog: Dialog): Promise<Way> {
+  const { flow, routeSet } = dialog;
+  if (flow?.reliable && flow.open) return { flow, shown: await core.transports.shownAddress(flow) };
+  const [top] = routeSet;
+  if (top !== undefined) return wayTo(core, parseNameAddr(top)?.uri ?? '');
+  if (flow && !flow.reliable) return openWay(core, { protocol: 'udp', ...flow.remote });
+  return wayTo(core, dialog.remoteTarget);
+}

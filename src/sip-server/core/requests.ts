@@ -1,0 +1,44 @@
+import type { Timer } from '../../lib/clock.js';
+import type { Dialog } from '../dialog/dialog.js';
+import type { SipRequest } from '../sip/message.js';
+import type { ServerTransaction } from '../transaction/transaction-table.js';
+import type { InviteClientTransaction } from '../transaction/invite-client.js';
+import type { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
+import type { Address, Flow } from '../transport/flow.js';
+import type { ClientSession } from '../wire/client-session.js';
+
+/** A request from the network in the application's hands. */
+export interface ServerRequest {
+  readonly txn: string;
+  readonly client: ClientSession;
+  /** As received, top Via completed. */
+  readonly request: SipRequest;
+  readonly transaction: ServerTransaction;
+  readonly flow: Flow;
+  /** What our Contact shows. */
+  readonly shown: Address;
+  /** Present inside a dialog, and from the first tagged answer to an INVITE on. */
+  dialog: Dialog | undefined;
+  /** Did it come outside a dialog? */
+  readonly initial: boolean;
+  localTag: string | undefined;
+  silence: Timer | undefined;
+}
+
+/** A request of the application on its way. */
+export interface ClientRequest {
+  readonly txn: string;
+  /** Undefined for requests the server makes by itself: nobody is told of their answers. */
+  readonly client: ClientSession | undefined;
+  /** As sent. */
+  readonly request: SipRequest;
+  readonly flow: Flow;
+  readonly dialog: Dialog | undefined;
+  readonly initial: boolean;
+  transaction: InviteClientTransaction | NonInviteClientTransaction | undefined;
+  /** A CANCEL waits for the first provisional response (RFC 3261 §9.1), or has left. */
+  cancel: 'none' | 'held' | 'sent';
+  provisional: boolean;
+  lastProvisional: Buffer | undefined;
+  cancelTimer: Timer | undefined;
+}

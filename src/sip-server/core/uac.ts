@@ -1,0 +1,233 @@
+import type { Dialog } from '../dialog/dialog.js';
+import { Dialog as DialogState } from '../dialog/dialog.js';
+import type { SipRequest, SipResponse } from '../sip/message.js';
+import { cseqOf, elements, first, header, NO_BODY } from '../sip/message.js';
+import { serialise } from '../sip/serialise.js';
+import { statusText } from '../sip/status-text.js';
+import { parseVia } from '../sip/via.js';
+import { transactionLifeMs } from '../timers.js';
+import type { ClientTransactionUser } from '../transaction/invite-client.js';
+import { InviteClientTransaction } from '../transaction/invite-client.js';
+import { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
+import { clientKey } from '../transaction/transaction-table.js';
+import type { Flow } from '../transport/flow.js';
+import type { ClientSession } from '../wire/client-session.js';
+import { AckSender } from './ack-sender.js';
+import type { Core } from './core.js';
+import { localEvent, networkEvent, unsolicitedEvent } from './events.js';
+import { wayInDialog } from './next-hop.js';
+import { ackRequest, cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
+import type { ClientRequest } from './requests.js';
+import { buildResponse } from './response-text.js';
+
+interface Launch {
+  readonly txn: string;
+  readonly client: ClientSession | undefined;
+  readonly request: SipRequest;
+  readonly bytes: Buffer;
+  readonly flow: Flow;
+  readonly dialog: Dialog | undefined;
+}
+
+/** Requests on their way to the network, and what comes back. */
+export class UserAgentClient {
+  readonly acks: AckSender;
+
+  constructor(private readonly core: Core) {
+    this.acks = new AckSender(
+      core,
+      (dialog, reason) => this.endDialog(dialog, reason),
+      (bye, flow) => this.#launchOwn(bye, flow, undefined),
+    );
+  }
+
+  /** Starts the transaction. The caller has already answered `OK`, or does so before it yields. */
+  launch(start: Launch): ClientRequest {
+    const { request, client, txn, flow } = start;
+    const initial = start.dialog === undefined;
+    const isCall = request.method === 'INVITE';
+    const dialog = initial && isCall && client ? DialogState.calling(request, client, txn, flow) : start.dialog;
+    if (initial && dialog) this.core.dialogs.add(dialog);
+    const record: ClientRequest = {
+      txn,
+      client,
+      request,
+      flow,
+      dialog,
+      initial,
+      transaction: undefined,
+      cancel: 'none',
+      provisional: false,
+      lastProvisional: undefined,
+      cancelTimer: undefined,
+    };
+    this.core.clientRequests.set(txn, record);
+    this.#transact(record, start.bytes).start();
+    return record;
+  }
+
+  #transact(record: ClientRequest, bytes: Buffer): InviteClientTransaction | NonInviteClientTransaction {
+    const { request, flow } = record;
+    const key = clientKey(branchOf(request), request.method);
+    const user: ClientTransactionUser = {
+      onResponse: (response) => this.#onResponse(record, response),
+      onTimeout: () => this.#failLocally(record, 408),
+      onTransportError: (err) => {
+        this.core.logger.info('peer unreachable', {
+          err,
+          method: request.method,
+          remote: `${flow.remote.host}:${flow.remote.port}`,
+        });
+        this.#failLocally(record, 503);
+      },
+      onTerminated: () => this.core.transactions.removeClient(key),
+    };
+    const buildAck = (response: SipResponse): Buffer => serialise(ackRequest(request, first(response, 'to') ?? ''));
+    record.transaction =
+      request.method === 'INVITE'
+        ? new InviteClientTransaction(this.core, { request: bytes, flow, buildAck, user })
+        : new NonInviteClientTransaction(this.core, { request: bytes, flow, user });
+    this.core.transactions.addClient(key, record.transaction);
+    return record.transaction;
+  }
+
+  #onResponse(record: ClientRequest, response: SipResponse): void {
+    if (response.status < 200) return this.#onProvisional(record, response);
+    if (record.request.method === 'INVITE' && response.status < 300 && record.dialog) {
+      if (!this.core.clientRequests.has(record.txn))
+        return this.acks.onRepeatedSuccess(record, record.dialog, response);
+      this.#onCallAnswered(record, record.dialog, response);
+    }
+    this.#complete(record, response);
+  }
+
+  #onProvisional(record: ClientRequest, response: SipResponse): void {
+    record.provisional = true;
+    if (record.cancel === 'held') this.#sendCancel(record, []);
+    if (response.status === 100) return;
+    const bytes = serialise(response);
+    if (record.lastProvisional?.equals(bytes)) return;
+    record.lastProvisional = bytes;
+    if (record.initial) record.dialog?.learn(response, record.flow);
+    this.#tell(record, response);
+  }
+
+  #onCallAnswered(record: ClientRequest, dialog: Dialog, response: SipResponse): void {
+    const withoutContact = record.initial && first(response, 'contact') === undefined;
+    dialog.learn(response, record.flow);
+    if (record.cancel !== 'none') this.acks.expect(record, dialog, 'ACK-BYE due to cancel race condition');
+    else this.acks.expect(record, dialog, withoutContact ? 'no Contact in the answer' : undefined);
+  }
+
+  /** A final response, from the network or made here. */
+  #complete(record: ClientRequest, response: SipResponse): void {
+    record.cancelTimer?.cancel();
+    this.core.clientRequests.delete(record.txn);
+    const { dialog } = record;
+    this.#tell(record, response);
+    if (!dialog) return;
+    const method = record.request.method;
+    if (method === 'INVITE' && record.initial && response.status >= 300) this.core.dialogs.remove(dialog);
+    if (method === 'BYE') this.#afterBye(dialog, response.status);
+  }
+
+  /** A challenged BYE is tried again with credentials, unless the application has none. */
+  #afterBye(dialog: Dialog, status: number): void {
+    if (status !== 401 && status !== 407) return this.core.dialogs.remove(dialog);
+    this.core.clock.after(transactionLifeMs(this.core.timers), () => this.core.dialogs.remove(dialog));
+  }
+
+  #tell(record: ClientRequest, response: SipResponse): void {
+    if (!record.client) return;
+    const ids = { txn: record.txn, dialogId: record.dialog?.id ?? '' };
+    const byteLength = serialise(response).length;
+    networkEvent(this.core, record.client, response, { flow: record.flow, byteLength }, ids);
+  }
+
+  #failLocally(record: ClientRequest, status: number): void {
+    if (!this.core.clientRequests.delete(record.txn)) return;
+    record.cancelTimer?.cancel();
+    const { dialog, client, request } = record;
+    const reason = statusText(status);
+    const response = buildResponse(request, { status, reason, toTag: undefined, headers: [], body: NO_BODY });
+    if (client) localEvent(this.core, client, response, record.txn, dialog?.id ?? '');
+    if (!dialog) return;
+    if (request.method === 'BYE' || (request.method === 'INVITE' && record.initial)) this.core.dialogs.remove(dialog);
+  }
+
+  /** Local failure on a later tick, for a request that could not leave (its `OK` is written by then). */
+  failLater(
+    record: { client: ClientSession; request: SipRequest; txn: string; dialogId: string },
+    status: number,
+  ): void {
+    const { client, request, txn } = record;
+    const reason = statusText(status);
+    const response = buildResponse(request, { status, reason, toTag: undefined, headers: [], body: NO_BODY });
+    this.core.clock.after(0, () => localEvent(this.core, client, response, txn, record.dialogId));
+  }
+
+  /** CANCEL leaves at once if the peer has answered provisionally, else with its first such answer (RFC 3261 §9.1). */
+  cancel(record: ClientRequest, extra: SipRequest['headers']): SipRequest {
+    const request = cancelRequest(record.request, extra);
+    if (record.cancel === 'none') {
+      if (record.provisional) this.#sendCancel(record, extra);
+      else record.cancel = 'held';
+    }
+    return request;
+  }
+
+  #sendCancel(record: ClientRequest, extra: SipRequest['headers']): void {
+    record.cancel = 'sent';
+    const request = cancelRequest(record.request, extra);
+    const key = clientKey(branchOf(request), 'CANCEL');
+    const transaction = new NonInviteClientTransaction(this.core, {
+      request: serialise(request),
+      flow: record.flow,
+      user: {
+        onResponse: () => undefined,
+        onTimeout: () => undefined,
+        onTransportError: () => undefined,
+        onTerminated: () => this.core.transactions.removeClient(key),
+      },
+    });
+    this.core.transactions.addClient(key, transaction);
+    transaction.start();
+    record.cancelTimer = this.core.clock.after(transactionLifeMs(this.core.timers), () => {
+      this.#failLocally(record, 408);
+      record.transaction?.terminate();
+    });
+  }
+
+  /** Ends a dialog nobody holds any more with a BYE of our own, and tells the application. */
+  endDialog(dialog: Dialog, reason: string): void {
+    if (dialog.state === 'ended') return;
+    this.core.dialogs.remove(dialog);
+    this.#serverBye(dialog, reason).catch((err: unknown) => this.core.logger.warn('BYE could not be sent', { err }));
+  }
+
+  async #serverBye(dialog: Dialog, reason: string): Promise<void> {
+    const { flow, shown } = await wayInDialog(this.core, dialog);
+    const via = viaHeader(flow, shown, newBranch(this.core));
+    const cause = header('Reason', `SIP ;cause=200 ;text="${reason}"`);
+    const request = inDialogRequest(dialog, via, {
+      method: 'BYE',
+      seq: dialog.nextSeq(),
+      headers: [cause],
+      body: NO_BODY,
+    });
+    unsolicitedEvent(this.core, dialog, this.#launchOwn(request, flow, dialog), flow);
+  }
+
+  /** A request of the server itself: nobody is told of its answer. */
+  #launchOwn(request: SipRequest, flow: Flow, dialog: Dialog | undefined): Buffer {
+    const bytes = serialise(request);
+    this.launch({ txn: `server-${this.core.ids.hex(8)}`, client: undefined, request, bytes, flow, dialog });
+    return bytes;
+  }
+}
+
+const branchOf = (request: SipRequest): string =>
+  parseVia(elements(request, 'via')[0] ?? '')?.params.get('branch') ?? '';
+
+/** The CSeq number of a request we built. */
+export const seqOf = (request: SipRequest): number => cseqOf(request)?.number ?? 0;

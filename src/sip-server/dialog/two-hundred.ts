@@ -1,0 +1,53 @@
+import type { Clock, Timer } from '../../lib/clock.js';
+import type { SipTimers } from '../timers.js';
+import { transactionLifeMs } from '../timers.js';
+import type { Flow } from '../transport/flow.js';
+
+export interface TwoHundredOptions {
+  readonly clock: Clock;
+  readonly timers: SipTimers;
+  readonly flow: Flow;
+  readonly bytes: Buffer;
+  /** CSeq number of the INVITE: the ACK carries the same. */
+  readonly seq: number;
+  /** The application's name for the ACK's transaction. */
+  readonly ackTxn: string;
+  readonly onTimeout: () => void;
+}
+
+/**
+ * Repeats our 2xx to an INVITE until its ACK comes: T1, 2·T1 … T2, for 64·T1, over every transport, since a hop further
+ * on may lose it (RFC 3261 §13.3.1.4).
+ */
+export class TwoHundred {
+  readonly seq: number;
+  readonly ackTxn: string;
+  #repeat: Timer | undefined;
+  #deadline: Timer | undefined;
+
+  constructor(private readonly options: TwoHundredOptions) {
+    this.seq = options.seq;
+    this.ackTxn = options.ackTxn;
+  }
+
+  start(): void {
+    const { clock, timers } = this.options;
+    this.#deadline = clock.after(transactionLifeMs(timers), () => {
+      this.stop();
+      this.options.onTimeout();
+    });
+    this.#arm(timers.t1Ms);
+  }
+
+  stop(): void {
+    this.#repeat?.cancel();
+    this.#deadline?.cancel();
+  }
+
+  #arm(delayMs: number): void {
+    this.#repeat = this.options.clock.after(delayMs, () => {
+      this.options.flow.send(this.options.bytes);
+      this.#arm(Math.min(2 * delayMs, this.options.timers.t2Ms));
+    });
+  }
+}

@@ -1,0 +1,169 @@
+import type { Clock } from '../lib/clock.js';
+import type { IdSource } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import { AppDispatch } from './core/app-dispatch.js';
+import { AppRequests } from './core/app-requests.js';
+import type { Core } from './core/core.js';
+import { uuid } from './core/core.js';
+import { Inbound } from './core/inbound.js';
+import { UserAgentClient } from './core/uac.js';
+import { UserAgentServer } from './core/uas.js';
+import { DialogTable } from './dialog/dialog-table.js';
+import type { SipTimers } from './timers.js';
+import { guardedClock } from './timers.js';
+import { TransactionTable } from './transaction/transaction-table.js';
+import type { Flow, TransportSink } from './transport/flow.js';
+import { systemResolver } from './transport/resolver.js';
+import type { ListenAddress } from './transport/transports.js';
+import { Transports } from './transport/transports.js';
+import { AppListener } from './wire/app-listener.js';
+import type { ClientSession } from './wire/client-session.js';
+
+/** At or above this, drachtio-srf sends pings. */
+const PROTOCOL_VERSION = 'v0.9.10-embedded';
+const SECRET_BYTES = 24;
+
+/** One SIP message on the wire. */
+export interface TracedMessage {
+  readonly direction: 'in' | 'out';
+  readonly transport: string;
+  /** `host:port`. */
+  readonly remote: string;
+  readonly text: string;
+}
+
+export interface EngineOptions {
+  readonly listen: readonly ListenAddress[];
+  readonly advertisedHost: string | undefined;
+  readonly timers: SipTimers;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly onMessage: ((message: TracedMessage) => void) | undefined;
+}
+
+/** Puts the layers together: transports, transactions, dialogs, and the protocol towards the application. */
+export class Engine {
+  readonly secret: string;
+  readonly #core: Core;
+  readonly #apps: AppListener;
+  readonly #inbound: Inbound;
+  readonly #requests: AppRequests;
+  readonly #uac: UserAgentClient;
+  readonly #uas: UserAgentServer;
+
+  private constructor(
+    private readonly options: EngineOptions,
+    private readonly transports: Transports,
+    clock: Clock,
+  ) {
+    this.secret = options.ids.hex(SECRET_BYTES);
+    this.#core = {
+      clock,
+      ids: options.ids,
+      logger: options.logger,
+      timers: options.timers,
+      transports,
+      resolver: systemResolver(clock, options.timers.resolveMs),
+      transactions: new TransactionTable(),
+      dialogs: new DialogTable(),
+      serverRequests: new Map(),
+      clientRequests: new Map(),
+      pick: (method) => this.#apps.pick(method),
+    };
+    this.#uac = new UserAgentClient(this.#core);
+    this.#uas = new UserAgentServer(this.#core, this.#uac);
+    this.#requests = new AppRequests(this.#core, this.#uac);
+    this.#inbound = new Inbound(this.#core, this.#uas, this.#uac, this.secret);
+    const dispatch = new AppDispatch(this.#core, this.#uas, this.#requests);
+    this.#apps = new AppListener({
+      secret: this.secret,
+      version: PROTOCOL_VERSION,
+      logger: options.logger,
+      uuid: () => uuid(options.ids),
+      hostPorts: () => transports.hostPorts(),
+      onSip: (client, frame) => dispatch.onSip(client, frame),
+      onClosed: (client) => this.#onAppGone(client),
+    });
+  }
+
+  /** @throws BridgeError when a listener cannot be bound. */
+  static async start(options: EngineOptions): Promise<Engine> {
+    const clock = guardedClock(options.clock, options.logger);
+    const late: { engine?: Engine } = {};
+    const sink: TransportSink = {
+      onMessage: (bytes, flow) => late.engine?.onMessage(bytes, flow),
+      onSent: (bytes, flow) => traced(options, 'out', bytes, flow),
+      onError: (what, err) => options.logger.warn('sip transport error', { what, err }),
+    };
+    const transports = await Transports.bind(options.listen, options.advertisedHost, {
+      clock,
+      timers: options.timers,
+      sink,
+    });
+    const engine = new Engine(options, transports, clock);
+    late.engine = engine;
+    await engine.#apps.start();
+    return engine;
+  }
+
+  get address(): { host: string; port: number } {
+    return { host: this.#apps.host, port: this.#apps.port };
+  }
+
+  get sockets(): { transport: string; host: string; port: number }[] {
+    return this.transports.sockets;
+  }
+
+  counts(): { transactions: number; dialogs: number; pending: number } {
+    const { transactions, dialogs, serverRequests, clientRequests } = this.#core;
+    const pending = serverRequests.size + clientRequests.size + this.#requests.busy;
+    return { transactions: transactions.size, dialogs: dialogs.size, pending };
+  }
+
+  async stop(): Promise<void> {
+    await this.#apps.stop();
+    this.#core.transactions.terminateAll();
+    for (const dialog of this.#core.dialogs.all()) this.#core.dialogs.remove(dialog);
+    for (const record of this.#core.serverRequests.values()) record.silence?.cancel();
+    for (const record of this.#core.clientRequests.values()) record.cancelTimer?.cancel();
+    this.#core.serverRequests.clear();
+    this.#core.clientRequests.clear();
+    await this.transports.stop();
+  }
+
+  onMessage(bytes: Buffer, flow: Flow): void {
+    traced(this.options, 'in', bytes, flow);
+    this.#inbound.receive(bytes, flow).catch((err: unknown) => {
+      this.options.logger.error('sip message failed', { err });
+    });
+  }
+
+  /** Nobody can ever use this application's calls again: they are ended, so that no peer waits for a dead one. */
+  #onAppGone(client: ClientSession): void {
+    for (const record of [...this.#core.serverRequests.values()]) {
+      if (record.client === client) this.#uas.preempt(record, 503);
+    }
+    for (const record of this.#core.clientRequests.values()) {
+      if (record.client === client && record.request.method === 'INVITE') this.#uac.cancel(record, []);
+    }
+    for (const dialog of this.#core.dialogs.ownedBy(client)) {
+      if (dialog.state === 'confirmed') this.#uac.endDialog(dialog, 'application gone');
+    }
+  }
+}
+
+function traced(options: EngineOptions, direction: 'in' | 'out', bytes: Buffer, flow: Flow): void {
+  if (!options.onMessage) return;
+  const { protocol, remote } = flow;
+  try {
+    options.onMessage({
+      direction,
+      transport: protocol,
+      remote: `${remote.host}:${remote.port}`,
+      text: bytes.toString('utf8'),
+    });
+  } catch (err) {
+    options.logger.error('sip trace failed', { err });
+  }
+}

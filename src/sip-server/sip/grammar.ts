@@ -1,0 +1,63 @@
+/** Lexical rules of RFC 3261 §25.1, as anchored expressions over binary (latin1) strings. */
+
+const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
+const CALL_ID = /^[A-Za-z0-9\-.!%*_+`'~()<>:\\/"[\]?{}]+(?:@[A-Za-z0-9\-.!%*_+`'~()<>:\\/"[\]?{}]+)?$/;
+const QUOTED = /^"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*"$/;
+const IPV6_REFERENCE = /^\[[0-9A-Fa-f:.]+\]$/;
+const HOST_NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.?$/;
+
+/** The branch prefix that marks an RFC 3261 transaction id (§8.1.1.7). */
+export const MAGIC_COOKIE = 'z9hG4bK';
+
+/** Is it a `token`? */
+export const isToken = (text: string): boolean => TOKEN.test(text);
+
+/** Is it a `callid`? The grammar has no `|`, so a valid one never shifts the tokens of a frame. */
+export const isCallId = (text: string): boolean => CALL_ID.test(text);
+
+/** Is it a `quoted-string`, quotes included? */
+export const isQuotedString = (text: string): boolean => QUOTED.test(text);
+
+/** Is it a host name, an IPv4 address or a bracketed IPv6 reference? Underscores are taken: they occur in the field. */
+export const isHost = (text: string): boolean => IPV6_REFERENCE.test(text) || HOST_NAME.test(text);
+
+/** Reads a port; undefined when it is not one. */
+export function parsePort(text: string): number | undefined {
+  if (!/^\d{1,5}$/.test(text)) return undefined;
+  const port = Number(text);
+  return port >= 1 && port <= 65535 ? port : undefined;
+}
+
+/** Reads a decimal number with an upper bound; undefined when it is not one. */
+export function parseCount(text: string, max: number): number | undefined {
+  if (!/^\d{1,10}$/.test(text)) return undefined;
+  const value = Number(text);
+  return value <= max ? value : undefined;
+}
+
+/**
+ * Splits at a separator that stands outside quotes and angle brackets.
+ * Returns undefined when a quote or bracket is left open.
+ */
+export function splitOutsideQuotes(text: string, separator: string): string[] | undefined {
+  const parts: string[] = [];
+  let quoted = false;
+  let bracketed = false;
+  let start = 0;
+  for (let i = 0; i < text.length; i++) {
+    const char = text[i];
+    if (quoted) {
+      if (char === '\\') i++;
+      else if (char === '"') quoted = false;
+    } else if (char === '"' && !bracketed) quoted = true;
+    else if (char === '<') bracketed = true;
+    else if (char === '>') bracketed = false;
+    else if (char === separator && !bracketed) {
+      parts.push(text.slice(start, i));
+      start = i + 1;
+    }
+  }
+  if (quoted || bracketed) return undefined;
+  parts.push(text.slice(start));
+  return parts;
+}

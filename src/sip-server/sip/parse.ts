@@ -1,0 +1,85 @@
+import type { SipHeader, SipMessage } from './message.js';
+import { header } from './message.js';
+import { isToken } from './grammar.js';
+
+/** What was read, and what is wrong with it: an element may still answer 400 to a message with problems. */
+export interface ParsedMessage {
+  readonly message: SipMessage;
+  readonly problems: readonly string[];
+}
+
+/** How the end of the body is found: by Content-Length (the wire), or all that is left (frames of the application). */
+export type BodyRule = 'content-length' | 'rest';
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+const REQUEST_LINE = /^(\S+)[ \t]+(.*?)[ \t]+SIP\/(\S+?)[ \t]*$/i;
+const STRICT_REQUEST_LINE = /^\S+ \S+ SIP\/\d+\.\d+$/i;
+const STATUS_LINE = /^SIP\/(\S+) +(\d{1,10})(?: (.*))?$/i;
+const HEADER_LINE = /^([^\s:]+)[ \t]*:([\s\S]*)$/;
+
+/**
+ * Reads one SIP message (RFC 3261 §7). Never throws. Returns undefined when it is no SIP message at all:
+ * such bytes are not answered.
+ */
+export function parseMessage(bytes: Buffer, bodyRule: BodyRule = 'content-length'): ParsedMessage | undefined {
+  const end = bytes.indexOf(HEAD_END);
+  const headBytes = end < 0 ? bytes : bytes.subarray(0, end);
+  const rest = end < 0 ? bytes.subarray(bytes.length) : bytes.subarray(end + HEAD_END.length);
+  const problems: string[] = end < 0 ? ['header section not ended by an empty line'] : [];
+  const head = headBytes.toString('latin1');
+  const lineEnd = head.indexOf('\r\n');
+  const startLine = lineEnd < 0 ? head : head.slice(0, lineEnd);
+  const headers = lineEnd < 0 ? [] : parseHeaders(head.slice(lineEnd + 2), problems);
+  const body = bodyRule === 'rest' ? rest : cutBody(rest, headers, problems);
+  const message = parseStartLine(startLine, headers, body, problems);
+  return message ? { message, problems } : undefined;
+}
+
+function parseStartLine(
+  line: string,
+  headers: readonly SipHeader[],
+  body: Buffer,
+  problems: string[],
+): SipMessage | undefined {
+  const status = STATUS_LINE.exec(line);
+  if (status) {
+    const [, version = '', code = '', reason = ''] = status;
+    return { kind: 'response', status: Number(code), reason, version, headers, body };
+  }
+  const request = REQUEST_LINE.exec(line);
+  if (!request) return undefined;
+  if (!STRICT_REQUEST_LINE.test(line)) problems.push('malformed request line');
+  const [, method = '', uri = '', version = ''] = request;
+  return { kind: 'request', method, uri, version, headers, body };
+}
+
+function parseHeaders(text: string, problems: string[]): SipHeader[] {
+  const headers: SipHeader[] = [];
+  for (const line of text.split(/\r\n(?![ \t])/)) {
+    if (line === '') continue;
+    const match = HEADER_LINE.exec(line);
+    const [, name = '', value = ''] = match ?? [];
+    if (!match || !isToken(name)) {
+      problems.push('malformed header line');
+      continue;
+    }
+    const unfolded = value.replace(/[ \t]*\r\n[ \t]+/g, ' ').replace(/^[ \t]+|[ \t]+$/g, '');
+    if (/[\r\n]/.test(unfolded)) problems.push('bare CR or LF in a header');
+    else headers.push(header(name, unfolded));
+  }
+  return headers;
+}
+
+/** RFC 3261 §18.3: a datagram may hold more than the body, never less. */
+function cutBody(rest: Buffer, headers: readonly SipHeader[], problems: string[]): Buffer {
+  const values = new Set(headers.filter((line) => line.key === 'content-length').map((line) => line.value));
+  if (values.size === 0) return rest;
+  const [value = ''] = values;
+  if (values.size > 1 || !/^\d{1,9}$/.test(value)) {
+    problems.push('invalid Content-Length');
+    return rest;
+  }
+  const length = Number(value);
+  if (length > rest.length) problems.push('body shorter than Content-Length');
+  return rest.subarray(0, length);
+}

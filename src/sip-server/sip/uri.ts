@@ -1,0 +1,64 @@
+import { isHost, parsePort } from './grammar.js';
+
+/** A SIP or SIPS URI (RFC 3261 §19.1). Text is kept as it was written; names of parameters are in lower case. */
+export interface SipUri {
+  readonly scheme: 'sip' | 'sips';
+  readonly user: string | undefined;
+  /** IPv6 keeps its brackets. */
+  readonly host: string;
+  readonly port: number | undefined;
+  readonly params: ReadonlyMap<string, string | undefined>;
+  readonly headers: string | undefined;
+}
+
+const SHAPE = /^(sips?):(?:([^@]*)@)?(\[[^\]]*\]|[^:;?@[\]]+)(?::([^;?]*))?((?:;[^?]*)?)(?:\?(.*))?$/i;
+const USER_INFO =
+  /^(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#]|%[0-9A-Fa-f]{2})+(?::(?:[A-Za-z0-9\-_.!~*'()&=+$,]|%[0-9A-Fa-f]{2})*)?$/;
+const PARAM_CHARS = /^(?:[A-Za-z0-9\-_.!~*'()[\]/:&+$]|%[0-9A-Fa-f]{2})+$/;
+const HEADER_CHARS = /^(?:[A-Za-z0-9\-_.!~*'()[\]/?:+$=&;,@]|%[0-9A-Fa-f]{2})*$/;
+const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+$/;
+
+/** Reads a SIP URI; undefined when it is not a valid one. `#` is taken in the user part: PBXs write it so. */
+export function parseSipUri(text: string): SipUri | undefined {
+  const match = SHAPE.exec(text);
+  if (!match) return undefined;
+  const [, scheme = '', user, host = '', portText, paramText = '', headers] = match;
+  if (user !== undefined && !USER_INFO.test(user)) return undefined;
+  if (!isHost(host)) return undefined;
+  const port = portText === undefined ? undefined : parsePort(portText);
+  if (portText !== undefined && port === undefined) return undefined;
+  const params = parseUriParams(paramText);
+  if (!params || (headers !== undefined && !HEADER_CHARS.test(headers))) return undefined;
+  return { scheme: scheme.toLowerCase() === 'sips' ? 'sips' : 'sip', user, host, port, params, headers };
+}
+
+function parseUriParams(text: string): Map<string, string | undefined> | undefined {
+  const params = new Map<string, string | undefined>();
+  if (text === '') return params;
+  for (const part of text.slice(1).split(';')) {
+    const equals = part.indexOf('=');
+    const name = equals < 0 ? part : part.slice(0, equals);
+    const value = equals < 0 ? undefined : part.slice(equals + 1);
+    if (!PARAM_CHARS.test(name) || (value !== undefined && !PARAM_CHARS.test(value))) return undefined;
+    params.set(name.toLowerCase(), value);
+  }
+  return params;
+}
+
+/** The scheme in lower case; undefined when there is none. */
+export const schemeOf = (text: string): string | undefined =>
+  /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1]?.toLowerCase();
+
+/** Is it usable where any URI may stand (From, To, Contact)? A SIP URI must be a valid one. */
+export function isUri(text: string): boolean {
+  const scheme = schemeOf(text);
+  if (scheme === 'sip' || scheme === 'sips') return parseSipUri(text) !== undefined;
+  return ABSOLUTE.test(text);
+}
+
+/** An address as it stands in a URI or Via: IPv6 in brackets. */
+export const uriHost = (address: string): string =>
+  address.includes(':') && !address.startsWith('[') ? `[${address}]` : address;
+
+/** A URI's host as the socket layer wants it: without brackets. */
+export const bareHost = (host: string): string => (host.startsWith('[') ? host.slice(1, -1) : host);

@@ -1,0 +1,113 @@
+import type { SipMessage, SipRequest, SipResponse } from './message.js';
+import { all, cseqOf, elements, first } from './message.js';
+import { isCallId, isToken, parseCount, splitOutsideQuotes } from './grammar.js';
+import { parseNameAddr } from './name-addr.js';
+import type { ParsedMessage } from './parse.js';
+import { parseSipUri, schemeOf } from './uri.js';
+import { parseVia } from './via.js';
+
+/** Why a message is not passed on, as the answer a request gets. */
+export interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+}
+
+const SINGLE = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-type', 'refer-to'] as const;
+const ROUTES = ['route', 'record-route', 'path', 'service-route'] as const;
+const ADDRESSES = ['p-asserted-identity', 'remote-party-id', 'diversion', 'referred-by', 'refer-to'] as const;
+const bad = (what: string): Refusal => ({ status: 400, reason: `Bad Request - ${what}` });
+
+/**
+ * Judges a request before anything else looks at it. All that drachtio-srf's getters would trip over is refused here,
+ * so that no application handler ever meets a message it cannot read.
+ */
+export function refuseRequest(parsed: ParsedMessage & { message: SipRequest }): Refusal | undefined {
+  const { message, problems } = parsed;
+  if (message.version !== '2.0') return { status: 505, reason: 'Version Not Supported' };
+  if (problems[0] !== undefined) return bad(problems[0]);
+  if (!isToken(message.method)) return bad('malformed method');
+  const common = refuseCommon(message);
+  if (common) return common;
+  if (cseqOf(message)?.method !== message.method) return bad('CSeq method mismatch');
+  return refuseUri(message) ?? refuseNumbers(message);
+}
+
+/** Judges a response; one with a refusal is dropped. */
+export function refuseResponse(parsed: ParsedMessage & { message: SipResponse }): Refusal | undefined {
+  const { message, problems } = parsed;
+  if (message.version !== '2.0') return bad('version');
+  if (problems[0] !== undefined) return bad(problems[0]);
+  if (message.status < 100 || message.status > 699) return bad('status out of range');
+  return refuseCommon(message);
+}
+
+function refuseUri(message: SipRequest): Refusal | undefined {
+  const scheme = schemeOf(message.uri);
+  if (scheme === undefined) return bad('malformed Request-URI');
+  if (scheme === 'tel')
+    return /^tel:[+0-9*#A-Da-d.()-]+(?:;[^\s]+)?$/.test(message.uri) ? undefined : bad('malformed Request-URI');
+  if (scheme !== 'sip' && scheme !== 'sips') return { status: 416, reason: 'Unsupported URI Scheme' };
+  return parseSipUri(message.uri) ? undefined : bad('malformed Request-URI');
+}
+
+function refuseNumbers(message: SipRequest): Refusal | undefined {
+  const hops = first(message, 'max-forwards');
+  if (hops !== undefined && parseCount(hops, 255) === undefined) return bad('malformed Max-Forwards');
+  const expires = first(message, 'expires');
+  if (expires !== undefined && !/^\d+$/.test(expires)) return bad('malformed Expires');
+  return undefined;
+}
+
+function refuseCommon(message: SipMessage): Refusal | undefined {
+  for (const key of SINGLE) {
+    if (all(message, key).length > 1) return bad(`more than one ${key}`);
+  }
+  for (const key of ['from', 'to'] as const) {
+    const value = first(message, key);
+    if (value === undefined) return bad(`missing ${key}`);
+    if (!isParty(value)) return bad(`malformed ${key}`);
+  }
+  const callId = first(message, 'call-id');
+  if (callId === undefined || !isCallId(callId)) return bad('missing or malformed Call-ID');
+  if (!cseqOf(message)) return bad('missing or malformed CSeq');
+  return refuseVias(message) ?? refuseAddresses(message);
+}
+
+function isParty(value: string): boolean {
+  const parsed = parseNameAddr(value);
+  if (!parsed) return false;
+  const tag = parsed.params.get('tag');
+  return parsed.params.has('tag') ? tag !== undefined && isToken(tag) : true;
+}
+
+function refuseVias(message: SipMessage): Refusal | undefined {
+  const vias = elements(message, 'via');
+  if (vias.length === 0) return bad('missing Via');
+  return vias.every((via) => parseVia(via)) ? undefined : bad('malformed Via');
+}
+
+function refuseAddresses(message: SipMessage): Refusal | undefined {
+  const contacts = all(message, 'contact');
+  if (!(contacts.length === 1 && contacts[0] === '*') && !areAddresses(contacts)) return bad('malformed Contact');
+  for (const key of ROUTES) {
+    const values = all(message, key);
+    if (!areAddresses(values)) return bad(`malformed ${key}`);
+    if (elements(message, key).some((value) => !isSipRoute(value))) return bad(`malformed ${key}`);
+  }
+  for (const key of ADDRESSES) {
+    if (!areAddresses(all(message, key))) return bad(`malformed ${key}`);
+  }
+  return undefined;
+}
+
+function areAddresses(values: readonly string[]): boolean {
+  return values.every((value) => {
+    const parts = splitOutsideQuotes(value, ',');
+    return parts !== undefined && parts.every((part) => part.trim() === '' || parseNameAddr(part) !== undefined);
+  });
+}
+
+function isSipRoute(value: string): boolean {
+  const parsed = parseNameAddr(value);
+  return parsed !== undefined && parsed.bracketed && parseSipUri(parsed.uri) !== undefined;
+}

@@ -1,0 +1,91 @@
+import { transactionLifeMs } from '../timers.js';
+import type { Flow } from '../transport/flow.js';
+import type { TransactionEnvironment } from './environment.js';
+import { TimerSet } from './environment.js';
+
+export interface InviteServerUser {
+  /** Timer H: a refusal was never acknowledged. */
+  onAckTimeout(): void;
+  onTerminated(): void;
+}
+
+/**
+ * INVITE server transaction, RFC 3261 §17.2.1 with the Accepted state of RFC 6026 §7.1.
+ * A 2xx is repeated by the dialog, not here.
+ *
+ *   proceeding ──2xx──► accepted ──L──► terminated
+ *        └──3xx-6xx──► completed ──ACK──► confirmed ──I──► terminated
+ *                          └──────── H ──────────────────►
+ */
+export class InviteServerTransaction {
+  #state: 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated' = 'proceeding';
+  readonly #timers: TimerSet<'G' | 'H' | 'I' | 'L'>;
+  #last: Buffer | undefined;
+
+  constructor(
+    private readonly env: TransactionEnvironment,
+    readonly flow: Flow,
+    private readonly user: InviteServerUser,
+  ) {
+    this.#timers = new TimerSet(env.clock);
+  }
+
+  get state(): string {
+    return this.#state;
+  }
+
+  /** Has a final response gone out? */
+  get answered(): boolean {
+    return this.#state !== 'proceeding';
+  }
+
+  respond(status: number, bytes: Buffer): void {
+    if (this.#state !== 'proceeding') return;
+    const lifeMs = transactionLifeMs(this.env.timers);
+    if (status < 200) {
+      this.#last = bytes;
+    } else if (status < 300) {
+      this.#state = 'accepted';
+      this.#last = undefined;
+      this.#timers.arm('L', lifeMs, () => this.terminate());
+    } else {
+      this.#state = 'completed';
+      this.#last = bytes;
+      this.#timers.arm('H', lifeMs, () => this.#ackMissing());
+      if (!this.flow.reliable) this.#armG(this.env.timers.t1Ms);
+    }
+    this.flow.send(bytes);
+  }
+
+  /** A retransmitted INVITE. In Accepted it is absorbed: the dialog repeats the 2xx. */
+  receiveAgain(): void {
+    if ((this.#state === 'proceeding' || this.#state === 'completed') && this.#last) this.flow.send(this.#last);
+  }
+
+  receiveAck(): void {
+    if (this.#state !== 'completed') return;
+    this.#state = 'confirmed';
+    this.#last = undefined;
+    this.#timers.cancelAll();
+    this.#timers.arm('I', this.flow.reliable ? 0 : this.env.timers.t4Ms, () => this.terminate());
+  }
+
+  terminate(): void {
+    if (this.#state === 'terminated') return;
+    this.#state = 'terminated';
+    this.#timers.cancelAll();
+    this.user.onTerminated();
+  }
+
+  #armG(intervalMs: number): void {
+    this.#timers.arm('G', intervalMs, () => {
+      if (this.#last) this.flow.send(this.#last);
+      this.#armG(Math.min(2 * intervalMs, this.env.timers.t2Ms));
+    });
+  }
+
+  #ackMissing(): void {
+    this.user.onAckTimeout();
+    this.terminate();
+  }
+}

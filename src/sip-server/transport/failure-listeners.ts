@@ -1,0 +1,15 @@
+/** Who wants to hear that a flow failed. Each is called once at most. */
+export class FailureListeners {
+  readonly #callbacks = new Set<(error: Error) => void>();
+
+  add(callback: (error: Error) => void): () => void {
+    this.#callbacks.add(callback);
+    return () => this.#callbacks.delete(callback);
+  }
+
+  fire(error: Error): void {
+    const waiting = [...this.#callbacks];
+    this.#callbacks.clear();
+    for (const callback of waiting) callback(error);
+  }
+}

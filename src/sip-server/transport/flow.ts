@@ -1,0 +1,34 @@
+/** Transports this server speaks. TLS is a later one. */
+export type Protocol = 'udp' | 'tcp';
+
+/** An IP address and port. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * The way to one peer: a datagram socket with the peer's address, or a connection.
+ * A flow that was lent out for a request is given back with `release`.
+ */
+export interface Flow {
+  readonly protocol: Protocol;
+  /** Does the transport repeat what is lost? Then transactions do not. */
+  readonly reliable: boolean;
+  readonly remote: Address;
+  /** The listener this flow belongs to: what Via and Contact show when nothing else is advertised. */
+  readonly local: Address;
+  readonly open: boolean;
+  send(bytes: Buffer): void;
+  /** Calls back once when the peer is found unreachable or the connection fails. Returns the function that stops it. */
+  onFailure(callback: (error: Error) => void): () => void;
+  release(): void;
+}
+
+/** What a transport tells. */
+export interface TransportSink {
+  /** One SIP message, or a datagram that may be one. */
+  onMessage(bytes: Buffer, flow: Flow): void;
+  onSent(bytes: Buffer, flow: Flow): void;
+  onError(what: string, error: unknown): void;
+}

@@ -1,0 +1,39 @@
+import { lookup } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import type { Clock } from '../../lib/clock.js';
+import { withDeadline } from '../../lib/deadline.js';
+import type { SipUri } from '../sip/uri.js';
+import { bareHost } from '../sip/uri.js';
+import type { Address, Protocol } from './flow.js';
+
+/** Where a request goes next. */
+export interface NextHop extends Address {
+  readonly protocol: Protocol;
+}
+
+/** Turns a URI into an address. A seam: SRV and NAPTR (RFC 3263) can stand behind it. */
+export interface Resolver {
+  /** @throws when the name does not resolve in time. */
+  resolve(host: string): Promise<string>;
+}
+
+/** Address records only, through the system's resolver (which reads the hosts file), IPv4 first. */
+export function systemResolver(clock: Clock, deadlineMs: number): Resolver {
+  return {
+    resolve: async (host) => {
+      const bare = bareHost(host);
+      if (isIP(bare) !== 0) return bare;
+      const answers = await withDeadline(lookup(bare, { all: true }), deadlineMs, 'name look-up', clock);
+      const best = answers.find((answer) => answer.family === 4) ?? answers[0];
+      if (!best) throw new Error('name has no address');
+      return best.address;
+    },
+  };
+}
+
+/** The transport a URI asks for (RFC 3263 §4.1 without NAPTR); undefined when we do not speak it. */
+export function protocolOf(uri: SipUri): Protocol | undefined {
+  if (uri.scheme === 'sips') return undefined;
+  const wanted = uri.params.get('transport')?.toLowerCase() ?? 'udp';
+  return wanted === 'udp' || wanted === 'tcp' ? wanted : undefined;
+}

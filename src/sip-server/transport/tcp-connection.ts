@@ -1,0 +1,97 @@
+import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../../lib/clock.js';
+import { FailureListeners } from './failure-listeners.js';
+import type { Address, Flow, TransportSink } from './flow.js';
+import { StreamFramer } from './stream-framer.js';
+
+const PONG = Buffer.from('\r\n');
+/** A peer that does not read is cut off when this much waits for it, bytes. */
+const MAX_BACKLOG_BYTES = 1024 * 1024;
+
+export interface TcpConnectionOptions {
+  readonly socket: Socket;
+  readonly remote: Address;
+  readonly local: Address;
+  readonly clock: Clock;
+  readonly idleMs: number;
+  readonly sink: TransportSink;
+  readonly onClosed: () => void;
+}
+
+/** One connection, made by either side. Writes wait in the socket until it is open. */
+export class TcpConnection implements Flow {
+  readonly protocol = 'tcp' as const;
+  readonly reliable = true;
+  readonly remote: Address;
+  readonly local: Address;
+  readonly #framer = new StreamFramer();
+  readonly #failures = new FailureListeners();
+  #idle: Timer | undefined;
+  #closed = false;
+
+  constructor(private readonly options: TcpConnectionOptions) {
+    this.remote = options.remote;
+    this.local = options.local;
+    const { socket } = options;
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('close', () => this.#fail(new Error('connection closed')));
+    this.#touch();
+  }
+
+  get open(): boolean {
+    return !this.#closed && !this.options.socket.destroyed;
+  }
+
+  send(bytes: Buffer): void {
+    const { socket, sink } = this.options;
+    if (!this.open) return;
+    if (socket.writableLength > MAX_BACKLOG_BYTES) return this.close();
+    sink.onSent(bytes, this);
+    socket.write(bytes);
+    this.#touch();
+  }
+
+  onFailure(callback: (error: Error) => void): () => void {
+    return this.#failures.add(callback);
+  }
+
+  release(): void {
+    // The connection outlives the request: later ones in both directions use it.
+  }
+
+  close(): void {
+    this.options.socket.destroy();
+  }
+
+  #touch(): void {
+    this.#idle?.cancel();
+    this.#idle = this.options.clock.after(this.options.idleMs, () => this.close());
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#touch();
+    try {
+      for (const item of this.#framer.push(chunk)) {
+        if (item.kind === 'ping') this.options.socket.write(PONG);
+        else this.options.sink.onMessage(item.bytes, this);
+      }
+    } catch (error) {
+      this.options.sink.onError('tcp stream', error);
+      this.close();
+    }
+  }
+
+  #fail(error: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#idle?.cancel();
+    this.options.onClosed();
+    try {
+      this.#failures.fire(error);
+    } catch (thrown) {
+      this.options.sink.onError('tcp failure', thrown);
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import type { AddressInfo, Server } from 'node:net';
+import { createServer } from 'node:net';
+import { ClientSession } from './client-session.js';
+import type { SessionHost } from './client-session.js';
+
+const LOOPBACK = '127.0.0.1';
+
+/** Where applications connect: loopback only, any free port. Keeps the clients and takes turns between them. */
+export class AppListener {
+  readonly #server: Server;
+  readonly #clients = new Set<ClientSession>();
+  #turn = 0;
+
+  constructor(host: SessionHost) {
+    this.#server = createServer((socket) => {
+      const client = new ClientSession(socket, {
+        ...host,
+        onClosed: (gone) => {
+          this.#clients.delete(gone);
+          host.onClosed(gone);
+        },
+      });
+      this.#clients.add(client);
+    });
+    this.#server.on('error', (err) => host.logger.error('sip application listener failed', { err }));
+  }
+
+  readonly host = LOOPBACK;
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host: LOOPBACK, port: 0 }, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+  }
+
+  /** The client whose turn it is among those that serve the method; undefined when there is none. */
+  pick(method: string): ClientSession | undefined {
+    const able = [...this.#clients].filter((client) => client.serves(method));
+    return able.length === 0 ? undefined : able[this.#turn++ % able.length];
+  }
+
+  stop(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+}

@@ -1,0 +1,135 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Logger } from '../../lib/logger.js';
+import type { Frame } from './frame-codec.js';
+import { encodeFrame, FrameDecoder, SAFE_FRAME_BYTES } from './frame-codec.js';
+
+/** What a session needs from the server it belongs to. */
+export interface SessionHost {
+  readonly secret: string;
+  readonly version: string;
+  readonly logger: Logger;
+  /** A fresh UUID. */
+  uuid(): string;
+  /** `proto/host:port`, comma separated: addresses to advertise, and local ones. */
+  hostPorts(): { readonly advertised: string; readonly local: string };
+  /** A `sip` frame of an authenticated client. */
+  onSip(client: ClientSession, frame: Frame): void;
+  onClosed(client: ClientSession): void;
+}
+
+/**
+ * One connected application (drachtio.md §2). Unlike drachtio-server it obeys nothing before a correct secret:
+ * any other first command closes the socket.
+ */
+export class ClientSession {
+  readonly #decoder = new FrameDecoder();
+  readonly #verbs = new Set<string>();
+  #authenticated = false;
+  #tags: readonly string[] = [];
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly host: SessionHost,
+  ) {
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (err) => host.logger.debug('sip application socket failed', { err }));
+    socket.on('close', () => host.onClosed(this));
+  }
+
+  /** Has it asked for requests of this method? */
+  serves(method: string): boolean {
+    return this.#authenticated && this.open && this.#verbs.has(method.toLowerCase());
+  }
+
+  get open(): boolean {
+    return !this.socket.destroyed && this.socket.writable;
+  }
+
+  get tags(): readonly string[] {
+    return this.#tags;
+  }
+
+  /** Answers the frame with this message id. */
+  respond(messageId: string, tokens: readonly (string | number)[], sip?: Buffer): void {
+    this.#write(['response', messageId, ...tokens], sip);
+  }
+
+  /** Tells of a SIP message. */
+  event(tokens: readonly (string | number)[], sip: Buffer): void {
+    this.#write(['sip', ...tokens], sip);
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  #write(tokens: readonly (string | number)[], sip?: Buffer): void {
+    if (!this.open) return;
+    this.socket.write(encodeFrame([this.host.uuid(), ...tokens], sip));
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      for (const frame of this.#decoder.push(chunk)) {
+        if (!this.open) return;
+        this.#handle(frame);
+      }
+    } catch (err) {
+      this.host.logger.error('sip application sent a bad frame', { err });
+      this.close();
+    }
+  }
+
+  #handle(frame: Frame): void {
+    const [messageId = '', command = '', argument = '', extra = ''] = frame.tokens;
+    if (messageId === '') return this.close();
+    if (command === 'authenticate') return this.#authenticate(messageId, argument, extra);
+    if (!this.#authenticated) {
+      this.host.logger.warn('sip application did not authenticate first', { command: command.slice(0, 20) });
+      this.respond(messageId, ['NO', 'not authenticated']);
+      this.socket.end();
+      return;
+    }
+    if (frame.byteLength > SAFE_FRAME_BYTES) {
+      this.host.logger.warn('frame too large for a drachtio-server', {
+        bytes: frame.byteLength,
+        limit: SAFE_FRAME_BYTES,
+      });
+    }
+    this.#obey(messageId, command, argument, frame);
+  }
+
+  #obey(messageId: string, command: string, argument: string, frame: Frame): void {
+    switch (command) {
+      case 'route':
+        this.#verbs.add(argument.toLowerCase());
+        return this.respond(messageId, ['OK']);
+      case 'remove_route':
+        this.#verbs.delete(argument.toLowerCase());
+        return this.respond(messageId, ['OK']);
+      case 'ping':
+        return this.respond(messageId, ['OK', 'pong']);
+      case 'sip':
+        return this.host.onSip(this, frame);
+      default:
+        return this.respond(messageId, ['NOK', command === 'proxy' ? 'not supported' : 'unknown command']);
+    }
+  }
+
+  #authenticate(messageId: string, secret: string, tags: string): void {
+    const given = Buffer.from(secret);
+    const wanted = Buffer.from(this.host.secret);
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
+      this.host.logger.warn('sip application gave a wrong secret');
+      this.respond(messageId, ['NO', 'incorrect secret']);
+      this.socket.end();
+      return;
+    }
+    this.#authenticated = true;
+    this.#tags = tags.split(',').filter((tag) => tag !== '');
+    const { advertised, local } = this.host.hostPorts();
+    this.respond(messageId, ['OK', advertised, this.host.version, local]);
+  }
+}

@@ -1,0 +1,75 @@
+import { BadInputError } from '../../lib/bridge-error.js';
+
+/** Longest payload taken from an application, bytes. */
+export const MAX_FRAME_BYTES = 1024 * 1024;
+/** drachtio-server's input buffer is damaged by larger frames sent back to back; here they only earn a warning. */
+export const SAFE_FRAME_BYTES = 4000;
+
+const HASH = 0x23;
+const MAX_LENGTH_DIGITS = 7;
+const CRLF = Buffer.from('\r\n');
+
+/** One frame's payload: the tokens of its header line and the SIP text below it, if any. */
+export interface Frame {
+  readonly tokens: readonly string[];
+  readonly sip: Buffer | undefined;
+  readonly byteLength: number;
+}
+
+/** Cuts `<byte length>#<payload>` out of a stream; frames may arrive in any pieces. */
+export class FrameDecoder {
+  #buffer: Buffer = Buffer.alloc(0);
+
+  /** @throws BadInputError when the stream does not hold a length where one must stand, or it is too large. */
+  push(chunk: Buffer): Frame[] {
+    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
+    const frames: Frame[] = [];
+    for (let frame = this.#next(); frame; frame = this.#next()) frames.push(frame);
+    return frames;
+  }
+
+  #next(): Frame | undefined {
+    const hash = this.#buffer.subarray(0, MAX_LENGTH_DIGITS + 1).indexOf(HASH);
+    const digits = this.#buffer.toString(
+      'latin1',
+      0,
+      hash < 0 ? Math.min(this.#buffer.length, MAX_LENGTH_DIGITS) : hash,
+    );
+    const complete = hash >= 0;
+    if (
+      !/^\d*$/.test(digits) ||
+      (complete && digits === '') ||
+      (!complete && this.#buffer.length > MAX_LENGTH_DIGITS)
+    ) {
+      throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', 'frame does not begin with a length');
+    }
+    if (!complete) return undefined;
+    const length = Number(digits);
+    if (length === 0 || length > MAX_FRAME_BYTES) {
+      throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', `frame length ${length} is out of range`);
+    }
+    const start = hash + 1;
+    if (this.#buffer.length < start + length) return undefined;
+    const payload = this.#buffer.subarray(start, start + length);
+    this.#buffer = this.#buffer.subarray(start + length);
+    return parsePayload(payload);
+  }
+}
+
+function parsePayload(payload: Buffer): Frame {
+  const end = payload.indexOf(CRLF);
+  const line = end < 0 ? payload : payload.subarray(0, end);
+  const sip = end < 0 ? undefined : payload.subarray(end + CRLF.length);
+  return { tokens: line.toString('utf8').split('|'), sip, byteLength: payload.length };
+}
+
+/** Writes one frame. There is no escape for `|`, CR or LF, so tokens that hold one are refused. */
+export function encodeFrame(tokens: readonly (string | number)[], sip?: Buffer): Buffer {
+  const texts = tokens.map(String);
+  if (texts.some((token) => /[|\r\n]/.test(token))) {
+    throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', 'a frame token holds a separator');
+  }
+  const line = Buffer.from(texts.join('|') + (sip ? '\r\n' : ''), 'utf8');
+  const payload = sip ? Buffer.concat([line, sip]) : line;
+  return Buffer.concat([Buffer.from(`${payload.length}#`), payload]);
+}

@@ -1,0 +1,341 @@
+import { createSocket } from 'node:dgram';
+import type { Socket as DatagramSocket } from 'node:dgram';
+import type { Server, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { randomBytes } from 'node:crypto';
+
+/**
+ * A SIP peer that does exactly what a test tells it, and nothing by itself: no transactions, no retransmissions, no
+ * automatic answers. It shares no code with the server under test.
+ */
+
+export interface PeerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A message the peer received, with a small reader of its own. */
+export class PeerMessage {
+  readonly startLine: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: string;
+
+  constructor(
+    readonly raw: string,
+    readonly from: PeerAddress,
+    /** The connection it came on, for TCP. */
+    readonly connection: Socket | undefined,
+    readonly atMs: number,
+  ) {
+    const end = raw.indexOf('\r\n\r\n');
+    const [startLine = '', ...lines] = raw.slice(0, end).split('\r\n');
+    this.startLine = startLine;
+    this.headers = lines.map((line) => {
+      const colon = line.indexOf(':');
+      return [line.slice(0, colon).trim(), line.slice(colon + 1).trim()] as const;
+    });
+    this.body = raw.slice(end + 4);
+  }
+
+  get method(): string | undefined {
+    return this.startLine.startsWith('SIP/') ? undefined : this.startLine.split(' ')[0];
+  }
+
+  get uri(): string {
+    return this.startLine.split(' ')[1] ?? '';
+  }
+
+  get status(): number | undefined {
+    return this.startLine.startsWith('SIP/') ? Number(this.startLine.split(' ')[1]) : undefined;
+  }
+
+  all(name: string): string[] {
+    return this.headers.filter(([key]) => key.toLowerCase() === name.toLowerCase()).map(([, value]) => value);
+  }
+
+  get(name: string): string {
+    const [value] = this.all(name);
+    if (value === undefined) throw new Error(`no ${name} in ${this.startLine}`);
+    return value;
+  }
+
+  has(name: string): boolean {
+    return this.all(name).length > 0;
+  }
+
+  get cseq(): number {
+    return Number(this.get('CSeq').split(' ')[0]);
+  }
+
+  tag(name: 'From' | 'To'): string | undefined {
+    return /;tag=([^;]+)/.exec(this.get(name))?.[1];
+  }
+
+  get branch(): string {
+    return /;branch=([^;,\s]+)/.exec(this.get('Via'))?.[1] ?? '';
+  }
+
+  get contactUri(): string {
+    return /<([^>]+)>/.exec(this.get('Contact'))?.[1] ?? this.get('Contact');
+  }
+}
+
+export interface ResponseExtras {
+  readonly toTag?: string;
+  readonly headers?: readonly string[];
+  readonly body?: string;
+  /** Leave out what the peer would add. */
+  readonly noContact?: boolean;
+}
+
+interface Waiter {
+  readonly matches: (message: PeerMessage) => boolean;
+  readonly resolve: (message: PeerMessage) => void;
+}
+
+/** The text of an SDP that nobody negotiates. */
+export const PEER_SDP = [
+  'v=0',
+  'o=peer 1 1 IN IP4 127.0.0.1',
+  's=-',
+  'c=IN IP4 127.0.0.1',
+  't=0 0',
+  'm=audio 49170 RTP/AVP 8',
+  'a=sendrecv',
+  '',
+].join('\r\n');
+
+export class SipScriptPeer {
+  readonly received: PeerMessage[] = [];
+  readonly #unread: PeerMessage[] = [];
+  readonly #waiters: Waiter[] = [];
+  readonly #connections = new Set<Socket>();
+  readonly #buffers = new Map<Socket, Buffer>();
+
+  private constructor(
+    readonly transport: 'udp' | 'tcp',
+    readonly host: string,
+    readonly port: number,
+    private readonly udp: DatagramSocket | undefined,
+    private readonly server: Server | undefined,
+  ) {
+    udp?.on('message', (bytes, from) =>
+      this.#take(bytes.toString('utf8'), { host: from.address, port: from.port }, undefined),
+    );
+    server?.on('connection', (socket) => this.#keep(socket));
+  }
+
+  static async udp(host = '127.0.0.1'): Promise<SipScriptPeer> {
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(0, host, resolve));
+    return new SipScriptPeer('udp', host, socket.address().port, socket, undefined);
+  }
+
+  static async tcp(host = '127.0.0.1'): Promise<SipScriptPeer> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    const address = server.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    return new SipScriptPeer('tcp', host, port, undefined, server);
+  }
+
+  get contact(): string {
+    const suffix = this.transport === 'tcp' ? ';transport=tcp' : '';
+    return `<sip:peer@${this.host}:${this.port}${suffix}>`;
+  }
+
+  /** Opens a connection of the peer's own (TCP). */
+  async dial(to: PeerAddress): Promise<Socket> {
+    const socket = connect(to.port, to.host);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    this.#keep(socket);
+    return socket;
+  }
+
+  send(text: string | Buffer, to: PeerAddress | Socket): void {
+    if (!isSocket(to)) this.udp?.send(text, to.port, to.host);
+    else to.write(text);
+  }
+
+  /** The next message that fits, also one that came before. */
+  async next(matches: (message: PeerMessage) => boolean, what: string, deadlineMs = 5000): Promise<PeerMessage> {
+    const at = this.#unread.findIndex(matches);
+    if (at >= 0) return this.#unread.splice(at, 1)[0]!;
+    return new Promise<PeerMessage>((resolve, reject) => {
+      const waiter: Waiter = {
+        matches,
+        resolve: (message) => {
+          clearTimeout(timer);
+          resolve(message);
+        },
+      };
+      const timer = setTimeout(() => {
+        this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+        const seen = this.received.map((message) => message.startLine).join(' | ');
+        reject(new Error(`peer waited ${deadlineMs} ms for ${what}; received: ${seen}`));
+      }, deadlineMs);
+      this.#waiters.push(waiter);
+    });
+  }
+
+  request(method: string, deadlineMs?: number): Promise<PeerMessage> {
+    return this.next((message) => message.method === method, method, deadlineMs);
+  }
+
+  /** The next response with this status, for this method. */
+  response(status: number, method: string, deadlineMs?: number): Promise<PeerMessage> {
+    return this.next(
+      (message) => message.status === status && message.get('CSeq').endsWith(` ${method}`),
+      `${status} to ${method}`,
+      deadlineMs,
+    );
+  }
+
+  /** How many messages fit so far. */
+  count(matches: (message: PeerMessage) => boolean): number {
+    return this.received.filter(matches).length;
+  }
+
+  /** Builds and sends a request of a new dialog or outside any; returns its parts for later steps. */
+  newRequest(
+    method: string,
+    uri: string,
+    options: { headers?: readonly string[]; body?: string; cseq?: number } = {},
+  ): string {
+    const body = options.body ?? '';
+    return [
+      `${method} ${uri} SIP/2.0`,
+      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.host}:${this.port};branch=z9hG4bK${randomBytes(6).toString('hex')}`,
+      'Max-Forwards: 70',
+      `From: "Alice" <sip:alice@${this.host}:${this.port}>;tag=${randomBytes(4).toString('hex')}`,
+      `To: <${uri}>`,
+      `Call-ID: ${randomBytes(8).toString('hex')}@${this.host}`,
+      `CSeq: ${options.cseq ?? 1} ${method}`,
+      `Contact: ${this.contact}`,
+      ...(options.headers ?? []),
+      ...(body === '' ? [] : ['Content-Type: application/sdp']),
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      '',
+      body,
+    ].join('\r\n');
+  }
+
+  /** A request inside the dialog that `invite` (ours) and `answer` (theirs) made. */
+  inDialog(
+    method: string,
+    invite: PeerMessage,
+    answer: PeerMessage,
+    options: { cseq: number; headers?: readonly string[]; body?: string; branch?: string },
+  ): string {
+    const body = options.body ?? '';
+    return [
+      `${method} ${answer.contactUri} SIP/2.0`,
+      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.host}:${this.port};branch=${options.branch ?? `z9hG4bK${randomBytes(6).toString('hex')}`}`,
+      ...answer.all('Record-Route').map((value) => `Route: ${value}`),
+      'Max-Forwards: 70',
+      `From: ${invite.get('From')}`,
+      `To: ${answer.get('To')}`,
+      `Call-ID: ${invite.get('Call-ID')}`,
+      `CSeq: ${options.cseq} ${method}`,
+      ...(method === 'INVITE' ? [`Contact: ${this.contact}`] : []),
+      ...(options.headers ?? []),
+      ...(body === '' ? [] : ['Content-Type: application/sdp']),
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      '',
+      body,
+    ].join('\r\n');
+  }
+
+  /** A request from the callee's side of a dialog: `invite` is theirs, `toTag` our tag. */
+  fromCallee(
+    method: string,
+    invite: PeerMessage,
+    toTag: string,
+    cseq: number,
+    extras: readonly string[] = [],
+    body = '',
+  ): string {
+    return [
+      `${method} ${invite.contactUri} SIP/2.0`,
+      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.host}:${this.port};branch=z9hG4bK${randomBytes(6).toString('hex')}`,
+      'Max-Forwards: 70',
+      `From: ${invite.get('To')};tag=${toTag}`,
+      `To: ${invite.get('From')}`,
+      `Call-ID: ${invite.get('Call-ID')}`,
+      `CSeq: ${cseq} ${method}`,
+      ...(method === 'INVITE' ? [`Contact: ${this.contact}`] : []),
+      ...extras,
+      ...(body === '' ? [] : ['Content-Type: application/sdp']),
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      '',
+      body,
+    ].join('\r\n');
+  }
+
+  /** Text of a response to a received request. */
+  responseText(request: PeerMessage, status: number, reason: string, extras: ResponseExtras = {}): string {
+    const body = extras.body ?? '';
+    const to = request.get('To');
+    const tagged = extras.toTag === undefined || to.includes(';tag=') ? to : `${to};tag=${extras.toTag}`;
+    return [
+      `SIP/2.0 ${status} ${reason}`,
+      ...request.all('Via').map((value) => `Via: ${value}`),
+      ...request.all('Record-Route').map((value) => `Record-Route: ${value}`),
+      `From: ${request.get('From')}`,
+      `To: ${tagged}`,
+      `Call-ID: ${request.get('Call-ID')}`,
+      `CSeq: ${request.get('CSeq')}`,
+      ...(extras.noContact === true ? [] : [`Contact: ${this.contact}`]),
+      ...(extras.headers ?? []),
+      ...(body === '' ? [] : ['Content-Type: application/sdp']),
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      '',
+      body,
+    ].join('\r\n');
+  }
+
+  /** Answers a received request the way it came. */
+  reply(request: PeerMessage, status: number, reason: string, extras: ResponseExtras = {}): void {
+    this.send(this.responseText(request, status, reason, extras), request.connection ?? request.from);
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.#connections) socket.destroy();
+    await new Promise<void>((resolve) => (this.udp ? this.udp.close(() => resolve()) : resolve()));
+    await new Promise<void>((resolve) => (this.server ? this.server.close(() => resolve()) : resolve()));
+  }
+
+  #keep(socket: Socket): void {
+    this.#connections.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.on('close', () => this.#connections.delete(socket));
+    socket.on('data', (chunk: Buffer) => this.#receiveStream(socket, chunk));
+  }
+
+  #receiveStream(socket: Socket, chunk: Buffer): void {
+    let buffer = Buffer.concat([this.#buffers.get(socket) ?? Buffer.alloc(0), chunk]);
+    for (;;) {
+      const end = buffer.indexOf('\r\n\r\n');
+      if (end <= 0) break;
+      const length = Number(/content-length: *(\d+)/i.exec(buffer.toString('latin1', 0, end))?.[1] ?? 0);
+      if (buffer.length < end + 4 + length) break;
+      const text = buffer.toString('utf8', 0, end + 4 + length);
+      buffer = buffer.subarray(end + 4 + length);
+      this.#take(text, { host: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }, socket);
+    }
+    this.#buffers.set(socket, buffer);
+  }
+
+  #take(text: string, from: PeerAddress, connection: Socket | undefined): void {
+    const message = new PeerMessage(text, from, connection, performance.now());
+    this.received.push(message);
+    const at = this.#waiters.findIndex((waiter) => waiter.matches(message));
+    if (at >= 0) this.#waiters.splice(at, 1)[0]!.resolve(message);
+    else this.#unread.push(message);
+  }
+}
+
+const isSocket = (to: PeerAddress | Socket): to is Socket => 'write' in to;
