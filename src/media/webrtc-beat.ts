@@ -1,0 +1,202 @@
+import type { Clock, Timer } from '../lib/clock.js';
+import type { MediaPacket } from './packet-port.js';
+
+/** What the beat puts out: Opus or a telephone-event, numbered and timed, one stream. */
+export type BeatSink = (kind: 'audio' | 'event', packet: MediaPacket) => void;
+
+/** Where the stream's counting starts: random, RFC 3550 §5.1. */
+export interface BeatOrigin {
+  readonly sequence: number;
+  readonly timestamp: number;
+}
+
+/** Ticks of Opus' RTP clock in a millisecond (RFC 7587 §4.1). */
+const ticksPerMs = 48;
+const frameMs = 20;
+/** How much later than its slot a frame may come before silence takes the slot: one network's ordinary jitter. */
+const slackMs = 15;
+/** Frames further ahead of the clock than this are dropped: after a stall Meta must not get them at double rate. */
+const maxLeadMs = 60;
+/** Slots missed by more than this are skipped in the timestamps instead of being sent in one burst. */
+const maxCatchUpMs = 500;
+/** 20 ms of Opus silence: mono, CELT, fullband, and a silence flag (RFC 6716 §3.1, §4.3). */
+const silenceFrame = Uint8Array.of(0xf8, 0xff, 0xfe);
+
+/**
+ * Meta counts a telephone-event's duration at 8 kHz, whatever the clock of the timestamps it stands on.
+ */
+const eventTicksPerMs = 8;
+const minEventMs = 100;
+const maxEventMs = 6000;
+/** −10 dBm0 (RFC 4733 §2.3.3). */
+const eventVolume = 10;
+/** RFC 4733 §2.5.1.4: the last packet three times. */
+const endRepeats = 3;
+/** Silence after a digit, so that the next one is heard as another. */
+const eventGapSlots = 3;
+const maxQueuedEvents = 64;
+const digits = '0123456789*#ABCD';
+
+interface PlayingEvent {
+  readonly code: number;
+  readonly timestamp: number;
+  readonly totalMs: number;
+  elapsedMs: number;
+}
+
+/**
+ * The one RTP stream towards Meta: one sequence and one timeline for the whole call, a packet in every 20 ms slot from `start`
+ * on. Frames go out when they are handed over; a slot that stays empty gets silence, on an absolute beat that does not drift;
+ * digits take the place of audio. Meta ends a call that it hears nothing from.
+ *
+ * ```
+ *  slots     |    0    |    1    |    2    |    3    |    4
+ *  frames      F         F                             F
+ *  sent        F         F         (slack) S       S   F        S: silence, a slack after its slot began
+ * ```
+ */
+export class WebRtcBeat {
+  /** When the next slot begins, on the monotonic clock. */
+  #dueMs = 0;
+  #sequence: number;
+  #timestamp: number;
+  #isMarked = true;
+  #isDeferred = false;
+  #timer: Timer | undefined;
+  #packets = 0;
+  #octets = 0;
+  #dropped = 0;
+  #event: PlayingEvent | undefined;
+  #gapSlots = 0;
+  readonly #queue: { readonly code: number; readonly totalMs: number }[] = [];
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly sink: BeatSink,
+    origin: BeatOrigin,
+  ) {
+    this.#sequence = origin.sequence & 0xffff;
+    this.#timestamp = origin.timestamp >>> 0;
+  }
+
+  get isRunning(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** RTP packets and payload octets sent so far, for sender reports (RFC 3550 §6.4.1). */
+  get sent(): { readonly packets: number; readonly octets: number } {
+    return { packets: this.#packets, octets: this.#octets };
+  }
+
+  /** Frames handed over and not sent: too far ahead of the clock, or in the place of a digit. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /** The stream's RTP time of this moment, for sender reports. */
+  get timestampNow(): number {
+    return (this.#timestamp + Math.round((this.clock.monotonicMs() - this.#dueMs) * ticksPerMs)) >>> 0;
+  }
+
+  /** Sends the first packet at once. Idempotent. */
+  start(): void {
+    if (this.#timer) return;
+    this.#dueMs = this.clock.monotonicMs() - slackMs;
+    this.#fill(this.clock.monotonicMs());
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#queue.length = 0;
+  }
+
+  /** Sends one Opus frame of `durationMs` at once, unless the stream does not run, is ahead of the clock or plays a digit. */
+  sendAudio(payload: Uint8Array, durationMs: number): void {
+    if (!this.#timer) return;
+    const leadMs = this.#dueMs - this.clock.monotonicMs();
+    if (this.#event || (this.#queue.length > 0 && this.#gapSlots === 0) || leadMs >= maxLeadMs) {
+      this.#dropped++;
+      return;
+    }
+    this.#emit('audio', payload, this.#timestamp);
+    this.#advance(durationMs);
+  }
+
+  /** Queues a digit (0-9, *, #, A-D); anything else is ignored. Length in ms, 100 at least. */
+  sendDtmf(digit: string, durationMs: number): void {
+    const code = digit.length === 1 ? digits.indexOf(digit.toUpperCase()) : -1;
+    if (code < 0 || !this.#timer || this.#queue.length >= maxQueuedEvents) return;
+    this.#queue.push({ code, totalMs: Math.min(maxEventMs, Math.max(minEventMs, durationMs)) });
+  }
+
+  #arm(): void {
+    const waitMs = this.#dueMs + slackMs - this.clock.monotonicMs();
+    this.#timer = this.clock.after(Math.max(1, Math.ceil(waitMs)), () => this.#beat());
+  }
+
+  #beat(): void {
+    const nowMs = this.clock.monotonicMs();
+    // After a stall of this process the frames for the missed slots lie in the sockets: they are read before silence goes out.
+    if (nowMs - this.#dueMs - slackMs >= frameMs && !this.#isDeferred) {
+      this.#isDeferred = true;
+      this.#timer = this.clock.after(1, () => this.#beat());
+      return;
+    }
+    this.#isDeferred = false;
+    this.#fill(nowMs);
+    this.#arm();
+  }
+
+  #fill(nowMs: number): void {
+    const lateMs = nowMs - slackMs - this.#dueMs;
+    if (lateMs > maxCatchUpMs) {
+      this.#advance(Math.floor(lateMs / frameMs) * frameMs);
+      this.#isMarked = true;
+    }
+    while (this.#dueMs + slackMs <= nowMs) {
+      this.#fillSlot();
+      this.#advance(frameMs);
+    }
+  }
+
+  #fillSlot(): void {
+    if (this.#gapSlots > 0) this.#gapSlots--;
+    else this.#event ??= this.#nextEvent();
+    if (this.#event) this.#playEvent(this.#event);
+    else this.#emit('audio', silenceFrame, this.#timestamp);
+  }
+
+  #nextEvent(): PlayingEvent | undefined {
+    const next = this.#queue.shift();
+    if (next) this.#isMarked = true;
+    return next && { ...next, timestamp: this.#timestamp, elapsedMs: 0 };
+  }
+
+  #playEvent(event: PlayingEvent): void {
+    event.elapsedMs += frameMs;
+    const isEnd = event.elapsedMs >= event.totalMs;
+    const ticks = event.elapsedMs * eventTicksPerMs;
+    const payload = Uint8Array.of(event.code, (isEnd ? 0x80 : 0) | eventVolume, ticks >> 8, ticks & 0xff);
+    for (let i = 0; i < (isEnd ? endRepeats : 1); i++) this.#emit('event', payload, event.timestamp);
+    if (!isEnd) return;
+    this.#event = undefined;
+    this.#gapSlots = eventGapSlots;
+  }
+
+  #emit(kind: 'audio' | 'event', payload: Uint8Array, timestamp: number): void {
+    this.#packets++;
+    this.#octets += payload.length;
+    const sequence = this.#sequence;
+    const marker = this.#isMarked;
+    this.#sequence = (sequence + 1) & 0xffff;
+    this.#isMarked = false;
+    this.sink(kind, { sequence, timestamp, marker, payload });
+  }
+
+  #advance(durationMs: number): void {
+    this.#dueMs += durationMs;
+    this.#timestamp = (this.#timestamp + durationMs * ticksPerMs) >>> 0;
+  }
+}

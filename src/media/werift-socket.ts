@@ -1,0 +1,95 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { randomInt } from 'node:crypto';
+import type { Logger } from '../lib/logger.js';
+import { MediaError } from './media-error.js';
+import type { SourceGuard } from './source-guard.js';
+
+/** A werift address: host and port. */
+type Address = readonly [string, number];
+
+/** Most ports of the range that are tried before the call is refused. */
+const maxAttempts = 100;
+
+/**
+ * The UDP socket of one WebRTC leg, in the form werift's ICE expects of a transport. Ours and not werift's, so that the source
+ * guard sees every datagram first, nothing leaves for an address that is not the peer's, and a socket error is handled.
+ */
+export class WeriftSocket {
+  readonly type = 'udp';
+  readonly socketType = 'udp4';
+  closed = false;
+  /** Set by whoever reads; gets only what the guard admits. */
+  onData: (data: Buffer, from: Address) => void = () => undefined;
+  #refusedSends = 0;
+
+  /** Takes over a socket that is bound, or for the start-up check one that is not. */
+  constructor(
+    private readonly socket: Socket,
+    private readonly guard: SourceGuard,
+    logger: Logger,
+  ) {
+    socket.on('message', (data, from) => {
+      if (this.guard.admits(data, from.address, from.port)) this.onData(data, [from.address, from.port]);
+    });
+    socket.on('error', (err) => logger.warn('WebRTC socket error', { err }));
+  }
+
+  /**
+   * Binds a free port of `ports` (first and last; 0 and 0 for any) on `listenIp`, tried from a random place on.
+   * @throws MediaError `limit` if no port is free, `internal` if the address cannot be bound.
+   */
+  static async bind(
+    listenIp: string,
+    ports: readonly [number, number],
+    guard: SourceGuard,
+    logger: Logger,
+  ): Promise<WeriftSocket> {
+    const [first, last] = ports;
+    const size = last - first + 1;
+    const start = randomInt(size);
+    for (let i = 0; i < Math.min(size, maxAttempts); i++) {
+      const socket = await bound(listenIp, first + ((start + i) % size));
+      if (socket) return new WeriftSocket(socket, guard, logger);
+    }
+    throw new MediaError('limit', 'no free port for WebRTC media');
+  }
+
+  /** Sends that werift asked for but whose target is not the peer. */
+  get refusedSends(): number {
+    return this.#refusedSends;
+  }
+
+  get address() {
+    return this.socket.address();
+  }
+
+  /** werift awaits this for each packet; the send itself is synchronous. */
+  readonly send = (data: Buffer, to?: Address): Promise<void> => {
+    if (!to || this.closed || !this.guard.maySendTo(to[0], to[1])) this.#refusedSends++;
+    // The callback takes an error that would otherwise be an 'error' event: an unreachable peer is ICE's business.
+    else this.socket.send(data, to[1], to[0], () => undefined);
+    return Promise.resolve();
+  };
+
+  readonly close = (): Promise<void> => {
+    if (this.closed) return Promise.resolve();
+    this.closed = true;
+    return new Promise((resolve) => this.socket.close(() => resolve()));
+  };
+}
+
+/** Undefined if the port is taken. */
+function bound(address: string, port: number): Promise<Socket | undefined> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      socket.close();
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(new MediaError('internal', 'cannot bind a port for WebRTC media', { cause: error }));
+    });
+    socket.bind({ address, port, exclusive: true }, () => {
+      socket.removeAllListeners('error');
+      resolve(socket);
+    });
+  });
+}
