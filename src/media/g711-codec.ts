@@ -1,12 +1,5 @@
 import type { AudioCodec, AudioDecoder, AudioEncoder } from './audio-codec.js';
-import {
-  alawDecodeTable,
-  alawEncodeTable,
-  decodeG711,
-  encodeG711,
-  ulawDecodeTable,
-  ulawEncodeTable,
-} from './g711.js';
+import { alawDecodeTable, alawEncodeTable, decodeG711, encodeG711, ulawDecodeTable, ulawEncodeTable } from './g711.js';
 import { RepeatConcealment } from './repeat-concealment.js';
 
 class G711Decoder implements AudioDecoder {

@@ -65,7 +65,8 @@ export class ReceiveStatistics {
     this.#priorReceived = this.#received;
     return {
       ssrc: this.#ssrc,
-      fractionLost: expectedSince > 0 && lostSince > 0 ? Math.min(255, Math.floor((lostSince * 256) / expectedSince)) : 0,
+      fractionLost:
+        expectedSince > 0 && lostSince > 0 ? Math.min(255, Math.floor((lostSince * 256) / expectedSince)) : 0,
       cumulativeLost: expected - this.#received,
       highestSequence: (this.#cycles + this.#highest) >>> 0,
       jitter: Math.floor(this.#jitter),

@@ -16,7 +16,6 @@ export interface UdpRtpEndpointOptions extends Omit<RtpStreamOptions, 'onFirstPa
   /** Learn the PBX's address from its packets, for PBXs behind NAT; default: hold to its SDP. */
   readonly latch?: boolean;
   readonly logger: Logger;
-  readonly onClosed: () => void;
 }
 
 /** The PBX side of a call: offer and answer over one plain RTP stream. */
@@ -87,7 +86,7 @@ export class UdpRtpEndpoint implements RtpEndpoint {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#stream.close().then(() => this.options.onClosed());
+    this.#closing ??= this.#stream.close();
     return this.#closing;
   }
 
@@ -143,7 +142,8 @@ function attempt<T>(step: () => T): Promise<T> {
   try {
     return Promise.resolve(step());
   } catch (error) {
-    if (error instanceof SdpError) return Promise.reject(new MediaError(error.endCode, error.message, { cause: error }));
+    if (error instanceof SdpError)
+      return Promise.reject(new MediaError(error.endCode, error.message, { cause: error }));
     return Promise.reject(error instanceof Error ? error : new Error(String(error)));
   }
 }

@@ -89,7 +89,7 @@ function addressOnly(
 async function bind(address: string, port: number, clock: Clock): Promise<Socket> {
   const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup: addressOnly });
   const bound = deferred<undefined>();
-  socket.once('error', bound.reject);
+  socket.once('error', (error) => bound.reject(error));
   socket.once('listening', () => bound.resolve(undefined));
   socket.bind({ port, address, exclusive: true });
   try {

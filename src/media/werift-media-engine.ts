@@ -1,0 +1,171 @@
+import type { CallObserver, CallStep } from '../call/observer.js';
+import type { MediaBridge } from '../call/media-bridge.js';
+import type { Clock } from '../lib/clock.js';
+import type { CallId, IdSource } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
+import { standardCodecs } from './codec-registry.js';
+import { warmUpCodecs } from './codec-warm-up.js';
+import type {
+  MediaEndpoint,
+  MediaEndpointEvent,
+  MediaEngine,
+  RtpEndpoint,
+  RtpEndpointOptions,
+  WebRtcEndpoint,
+} from './media-engine.js';
+import { MediaError } from './media-error.js';
+import type { MediaWatchdogLimits } from './media-watchdog.js';
+import type { PacketPort } from './packet-port.js';
+import { PortPool } from './port-pool.js';
+import { remoteNetworks, type RemoteNetworks } from './remote-networks.js';
+import { UdpRtpEndpoint } from './rtp-endpoint.js';
+import { RtpSockets } from './rtp-sockets.js';
+import { TranscodingBridge } from './transcoding-bridge.js';
+import { createWeriftEndpoint } from './webrtc-endpoint.js';
+import { warmUpWerift } from './werift-warm-up.js';
+
+export interface WeriftMediaEngineOptions {
+  /** Address that media sockets bind. */
+  readonly listenIp: string;
+  /** Address that stands in the SDP for `listenIp`, behind 1:1 NAT; empty for none. */
+  readonly advertisedIp: string;
+  /** First and last UDP port of the PBX side. */
+  readonly rtpPorts: readonly [number, number];
+  /** First and last UDP port of the WhatsApp side. */
+  readonly webrtcPorts: readonly [number, number];
+  /** Where media of the WhatsApp side may go. */
+  readonly remoteNetworks: RemoteNetworks;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  /** Is told of ICE, DTLS and first packets. */
+  readonly observer?: CallObserver;
+  readonly watchdog?: MediaWatchdogLimits;
+}
+
+interface Entry {
+  readonly endpoint: MediaEndpoint;
+  readonly port: PacketPort;
+}
+
+type Steps = Partial<Record<MediaEndpointEvent['type'], CallStep>>;
+
+const whatsAppSteps: Steps = {
+  ice_connected: 'ice.connected',
+  dtls_connected: 'dtls.connected',
+  first_packet: 'media.first_from_whatsapp',
+};
+const pbxSteps: Steps = { first_packet: 'media.first_from_pbx' };
+const wildcards = ['0.0.0.0', '::', ''];
+
+/** The media plane in this process: werift on the WhatsApp side, plain RTP on the PBX's, codecs in between. */
+export class WeriftMediaEngine implements MediaEngine {
+  readonly #entries = new Map<string, Entry>();
+  readonly #codecs = standardCodecs();
+  readonly #ports: PortPool;
+  readonly #mayReachWhatsApp: (address: string) => boolean;
+  #stopped = false;
+
+  /** @throws BadInputError if `remoteNetworks` lists something that is no network. */
+  constructor(private readonly options: WeriftMediaEngineOptions) {
+    const { rtpPorts, clock, ids } = options;
+    const random = (): number => Number.parseInt(ids.hex(4), 16) / 0x1_0000_0000;
+    this.#ports = new PortPool({ range: rtpPorts, clock, random });
+    this.#mayReachWhatsApp = remoteNetworks(options.remoteNetworks);
+  }
+
+  async start(): Promise<void> {
+    warmUpCodecs(this.#codecs);
+    await warmUpWerift();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([...this.#entries.values()].map(({ endpoint }) => endpoint.close()));
+  }
+
+  createWebRtcEndpoint({ call }: { readonly call: CallId }): Promise<WebRtcEndpoint> {
+    this.#expectRunning();
+    const { listenIp, advertisedIp, webrtcPorts, clock } = this.options;
+    const endpoint = createWeriftEndpoint({
+      call,
+      id: this.#newId(),
+      listenIp,
+      advertisedIp: advertisedIp || listenIp,
+      ports: webrtcPorts,
+      remoteAllowed: this.#mayReachWhatsApp,
+      logger: this.options.logger.child({ call, media: 'whatsapp' }),
+      clock,
+    });
+    return Promise.resolve(this.#register(endpoint, call, whatsAppSteps));
+  }
+
+  async createRtpEndpoint(options: RtpEndpointOptions): Promise<RtpEndpoint> {
+    this.#expectRunning();
+    const { clock, ids } = this.options;
+    const codecs = this.#codecs.supported(options.codecs);
+    if (codecs.length === 0) throw new MediaError('no_codec', 'no codec of the trunk is built in');
+    const maySendTo = remoteNetworks(options.remoteNetworks);
+    const { bind, shown } = this.#addresses(options.localAddress);
+    const sockets = await RtpSockets.open(this.#ports, bind, clock);
+    const logger = this.options.logger.child({ call: options.call, media: 'pbx' });
+    const endpoint = new UdpRtpEndpoint({
+      id: this.#newId(),
+      sockets,
+      address: shown,
+      codecs,
+      maySendTo,
+      clock,
+      ids,
+      logger,
+    });
+    return this.#register(endpoint, options.call, pbxSteps);
+  }
+
+  createBridge(call: CallId): MediaBridge {
+    const { clock, logger, watchdog } = this.options;
+    return new TranscodingBridge({
+      portOf: (mediaId) => this.#entries.get(mediaId)?.port,
+      codecs: this.#codecs,
+      clock,
+      logger: logger.child({ call }),
+      ...(watchdog ? { watchdog } : {}),
+    });
+  }
+
+  /** A wildcard binds where the PBX is reached from, so that what the SDP shows is where packets come from. */
+  #addresses(localAddress: string | undefined): { bind: string; shown: string } {
+    const { listenIp, advertisedIp } = this.options;
+    if (!wildcards.includes(listenIp)) return { bind: listenIp, shown: advertisedIp || listenIp };
+    if (localAddress !== undefined) return { bind: localAddress, shown: localAddress };
+    if (advertisedIp === '') throw new MediaError('internal', 'no address to show in the SDP');
+    return { bind: listenIp || '0.0.0.0', shown: advertisedIp };
+  }
+
+  #expectRunning(): void {
+    if (this.#stopped) throw new MediaError('unavailable', 'the media engine is stopped');
+  }
+
+  #newId(): string {
+    return this.options.ids.hex(8);
+  }
+
+  /** Keeps the endpoint until it is closed, and shows its events to the observer on their way to the leg. */
+  #register<T extends MediaEndpoint & { readonly port: PacketPort }>(endpoint: T, call: CallId, steps: Steps): T {
+    this.#entries.set(endpoint.id, { endpoint, port: endpoint.port });
+    const listen = endpoint.listen.bind(endpoint);
+    const close = endpoint.close.bind(endpoint);
+    return Object.assign(endpoint, {
+      listen: (listener: (event: MediaEndpointEvent) => void) =>
+        listen((event) => {
+          const step = steps[event.type];
+          if (step) this.options.observer?.step(call, step);
+          listener(event);
+        }),
+      close: async () => {
+        this.#entries.delete(endpoint.id);
+        await close();
+      },
+    });
+  }
+}
