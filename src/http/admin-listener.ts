@@ -32,9 +32,11 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
     forceCloseConnections: true,
     http: { headersTimeout: 5000 },
   });
-  app.addHook('onRequest', async (request, reply) => {
-    if (!isDirectHost(request.headers.host)) await reply.code(421).send();
-  });
+  if (isLoopback(options.listen.host)) {
+    app.addHook('onRequest', async (request, reply) => {
+      if (!isDirectHost(request.headers.host)) await reply.code(421).send();
+    });
+  }
   app.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) => {
     if ((error.statusCode ?? 500) >= 500) options.logger.error('admin request failed', { err: error });
     return reply.code(error.statusCode ?? 500).send();
@@ -63,11 +65,13 @@ function mountHealth(app: FastifyInstance, { token, checks }: AdminListenerOptio
 const plain = (reply: FastifyReply, status: number, text: string): FastifyReply =>
   reply.code(status).type('text/plain; charset=utf-8').header('cache-control', 'no-store').send(text);
 
-/** Whoever is on this machine, or shows the token. */
+const isLoopback = (host: string): boolean => host === 'localhost' || /^(?:::ffff:)?127\.|^::1$/.test(host);
+
+/** Whoever is on this machine and means it, or shows the token. */
 function mayKnow(request: FastifyRequest, token: string): boolean {
   const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
   if (given !== undefined && isSameSecret(given, token)) return true;
-  return /^(?:::ffff:)?127\.|^::1$/.test(request.ip);
+  return isLoopback(request.ip) && isDirectHost(request.headers.host);
 }
 
 /**
