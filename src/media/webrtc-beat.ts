@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../lib/clock.js';
+import { dtmfCode, dtmfEventBytes, writeDtmfEvent } from './dtmf-event.js';
 import type { MediaPacket } from './packet-port.js';
 
 /** What the beat puts out: Opus or a telephone-event, numbered and timed, one stream. */
@@ -22,20 +23,15 @@ const maxCatchUpMs = 500;
 /** 20 ms of Opus silence: mono, CELT, fullband, and a silence flag (RFC 6716 §3.1, §4.3). */
 const silenceFrame = Uint8Array.of(0xf8, 0xff, 0xfe);
 
-/**
- * Meta counts a telephone-event's duration at 8 kHz, whatever the clock of the timestamps it stands on.
- */
+/** Meta counts a telephone-event's duration at 8 kHz, whatever the clock of the timestamps it stands on. */
 const eventTicksPerMs = 8;
 const minEventMs = 100;
 const maxEventMs = 6000;
-/** −10 dBm0 (RFC 4733 §2.3.3). */
-const eventVolume = 10;
 /** RFC 4733 §2.5.1.4: the last packet three times. */
 const endRepeats = 3;
 /** Silence after a digit, so that the next one is heard as another. */
 const eventGapSlots = 3;
 const maxQueuedEvents = 64;
-const digits = '0123456789*#ABCD';
 
 interface PlayingEvent {
   readonly code: number;
@@ -126,8 +122,8 @@ export class WebRtcBeat {
 
   /** Queues a digit (0-9, *, #, A-D); anything else is ignored. Length in ms, 100 at least. */
   sendDtmf(digit: string, durationMs: number): void {
-    const code = digit.length === 1 ? digits.indexOf(digit.toUpperCase()) : -1;
-    if (code < 0 || !this.#timer || this.#queue.length >= maxQueuedEvents) return;
+    const code = dtmfCode(digit);
+    if (code === undefined || !this.#timer || this.#queue.length >= maxQueuedEvents) return;
     this.#queue.push({ code, totalMs: Math.min(maxEventMs, Math.max(minEventMs, durationMs)) });
   }
 
@@ -177,8 +173,8 @@ export class WebRtcBeat {
   #playEvent(event: PlayingEvent): void {
     event.elapsedMs += frameMs;
     const isEnd = event.elapsedMs >= event.totalMs;
-    const ticks = event.elapsedMs * eventTicksPerMs;
-    const payload = Uint8Array.of(event.code, (isEnd ? 0x80 : 0) | eventVolume, ticks >> 8, ticks & 0xff);
+    const payload = new Uint8Array(dtmfEventBytes);
+    writeDtmfEvent(payload, { code: event.code, end: isEnd, duration: event.elapsedMs * eventTicksPerMs });
     for (let i = 0; i < (isEnd ? endRepeats : 1); i++) this.#emit('event', payload, event.timestamp);
     if (!isEnd) return;
     this.#event = undefined;

@@ -17,8 +17,9 @@ import type { MediaEndpointEvent, MediaStats, WebRtcEndpoint } from './media-eng
 import { MediaError } from './media-error.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { WebRtcBeat } from './webrtc-beat.js';
-import { Reception } from './webrtc-reception.js';
-import { farewell, middleOfNtp, senderReport, type ReportBlock, type SenderFacts } from './webrtc-rtcp.js';
+import { ReceiveStatistics } from './receive-statistics.js';
+import { ReplayFilter } from './webrtc-replay.js';
+import { WebRtcReports } from './webrtc-reports.js';
 import { processCertificate } from './werift-certificate.js';
 import { WeriftDtls } from './werift-dtls.js';
 import { WeriftIce } from './werift-ice.js';
@@ -41,8 +42,6 @@ export interface WeriftEndpointOptions {
 
 /** From start to both ICE and DTLS up: Meta's own side gives up at about 20 s without media. */
 const connectDeadlineMs = 20_000;
-/** RFC 3550 §6.2: the usual interval for two parties. */
-const reportIntervalMs = 5000;
 /** DTLS closed alone proves nothing: one forged record can do that. With this much silence the peer is gone. */
 const goneSilenceMs = 5000;
 /** What Meta sends DTMF on when its SDP names no payload type. */
@@ -70,8 +69,10 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   readonly id: string;
   readonly port: PacketPort;
   readonly #ice: WeriftIce;
-  readonly #reception = new Reception(opusClockRate);
+  readonly #replays = new ReplayFilter();
+  readonly #received = new ReceiveStatistics(opusClockRate);
   readonly #beat: WebRtcBeat;
+  readonly #reports: WebRtcReports;
   readonly #ssrc = randomInt(1, 2 ** 32 - 1);
   /** A random name: a CNAME must not tell who or where we are (RFC 7022). */
   readonly #cname = randomBytes(9).toString('hex');
@@ -84,10 +85,9 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   #audio: NegotiatedAudio | undefined;
   #listener: (event: MediaEndpointEvent) => void = () => undefined;
   #deadline: Timer | undefined;
-  #reports: Timer | undefined;
   #silence: Timer | undefined;
   #lastPacketMs = 0;
-  #peerReport: { readonly middle: number; readonly atMs: number } | undefined;
+  #heard = 0;
 
   constructor(private readonly options: WeriftEndpointOptions) {
     const { clock, logger } = options;
@@ -97,6 +97,14 @@ export class WeriftEndpoint implements WebRtcEndpoint {
     this.#ice.onLost = () => this.#fail('media_failed', 'no consent from the peer for 30 s');
     const origin = { sequence: randomInt(2 ** 15), timestamp: randomInt(2 ** 32) };
     this.#beat = new WebRtcBeat(clock, (kind, packet) => this.#send(kind, packet), origin);
+    this.#reports = new WebRtcReports({
+      clock,
+      ssrc: this.#ssrc,
+      cname: this.#cname,
+      beat: this.#beat,
+      received: this.#received,
+      send: (compound) => this.#dtls?.sendRtcp(compound),
+    });
     this.port = this.#makePort();
   }
 
@@ -107,7 +115,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
 
   /** What was thrown away in front of and behind the stack, for the log and tests. */
   get dropped(): { foreign: number; forged: number; refusedSends: number; replayed: number; frames: number } {
-    return { ...this.#ice.counters, replayed: this.#reception.replayed, frames: this.#beat.dropped };
+    return { ...this.#ice.counters, replayed: this.#replays.refused, frames: this.#beat.dropped };
   }
 
   listen(listener: (event: MediaEndpointEvent) => void): void {
@@ -155,16 +163,16 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   stats(): Promise<MediaStats> {
     return Promise.resolve({
       codec: 'opus',
-      packetsReceived: this.#reception.received,
+      packetsReceived: this.#received.packets,
       packetsSent: this.#beat.sent.packets,
-      packetsLost: this.#reception.lost,
-      jitterMs: this.#reception.jitterMs,
+      packetsLost: this.#received.lost,
+      jitterMs: this.#received.jitterMs,
     });
   }
 
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
-    if (this.#beat.isRunning) this.#dtls?.sendRtcp(farewell(this.#senderFacts()));
+    this.#reports.stop(this.#phase === 'connected');
     this.#phase = 'closed';
     this.#stopTimers();
     await this.#dtls?.close();
@@ -172,10 +180,14 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   }
 
   #makePort(): PacketPort {
-    const currentAudio = () => this.#audio;
+    const audio = () => this.#audio;
+    const heard = () => this.#heard;
     return {
       get audio() {
-        return currentAudio();
+        return audio();
+      },
+      get heard() {
+        return heard();
       },
       onAudio: undefined,
       onTelephoneEvent: undefined,
@@ -184,6 +196,10 @@ export class WeriftEndpoint implements WebRtcEndpoint {
         if (this.#remote?.telephoneEventPayloadType !== undefined) this.#beat.sendDtmf(digit, durationMs);
       },
     };
+  }
+
+  get #eventPayloadType(): number {
+    return this.#remote?.telephoneEventPayloadType ?? defaultEventPayloadType;
   }
 
   #expect(phase: Phase, what: string): void {
@@ -254,7 +270,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   #startBeat(): void {
     if (!this.#isSending || this.#phase !== 'connected' || this.#beat.isRunning) return;
     this.#beat.start();
-    this.#report();
+    this.#reports.start();
   }
 
   #send(kind: 'audio' | 'event', packet: MediaPacket): void {
@@ -264,47 +280,24 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   }
 
   #receive({ header, payload }: RtpPacket): void {
-    if (!this.#reception.accepts(header.ssrc, header.sequenceNumber)) return;
-    const isFirst = this.#lastPacketMs === 0;
+    const { sequenceNumber: sequence, timestamp, marker, payloadType, ssrc } = header;
+    if (!this.#replays.accepts(ssrc, sequence)) return;
+    const isFirst = this.#received.packets === 0;
+    const isAudio = payloadType === this.#remote?.opusPayloadType;
+    this.#heard++;
     this.#lastPacketMs = this.options.clock.monotonicMs();
+    this.#received.receive(ssrc, sequence, timestamp, this.#lastPacketMs, isAudio);
     if (isFirst) this.#listener({ type: 'first_packet' });
-    const { sequenceNumber: sequence, timestamp, marker, payloadType } = header;
-    const remote = this.#remote;
-    if (payloadType === remote?.opusPayloadType) {
-      this.#reception.measure(timestamp, this.#lastPacketMs);
-      this.port.onAudio?.({ sequence, timestamp, marker, payload });
-    } else if (payloadType === (remote?.telephoneEventPayloadType ?? defaultEventPayloadType)) {
-      this.port.onTelephoneEvent?.({ sequence, timestamp, marker, payload });
-    }
+    const packet = { sequence, timestamp, marker, payload };
+    if (isAudio) this.port.onAudio?.(packet);
+    else if (payloadType === this.#eventPayloadType) this.port.onTelephoneEvent?.(packet);
   }
 
   #receiveReport(packet: RtcpPacket): void {
-    if (!(packet instanceof RtcpSrPacket)) return;
-    const middle = middleOfNtp(packet.senderInfo.ntpTimestamp);
-    this.#peerReport = { middle, atMs: this.options.clock.monotonicMs() };
-  }
-
-  #report(): void {
-    this.#dtls?.sendRtcp(senderReport(this.#senderFacts(), this.#reportBlock()));
-    this.#reports = this.options.clock.after(reportIntervalMs, () => this.#report());
-  }
-
-  #senderFacts(): SenderFacts {
-    return {
-      ssrc: this.#ssrc,
-      cname: this.#cname,
-      nowMs: this.options.clock.now(),
-      timestamp: this.#beat.timestampNow,
-      ...this.#beat.sent,
-    };
-  }
-
-  #reportBlock(): ReportBlock | undefined {
-    const report = this.#reception.report();
-    const peer = this.#peerReport;
-    if (!report) return undefined;
-    const delayMs = peer ? this.options.clock.monotonicMs() - peer.atMs : 0;
-    return { ...report, lastSenderReport: peer?.middle ?? 0, delay: Math.round((delayMs * 65_536) / 1000) };
+    this.#heard++;
+    if (packet instanceof RtcpSrPacket) {
+      this.#reports.peerReported(Number((packet.senderInfo.ntpTimestamp >> 16n) & 0xffff_ffffn));
+    }
   }
 
   /** Waits, after DTLS closed, until the peer is silent as well. */
@@ -329,7 +322,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   #stopTimers(): void {
     this.#beat.stop();
     this.#deadline?.cancel();
-    this.#reports?.cancel();
+    this.#reports.stop(false);
     this.#silence?.cancel();
   }
 }

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import {
   Candidate,
   CandidatePairState,
@@ -43,6 +44,7 @@ export interface IceRemote {
 
 /** werift gives up a pair after 1.55 s and an ICE-lite peer never wakes it: failed pairs are tried again at this rate. */
 const retryMs = 250;
+const anyAddress = '0.0.0.0';
 /** DTLS records kept while the handshake object does not exist yet; a ClientHello is one or two. */
 const maxEarlyRecords = 16;
 /**
@@ -104,7 +106,10 @@ export class WeriftIce {
 
   /** Binds the socket; sends nothing. @throws MediaError without a free port. */
   async open(): Promise<void> {
-    const { listenIp, advertisedIp, ports, logger } = this.options;
+    const { ports, logger } = this.options;
+    // Meta's IPv6 addresses are not used yet: a wildcard of either family means all of IPv4.
+    const listenIp = isIPv4(this.options.listenIp) ? this.options.listenIp : anyAddress;
+    const advertisedIp = isIPv4(this.options.advertisedIp) ? this.options.advertisedIp : listenIp;
     const socket = await WeriftSocket.bind(listenIp, ports, this.guard, logger);
     const { port } = socket.address;
     const protocol = this.#protocol;
