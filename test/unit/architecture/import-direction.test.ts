@@ -112,6 +112,7 @@ describe('the checker', () => {
     ['SDP from routing', 'routing/table.ts', '../sdp/offer.js', 'sdp/offer.ts'],
     ['the daemon past the command line', 'main.ts', './daemon.js', 'daemon.ts'],
     ['the command line from the daemon', 'daemon.ts', './cli/run.js', 'cli/run.ts'],
+    ['SIP from the switchboard', 'switchboard.ts', './sip/leg.js', 'sip/leg.ts'],
     ['logging from HTTP', 'http/listener.ts', '../observability/logger.js', 'observability/logger.ts'],
   ])('refuses %s', (_what, from, specifier, to) => {
     expect(check({ [from]: `import { x } from '${specifier}';\nexport { x };\n`, [to]: leaf })).toEqual([

@@ -41,6 +41,7 @@ export const roomsAllowed: Readonly<Record<string, readonly string[]>> = {
     'lib',
   ],
   daemon: [
+    'switchboard',
     'sip-server',
     'http',
     'observability',
@@ -54,6 +55,8 @@ export const roomsAllowed: Readonly<Record<string, readonly string[]>> = {
     'call',
     'lib',
   ],
+  // The part of the composition root that joins arriving calls to legs; it sees the call core and the routes alone.
+  switchboard: ['routing', 'call', 'lib'],
   http: ['sip', 'whatsapp', 'journal', 'config', 'routing', 'sdp', 'media', 'call', 'lib'],
   observability: ['sip', 'whatsapp', 'journal', 'config', 'routing', 'sdp', 'media', 'call', 'lib'],
   sip: ['routing', 'sdp', 'media', 'call', 'lib'],

@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { leaves } from '../../../src/config/scalar-schema.js';
+import { loadConfig } from '../../../src/config/load-config.js';
+import { allOf, oneOf, parseMarkup } from './markup.js';
+import { isThere, manifest, textOf } from './repository.js';
+
+interface Service {
+  readonly image?: string;
+  readonly build?: { readonly context: string; readonly dockerfile: string };
+  readonly network_mode?: string;
+  readonly ports?: readonly string[];
+  readonly command?: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly volumes: readonly string[];
+  readonly secrets?: readonly string[];
+  readonly healthcheck: { readonly test: readonly string[] };
+}
+
+interface Compose {
+  readonly services: Readonly<Record<'drachtio' | 'sip2wa', Service>>;
+  readonly secrets: Readonly<Record<string, { readonly file: string }>>;
+}
+
+const compose = parse(textOf('docker-compose.yml')) as Compose;
+const { drachtio, sip2wa } = compose.services;
+const defaults = loadDefaults();
+
+/** The configuration without a file's or the environment's influence. */
+function loadDefaults() {
+  const result = loadConfig({ file: 'config/default.yaml', env: {} });
+  if (!result.ok) throw new Error('config/default.yaml is not valid');
+  return result.config;
+}
+
+describe('docker-compose.yml', () => {
+  it('starts drachtio-server and sip2wa, both on the host network, so nothing is published by accident', () => {
+    expect(Object.keys(compose.services)).toEqual(['drachtio', 'sip2wa']);
+    for (const service of [drachtio, sip2wa]) {
+      expect(service.network_mode).toBe('host');
+      expect(service.ports).toBeUndefined();
+    }
+  });
+
+  it('pins the drachtio-server to a version that can end dead TCP connections', () => {
+    const [, version = ''] = /^drachtio\/drachtio-server:(\d+\.\d+\.\d+)$/.exec(drachtio.image ?? '') ?? [];
+    const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number);
+    expect(major * 1e6 + minor * 1e3 + patch).toBeGreaterThanOrEqual(9_010);
+    expect(Number(drachtio.environment.DRACHTIO_TPORT_MAX_CONSECUTIVE_TIMEOUTS)).toBeGreaterThanOrEqual(2);
+  });
+
+  it('takes the secret of the drachtio-server from the environment, refuses to start without one, and gives both the same', () => {
+    expect(drachtio.environment.DRACHTIO_SECRET).toMatch(/^\$\{DRACHTIO_SECRET:\?.+\}$/);
+    expect(sip2wa.environment.DRACHTIO_SECRET).toBe('${DRACHTIO_SECRET:?}');
+    expect(textOf('docker-compose.yml')).not.toMatch(/cymru/i);
+  });
+
+  it('sets only variables that the configuration knows', () => {
+    const overrides = leaves().map(({ leaf }) => leaf.env);
+    const references = [...textOf('config/example.yaml').matchAll(/^[^#]+\$\{env:(\w+)\}/gm)].map(([, name]) => name);
+    const unknown = Object.keys(sip2wa.environment).filter(
+      (name) => !overrides.includes(name) && !references.includes(name),
+    );
+    expect(unknown).toEqual([]);
+    expect(references.filter((name) => name !== undefined && !(name in sip2wa.environment))).toEqual([]);
+    expect(sip2wa.environment.SIP2WA_SIP_SERVER).toBe('drachtio');
+  });
+
+  it('has every secret file that the example refers to', () => {
+    const references = [...textOf('config/example.yaml').matchAll(/^[^#]+\$\{file:\/run\/secrets\/(\w+)\}/gm)].map(
+      ([, name]) => name,
+    );
+    expect(references.length).toBeGreaterThan(0);
+    expect(sip2wa.secrets).toEqual([...new Set(references)]);
+    expect(Object.keys(compose.secrets)).toEqual(sip2wa.secrets);
+    // kept out of the repository
+    for (const { file } of Object.values(compose.secrets)) expect(file).toMatch(/^\.\/var\//);
+    expect(textOf('.gitignore')).toContain('var/');
+  });
+
+  it('asks the right ports whether the services live', () => {
+    const { host, port } = defaults.admin.listen;
+    expect(sip2wa.healthcheck.test.join(' ')).toContain(`http://${host}:${port}/livez`);
+    const command = defaults.sip.drachtio;
+    expect(drachtio.healthcheck.test.join(' ')).toContain(`/dev/tcp/${command.host}/${command.port}`);
+  });
+
+  it('mounts the configuration that is named on the command line, and a place for the journal', () => {
+    const file = sip2wa.command?.[2] ?? '';
+    expect(sip2wa.command?.slice(0, 2)).toEqual(['run', '--config']);
+    expect(sip2wa.volumes.some((volume) => volume.endsWith(`:${file}:ro`))).toBe(true);
+    expect(sip2wa.volumes).toContain('sip2wa-var:/app/var');
+    expect(defaults.journal.dir).toMatch(/(?:^\.|\/app)\/var\/|\/var\/journal$/);
+    const mounted = drachtio.volumes[0]?.split(':') ?? [];
+    expect(isThere(mounted[0] ?? '')).toBe(true);
+    expect(drachtio.command).toContain(mounted[1]);
+  });
+
+  it('tells the firewall the ports of the defaults', () => {
+    const comment = textOf('docker-compose.yml').split('\nname:')[0] ?? '';
+    for (const [from, to] of [defaults.media.rtpPorts, defaults.media.webrtcPorts])
+      expect(comment).toContain(`${from}-${to}`);
+    expect(comment).toContain(`(${defaults.webhook.listen.port})`);
+  });
+});
+
+describe('config/docker/Dockerfile', () => {
+  const text = textOf('config/docker/Dockerfile');
+  const lines = text.split('\n');
+
+  it('is the one that compose builds', () => {
+    expect(sip2wa.build).toEqual({ context: '.', dockerfile: 'config/docker/Dockerfile' });
+  });
+
+  it('copies what is there and what the ignore file lets through', () => {
+    const sources = lines
+      .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
+      .flatMap((line) => line.split(/\s+/).slice(1, -1));
+    expect(sources.length).toBeGreaterThan(5);
+    expect(sources.filter((path) => !isThere(path))).toEqual([]);
+    const allowed = textOf('config/docker/Dockerfile.dockerignore').split('\n');
+    expect(sources.filter((path) => !allowed.includes(`!${path}`))).toEqual([]);
+  });
+
+  it('copies every file that the build script runs', () => {
+    const named = (manifest().scripts.build ?? '').match(/[\w./-]+\.(?:json|mjs|js)\b/g) ?? [];
+    expect(named.filter((path) => !text.includes(path))).toEqual([]);
+  });
+
+  it('runs a supported Node without privileges, and the program of package.json', () => {
+    const images = lines.filter((line) => line.startsWith('FROM ')).map((line) => line.split(' ')[1] ?? '');
+    const versions = images.map((image) => Number(/^node:(\d+)-/.exec(image)?.[1]));
+    expect(versions).toEqual([22, 22]);
+    expect(Math.min(...versions)).toBeGreaterThanOrEqual(Number(/\d+/.exec(manifest().engines.node)?.[0]));
+    expect(lines.indexOf('USER node')).toBeGreaterThan(lines.findIndex((line) => line.startsWith('RUN install')));
+    expect(text).toContain(`ENTRYPOINT ["node", "${manifest().bin.sip2wa ?? ''}"]`);
+    expect(text).toContain('npm ci');
+    expect(text).toContain('--omit=dev');
+  });
+
+  it('asks the admin listener whether it lives', () => {
+    expect(text).toContain(`http://${defaults.admin.listen.host}:${defaults.admin.listen.port}/livez`);
+  });
+});
+
+describe('config/drachtio/drachtio.conf.xml', () => {
+  const root = parseMarkup(textOf('config/drachtio/drachtio.conf.xml'));
+
+  it('listens for commands on loopback only, on the port of the configuration, without a known secret', () => {
+    const admin = oneOf(root, 'admin');
+    expect(admin.text).toBe(defaults.sip.drachtio.host);
+    expect(admin.text).toBe('127.0.0.1');
+    expect(Number(admin.attributes.port)).toBe(defaults.sip.drachtio.port);
+    // Without the attribute drachtio-server would take a secret that everybody knows.
+    expect(admin.attributes.secret).toBe('');
+  });
+
+  it('refreshes sessions itself when nobody was named', () => {
+    expect(oneOf(root, 'session-timers').attributes['default-refresher']).toBe('uas');
+  });
+
+  it('listens for SIP where the embedded server would', () => {
+    const contacts = allOf(oneOf(root, 'contacts'), 'contact').map(({ text }) => text);
+    expect(contacts).toEqual(['sip:*:5060;transport=udp,tcp']);
+    expect(defaults.sip.listen.map(({ transport, port }) => `${transport}:${port}`)).toEqual(['udp:5060', 'tcp:5060']);
+  });
+
+  it('keeps messages, and so the numbers of callers, out of the log', () => {
+    expect(Number(oneOf(root, 'sofia-loglevel').text)).toBeLessThanOrEqual(1);
+    expect(oneOf(root, 'loglevel').text).toBe('notice');
+  });
+});

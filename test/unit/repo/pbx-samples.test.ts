@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../../src/config/load-config.js';
+import type { Config } from '../../../src/config/config.js';
+import type { Trunk } from '../../../src/routing/types.js';
+import { allOf, oneOf, parseMarkup } from './markup.js';
+import { textOf } from './repository.js';
+
+const numbers = `
+numbers:
+  - id: "105615555715855"
+    number: "+15551112222"
+    trunk: TRUNK
+graph: { access_token: "\${env:TOKEN}", app_secret: "\${env:SECRET}" }
+webhook: { verify_token: "\${env:VERIFY}" }
+`;
+
+/** Loads the trunk that stands in a sample's comment, as an operator would paste it. */
+function loadSample(comment: string): { config: Config; trunk: Trunk } {
+  const name = /- name: (\w+)/.exec(comment)?.[1] ?? '';
+  const text = comment + numbers.replace('TRUNK', name);
+  const env = { TOKEN: 'token', SECRET: 'app-secret', VERIFY: 'verify-token' };
+  const result = loadConfig({ file: 'sample.yaml', env, readFile: () => ({ text, mode: 0o600 }) });
+  if (!result.ok) throw new Error(JSON.stringify(result.errors));
+  const trunk = result.config.trunks.find((one) => one.name === name);
+  if (trunk === undefined) throw new Error('the sample has no trunk');
+  return { config: result.config, trunk };
+}
+
+/** Settings of an Asterisk file: section -> type -> key -> value. */
+function asteriskSections(text: string): Map<string, Record<string, string>> {
+  const sections = new Map<string, Record<string, string>>();
+  let values: Record<string, string> = {};
+  let name = '';
+  for (const line of text.split('\n').map((one) => one.replace(/;.*/, '').trim())) {
+    const heading = /^\[([\w-]+)\]$/.exec(line)?.[1];
+    const [, key = '', value = ''] = /^(\w+) = (.+)$/.exec(line) ?? [];
+    if (heading !== undefined) [name, values] = [heading, {}];
+    if (key === 'type') sections.set(`${name}/${value}`, values);
+    if (key !== '') values[key] = value;
+  }
+  return sections;
+}
+
+const rtpNames: Readonly<Record<string, string>> = { alaw: 'PCMA', ulaw: 'PCMU' };
+
+describe('config/asterisk', () => {
+  const text = textOf('config/asterisk/pjsip.conf');
+  const comment = text
+    .split('\n')
+    .filter((line) => line.startsWith(';   '))
+    .map((line) => line.slice(4))
+    .join('\n');
+  const { config, trunk } = loadSample(comment);
+  const sections = asteriskSections(text);
+  const endpoint = sections.get('sip2wa/endpoint') ?? {};
+
+  it('has in its comment a trunk that sip2wa takes', () => {
+    const { bind } = sections.get('transport-udp/transport') ?? {};
+    expect(trunk.servers.map(({ hostname, port }) => `${hostname}:${port}`)).toEqual([bind]);
+    expect(trunk.servers[0]?.transport).toBe(sections.get('transport-udp/transport')?.protocol);
+    expect(trunk.acceptFrom).toEqual([`${trunk.servers[0]?.hostname ?? ''}/32`]);
+  });
+
+  it('speaks the codecs and digits of that trunk', () => {
+    const codecs = (endpoint.allow ?? '').split(',').map((codec) => rtpNames[codec]);
+    expect(codecs).toEqual(trunk.codecs);
+    expect(endpoint.dtmf_mode).toBe(trunk.dtmf);
+    expect(endpoint.direct_media).toBe('no');
+  });
+
+  it('knows sip2wa by its address alone and calls the port it listens on', () => {
+    const match = sections.get('sip2wa/identify')?.match ?? '';
+    expect(sections.get('sip2wa/identify')?.endpoint).toBe('sip2wa');
+    expect(sections.get('sip2wa/aor')?.contact).toBe(`sip:${match}:${config.sip.listen[0]?.port ?? 0}`);
+    expect(Number(sections.get('sip2wa/aor')?.qualify_frequency)).toBeGreaterThan(0);
+  });
+
+  it('has the contexts and the endpoint that its dial plan uses', () => {
+    const plan = textOf('config/asterisk/extensions.conf');
+    expect(plan).toContain(`[${endpoint.context ?? ''}]`);
+    expect(plan).toContain('Dial(PJSIP/${EXTEN}@sip2wa');
+    for (const [, target = ''] of plan.matchAll(/Goto\(([\w-]+),/g)) expect(plan).toContain(`[${target}]`);
+    for (const line of plan.split('\n')) {
+      expect(line).toMatch(/^(?:|;.*|\[[\w-]+\]|exten = [^,]+,1,\w+\(.*\)| same = n,\w+\(.*\))$/);
+    }
+  });
+});
+
+describe('config/freeswitch', () => {
+  const text = textOf('config/freeswitch/gateway.xml');
+  const comment = (/<!-{2}([^]*?)-{2}>/.exec(text)?.[1] ?? '').replace(/^[^]*?(?= {7}trunks:)/, '').replace(/^ {7}/gm, '');
+  const { config, trunk } = loadSample(comment);
+  const gateway = oneOf(parseMarkup(text), 'gateway');
+  const param = (name: string): string | undefined =>
+    allOf(gateway, 'param').find(({ attributes }) => attributes.name === name)?.attributes.value;
+  const plan = parseMarkup(textOf('config/freeswitch/dialplan.xml'));
+  const conditions = allOf(plan, 'condition').map(({ attributes }) => attributes);
+
+  it('has in its comment a trunk that sip2wa takes', () => {
+    expect(trunk.servers[0]).toMatchObject({ hostname: param('from-domain'), port: 5080, transport: 'udp' });
+    expect(trunk.acceptFrom).toEqual([`${param('from-domain') ?? ''}/32`]);
+    expect(trunk.register).toBe(false);
+  });
+
+  it('calls the port that sip2wa listens on, and registers nowhere', () => {
+    const [host, port] = (param('proxy') ?? '').split(':');
+    expect(param('realm')).toBe(host);
+    expect(Number(port)).toBe(config.sip.listen[0]?.port);
+    expect(param('register')).toBe('false');
+    expect(Number(param('ping'))).toBeGreaterThan(0);
+  });
+
+  it('has the context of the gateway, for sip2wa alone', () => {
+    const context = allOf(plan, 'context').find(({ attributes }) => attributes.name === param('context'));
+    const guard = context?.children[0];
+    const condition = guard ? oneOf(guard, 'condition') : undefined;
+    const host = (param('proxy') ?? '').split(':')[0] ?? '';
+    expect(condition?.attributes).toEqual({
+      field: 'network_addr',
+      expression: `^${host.replaceAll('.', '\\.')}$`,
+    });
+    expect(condition?.children.map(({ name, attributes }) => [name, attributes.application])).toEqual([
+      ['anti-action', 'hangup'],
+    ]);
+  });
+
+  it('sends out numbers in the forms that sip2wa dials, with the codecs of the trunk', () => {
+    const out = conditions
+      .map(({ expression = '' }) => new RegExp(expression))
+      .find((one) => one.test('+491511234567'));
+    const dialOut = new RegExp(conditions.at(-1)?.expression ?? '');
+    expect(out?.test('+15551112222')).toBe(true);
+    for (const number of ['+491511234567', '00491511234567']) expect(dialOut.exec(number)?.[1]).toBe('491511234567');
+    for (const number of ['110', '01511234567', '+0491511234567']) expect(dialOut.test(number)).toBe(false);
+    const actions = allOf(plan, 'action').map(({ attributes }) => attributes.data ?? '');
+    expect(actions).toContain(`absolute_codec_string=${trunk.codecs.join(',')}`);
+    expect(actions).toContain(`sofia/gateway/${gateway.attributes.name ?? ''}/+$1`);
+  });
+});
+
+describe('the reader of XML', () => {
+  it.each([
+    '<a><b></a></b>',
+    '<a>',
+    '<a/><b/>',
+    '<a x="1" x="2"/>',
+    '<a>1 > 2</a>',
+    '<a><!-- -- --></a>',
+    '</a>',
+    '<a x=1/>',
+  ])('refuses %s', (xml) => {
+    expect(() => parseMarkup(xml)).toThrow();
+  });
+
+  it('reads elements, attributes and text', () => {
+    expect(parseMarkup('<a x="1"> t <b y="z"/><!-- c --></a>')).toEqual({
+      name: 'a',
+      attributes: { x: '1' },
+      text: 't',
+      children: [{ name: 'b', attributes: { y: 'z' }, text: '', children: [] }],
+    });
+  });
+});
