@@ -1,6 +1,6 @@
-import { Call, fixedTimeouts, shuttingDown, type CallOutcome, type TargetDialler } from './call/call.js';
+import { Call, fixedTimeouts, shuttingDown, type CallOutcome } from './call/call.js';
 import type { CallRecord, CdrSink } from './call/call-record.js';
-import { endReason, type EndReason } from './call/end-reason.js';
+import { endReason } from './call/end-reason.js';
 import type { DialledLeg, OriginatingLeg } from './call/leg.js';
 import type { MediaBridge } from './call/media-bridge.js';
 import type { CallObserver } from './call/observer.js';
@@ -59,16 +59,11 @@ export interface SwitchboardOptions {
 }
 
 /** What the CDR says of a call beyond its outcome. */
-interface Parties {
-  readonly number: string | null;
-  readonly user: string | null;
-  readonly trunk: string | null;
-}
+type Parties = Pick<CallRecord, 'number' | 'user' | 'trunk'>;
 
 /** Takes arriving calls of both sides, decides where they go, and keeps them until they are over. */
 export class Switchboard {
   readonly calls = new CallRegistry();
-  readonly #onTrunk = new Map<string, number>();
   #closed = false;
 
   constructor(private readonly options: SwitchboardOptions) {}
@@ -79,23 +74,12 @@ export class Switchboard {
     const { number, from } = arriving;
     const atMs = options.clock.now();
     const route = routeUserCall({ number, from, atMs }, options.routes, options.trunks, options.random);
-    const trunk = route.ok ? (route.targets[0]?.trunk.name ?? null) : null;
-    const call = this.#open('user_initiated', arriving, options.answerTimeoutMs, {
-      number: number.name,
-      user: from ?? null,
-      trunk,
-    });
+    const trunk = route.ok ? route.targets[0]?.trunk.name : undefined;
+    const parties = { number: number.name, ...given('user', from), ...given('trunk', trunk) };
+    const call = this.#open('user_initiated', arriving, options.answerTimeoutMs, parties);
     if (this.#closed) return call.refuse(shuttingDown);
     if (!route.ok) return call.refuse(endReason('no_route', { text: route.why }));
-    const targets = route.targets.filter((target) => !this.#isFull(target.trunk, 1));
-    if (targets.length === 0) return call.refuse(trunkFull);
-    call.route(
-      targets.map(
-        (target): TargetDialler =>
-          () =>
-            options.dialTrunk(target, arriving),
-      ),
-    );
+    call.route(route.targets.map((target) => () => options.dialTrunk(target, arriving)));
   }
 
   /** A call from the PBX: placed to a WhatsApp user. */
@@ -103,17 +87,13 @@ export class Switchboard {
     const { trunk, calledUser } = arriving;
     const to = toE164(calledUser);
     const choice = numberOfCall(this.options.numbers, trunk.name, arriving.namedNumber, arriving.callerUser);
-    const call = this.#open('business_initiated', arriving, this.options.ringTimeoutMs, {
-      number: choice.ok ? choice.number.name : null,
-      user: to ?? null,
-      trunk: trunk.name,
-    });
+    const number = choice.ok ? choice.number : undefined;
+    const parties = { trunk: trunk.name, ...given('number', number?.name), ...given('user', to) };
+    const call = this.#open('business_initiated', arriving, this.options.ringTimeoutMs, parties);
     if (this.#closed) return call.refuse(shuttingDown);
-    if (this.#isFull(trunk, 1)) return call.refuse(trunkFull);
     if (!choice.ok) return call.refuse(endReason('not_allowed', { text: choice.why }));
     if (to === undefined) return call.refuse(endReason('bad_number', { text: 'dial the user as +COUNTRY NUMBER' }));
-    const { number } = choice;
-    call.route([() => this.options.dialUser(number, to, arriving)]);
+    call.route([() => this.options.dialUser(choice.number, to, arriving)]);
   }
 
   /** Takes no new calls from now on and ends the live ones; resolves when all are over. */
@@ -138,34 +118,26 @@ export class Switchboard {
       onEnded: (outcome) => this.#over(outcome, parties, logger),
     });
     this.calls.add(call);
-    this.#count(parties.trunk, 1);
     logger.info('call offered', { direction, ...parties });
     return call;
   }
 
   #over(outcome: CallOutcome, parties: Parties, logger: Logger): void {
     this.calls.remove(outcome.call);
-    this.#count(parties.trunk, -1);
     const record = callRecord(outcome, parties);
     logger.info('call ended', { ...record });
     this.options.cdr.write(record);
-  }
-
-  #count(trunk: string | null, by: 1 | -1): void {
-    if (trunk !== null) this.#onTrunk.set(trunk, (this.#onTrunk.get(trunk) ?? 0) + by);
-  }
-
-  /** `own`: the arriving call itself is counted already. */
-  #isFull(trunk: Trunk, own: number): boolean {
-    return (this.#onTrunk.get(trunk.name) ?? 0) - own >= trunk.maxCalls;
   }
 }
 
 type Arriving = Pick<ArrivingUserCall, 'call' | 'leg'>;
 
-const trunkFull: EndReason = endReason('limit', { text: 'all lines of the trunk are busy', retryAfterS: 5 });
-
 const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** A property that is there only when its value is known. */
+function given<Name extends string, Value>(name: Name, value: Value | undefined): Partial<Record<Name, Value>> {
+  return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
+}
 
 /** The CDR of a finished call. */
 export function callRecord(outcome: CallOutcome, parties: Parties): CallRecord {
@@ -176,7 +148,7 @@ export function callRecord(outcome: CallOutcome, parties: Parties): CallRecord {
     direction: outcome.direction,
     ...parties,
     start: iso(outcome.startMs),
-    answer: outcome.answerMs === undefined ? null : iso(outcome.answerMs),
+    ...(outcome.answerMs === undefined ? {} : { answer: iso(outcome.answerMs) }),
     end: iso(outcome.endMs),
     durationMs: Math.round(outcome.durationMs),
     billsecMs: Math.round(outcome.billsecMs),
@@ -185,9 +157,10 @@ export function callRecord(outcome: CallOutcome, parties: Parties): CallRecord {
     result: reason.result,
     sipStatus: reason.sipStatus,
     q850: reason.q850,
-    metaCode: reason.metaCode ?? null,
-    text: reason.text ?? null,
-    waCallId: a['waCallId'] ?? b['waCallId'] ?? null,
-    sipCallId: a['sipCallId'] ?? b['sipCallId'] ?? null,
+    ...given('metaCode', reason.metaCode),
+    ...given('text', reason.text),
+    ...given('waCallId', a['waCallId'] ?? b['waCallId']),
+    ...given('sipCallIdA', a['sipCallId']),
+    ...given('sipCallIdB', b['sipCallId']),
   };
 }

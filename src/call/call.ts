@@ -10,13 +10,11 @@ import {
   type CallState,
   type CallTimer,
 } from './call-machine.js';
+import type { CallDirection } from './call-record.js';
 import { endReason, type EndReason, type EndedBy } from './end-reason.js';
 import type { DialledLeg, LegEvent, OriginatingLeg } from './leg.js';
 import type { MediaBridge } from './media-bridge.js';
 import type { CallObserver } from './observer.js';
-
-/** Meta's two directions of a call. */
-export type CallDirection = 'user_initiated' | 'business_initiated';
 
 /** How long each timer of a call runs, in milliseconds. */
 export type CallTimeouts = Readonly<Record<CallTimer, number>>;

@@ -1,10 +1,46 @@
-import type { EndCode, EndReason, ResultClass } from './end-reason.js';
+/** Why a call or a leg ended, as one stable word. The first reason of a call wins; all else derives from it. */
+export type EndCode =
+  | 'hangup' // a party hung up an answered call
+  | 'cancelled' // the caller gave up before the answer
+  | 'no_answer' // nobody picked up in time
+  | 'busy'
+  | 'declined'
+  | 'not_found' // the number dialled does not exist or cannot be called
+  | 'bad_number' // the dial string is not a telephone number
+  | 'not_allowed' // policy: ours, the trunk's or Meta's
+  | 'no_permission' // the user has not given leave to be called
+  | 'no_route'
+  | 'no_codec' // offer without a usable codec
+  | 'bad_request' // a message we cannot use
+  | 'limit' // a limit was reached; retryAfterS says when to try again
+  | 'unavailable' // temporarily unavailable
+  | 'trunk_down' // no server of the trunk answered
+  | 'upstream' // Meta's service failed or was unreachable
+  | 'credentials' // Meta refused our token or app
+  | 'media_failed' // ICE or DTLS did not come up
+  | 'media_timeout' // no media for too long
+  | 'max_duration'
+  | 'admin' // hung up by the operator
+  | 'shutdown'
+  | 'internal'; // a fault of our own
+
+/** Success rate classes: only `server_error` counts as our own failure. */
+export type ResultClass = 'success' | 'client_error' | 'server_error' | 'upstream_error' | 'indeterminate';
+
+/** What derives from an end code. */
+export interface Cause {
+  /** SIP status an unanswered SIP leg is refused with (RFC 3261 §21). */
+  readonly sipStatus: number;
+  /** Q.850 cause for the Reason header (RFC 3326) and the CDR. */
+  readonly q850: number;
+  readonly result: ResultClass;
+}
 
 /**
  * The one table of causes: end code → SIP status (RFC 3261 §21), Q.850 cause, result class.
  * Everything that ends for a reason takes its status from here.
  */
-export const causeTable: Readonly<Record<EndCode, Pick<EndReason, 'sipStatus' | 'q850' | 'result'>>> = {
+export const causeTable: Readonly<Record<EndCode, Cause>> = {
   hangup: cause(480, 16, 'success'),
   cancelled: cause(487, 16, 'client_error'),
   no_answer: cause(480, 19, 'client_error'),
@@ -30,6 +66,6 @@ export const causeTable: Readonly<Record<EndCode, Pick<EndReason, 'sipStatus' | 
   internal: cause(500, 41, 'server_error'),
 };
 
-function cause(sipStatus: number, q850: number, result: ResultClass): Pick<EndReason, 'sipStatus' | 'q850' | 'result'> {
+function cause(sipStatus: number, q850: number, result: ResultClass): Cause {
   return { sipStatus, q850, result };
 }

@@ -64,7 +64,7 @@ describe('switchboard', () => {
       clock: new FakeClock(),
       random: () => 0,
       observer: { step: () => undefined },
-      cdr: { write: (record) => records.push(record) },
+      cdr: { write: (record) => void records.push(record), close: () => Promise.resolve() },
       logger: silentLogger,
     });
   });
@@ -87,7 +87,6 @@ describe('switchboard', () => {
         code: 'busy',
         sipStatus: 486,
         text: 'Busy Here',
-        answer: null,
       },
     ]);
     expect(board.calls.size).toBe(0);
@@ -99,7 +98,7 @@ describe('switchboard', () => {
   });
 
   it.each([
-    ['a dial string that is no number', 'reception', 'a reject bad_number', { user: null, sipStatus: 484 }],
+    ['a dial string that is no number', 'reception', 'a reject bad_number', { sipStatus: 484 }],
     ['a short number', '600', 'a reject bad_number', { code: 'bad_number' }],
   ])('refuses %s', (_what, called, expected, record) => {
     trunkCall(called).say({ type: 'terminated' });
@@ -110,22 +109,6 @@ describe('switchboard', () => {
   it('refuses a number that has no trunk', () => {
     userCall({ ...sales, trunk: undefined });
     expect(log).toEqual(['a reject no_route']);
-  });
-
-  it('holds a trunk to its limit, both directions together, and frees a line when a call ends', () => {
-    const first = userCall();
-    trunkCall('+49301234567');
-    log.length = 0;
-    userCall().say({ type: 'terminated' });
-    trunkCall('+49301234568').say({ type: 'terminated' });
-    expect(log).toEqual(['a reject limit', 'a reject limit']);
-    expect(records).toMatchObject([{ code: 'limit', sipStatus: 503 }, { code: 'limit' }]);
-    first.say({ type: 'cancelled', reason: endReason('cancelled') });
-    first.say({ type: 'terminated' });
-    dialled[0]?.say({ type: 'terminated' });
-    log.length = 0;
-    userCall();
-    expect(log[0]).toBe('a trying');
   });
 
   it('ends every call and refuses new ones when it closes', async () => {

@@ -1,0 +1,270 @@
+import type { CdrSink } from './call/call-record.js';
+import type { Config } from './config/config.js';
+import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
+import { startWebhookListener } from './http/webhook-listener.js';
+import { MemoryJournal } from './journal/memory-journal.js';
+import { systemClock, type Clock } from './lib/clock.js';
+import { withDeadline } from './lib/deadline.js';
+import { systemIds, type IdSource } from './lib/ids.js';
+import type { Logger } from './lib/logger.js';
+import { WeriftMediaEngine } from './media/werift-media-engine.js';
+import { CdrFile } from './observability/cdr-file.js';
+import { Timeline } from './observability/timeline.js';
+import { startEmbeddedSipServer } from './sip-server/start-embedded-sip-server.js';
+import { SipUserAgent, type SipUserAgentOptions } from './sip/sip-user-agent.js';
+import type { OutboundLegOptions } from './sip/outbound-sip-leg.js';
+import { Switchboard, type ArrivingUserCall } from './switchboard.js';
+import { BusinessInitiatedLeg } from './whatsapp/business-initiated-leg.js';
+import { CallDirectory } from './whatsapp/call-directory.js';
+import { GraphClient } from './whatsapp/graph-client.js';
+import type { WhatsAppLegDeps } from './whatsapp/leg-wire.js';
+import { UserInitiatedLeg } from './whatsapp/user-initiated-leg.js';
+import { WebhookRouter } from './whatsapp/webhook-router.js';
+import type { Target } from './routing/types.js';
+
+export interface DaemonOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  /** Where call records go; default: the file of the configuration. */
+  readonly cdr?: CdrSink;
+}
+
+export interface DaemonAddresses {
+  readonly sip: readonly { readonly transport: string; readonly host: string; readonly port: number }[];
+  readonly webhook: { readonly host: string; readonly port: number };
+  readonly admin: { readonly host: string; readonly port: number };
+}
+
+/** The running daemon. */
+export interface Daemon {
+  /** Steps of the calls as they happen. */
+  readonly timeline: Timeline;
+  /** Where it listens; the SIP list is empty with a drachtio-server, which listens itself. */
+  readonly addresses: DaemonAddresses;
+  /** Live calls. */
+  readonly calls: () => number;
+  /** Ends all calls on both sides, then everything else. Idempotent. */
+  stop(): Promise<void>;
+}
+
+/** Longest wait for live calls to end when the daemon stops, in milliseconds. */
+const STOP_CALLS_MS = 10_000;
+
+/**
+ * Starts everything in the order in which it is needed; what was started is stopped again when a later part fails.
+ * @throws BridgeError naming what could not be started
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const stack = new StopStack(options.logger);
+  try {
+    return await start(options, stack);
+  } catch (error) {
+    await stack.unwind();
+    throw error;
+  }
+}
+
+/** What runs, to be stopped in the opposite order; a part that fails to stop does not keep the others up. */
+class StopStack {
+  readonly #stops: { readonly what: string; readonly stop: () => Promise<void> }[] = [];
+
+  constructor(private readonly logger: Logger) {}
+
+  add(what: string, stop: () => Promise<void>): void {
+    this.#stops.push({ what, stop });
+  }
+
+  async unwind(): Promise<void> {
+    for (let part = this.#stops.pop(); part; part = this.#stops.pop()) {
+      const { what, stop } = part;
+      await stop().catch((err: unknown) => this.logger.error('part did not stop', { what, err }));
+    }
+  }
+}
+
+/** What every room works with. */
+interface Base {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly journal: MemoryJournal;
+  readonly timeline: Timeline;
+  readonly media: WeriftMediaEngine;
+}
+
+async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> {
+  const { config, logger } = options;
+  warnOfWhatIsMissing(config, logger);
+  const base = createBase(config, logger);
+  const readiness = new Map<string, () => boolean>();
+  const checks = (): ReadinessCheck[] => [...readiness].map(([name, isOk]) => ({ name, ok: isOk() }));
+  const admin = await startAdminListener({ listen: config.admin.listen, token: config.admin.token, checks, logger });
+  stack.add('admin listener', () => admin.close());
+  readiness.set('sip', () => false).set('webhook', () => false);
+
+  await base.media.start();
+  stack.add('media', () => base.media.stop());
+  const server = await startSipServer(base, stack);
+  const sip = new SipUserAgent({ ...sipOptions(base), connect: server.connect });
+  stack.add('SIP user agent', () => sip.close());
+  await sip.connect();
+  readiness.set('sip', () => sip.ready);
+
+  const cdr = options.cdr ?? new CdrFile(config.cdr.file, logger);
+  stack.add('call records', () => cdr.close());
+  const whatsapp = new WhatsAppSide(base);
+  const switchboard = createSwitchboard(base, sip, whatsapp, cdr);
+  sip.onInboundCall((call) => switchboard.trunkCall({ ...call, namedNumber: call.header('X-WA-Number-Id') }));
+  const router = whatsapp.router((call) => {
+    switchboard.userCall({ ...call, payload: call.ctaPayload ?? call.deeplinkPayload });
+  });
+
+  const webhook = await startWebhookListener({
+    listen: config.webhook.listen,
+    path: config.webhook.path,
+    verifyToken: config.webhook.verifyToken,
+    appSecrets: config.graph.appSecrets,
+    onDelivery: (events) => router.handle(events),
+    journal: base.journal,
+    logger,
+  });
+  stack.add('webhook listener', () => webhook.close());
+  readiness.set('webhook', () => true);
+  stack.add('calls', () => withDeadline(switchboard.close(), STOP_CALLS_MS, 'end of the live calls'));
+  const addresses: DaemonAddresses = {
+    sip: server.sockets,
+    webhook: { host: config.webhook.listen.host, port: webhook.port },
+    admin: { host: config.admin.listen.host, port: admin.port },
+  };
+  logger.info('ready', { ...addresses });
+  return { timeline: base.timeline, addresses, calls: () => switchboard.calls.size, stop: () => stack.unwind() };
+}
+
+/** A daemon without numbers starts, so that it can be looked at; the log says what it cannot do. */
+function warnOfWhatIsMissing(config: Config, logger: Logger): void {
+  if (config.numbers.length === 0) logger.warn('no numbers are configured: no calls can be made');
+  if (config.graph.appSecrets.length === 0) logger.warn('graph.app_secret is not set: every webhook is refused');
+  const withSettings = config.numbers.filter((number) => number.settings !== undefined).map(({ name }) => name);
+  if (withSettings.length > 0)
+    logger.warn('settings are not pushed to Meta in this version', { numbers: withSettings });
+}
+
+function createBase(config: Config, logger: Logger): Base {
+  const [clock, ids] = [systemClock, systemIds];
+  const { listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks } = config.media;
+  return {
+    ...{ config, logger, clock, ids },
+    journal: new MemoryJournal(),
+    timeline: new Timeline(logger, clock),
+    media: new WeriftMediaEngine({ listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks, logger, clock, ids }),
+  };
+}
+
+interface SipServer {
+  readonly connect: SipUserAgentOptions['connect'];
+  readonly sockets: DaemonAddresses['sip'];
+}
+
+/** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
+async function startSipServer({ config, logger }: Base, stack: StopStack): Promise<SipServer> {
+  if (config.sip.server === 'drachtio') return { connect: config.sip.drachtio, sockets: [] };
+  const { listen, advertisedHost } = config.sip;
+  const server = await startEmbeddedSipServer({
+    listen,
+    logger: logger.child({ room: 'sip-server' }),
+    ...(advertisedHost === '' ? {} : { advertisedHost }),
+  });
+  stack.add('embedded SIP server', () => server.stop());
+  return { connect: { host: server.host, port: server.port, secret: server.secret }, sockets: server.sockets };
+}
+
+function sipOptions({
+  config,
+  logger,
+  clock,
+  ids,
+  journal,
+  timeline,
+  media,
+}: Base): Omit<SipUserAgentOptions, 'connect'> {
+  return { trunks: config.trunks, media, journal, observer: timeline, logger, clock, ids };
+}
+
+function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: WhatsAppSide, cdr: CdrSink): Switchboard {
+  const { config, clock, logger, media, timeline } = base;
+  return new Switchboard({
+    numbers: config.numbers,
+    trunks: new Map(config.trunks.map((trunk) => [trunk.name, trunk])),
+    routes: config.routes,
+    ...config.calls,
+    createBridge: (call) => media.createBridge(call),
+    dialTrunk: (target, from) => sip.createOutboundLeg(toPbx(target, from)),
+    dialUser: (number, to, { call }) => {
+      const log = logger.child({ call, leg: 'b' });
+      return new BusinessInitiatedLeg({ ...whatsapp.legDeps, call, number, to, logger: log });
+    },
+    clock,
+    random: Math.random,
+    observer: timeline,
+    cdr,
+    logger,
+  });
+}
+
+/** What a PBX is told of a user's call. */
+function toPbx(target: Target, from: ArrivingUserCall): OutboundLegOptions {
+  return {
+    call: from.call,
+    target,
+    caller: { user: from.from ?? 'anonymous', name: from.fromName },
+    whatsApp: {
+      numberId: from.number.id,
+      callId: from.waCallId,
+      direction: 'user_initiated',
+      payload: from.payload,
+    },
+  };
+}
+
+/** The Meta side: Graph client, call directory, webhook router. */
+class WhatsAppSide {
+  readonly legDeps: WhatsAppLegDeps;
+  readonly #graph: GraphClient;
+
+  constructor(private readonly base: Base) {
+    const { config, clock, logger, media, journal, timeline } = base;
+    const { baseUrl, version, accessToken, timeoutMs } = config.graph;
+    this.#graph = new GraphClient({ baseUrl, version, token: () => accessToken, timeoutMs, clock, logger });
+    const directory = new CallDirectory(clock, (events) => {
+      logger.warn('webhooks that no call claimed', { events: events.length });
+    });
+    this.legDeps = { graph: this.#graph, media, directory, journal, observer: timeline, clock, logger };
+  }
+
+  router(onUserCall: ConstructorParameters<typeof WebhookRouter>[0]['onUserCall']): WebhookRouter {
+    const { config, clock, ids, logger, timeline } = this.base;
+    const { preAccept } = config.calls;
+    return new WebhookRouter({
+      numbers: () => config.numbers,
+      directory: this.legDeps.directory,
+      createUserLeg: (seed) =>
+        new UserInitiatedLeg({
+          ...this.legDeps,
+          ...seed,
+          preAccept,
+          logger: logger.child({ call: seed.call, leg: 'a' }),
+        }),
+      onUserCall,
+      endAbandoned: (numberId, waCallId) => {
+        this.#graph.terminate({ numberId, waCallId }).catch((err: unknown) => {
+          logger.error('abandoned call could not be ended at Meta', { waCallId, err });
+        });
+      },
+      ids,
+      clock,
+      observer: timeline,
+      logger,
+    });
+  }
+}
