@@ -1,0 +1,219 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../src/lib/clock.js';
+import { dtmfCode, dtmfDigit, parseDtmfEvent } from '../../../src/media/dtmf-event.js';
+import { DtmfRecogniser } from '../../../src/media/dtmf-recogniser.js';
+import { DtmfSender } from '../../../src/media/dtmf-sender.js';
+
+const digits = '0123456789*#ABCD';
+
+describe('DTMF events', () => {
+  it('maps digits to RFC 4733 codes and back, and nothing else', () => {
+    expect([...digits].map(dtmfCode)).toEqual(Array.from({ length: 16 }, (_, code) => code));
+    expect(Array.from({ length: 16 }, (_, code) => dtmfDigit(code)).join('')).toBe(digits);
+    expect(['', 'E', '12', ' ', 'é'].map(dtmfCode)).toEqual(Array(5).fill(undefined));
+    expect([dtmfCode('d'), dtmfDigit(16), dtmfDigit(-1)]).toEqual([15, undefined, undefined]);
+  });
+
+  it('reads nothing from a cut-off payload', () => {
+    expect(parseDtmfEvent(Uint8Array.of(1, 2, 3))).toBeUndefined();
+    expect(parseDtmfEvent(Uint8Array.of(5, 0x8a, 0x01, 0x02))).toEqual({ code: 5, end: true, duration: 258 });
+  });
+});
+
+class SenderScene {
+  readonly clock = new FakeClock();
+  readonly log: string[] = [];
+  readonly sender = new DtmfSender({
+    clock: this.clock,
+    clockRate: 8000,
+    wire: {
+      begin: () => this.log.push(`begin @${this.clock.monotonicMs()}`),
+      packet: (payload, marker) => {
+        const event = parseDtmfEvent(payload)!;
+        this.log.push(`${event.code}${marker ? ' marker' : ''}${event.end ? ' end' : ''} ${event.duration}`);
+      },
+      finish: (durationMs) => this.log.push(`finish ${durationMs}`),
+    },
+  });
+}
+
+describe('DTMF sender', () => {
+  it('sends start with marker, updates of 20 ms and three end packets', () => {
+    const { sender, clock, log } = new SenderScene();
+    expect(sender.play('5', 100)).toBe(true);
+    clock.advance(1000);
+    expect(log).toEqual([
+      'begin @0',
+      ...['5 marker 160', '5 320', '5 480', '5 640', '5 800', '5 end 800', '5 end 800', '5 end 800'],
+      'finish 100',
+    ]);
+    expect([sender.active, clock.armed]).toEqual([false, 0]);
+  });
+
+  it('plays digits one after the other, with a pause', () => {
+    const { sender, clock, log } = new SenderScene();
+    for (const digit of '1#') sender.play(digit, 80);
+    expect(sender.active).toBe(true);
+    clock.advance(500);
+    expect(log.filter((line) => line.startsWith('begin'))).toEqual(['begin @0', 'begin @160']);
+    expect(log.filter((line) => line.includes('end'))).toEqual([...Array<string>(3).fill('1 end 640'), ...Array<string>(3).fill('11 end 640')]);
+  });
+
+  it('keeps the length between 80 ms and 5 s, whatever is asked', () => {
+    for (const [asked, ticks] of [
+      [0, 640],
+      [-5, 640],
+      [NaN, 640],
+      [90, 720],
+      [60_000, 40_000],
+    ] as const) {
+      const { sender, clock, log } = new SenderScene();
+      sender.play('0', asked);
+      clock.advance(6000);
+      expect(log.at(-2)).toBe(`0 end ${ticks}`);
+    }
+  });
+
+  it('refuses what is no digit, and a flood', () => {
+    const { sender } = new SenderScene();
+    expect([sender.play('x', 100), sender.play('', 100), sender.play('12', 100)]).toEqual([false, false, false]);
+    const accepted = Array.from({ length: 100 }, () => sender.play('1', 100)).filter(Boolean);
+    expect(accepted).toHaveLength(65);
+  });
+
+  it('stops at once when closed', () => {
+    const { sender, clock, log } = new SenderScene();
+    sender.play('1', 100);
+    sender.play('2', 100);
+    sender.close();
+    const before = log.length;
+    clock.advance(1000);
+    expect([log.length, clock.armed, sender.active, sender.play('3', 100)]).toEqual([before, 0, false, false]);
+  });
+});
+
+class RecogniserScene {
+  readonly clock = new FakeClock();
+  readonly heard: string[] = [];
+  readonly recogniser: DtmfRecogniser;
+
+  constructor(clockRate = 8000) {
+    this.recogniser = new DtmfRecogniser({
+      clock: this.clock,
+      clockRate,
+      onDigit: (digit, durationMs) => this.heard.push(`${digit} ${durationMs}`),
+    });
+  }
+
+  packet(timestamp: number, code: number, duration: number, end = false): void {
+    const payload = Uint8Array.of(code, end ? 0x8a : 0x0a, duration >> 8, duration & 0xff);
+    this.recogniser.accept({ sequence: 0, timestamp, marker: false, payload });
+  }
+
+  pass(ms: number): void {
+    this.clock.advance(ms);
+    this.recogniser.tick(this.clock.monotonicMs());
+  }
+}
+
+describe('DTMF recogniser', () => {
+  it('reports a digit once, when it is released', () => {
+    const scene = new RecogniserScene();
+    for (const duration of [160, 320, 480]) {
+      scene.packet(1000, 5, duration);
+      expect([scene.recogniser.active, scene.heard.length]).toEqual([true, 0]);
+      scene.pass(20);
+    }
+    for (let i = 0; i < 3; i++) scene.packet(1000, 5, 640, true);
+    expect(scene.heard).toEqual(['5 80']);
+    expect(scene.recogniser.active).toBe(false);
+  });
+
+  it('hears the same digit twice when it is pressed twice', () => {
+    const scene = new RecogniserScene();
+    for (const timestamp of [1000, 3000]) {
+      scene.packet(timestamp, 7, 160);
+      scene.pass(80);
+      scene.packet(timestamp, 7, 800, true);
+    }
+    expect(scene.heard).toEqual(['7 100', '7 100']);
+  });
+
+  it('counts durations in either clock on a stream of 48000 Hz', () => {
+    const meta = new RecogniserScene(48_000);
+    const chromium = new RecogniserScene(48_000);
+    for (let i = 1; i <= 5; i++) {
+      meta.packet(9000, 1, i * 160, i === 5);
+      chromium.packet(9000, 1, i * 960, i === 5);
+      meta.pass(20);
+      chromium.pass(20);
+    }
+    expect([meta.heard, chromium.heard]).toEqual([['1 100'], ['1 100']]);
+  });
+
+  it('knows the clock of a burst that arrives all at once by its numbers', () => {
+    const scene = new RecogniserScene(48_000);
+    for (let i = 1; i <= 8; i++) scene.packet(9000, 1, i * 960, i === 8);
+    for (let i = 1; i <= 8; i++) scene.packet(99_000, 2, i * 160, i === 8);
+    expect(scene.heard).toEqual(['1 160', '2 160']);
+  });
+
+  it('ends a digit whose end packets were all lost', () => {
+    const scene = new RecogniserScene();
+    scene.packet(1000, 9, 160);
+    scene.pass(20);
+    scene.packet(1000, 9, 320);
+    scene.pass(180);
+    expect(scene.heard).toEqual([]);
+    scene.pass(20);
+    expect(scene.heard).toEqual(['9 40']);
+    scene.packet(1000, 9, 480, true);
+    expect(scene.heard).toHaveLength(1);
+  });
+
+  it('ends a digit when the next one begins', () => {
+    const scene = new RecogniserScene();
+    scene.packet(1000, 1, 800);
+    scene.packet(3000, 2, 160);
+    expect(scene.heard).toEqual(['1 100']);
+    scene.packet(1000, 1, 960, true);
+    expect([scene.heard, scene.recogniser.active]).toEqual([['1 100'], true]);
+  });
+
+  it('hears a digit of which only one end packet arrives', () => {
+    const scene = new RecogniserScene();
+    scene.packet(1000, 11, 1280, true);
+    expect(scene.heard).toEqual(['# 160']);
+  });
+
+  it('is not shortened by updates out of order', () => {
+    const scene = new RecogniserScene();
+    for (const duration of [160, 480, 320]) scene.packet(1000, 3, duration);
+    scene.packet(1000, 3, 480, true);
+    expect(scene.heard).toEqual(['3 60']);
+  });
+
+  it('lets go of a key that is held for 5 s', () => {
+    const scene = new RecogniserScene();
+    for (let ms = 20; ms <= 6000; ms += 20) {
+      scene.packet(1000, 4, Math.min(0xffff, ms * 8));
+      scene.pass(20);
+    }
+    expect(scene.heard).toHaveLength(1);
+  });
+
+  it('ignores flash hooks, tones and junk', () => {
+    const scene = new RecogniserScene();
+    scene.packet(1000, 16, 800, true);
+    scene.packet(2000, 200, 800, true);
+    scene.recogniser.accept({ sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(2) });
+    expect([scene.heard, scene.recogniser.active]).toEqual([[], false]);
+  });
+
+  it('goes on hearing after the sender started a new timeline', () => {
+    const scene = new RecogniserScene();
+    scene.packet(3_000_000_000, 1, 800, true);
+    scene.packet(5, 2, 800, true);
+    expect(scene.heard).toEqual(['1 100', '2 100']);
+  });
+});
