@@ -1,0 +1,262 @@
+import { describe, expect, it } from 'vitest';
+import { endReason } from '../../../src/call/end-reason.js';
+import { FakeClock } from '../../../src/lib/clock.js';
+import type { WaCallId } from '../../../src/lib/ids.js';
+import { MediaError } from '../../../src/media/media-error.js';
+import { BusinessInitiatedLeg } from '../../../src/whatsapp/business-initiated-leg.js';
+import type { LaterEvent } from '../../../src/whatsapp/call-directory.js';
+import { GraphError } from '../../../src/whatsapp/graph-error.js';
+import { opaqueOf } from '../../../src/whatsapp/wa-ids.js';
+import { settled } from '../../support/eventually.js';
+import { legWorld, someCall, someNumber, someUser, someWaCall } from '../../support/whatsapp-fakes.js';
+
+const hangup = endReason('hangup');
+const nobody = { number: someUser, userId: undefined, parentUserId: undefined, name: undefined, username: undefined };
+const common = {
+  numberId: someNumber.id,
+  waCallId: someWaCall,
+  timestampMs: 0,
+  opaque: opaqueOf(someCall),
+  user: nobody,
+};
+const connect: LaterEvent = { kind: 'business_connect', ...common, answer: 'meta answer' };
+const status = (word: 'RINGING' | 'ACCEPTED' | 'REJECTED'): LaterEvent => ({
+  kind: 'call_status',
+  ...common,
+  status: word,
+});
+const terminate: LaterEvent = {
+  kind: 'call_terminate',
+  ...common,
+  ctaPayload: undefined,
+  deeplinkPayload: undefined,
+  direction: 'business_initiated',
+  outcome: 'COMPLETED',
+  startMs: undefined,
+  endMs: undefined,
+  durationS: undefined,
+  errors: [],
+};
+const lost = new GraphError('timeout', 'late');
+
+function setUp() {
+  const clock = new FakeClock();
+  const world = legWorld(clock);
+  const leg = new BusinessInitiatedLeg({ ...world.deps, call: someCall, number: someNumber, to: someUser });
+  leg.listen((event) => world.events.push(event));
+  return { ...world, leg, clock };
+}
+
+async function dialled() {
+  const world = setUp();
+  world.leg.dial();
+  await settled();
+  world.graph.succeed('connect', someWaCall);
+  await settled();
+  return world;
+}
+
+describe('business-initiated leg', () => {
+  it('journals, connects with our key, rings, brings media up early and is answered on ACCEPTED', async () => {
+    const { leg, graph, endpoint, directory, journal, types, steps } = setUp();
+    leg.dial();
+    await settled();
+    const session = { numberId: someNumber.id, to: someUser, sdp: 'our offer', opaque: opaqueOf(someCall) };
+    expect(graph.requests).toEqual([{ action: 'connect', args: session }]);
+    expect(journal.entries).toMatchObject([{ call: someCall, event: 'dial', data: { opaque: opaqueOf(someCall) } }]);
+    graph.succeed('connect', someWaCall);
+    await settled();
+    expect(journal.entries[1]).toMatchObject({ event: 'connected', data: { waCallId: someWaCall } });
+    directory.deliver(connect);
+    directory.deliver(status('RINGING'));
+    await settled();
+    expect(endpoint.log).toEqual(['createOffer', 'acceptAnswer meta answer']);
+    expect(types()).toEqual(['progress']);
+    directory.deliver(status('ACCEPTED'));
+    expect(endpoint.log).toContain('openSending');
+    expect(types()).toEqual(['progress', 'answered']);
+    expect(leg.facts).toEqual({ numberId: someNumber.id, waUser: someUser, waCallId: someWaCall });
+    const said = ['graph.connect', 'webhook.connect', 'webhook.ringing', 'webhook.accepted'];
+    expect(steps.map(({ step }) => step)).toEqual(said);
+  });
+
+  it('is answered by the connect webhook when ACCEPTED came first', async () => {
+    const { directory, types, endpoint } = await dialled();
+    directory.deliver(status('ACCEPTED'));
+    await settled();
+    expect(types()).toEqual([]);
+    directory.deliver(connect);
+    await settled();
+    expect(types()).toEqual(['answered']);
+    expect(endpoint.log.at(-1)).toBe('openSending');
+  });
+
+  it('takes webhooks that outrun the HTTP reply by our key', async () => {
+    const { leg, directory, graph, types } = setUp();
+    leg.dial();
+    await settled();
+    for (const event of [connect, status('RINGING'), status('ACCEPTED')])
+      expect(directory.deliver(event)).toBe('delivered');
+    graph.succeed('connect', someWaCall);
+    await settled();
+    expect(types()).toEqual(['progress', 'answered']);
+  });
+
+  it('takes webhooks without our key once the HTTP reply names the id', async () => {
+    const { leg, directory, graph, types } = setUp();
+    leg.dial();
+    await settled();
+    for (const event of [status('RINGING'), connect, status('ACCEPTED')]) {
+      expect(directory.deliver({ ...event, opaque: undefined })).toBe('parked');
+    }
+    graph.succeed('connect', someWaCall);
+    await settled();
+    expect(types()).toEqual(['progress', 'answered']);
+  });
+
+  it('fails as declined on REJECTED and posts nothing', async () => {
+    const { directory, graph, events, types } = await dialled();
+    directory.deliver(status('REJECTED'));
+    directory.deliver(terminate);
+    await settled();
+    expect(types()).toEqual(['failed', 'terminated']);
+    expect(events[0]).toMatchObject({ retry: false, reason: { code: 'declined', sipStatus: 486 } });
+    expect(graph.actions).toEqual(['connect']);
+    expect(directory.deliver(terminate)).toBe('gone');
+  });
+
+  it('fails as unanswered on a terminate before the answer, ends on one after', async () => {
+    const unanswered = await dialled();
+    unanswered.directory.deliver(terminate);
+    await settled();
+    expect(unanswered.types()).toEqual(['failed', 'terminated']);
+    expect(unanswered.events[0]).toMatchObject({ reason: { code: 'no_answer', sipStatus: 480 } });
+
+    const answered = await dialled();
+    for (const event of [connect, status('ACCEPTED')]) answered.directory.deliver(event);
+    await settled();
+    answered.directory.deliver(terminate);
+    await settled();
+    expect(answered.types()).toEqual(['answered', 'ended', 'terminated']);
+    expect(answered.events[1]).toMatchObject({ reason: { code: 'hangup' } });
+    expect(answered.graph.actions).toEqual(['connect']);
+  });
+
+  it('terminates once when hung up', async () => {
+    const { leg, graph, types, clock } = await dialled();
+    graph.prompt.add('terminate');
+    leg.hangup(hangup);
+    leg.hangup(hangup);
+    await settled();
+    expect(graph.requests[1]).toEqual({
+      action: 'terminate',
+      args: { numberId: someNumber.id, waCallId: someWaCall },
+    });
+    expect(graph.actions).toEqual(['connect', 'terminate']);
+    expect(types()).toEqual(['terminated']);
+    expect(clock.armed).toBe(0);
+  });
+
+  it('terminates as soon as the id is known when hung up while connect is on its way', async () => {
+    const { leg, graph, types } = setUp();
+    graph.prompt.add('terminate');
+    leg.dial();
+    await settled();
+    leg.hangup(hangup);
+    await settled();
+    expect(types()).toEqual([]);
+    graph.succeed('connect', someWaCall);
+    await settled();
+    expect(graph.actions).toEqual(['connect', 'terminate']);
+    expect(types()).toEqual(['terminated']);
+  });
+
+  it('never posts anything when hung up before the connect went out', async () => {
+    const { leg, graph, types } = setUp();
+    leg.dial();
+    leg.hangup(hangup);
+    await settled();
+    expect(graph.actions).toEqual([]);
+    expect(types()).toEqual(['terminated']);
+  });
+
+  it('fails with Meta’s reason when connect is refused', async () => {
+    const { leg, graph, events, types } = setUp();
+    leg.dial();
+    await settled();
+    graph.fail('connect', new GraphError('api', 'no', { httpStatus: 401, metaCode: 138006, details: 'No permission' }));
+    await settled();
+    expect(types()).toEqual(['failed', 'terminated']);
+    const reason = { code: 'no_permission', sipStatus: 403, metaCode: 138006, text: 'No permission' };
+    expect(events[0]).toMatchObject({ retry: false, reason });
+  });
+
+  it('adopts a call whose connect got no answer when a webhook names it', async () => {
+    const { leg, graph, directory, types, clock } = setUp();
+    leg.dial();
+    await settled();
+    graph.fail('connect', lost);
+    await settled();
+    expect(leg.phase).toBe('uncertain');
+    for (const event of [status('RINGING'), connect, status('ACCEPTED')]) directory.deliver(event);
+    await settled();
+    expect(types()).toEqual(['progress', 'answered']);
+    expect(graph.actions).toEqual(['connect']);
+    expect(clock.armed).toBe(0);
+  });
+
+  it('gives up on a connect without an answer after 10 s with 504, and leaves its key to be ended later', async () => {
+    const { leg, graph, directory, events, types, clock } = setUp();
+    leg.dial();
+    await settled();
+    graph.fail('connect', lost);
+    await settled();
+    clock.advance(9_999);
+    expect(types()).toEqual([]);
+    clock.advance(1);
+    await settled();
+    expect(types()).toEqual(['failed', 'terminated']);
+    expect(events[0]).toMatchObject({ reason: { code: 'upstream', sipStatus: 504 } });
+    expect(directory.deliver(status('RINGING'))).toBe('abandoned');
+  });
+
+  it('terminates a call whose HTTP reply comes after the leg gave up waiting', async () => {
+    const { leg, graph, types, clock } = setUp();
+    leg.dial();
+    await settled();
+    leg.hangup(hangup);
+    await settled();
+    clock.advance(15_000);
+    await settled();
+    expect(types()).toEqual(['terminated']);
+    graph.succeed('connect', someWaCall);
+    await settled();
+    expect(graph.actions).toEqual(['connect', 'terminate']);
+  });
+
+  it('fails and terminates when Meta’s answer is unusable', async () => {
+    const { directory, graph, endpoint, events } = await dialled();
+    endpoint.applyFails = new MediaError('media_failed', 'no fingerprint');
+    directory.deliver(connect);
+    await settled();
+    expect(events[0]).toMatchObject({ type: 'failed', reason: { code: 'media_failed', text: 'no fingerprint' } });
+    expect(graph.actions).toEqual(['connect', 'terminate']);
+  });
+
+  it('does not connect what the journal cannot remember', async () => {
+    const { leg, graph, journal, events, types } = setUp();
+    journal.fails = new Error('disk full');
+    leg.dial();
+    await settled();
+    expect(graph.actions).toEqual([]);
+    expect(types()).toEqual(['failed', 'terminated']);
+    expect(events[0]).toMatchObject({ reason: { sipStatus: 503 } });
+  });
+
+  it('does not follow a webhook that has our key and another call id', async () => {
+    const { directory, types, logger } = await dialled();
+    directory.deliver({ ...status('ACCEPTED'), waCallId: 'wacid.other' as WaCallId });
+    expect(types()).toEqual([]);
+    expect(logger.lines.at(-1)).toMatchObject({ level: 'warn' });
+  });
+});

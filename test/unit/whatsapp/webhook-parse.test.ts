@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest';
+import { parseWebhook, parseWebhookBody } from '../../../src/whatsapp/webhook-parse.js';
+import type { WebhookEvent } from '../../../src/whatsapp/webhook-events.js';
+import { jsonFixture } from '../../support/fixtures.js';
+
+const offer = { sdp_type: 'offer', sdp: 'v=0\r\n' };
+const answer = { sdp_type: 'answer', sdp: 'v=0\r\n' };
+const base = { id: 'wacid.A=', from: '13057765456', to: '15551112222', event: 'connect', timestamp: '1671644824' };
+const metadata = { phone_number_id: '106540352242922', display_phone_number: '15551112222' };
+const envelope = (...values: unknown[]): unknown => ({
+  object: 'whatsapp_business_account',
+  entry: [{ id: '1', changes: values.map((value) => ({ field: 'calls', value: { metadata, ...(value as object) } })) }],
+});
+const one = (value: unknown): WebhookEvent => parseWebhook(envelope(value))[0]!;
+const call = (extra: object, rest: object = {}): WebhookEvent => one({ calls: [{ ...base, ...extra }], ...rest });
+
+describe('parseWebhook', () => {
+  it('reads a user-initiated connect with all its fields', () => {
+    const [event] = parseWebhook(jsonFixture('webhooks/user-initiated-connect.json'));
+    expect(event).toMatchObject({
+      kind: 'user_connect',
+      numberId: '106540352242922',
+      timestampMs: 1_671_644_824_000,
+      ctaPayload: 'order-4711',
+      deeplinkPayload: 'spring-sale',
+      user: { number: '+13057765456', name: 'Ana "Nina" Ñandú 🙂' },
+    });
+    expect(event).toHaveProperty('offer', expect.stringContaining('a=setup:actpass\r\n'));
+  });
+
+  it('reads the session of Meta’s sample and leaves its legacy connection alone', () => {
+    const path = 'webhooks/business-initiated-connect-with-legacy-connection.json';
+    expect(parseWebhook(jsonFixture(path))).toMatchObject([
+      { kind: 'business_connect', user: { number: '+16501230000' }, numberId: '105615555715855' },
+    ]);
+  });
+
+  it('reads the legacy connection only where there is no session', () => {
+    const connection = { webrtc: { sdp: JSON.stringify({ sdp: 'legacy', type: 'offer' }) } };
+    expect(call({ connection })).toMatchObject({ kind: 'user_connect', offer: 'legacy' });
+    expect(call({ connection, session: offer })).toMatchObject({ offer: 'v=0\r\n' });
+    expect(call({ connection: { webrtc: { sdp: 'not json' } } })).toMatchObject({ kind: 'unknown' });
+  });
+
+  it('takes the direction from who offers when it is missing', () => {
+    expect(call({ session: offer })).toMatchObject({ kind: 'user_connect', user: { number: '+13057765456' } });
+    expect(call({ session: answer })).toMatchObject({ kind: 'business_connect' });
+    expect(call({ session: { sdp: 'x' }, direction: 'USER_INITIATED' })).toMatchObject({ kind: 'user_connect' });
+  });
+
+  it('does not use a description that contradicts the direction', () => {
+    expect(call({ session: answer, direction: 'USER_INITIATED' })).toMatchObject({ kind: 'unknown' });
+    expect(call({ session: offer, direction: 'BUSINESS_INITIATED' })).toMatchObject({ kind: 'unknown' });
+  });
+
+  it.each([
+    ['by direction', { direction: 'USER_INITIATED' }, {}, '+13057765456'],
+    ['when the ends are the wrong way round', { from: '15551112222', to: '13057765456' }, {}, '+13057765456'],
+    ['with a plus and as a number', { from: 13057765456 }, {}, '+13057765456'],
+    ['from the contact when the number is missing', { from: undefined }, { wa_id: '13057765456' }, '+13057765456'],
+    ['never the business itself', { from: undefined }, { wa_id: '15551112222' }, undefined],
+  ])('finds the user %s', (_, ends, contact, number) => {
+    const event = call({ session: offer, ...ends }, { contacts: [contact] });
+    expect(event).toMatchObject({ kind: 'user_connect', user: { number } });
+  });
+
+  it('keeps business-scoped ids apart from numbers', () => {
+    const contacts = [{ user_id: 'US.134', parent_user_id: 'US.1', profile: { name: 'Ana', username: 'ana' } }];
+    expect(call({ session: offer, from: undefined, from_user_id: 'US.134' }, { contacts })).toMatchObject({
+      user: { number: undefined, userId: 'US.134', parentUserId: 'US.1', name: 'Ana', username: 'ana' },
+    });
+    expect(call({ session: offer, from: 'US.13491208655302741918' })).toMatchObject({
+      user: { number: undefined, userId: 'US.13491208655302741918' },
+    });
+  });
+
+  it('takes the name from the contact that is the user, not from another', () => {
+    const contacts = [
+      { wa_id: '491700000000', profile: { name: 'Other' } },
+      { wa_id: '13057765456', profile: { name: 'Ana' } },
+    ];
+    expect(call({ session: offer }, { contacts })).toMatchObject({ user: { name: 'Ana' } });
+    expect(call({ session: offer }, { contacts: contacts.slice(0, 1) })).toMatchObject({ user: { name: undefined } });
+  });
+
+  it.each([
+    ['COMPLETED', 'COMPLETED'],
+    ['completed', 'COMPLETED'],
+    [['Failed', 'Completed'], 'FAILED'],
+    [['COMPLETED'], 'COMPLETED'],
+    ['odd', undefined],
+    [undefined, undefined],
+    [7, undefined],
+  ])('reads terminate status %j as %s', (status, outcome) => {
+    expect(call({ event: 'terminate', status })).toMatchObject({ kind: 'call_terminate', outcome });
+  });
+
+  it('reads errors beside and inside calls, and numbers as strings', () => {
+    const beside = { errors: [{ code: '138021', message: 'm', error_data: { details: 'd' } }] };
+    const inside = [{ code: 138020, title: 't' }, { no: 'code' }];
+    const times = { start_time: '1671644824', end_time: 1671644944, duration: '120' };
+    expect(call({ event: 'TERMINATE', errors: inside, ...times }, beside)).toMatchObject({
+      startMs: 1_671_644_824_000,
+      endMs: 1_671_644_944_000,
+      durationS: 120,
+      errors: [
+        { code: 138020, title: 't' },
+        { code: 138021, title: 'm', details: 'd' },
+      ],
+    });
+  });
+
+  it('reads a whole batch in order: entries, changes, calls and statuses', () => {
+    const status = { id: 'wacid.S', status: ['ringing'], recipient_id: 13057765456, timestamp: 1671644824 };
+    const first = envelope({
+      calls: [
+        { ...base, session: offer },
+        { ...base, id: 'wacid.B', event: 'terminate' },
+      ],
+    });
+    const second = envelope({ statuses: [status] }, { calls: [{ ...base, event: 'call_created' }] });
+    const entry = [first, second].flatMap((item) => (item as { entry: unknown[] }).entry);
+    expect(parseWebhook({ entry })).toMatchObject([
+      { kind: 'user_connect' },
+      { kind: 'call_terminate', waCallId: 'wacid.B' },
+      { kind: 'call_status', status: 'RINGING', user: { number: '+13057765456' } },
+      { kind: 'unknown', what: 'event call_created' },
+    ]);
+  });
+
+  it('keeps what it does not know, without spoiling what stands beside it', () => {
+    const calls = [
+      null,
+      7,
+      'x',
+      {},
+      { ...base, id: 'bad id' },
+      { ...base, id: 'x'.repeat(257) },
+      { ...base, session: offer },
+    ];
+    const events = parseWebhook(envelope({ calls }));
+    expect(events.map(({ kind }) => kind)).toEqual([...Array<string>(6).fill('unknown'), 'user_connect']);
+    expect(parseWebhook({ entry: [{ changes: [{ field: 'account_update', value: {} }, 3] }, null] })).toMatchObject([
+      { kind: 'unknown', field: 'account_update' },
+      { kind: 'unknown' },
+      { kind: 'unknown' },
+    ]);
+    expect(one({ errors: [{ code: 131044 }] })).toMatchObject({ kind: 'unknown', what: 'errors 131044' });
+    expect(one({ statuses: [{ id: 'wacid.S', status: 'BUSY' }] })).toMatchObject({ what: 'status BUSY' });
+  });
+
+  it('never takes a prototype from a body', () => {
+    const text = JSON.stringify(envelope({ calls: [{ ...base, session: offer }] })).replace(
+      '"calls":[{',
+      '"__proto__":{"polluted":1},"calls":[{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}},',
+    );
+    const [event] = parseWebhookBody(Buffer.from(text));
+    expect(event).toMatchObject({ kind: 'user_connect' });
+    expect(Object.getPrototypeOf(event)).toBe(Object.prototype);
+    expect(event).not.toHaveProperty('polluted');
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+
+  it.each([
+    ['not JSON', Buffer.from('{"entry":')],
+    ['no entry', Buffer.from('{"object":"x"}')],
+    ['not an object', Buffer.from('[]')],
+    ['not UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22])],
+    ['empty', Buffer.alloc(0)],
+    ['nested a million deep', Buffer.alloc(1_000_000, '[')],
+  ])('refuses a body that is %s', (_, body) => {
+    expect(() => parseWebhookBody(body)).toThrowError(expect.objectContaining({ code: 'SIP2WA_WEBHOOK_BODY' }));
+  });
+
+  it('does not take brackets inside strings for nesting', () => {
+    const cta_payload = `${'['.repeat(500)}\\"${'{'.repeat(500)}`;
+    const body = Buffer.from(JSON.stringify(envelope({ calls: [{ ...base, session: offer, cta_payload }] })));
+    expect(parseWebhookBody(body)).toMatchObject([{ kind: 'user_connect', ctaPayload: cta_payload }]);
+  });
+});
+
+describe('permission replies', () => {
+  const message = (extra: object): unknown => ({
+    entry: [
+      {
+        changes: [
+          {
+            field: 'messages',
+            value: { metadata, messages: [{ from: '13057765456', id: 'wamid.1', timestamp: '1744738679', ...extra }] },
+          },
+        ],
+      },
+    ],
+  });
+  const reply = (call_permission_reply: object, extra: object = {}): unknown =>
+    message({ interactive: { type: 'call_permission_reply', call_permission_reply }, ...extra });
+
+  it.each([
+    [{ response: 'accept', is_permanent: true, response_source: 'user_action' }, 'accept', true, 'user_action'],
+    [{ response: 'reject', response_source: 'automatic' }, 'reject', false, 'automatic'],
+    [{ response: 'ACCEPT', is_permanent: 'true' }, 'accept', true, undefined],
+  ])('reads %j', (fields, response, permanent, source) => {
+    const expected = { kind: 'permission_reply', response, permanent, source, contextId: undefined };
+    expect(parseWebhook(reply(fields))).toMatchObject([expected]);
+  });
+
+  it('keeps other messages and unreadable replies as unknown', () => {
+    expect(parseWebhook(message({ type: 'text' }))).toMatchObject([{ kind: 'unknown', what: 'message text' }]);
+    expect(parseWebhook(reply({ response: 'maybe' }))).toMatchObject([{ kind: 'unknown' }]);
+  });
+});
