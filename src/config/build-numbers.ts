@@ -85,7 +85,8 @@ function trunkOfSettings(
   servers: readonly Item<SettingsServerItem>[] | 'bad',
   context: NumberContext,
 ): Trunk | undefined {
-  if (servers === 'bad') return undefined;
+  const unclear = ['trunk', 'settings'].some((key) => context.findings.isFaulty([...path, key]));
+  if (servers === 'bad' || unclear) return undefined;
   if (servers.length > 0) return settingsTrunk(name, servers, context.trunkDefaults, context.secrets, context.findings);
   const message = 'has neither a trunk nor SIP servers in its settings';
   const cure = 'add trunk: NAME, or settings.calling.sip.servers with a hostname';

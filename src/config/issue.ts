@@ -51,6 +51,7 @@ export type Spot = 'key' | 'value';
 /** Collects everything found in one run, in the order of the file. */
 export class Findings {
   readonly #errors: ConfigIssue[] = [];
+  readonly #faulty = new Set<string>();
   readonly #warnings: ConfigIssue[] = [];
 
   constructor(
@@ -58,8 +59,17 @@ export class Findings {
     private readonly locate: (path: KeyPath, spot: Spot) => Position,
   ) {}
 
+  /** The first error of a key is the one to cure; later ones follow from it and are left out. */
   error(path: KeyPath, complaint: Complaint, spot: Spot = 'value'): void {
+    const key = keyText(path);
+    if (this.#faulty.has(key)) return;
+    this.#faulty.add(key);
     this.#errors.push(this.#issue(path, complaint, spot));
+  }
+
+  /** Whether this very key has an error, so that rules which follow from it keep quiet. */
+  isFaulty(path: KeyPath): boolean {
+    return this.#faulty.has(keyText(path));
   }
 
   warn(path: KeyPath, complaint: Complaint, spot: Spot = 'value'): void {

@@ -15,8 +15,11 @@ function value<T>(format: Format, description: string, byDefault?: unknown): z.Z
     .meta({ description, ...(byDefault === undefined ? {} : { default: byDefault }), ...format.json });
 }
 
+/** A required key that is not there. */
+export const MISSING: Complaint = { message: 'is missing', cure: 'add it' };
+
 function missingOrNull(written: unknown): Complaint | undefined {
-  if (written === undefined) return { message: 'is missing', cure: 'add it' };
+  if (written === undefined) return MISSING;
   return written === null ? { message: 'has no value', cure: 'give it one, or remove the line' } : undefined;
 }
 

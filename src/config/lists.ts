@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { didYouMean } from './did-you-mean.js';
 import type { Complaint, Findings, KeyPath } from './issue.js';
+import { keyText } from './issue.js';
 import * as schemas from './list-schemas.js';
+import { MISSING } from './list-schemas.js';
 import { leaves } from './scalar-schema.js';
 
 /** The lists of the file, item by item; an item with an error is left out, its errors are among the findings. */
@@ -134,26 +136,69 @@ function readItems<T>(written: unknown, path: KeyPath, schema: z.ZodType<T>, fin
   });
 }
 
-/** Checks one value of the file against a schema; nothing if it has errors or is absent. */
+/**
+ * Checks one value of the file against a schema. When it has errors, what is left of it is returned, with empty values
+ * in place of the bad ones, so that further rules can look at the rest; the findings keep it from being used.
+ */
 export function read<T>(written: unknown, path: KeyPath, schema: z.ZodType<T>, findings: Findings): T | undefined {
   if (written === undefined) return undefined;
   const result = schema.safeParse(written);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) {
-    const below = [...path, ...issue.path.filter((part) => typeof part !== 'symbol')];
-    if (issue.code === 'unrecognized_keys') reportUnknown(below, issue.keys, knownKeys(schema, issue.path), findings);
-    else findings.error(below, complaintOf(issue), 'value');
+  const { issues } = result.error;
+  const misspelt = new Set<string>();
+  for (const issue of issues) {
+    if (issue.code !== 'unrecognized_keys') continue;
+    const known = knownKeys(schema, issue.path);
+    const below = extend(path, issue.path);
+    reportUnknown(below, issue.keys, known, findings);
+    for (const key of issue.keys) misspelt.add(keyText([...below, didYouMean(key, known) ?? '']));
   }
-  return undefined;
+  for (const issue of issues) {
+    const below = extend(path, issue.path);
+    if (issue.code === 'unrecognized_keys') continue;
+    const complaint = complaintOf(issue);
+    if (complaint !== MISSING || !misspelt.has(keyText(below))) findings.error(below, complaint);
+  }
+  return salvage(written, issues, schema) as T | undefined;
+}
+
+function extend(path: KeyPath, below: readonly PropertyKey[]): KeyPath {
+  return [...path, ...below.filter((part) => typeof part !== 'symbol')];
+}
+
+function salvage(written: unknown, issues: readonly z.core.$ZodIssue[], schema: z.ZodType): unknown {
+  const copy: unknown = structuredClone(written);
+  for (const issue of issues) {
+    if (issue.code === 'unrecognized_keys') continue;
+    // a bad item takes its list with it: the others' indices must stay those of the file
+    const last = issue.path.findLastIndex((part) => typeof part === 'string');
+    const parent = valueAt(copy, issue.path.slice(0, last));
+    const key = issue.path[last];
+    if (last < 0) return undefined;
+    if (!isBlock(parent) || typeof key !== 'string') continue;
+    const at = schemaAt(schema, issue.path.slice(0, last + 1));
+    if (at instanceof z.ZodOptional) Reflect.deleteProperty(parent, key);
+    else parent[key] = at instanceof z.ZodArray ? [] : '';
+  }
+  return copy;
+}
+
+function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>((at, part) => {
+    return typeof at === 'object' && at !== null ? (at as Record<PropertyKey, unknown>)[part] : undefined;
+  }, value);
 }
 
 function complaintOf(issue: z.core.$ZodIssue): Complaint {
-  if (issue.code === 'custom') return { message: issue.message, cure: String(issue.params?.['cure'] ?? 'correct it') };
+  if (issue.code === 'custom') {
+    return issue.message === MISSING.message
+      ? MISSING
+      : { message: issue.message, cure: String(issue.params?.['cure']) };
+  }
   if (issue.code === 'too_small') return { message: 'must not be empty', cure: 'write at least one item' };
   if (issue.code === 'too_big') return { message: 'has too many items', cure: `keep ${String(issue.maximum)}` };
   if (issue.code === 'invalid_type') {
-    if (issue.input === undefined && issue.message.endsWith('received undefined'))
-      return { message: 'is missing', cure: 'add it' };
+    if (issue.message.endsWith('received undefined')) return MISSING;
     if (issue.expected === 'array')
       return { message: 'must be a list', cure: 'write [A, B], or begin each item with "- "' };
     return { message: 'must be a block of keys', cure: 'write KEY: VALUE lines below it' };
@@ -162,13 +207,19 @@ function complaintOf(issue: z.core.$ZodIssue): Complaint {
 }
 
 /** The keys of the object that stands at `path` in a schema. */
-function knownKeys(schema: unknown, path: readonly PropertyKey[]): string[] {
-  let at = unwrap(schema);
-  for (const part of path) {
-    if (at instanceof z.ZodArray) at = unwrap(at.element);
-    else if (at instanceof z.ZodObject) at = unwrap(at.shape[String(part)]);
-  }
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  const at = unwrap(schemaAt(schema, path));
   return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
+}
+
+function schemaAt(schema: unknown, path: readonly PropertyKey[]): unknown {
+  let at = schema;
+  for (const part of path) {
+    const plain = unwrap(at);
+    if (plain instanceof z.ZodArray) at = plain.element;
+    else at = plain instanceof z.ZodObject ? plain.shape[String(part)] : undefined;
+  }
+  return at;
 }
 
 function unwrap(schema: unknown): unknown {

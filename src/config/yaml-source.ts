@@ -1,5 +1,5 @@
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
-import type { Document, Node, Pair, Scalar, YAMLError, YAMLMap, YAMLSeq } from 'yaml';
+import type { Alias, Document, Node, Pair, Scalar, YAMLError, YAMLMap, YAMLSeq } from 'yaml';
 import type { Complaint, KeyPath, Position, Spot } from './issue.js';
 import { keyText } from './issue.js';
 
@@ -14,6 +14,8 @@ const TEXT_KEYS = new Set(
 const MAX_NODES = 20_000;
 const MAX_DEPTH = 40;
 
+const UNKNOWN_ANCHOR: Complaint = { message: 'a * names no anchor', cure: 'quote the value if the star is part of it' };
+
 const SYNTAX: Readonly<Record<string, Complaint>> = {
   TAB_AS_INDENT: { message: 'a tab is used for indentation', cure: 'indent with spaces' },
   BAD_INDENT: { message: 'the indentation does not fit', cure: 'align the line with its neighbours' },
@@ -23,7 +25,7 @@ const SYNTAX: Readonly<Record<string, Complaint>> = {
     message: 'a nested KEY: VALUE stands on the line of another key',
     cure: 'put it on a line of its own, or quote the value',
   },
-  BAD_ALIAS: { message: 'a * names no anchor', cure: 'quote the value if the star is part of it' },
+  BAD_ALIAS: UNKNOWN_ANCHOR,
   MULTIPLE_DOCS: { message: 'the file holds more than one document', cure: 'remove the --- between them' },
   BAD_DQ_ESCAPE: { message: 'unknown escape in double quotes', cure: 'use single quotes, or double the backslash' },
   BAD_SCALAR_START: { message: 'a value cannot begin with this character', cure: 'quote the value' },
@@ -57,7 +59,8 @@ export class YamlSource {
       prettyErrors: false,
       uniqueKeys: false,
       stringKeys: true,
-      logLevel: 'silent',
+      // `silent` would let a second document pass; nothing is printed at this level by parseDocument
+      logLevel: 'error',
     });
     for (const error of this.#document.errors) this.#syntax(error);
     this.data = this.problems.length > 0 ? undefined : this.#convert(this.#document.contents, []);
@@ -92,7 +95,10 @@ export class YamlSource {
       message: 'this is not valid YAML',
       cure: 'check quotes, brackets and indentation near here',
     };
-    this.problems.push({ path: [], ...complaint, ...this.#at(error.pos[0]) });
+    const place = this.#at(error.pos[0]);
+    // further errors on a line follow from the first
+    if (this.problems.some(({ line }) => line === place.line)) return;
+    this.problems.push({ path: [], ...complaint, ...place });
   }
 
   #problem(path: KeyPath, offset: number, complaint: Complaint): void {
@@ -104,10 +110,17 @@ export class YamlSource {
     const offset = node.range?.[0] ?? 0;
     if (!this.#places.has(keyText(path))) this.#places.set(keyText(path), { key: keyOffset, value: offset });
     if (this.#isTooBig(path, offset, depth)) return null;
-    if (isAlias(node)) return this.#convert(node.resolve(this.#document) ?? null, path, keyOffset, depth + 1);
+    if (isAlias(node)) return this.#alias(node, path, offset, depth, keyOffset);
     if (isMap(node)) return this.#map(node, path, depth);
     if (isSeq(node)) return this.#list(node, path, depth);
     return isScalar(node) ? this.#scalar(node, path) : null;
+  }
+
+  #alias(node: Alias, path: KeyPath, offset: number, depth: number, keyOffset?: number): unknown {
+    const target = node.resolve(this.#document);
+    if (target) return this.#convert(target, path, keyOffset, depth + 1);
+    this.#problem(path, offset, UNKNOWN_ANCHOR);
+    return null;
   }
 
   /** Stops aliases that multiply or contain themselves; said once. */
@@ -133,7 +146,8 @@ export class YamlSource {
         continue;
       }
       const value = this.#convert(pair.value, below, keyOffset, depth + 1);
-      if (!pair.value) this.#places.set(keyText(below), { key: keyOffset, value: keyOffset });
+      // a value that is not there has no place of its own
+      if (value === null && isEmpty(pair.value)) this.#places.set(keyText(below), { key: keyOffset, value: keyOffset });
       Object.defineProperty(result, key, { value, enumerable: true, configurable: true, writable: true });
     }
     return result;
@@ -149,6 +163,10 @@ export class YamlSource {
     this.#unquoted.set(keyText(path), source);
     return source;
   }
+}
+
+function isEmpty(node: Node | null): boolean {
+  return !node || (isScalar(node) && (node.source ?? '') === '');
 }
 
 function isTextPath(path: KeyPath): boolean {

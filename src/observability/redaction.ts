@@ -12,6 +12,9 @@ const SECRET_FIELD = /(token|secret|password|passwd|authorization|api_?key|ice_?
 /** Secrets inside protocol text: SDP ice-pwd and SDES keys (RFC 8839, RFC 4568), SIP and HTTP credentials. */
 const SECRET_TEXT = /(a=ice-pwd:|a=crypto:\d+ \S+ inline:|(?:Proxy-)?Authorization:\s*)[^\r\n]*/gi;
 
+/** Telephone numbers inside other text: with a plus, or as the user part of an address. */
+const PHONE_TEXT = /\+\d{7,15}(?!\d)|(?<=\b(?:sips?|tel):)\d{7,15}(?!\d)/g;
+
 /** Takes secrets and telephone numbers out of what is about to leave the process. */
 export class Redaction {
   readonly #secrets = new Set<string>();
@@ -33,7 +36,7 @@ export class Redaction {
     const cut = written.length > MAX_TEXT ? `${written.slice(0, MAX_TEXT)}…` : written;
     const plain = this.#pattern ? written.replace(this.#pattern, REDACTED) : written;
     const bounded = cut === written ? plain : plain.slice(0, MAX_TEXT);
-    return bounded.replace(SECRET_TEXT, `$1${REDACTED}`).replace(/\+\d{7,15}(?!\d)/g, maskDigits);
+    return bounded.replace(SECRET_TEXT, `$1${REDACTED}`).replace(PHONE_TEXT, maskDigits);
   }
 
   /** A JSON-able copy of a log field, redacted throughout. */
