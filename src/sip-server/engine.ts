@@ -51,6 +51,7 @@ export class Engine {
   readonly #requests: AppRequests;
   readonly #uac: UserAgentClient;
   readonly #uas: UserAgentServer;
+  #stopped = false;
 
   private constructor(
     private readonly options: EngineOptions,
@@ -121,7 +122,9 @@ export class Engine {
     return { transactions: transactions.size, dialogs: dialogs.size, pending };
   }
 
+  /** Ends everything here and now; the peers are not told. Calls are to be hung up before. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     await this.#apps.stop();
     this.#core.transactions.terminateAll();
     for (const dialog of this.#core.dialogs.all()) this.#core.dialogs.remove(dialog);
@@ -141,6 +144,7 @@ export class Engine {
 
   /** Nobody can ever use this application's calls again: they are ended, so that no peer waits for a dead one. */
   #onAppGone(client: ClientSession): void {
+    if (this.#stopped) return;
     for (const record of [...this.#core.serverRequests.values()]) {
       if (record.client === client) this.#uas.preempt(record, 503);
     }

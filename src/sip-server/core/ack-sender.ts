@@ -69,6 +69,8 @@ export class AckSender {
   /** A 2xx again: the same one gets the same ACK; one of another branch of a fork is taken and ended at once. */
   onRepeatedSuccess(record: ClientRequest, dialog: Dialog, response: SipResponse): void {
     if (tagOf(first(response, 'to')) === dialog.remoteTag) return this.repeat(dialog, response);
+    const known = record.forks.get(tagOf(first(response, 'to')) ?? '');
+    if (known) return this.repeat(known, response);
     this.#endFork(record, response).catch((err: unknown) => {
       this.core.logger.warn('second answer of a fork could not be ended', { err });
     });
@@ -84,6 +86,7 @@ export class AckSender {
     if (!record.client) return;
     const fork = Dialog.calling(record.request, record.client, record.txn, record.flow);
     fork.learn(response, record.flow);
+    record.forks.set(fork.remoteTag ?? '', fork);
     this.expect(record, fork, undefined);
     await this.send(fork, [], NO_BODY);
     fork.ack?.deadline?.cancel();

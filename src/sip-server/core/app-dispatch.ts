@@ -6,7 +6,7 @@ import { isToken } from '../sip/grammar.js';
 import type { ClientSession } from '../wire/client-session.js';
 import type { Frame } from '../wire/frame-codec.js';
 import { hasControlCharacter } from './app-message.js';
-import type { AppRequests } from './app-requests.js';
+import type { AppRequests, FrameOrigin } from './app-requests.js';
 import type { Core } from './core.js';
 import type { UserAgentServer } from './uas.js';
 
@@ -25,15 +25,18 @@ export class AppDispatch {
     if (message.kind === 'response') return this.uas.respond(client, messageId, txn, message);
     const refusal = refusalOf(message);
     if (refusal !== undefined) return client.respond(messageId, ['NOK', refusal]);
-    const to = { client, messageId };
-    if (dialogId !== '') return this.requests.inDialog(to, dialogId, message);
-    if (txn !== '') {
-      if (message.method === 'CANCEL') return this.requests.cancel(to, txn, message);
-      return client.respond(messageId, ['NOK', 'only CANCEL may name a transaction']);
+    this.#onRequest({ client, messageId }, message, { txn, dialogId, routeUrl });
+  }
+
+  #onRequest(to: FrameOrigin, message: SipRequest, names: { txn: string; dialogId: string; routeUrl: string }): void {
+    if (names.dialogId !== '') return this.requests.inDialog(to, names.dialogId, message);
+    if (names.txn !== '') {
+      if (message.method === 'CANCEL') return this.requests.cancel(to, names.txn, message);
+      return to.client.respond(to.messageId, ['NOK', 'only CANCEL may name a transaction']);
     }
-    const dialog = this.#liveDialog(client, message);
+    const dialog = this.#liveDialog(to.client, message);
     if (dialog) return this.requests.inDialog(to, dialog.id, message);
-    return this.requests.outOfDialog(to, message, routeUrl);
+    return this.requests.outOfDialog(to, message, names.routeUrl);
   }
 
   /** A Call-ID that names a live dialog makes the request part of it. */

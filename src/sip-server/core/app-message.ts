@@ -53,3 +53,10 @@ export function contentTypeOf(message: SipMessage): { readonly header: SipHeader
 export const hasControlCharacter = (message: WithHeaders): boolean =>
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   message.headers.some((line) => /[\x00-\x08\x0a-\x1f\x7f]/.test(line.value));
+
+/** Contacts of the application always go out in angle brackets. */
+export const bracketContacts = (headers: readonly SipHeader[]): SipHeader[] =>
+  headers.map((line) => {
+    const parsed = line.key === 'contact' ? parseNameAddr(line.value) : undefined;
+    return parsed && !parsed.bracketed ? { ...line, value: formatNameAddr(parsed) } : line;
+  });

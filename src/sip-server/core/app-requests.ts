@@ -6,9 +6,9 @@ import { isCallId } from '../sip/grammar.js';
 import { formatNameAddr, parseNameAddr, tagOf } from '../sip/name-addr.js';
 import { serialise } from '../sip/serialise.js';
 import { parseSipUri, uriHost } from '../sip/uri.js';
-import type { Address, Flow } from '../transport/flow.js';
+import type { Address } from '../transport/flow.js';
 import type { ClientSession } from '../wire/client-session.js';
-import { appHeaders, contentTypeOf } from './app-message.js';
+import { appHeaders, bracketContacts, contentTypeOf } from './app-message.js';
 import type { Core } from './core.js';
 import { uuid } from './core.js';
 import { requestSent } from './events.js';
@@ -54,8 +54,7 @@ export class AppRequests {
       const callId = first(message, 'call-id');
       if (callId !== undefined && !isCallId(callId)) throw new RefusedError('invalid call-id');
       const way = await wayTo(this.core, routeUrl === '' ? message.uri : routeUrl);
-      const request = this.#freshRequest(message, way, type.header);
-      this.#send(to, request, way, undefined);
+      this.#send(to, way, undefined, () => this.#freshRequest(message, way, type.header));
     });
   }
 
@@ -68,9 +67,11 @@ export class AppRequests {
     this.#guard(to, 'Server error: ', async () => {
       const type = contentTypeOf(message);
       if (!type) throw new RefusedError('missing content-type');
+      if (message.method === 'INVITE' && this.#hasInvite(dialog))
+        throw new RefusedError('another INVITE is in progress');
       const way = await wayInDialog(this.core, dialog);
       if (message.method === 'BYE') this.#cancelPendingInvites(dialog);
-      this.#send(to, this.#dialogRequest(dialog, message, way, type.header), way, dialog);
+      this.#send(to, way, dialog, () => this.#dialogRequest(dialog, message, way, type.header));
     });
   }
 
@@ -104,11 +105,20 @@ export class AppRequests {
   }
 
   /** Writes `OK`, then starts the transaction: nothing of it can reach the application before. */
-  #send(to: FrameOrigin, request: SipRequest, way: Way, dialog: Dialog | undefined): void {
+  #send(to: FrameOrigin, way: Way, dialog: Dialog | undefined, build: () => SipRequest): void {
     const txn = uuid(this.core.ids);
+    let request: SipRequest;
+    try {
+      request = build();
+    } catch (error) {
+      way.flow.release();
+      throw error;
+    }
     const bytes = serialise(request);
     requestSent(this.core, to, bytes, way.flow, way.shown, txn);
-    this.uac.launch({ txn, client: to.client, request, bytes, flow: way.flow, dialog });
+    const launch = (): unknown => this.uac.launch({ txn, client: to.client, request, bytes, flow: way.flow, dialog });
+    if (request.method === 'BYE' && dialog?.twoHundred) dialog.twoHundred.whenDone(launch);
+    else launch();
   }
 
   /** Exactly one answer per frame, whatever goes wrong. */
@@ -162,8 +172,16 @@ export class AppRequests {
       headers: bracketContacts(headers),
       body: message.body,
     };
-    const via = viaHeader(flow as Flow, shown, newBranch(this.core));
-    return inDialogRequest(dialog, via, message.uri === PLACEHOLDER ? parts : { ...parts, uri: message.uri });
+    const via = viaHeader(flow, shown, newBranch(this.core));
+    const ownUri = message.uri !== PLACEHOLDER && message.method !== 'PRACK';
+    return inDialogRequest(dialog, via, ownUri ? { ...parts, uri: message.uri } : parts);
+  }
+
+  /** RFC 3261 §14.1: no INVITE while another one is under way, in either direction. */
+  #hasInvite(dialog: Dialog): boolean {
+    const { serverRequests, clientRequests } = this.core;
+    const all = [...serverRequests.values(), ...clientRequests.values()];
+    return all.some((record) => record.dialog === dialog && record.request.method === 'INVITE');
   }
 
   /** A BYE while our own re-INVITE runs: the re-INVITE is cancelled first. */
@@ -182,12 +200,6 @@ function nameAddr(value: string): string {
   if (!parsed) throw new RefusedError(`invalid address: ${value}`);
   return parsed.bracketed ? value : formatNameAddr(parsed);
 }
-
-const bracketContacts = (headers: readonly SipHeader[]): SipHeader[] =>
-  headers.map((line) => {
-    const parsed = line.key === 'contact' ? parseNameAddr(line.value) : undefined;
-    return parsed && !parsed.bracketed ? { ...line, value: formatNameAddr(parsed) } : line;
-  });
 
 /** Without a From the request comes from our Contact, less its user part. */
 function fromContact(contact: string | undefined, shown: Address): string {

@@ -1,6 +1,6 @@
 import type { Dialog } from '../dialog/dialog.js';
 import type { SipRequest, SipResponse } from '../sip/message.js';
-import { cseqOf, first, header } from '../sip/message.js';
+import { cseqOf, elements, first, header } from '../sip/message.js';
 import { tagOf } from '../sip/name-addr.js';
 import { parseMessage } from '../sip/parse.js';
 import { replaceFirst } from '../sip/serialise.js';
@@ -37,6 +37,9 @@ const TOLERATED_TAG = new Set(['INFO', 'OPTIONS', 'MESSAGE', 'NOTIFY']);
 const ALLOW =
   'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, REGISTER, REFER, NOTIFY, PRACK, SUBSCRIBE, PUBLISH';
 
+/** More requests than this waiting for the application are refused: it is not keeping up. */
+const MAX_WAITING = 10_000;
+
 interface Received extends Arrival {
   readonly byteLength: number;
 }
@@ -56,7 +59,7 @@ export class Inbound {
     const parsed = parseMessage(bytes);
     if (!parsed) return this.core.logger.debug('not a SIP message', { bytes: bytes.length, remote: flow.remote.host });
     const { message, problems } = parsed;
-    if (message.kind === 'response') return this.#response({ message, problems }, flow);
+    if (message.kind === 'response') return this.#response({ message, problems }, flow, bytes.length);
     const request = withCompletedVia(message, flow);
     if (!request) return this.core.logger.debug('request without a usable Via', { remote: flow.remote.host });
     const back = replyFlow(this.core, request, flow);
@@ -70,13 +73,13 @@ export class Inbound {
     this.#request({ request, flow: back, keys, shown, byteLength: bytes.length });
   }
 
-  #response(parsed: { message: SipResponse; problems: readonly string[] }, flow: Flow): void {
+  #response(parsed: { message: SipResponse; problems: readonly string[] }, flow: Flow, byteLength: number): void {
     const refusal = refuseResponse(parsed);
     if (refusal)
       return this.core.logger.info('sip response dropped', { reason: refusal.reason, remote: flow.remote.host });
     const key = clientKeyOf(parsed.message);
     const transaction = key === undefined ? undefined : this.core.transactions.client(key);
-    if (transaction) return transaction.receive(parsed.message);
+    if (transaction) return transaction.receive({ message: parsed.message, flow, byteLength });
     const late = this.core.dialogs.forResponse(parsed.message);
     if (late && cseqOf(parsed.message)?.method === 'INVITE') this.uac.acks.repeat(late, parsed.message);
   }
@@ -99,7 +102,10 @@ export class Inbound {
     const { request, flow, keys } = received;
     if (INSIDE_ONLY.has(request.method)) return this.#refuse(request, flow, 481);
     if (!OUTSIDE.has(request.method)) return this.#refuse(request, flow, 501, undefined, [header('Allow', ALLOW)]);
-    if (this.core.transactions.mergedWith(keys)) return this.#refuse(request, flow, 482);
+    if (this.core.transactions.isMerged(keys)) return this.#refuse(request, flow, 482);
+    if (wantsReliable(request)) return this.#refuse(request, flow, 420, undefined, [header('Unsupported', '100rel')]);
+    if (this.core.serverRequests.size >= MAX_WAITING)
+      return this.#refuse(request, flow, 503, undefined, [header('Retry-After', '10')]);
     const client = this.core.pick(request.method);
     if (!client) return this.#refuse(request, flow, 503);
     const record = this.uas.open(received, client, undefined);
@@ -192,6 +198,10 @@ export class Inbound {
     flow.send(plainResponse(request, status, statelessTag(request, this.secret), extra, reason));
   }
 }
+
+/** Reliable provisional responses are not sent yet, so a caller that insists on them must be told (RFC 3262 §3). */
+const wantsReliable = (request: SipRequest): boolean =>
+  request.method === 'INVITE' && elements(request, 'require').some((tag) => tag.toLowerCase() === '100rel');
 
 /** Fills `received` and `rport` into the top Via; undefined when there is none that can be read. */
 function withCompletedVia(request: SipRequest, flow: Flow): SipRequest | undefined {

@@ -2,7 +2,8 @@ import type { Dialog } from '../dialog/dialog.js';
 import { parseNameAddr } from '../sip/name-addr.js';
 import type { SipUri } from '../sip/uri.js';
 import { parseSipUri } from '../sip/uri.js';
-import type { Address, Flow } from '../transport/flow.js';
+import { deadFlow } from '../transport/dead-flow.js';
+import type { Address, Flow, Protocol } from '../transport/flow.js';
 import type { NextHop } from '../transport/resolver.js';
 import { protocolOf } from '../transport/resolver.js';
 import type { Core } from './core.js';
@@ -20,20 +21,31 @@ export interface Way {
   readonly shown: Address;
 }
 
-/** Opens the way to a URI (RFC 3263 without SRV and NAPTR). @throws RefusedError, or the resolver's error. */
+/**
+ * Opens the way to a URI (RFC 3263 without SRV and NAPTR). A name that does not resolve gives a dead way: its request
+ * fails with 503 as one to a dead peer does. @throws RefusedError
+ */
 export async function wayTo(core: Core, uriText: string): Promise<Way> {
   const uri = parseSipUri(uriText);
   if (!uri) throw new RefusedError(`invalid request-uri: ${uriText}`);
-  return openWay(core, await hopOf(core, uri));
-}
-
-async function hopOf(core: Core, uri: SipUri): Promise<NextHop> {
   const protocol = protocolOf(uri);
   if (!protocol || !core.transports.serves(protocol)) {
     throw new RefusedError('requested protocol/transport not available');
   }
+  const hop = await hopOf(core, uri, protocol);
+  if (hop) return openWay(core, hop);
+  const local = core.transports.localOf(protocol);
+  return { flow: deadFlow(protocol, local), shown: local };
+}
+
+async function hopOf(core: Core, uri: SipUri, protocol: Protocol): Promise<NextHop | undefined> {
   const target = uri.params.get('maddr') ?? uri.host;
-  return { protocol, host: await core.resolver.resolve(target), port: uri.port ?? DEFAULT_PORT };
+  try {
+    return { protocol, host: await core.resolver.resolve(target), port: uri.port ?? DEFAULT_PORT };
+  } catch (err) {
+    core.logger.warn('sip host does not resolve', { host: target, err });
+    return undefined;
+  }
 }
 
 async function openWay(core: Core, hop: NextHop): Promise<Way> {

@@ -1,6 +1,6 @@
 import type { Timer } from '../../lib/clock.js';
 import type { Dialog } from '../dialog/dialog.js';
-import type { SipRequest } from '../sip/message.js';
+import type { SipHeader, SipRequest } from '../sip/message.js';
 import type { ServerTransaction } from '../transaction/transaction-table.js';
 import type { InviteClientTransaction } from '../transaction/invite-client.js';
 import type { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
@@ -38,7 +38,13 @@ export interface ClientRequest {
   transaction: InviteClientTransaction | NonInviteClientTransaction | undefined;
   /** A CANCEL waits for the first provisional response (RFC 3261 §9.1), or has left. */
   cancel: 'none' | 'held' | 'sent';
+  /** Headers the application gave the CANCEL. */
+  cancelHeaders: readonly SipHeader[];
+  /** Other branches of a fork that answered too, by To tag: acknowledged and ended. */
+  readonly forks: Map<string, Dialog>;
   provisional: boolean;
   lastProvisional: Buffer | undefined;
+  /** Highest RSeq seen: a repeated reliable provisional response is not passed up (RFC 3262 §4). */
+  lastRseq: number;
   cancelTimer: Timer | undefined;
 }

@@ -1,12 +1,12 @@
 import type { Dialog } from '../dialog/dialog.js';
 import { Dialog as DialogState } from '../dialog/dialog.js';
-import type { SipRequest, SipResponse } from '../sip/message.js';
-import { cseqOf, elements, first, header, NO_BODY } from '../sip/message.js';
+import type { SipHeader, SipRequest, SipResponse } from '../sip/message.js';
+import { elements, first, header, NO_BODY } from '../sip/message.js';
 import { serialise } from '../sip/serialise.js';
 import { statusText } from '../sip/status-text.js';
 import { parseVia } from '../sip/via.js';
 import { transactionLifeMs } from '../timers.js';
-import type { ClientTransactionUser } from '../transaction/invite-client.js';
+import type { ClientTransactionUser, ReceivedResponse } from '../transaction/invite-client.js';
 import { InviteClientTransaction } from '../transaction/invite-client.js';
 import { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
 import { clientKey } from '../transaction/transaction-table.js';
@@ -57,8 +57,11 @@ export class UserAgentClient {
       initial,
       transaction: undefined,
       cancel: 'none',
+      cancelHeaders: [],
+      forks: new Map(),
       provisional: false,
       lastProvisional: undefined,
+      lastRseq: 0,
       cancelTimer: undefined,
     };
     this.core.clientRequests.set(txn, record);
@@ -70,7 +73,7 @@ export class UserAgentClient {
     const { request, flow } = record;
     const key = clientKey(branchOf(request), request.method);
     const user: ClientTransactionUser = {
-      onResponse: (response) => this.#onResponse(record, response),
+      onResponse: (received) => this.#onResponse(record, received),
       onTimeout: () => this.#failLocally(record, 408),
       onTransportError: (err) => {
         this.core.logger.info('peer unreachable', {
@@ -91,42 +94,49 @@ export class UserAgentClient {
     return record.transaction;
   }
 
-  #onResponse(record: ClientRequest, response: SipResponse): void {
-    if (response.status < 200) return this.#onProvisional(record, response);
-    if (record.request.method === 'INVITE' && response.status < 300 && record.dialog) {
-      if (!this.core.clientRequests.has(record.txn))
-        return this.acks.onRepeatedSuccess(record, record.dialog, response);
-      this.#onCallAnswered(record, record.dialog, response);
+  #onResponse(record: ClientRequest, received: ReceivedResponse): void {
+    const { message } = received;
+    if (message.status < 200) return this.#onProvisional(record, received);
+    if (record.request.method === 'INVITE' && message.status < 300 && record.dialog) {
+      if (!this.core.clientRequests.has(record.txn)) return this.acks.onRepeatedSuccess(record, record.dialog, message);
+      this.#onCallAnswered(record, record.dialog, received);
     }
-    this.#complete(record, response);
+    this.#complete(record, received);
   }
 
-  #onProvisional(record: ClientRequest, response: SipResponse): void {
+  #onProvisional(record: ClientRequest, received: ReceivedResponse): void {
+    const { message } = received;
     record.provisional = true;
-    if (record.cancel === 'held') this.#sendCancel(record, []);
-    if (response.status === 100) return;
-    const bytes = serialise(response);
+    if (record.cancel === 'held') this.#sendCancel(record);
+    if (message.status === 100) return;
+    const rseq = Number(first(message, 'rseq') ?? 0);
+    if (rseq > 0 && rseq <= record.lastRseq) return;
+    if (rseq > 0) record.lastRseq = rseq;
+    const bytes = serialise(message);
     if (record.lastProvisional?.equals(bytes)) return;
     record.lastProvisional = bytes;
-    if (record.initial) record.dialog?.learn(response, record.flow);
-    this.#tell(record, response);
+    if (record.initial) record.dialog?.learn(message, received.flow);
+    this.#tell(record, received);
   }
 
-  #onCallAnswered(record: ClientRequest, dialog: Dialog, response: SipResponse): void {
-    const withoutContact = record.initial && first(response, 'contact') === undefined;
-    dialog.learn(response, record.flow);
+  #onCallAnswered(record: ClientRequest, dialog: Dialog, received: ReceivedResponse): void {
+    const withoutContact = record.initial && first(received.message, 'contact') === undefined;
+    dialog.learn(received.message, received.flow);
     if (record.cancel !== 'none') this.acks.expect(record, dialog, 'ACK-BYE due to cancel race condition');
     else this.acks.expect(record, dialog, withoutContact ? 'no Contact in the answer' : undefined);
+    if (!dialog.owner.open) this.endDialog(dialog, 'application gone');
   }
 
   /** A final response, from the network or made here. */
-  #complete(record: ClientRequest, response: SipResponse): void {
+  #complete(record: ClientRequest, received: ReceivedResponse): void {
+    const response = received.message;
     record.cancelTimer?.cancel();
     this.core.clientRequests.delete(record.txn);
     const { dialog } = record;
-    this.#tell(record, response);
+    this.#tell(record, received);
     if (!dialog) return;
     const method = record.request.method;
+    if (method === 'UPDATE' && response.status < 300) dialog.refreshTarget(response);
     if (method === 'INVITE' && record.initial && response.status >= 300) this.core.dialogs.remove(dialog);
     if (method === 'BYE') this.#afterBye(dialog, response.status);
   }
@@ -137,11 +147,10 @@ export class UserAgentClient {
     this.core.clock.after(transactionLifeMs(this.core.timers), () => this.core.dialogs.remove(dialog));
   }
 
-  #tell(record: ClientRequest, response: SipResponse): void {
+  #tell(record: ClientRequest, received: ReceivedResponse): void {
     if (!record.client) return;
     const ids = { txn: record.txn, dialogId: record.dialog?.id ?? '' };
-    const byteLength = serialise(response).length;
-    networkEvent(this.core, record.client, response, { flow: record.flow, byteLength }, ids);
+    networkEvent(this.core, record.client, received.message, received, ids);
   }
 
   #failLocally(record: ClientRequest, status: number): void {
@@ -155,30 +164,17 @@ export class UserAgentClient {
     if (request.method === 'BYE' || (request.method === 'INVITE' && record.initial)) this.core.dialogs.remove(dialog);
   }
 
-  /** Local failure on a later tick, for a request that could not leave (its `OK` is written by then). */
-  failLater(
-    record: { client: ClientSession; request: SipRequest; txn: string; dialogId: string },
-    status: number,
-  ): void {
-    const { client, request, txn } = record;
-    const reason = statusText(status);
-    const response = buildResponse(request, { status, reason, toTag: undefined, headers: [], body: NO_BODY });
-    this.core.clock.after(0, () => localEvent(this.core, client, response, txn, record.dialogId));
-  }
-
   /** CANCEL leaves at once if the peer has answered provisionally, else with its first such answer (RFC 3261 §9.1). */
-  cancel(record: ClientRequest, extra: SipRequest['headers']): SipRequest {
-    const request = cancelRequest(record.request, extra);
-    if (record.cancel === 'none') {
-      if (record.provisional) this.#sendCancel(record, extra);
-      else record.cancel = 'held';
-    }
-    return request;
+  cancel(record: ClientRequest, headers: readonly SipHeader[]): void {
+    if (record.cancel !== 'none') return;
+    record.cancelHeaders = headers;
+    if (record.provisional) this.#sendCancel(record);
+    else record.cancel = 'held';
   }
 
-  #sendCancel(record: ClientRequest, extra: SipRequest['headers']): void {
+  #sendCancel(record: ClientRequest): void {
     record.cancel = 'sent';
-    const request = cancelRequest(record.request, extra);
+    const request = cancelRequest(record.request, record.cancelHeaders);
     const key = clientKey(branchOf(request), 'CANCEL');
     const transaction = new NonInviteClientTransaction(this.core, {
       request: serialise(request),
@@ -206,15 +202,12 @@ export class UserAgentClient {
   }
 
   async #serverBye(dialog: Dialog, reason: string): Promise<void> {
+    if (dialog.ack && !dialog.ack.sent) await this.acks.send(dialog, [], NO_BODY);
     const { flow, shown } = await wayInDialog(this.core, dialog);
     const via = viaHeader(flow, shown, newBranch(this.core));
     const cause = header('Reason', `SIP ;cause=200 ;text="${reason}"`);
-    const request = inDialogRequest(dialog, via, {
-      method: 'BYE',
-      seq: dialog.nextSeq(),
-      headers: [cause],
-      body: NO_BODY,
-    });
+    const parts = { method: 'BYE', seq: dialog.nextSeq(), headers: [cause], body: NO_BODY };
+    const request = inDialogRequest(dialog, via, parts);
     unsolicitedEvent(this.core, dialog, this.#launchOwn(request, flow, dialog), flow);
   }
 
@@ -228,6 +221,3 @@ export class UserAgentClient {
 
 const branchOf = (request: SipRequest): string =>
   parseVia(elements(request, 'via')[0] ?? '')?.params.get('branch') ?? '';
-
-/** The CSeq number of a request we built. */
-export const seqOf = (request: SipRequest): number => cseqOf(request)?.number ?? 0;

@@ -1,6 +1,6 @@
 import { Dialog } from '../dialog/dialog.js';
 import { TwoHundred } from '../dialog/two-hundred.js';
-import type { SipHeader, SipRequest } from '../sip/message.js';
+import type { SipHeader, SipRequest, SipResponse } from '../sip/message.js';
 import { all, cseqOf, first, header } from '../sip/message.js';
 import { tagOf } from '../sip/name-addr.js';
 import { serialise } from '../sip/serialise.js';
@@ -9,14 +9,13 @@ import { NonInviteServerTransaction } from '../transaction/non-invite-server.js'
 import type { ServerKeys, ServerTransaction } from '../transaction/transaction-table.js';
 import type { Address, Flow } from '../transport/flow.js';
 import type { ClientSession } from '../wire/client-session.js';
-import { appHeaders, contentTypeOf, hasControlCharacter } from './app-message.js';
+import { appHeaders, bracketContacts, contentTypeOf, hasControlCharacter } from './app-message.js';
 import type { Core } from './core.js';
 import { uuid } from './core.js';
 import { responseSent } from './events.js';
 import type { ServerRequest } from './requests.js';
 import { buildResponse, contactHeader, plainResponse } from './response-text.js';
 import type { UserAgentClient } from './uac.js';
-import type { SipResponse } from '../sip/message.js';
 
 const ACK_TIMEOUT = 'ACK timeout';
 /** 2xx to these carry our Contact: they form or refresh a dialog (RFC 3261 table 2). */
@@ -108,8 +107,7 @@ export class UserAgentServer {
     if (message.status < 100 || message.status > 699) return 'invalid status code';
     if (hasControlCharacter(message) || /[\r\n]/.test(message.reason)) return 'control character in a header';
     if (!contentTypeOf(message)) return 'missing content-type';
-    const reliable = message.status < 200 && /\b100rel\b/i.test(all(message, 'require').join(','));
-    return reliable ? 'reliable provisional responses are not supported' : undefined;
+    return refuseReliable(record.request, message);
   }
 
   /** The dialog a response belongs to; the first tagged answer to an initial INVITE creates it. */
@@ -127,7 +125,7 @@ export class UserAgentServer {
     const headers: SipHeader[] = [];
     const formsDialog = request.method === 'INVITE' && status > 100 && status < 300;
     if (formsDialog) headers.push(...all(request, 'record-route').map((value) => header('Record-Route', value)));
-    headers.push(...appHeaders(message, shown, ['from', 'to', 'call-id', 'cseq']));
+    headers.push(...bracketContacts(appHeaders(message, shown, ['from', 'to', 'call-id', 'cseq'])));
     const wantsContact = formsDialog || (status >= 200 && status < 300 && CONTACT_METHODS.has(request.method));
     if (wantsContact && first(message, 'contact') === undefined) headers.unshift(contactHeader(shown, flow));
     const type = contentTypeOf(message)?.header;
@@ -171,4 +169,13 @@ export class UserAgentServer {
     this.core.logger.warn('application silent on an INVITE', { callId: first(record.request, 'call-id') });
     this.preempt(record, 480);
   }
+}
+
+const mentions100rel = (values: readonly string[]): boolean => values.some((value) => /\b100rel\b/i.test(value));
+
+/** Reliable provisional responses (RFC 3262) are not sent yet. */
+function refuseReliable(request: SipRequest, response: SipResponse): string | undefined {
+  if (response.status >= 200 || !mentions100rel(all(response, 'require'))) return undefined;
+  const offered = mentions100rel([...all(request, 'supported'), ...all(request, 'require')]);
+  return offered ? 'reliable provisional responses are not supported' : 'Remote endpoint does not support 100rel';
 }

@@ -86,6 +86,7 @@ export class Dialog {
     dialog.remoteParty = from;
     dialog.remoteSeq = cseqOf(request)?.number;
     dialog.routeSet = elements(request, 'record-route');
+    dialog.remoteTarget = parseNameAddr(from)?.uri ?? '';
     dialog.refreshTarget(request);
     dialog.flow = flow;
     dialog.localSeq = 0;

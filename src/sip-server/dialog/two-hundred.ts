@@ -24,6 +24,7 @@ export class TwoHundred {
   readonly ackTxn: string;
   #repeat: Timer | undefined;
   #deadline: Timer | undefined;
+  #waiting: (() => void)[] = [];
 
   constructor(private readonly options: TwoHundredOptions) {
     this.seq = options.seq;
@@ -33,8 +34,9 @@ export class TwoHundred {
   start(): void {
     const { clock, timers } = this.options;
     this.#deadline = clock.after(transactionLifeMs(timers), () => {
+      const unheard = this.#waiting.length === 0;
       this.stop();
-      this.options.onTimeout();
+      if (unheard) this.options.onTimeout();
     });
     this.#arm(timers.t1Ms);
   }
@@ -42,6 +44,14 @@ export class TwoHundred {
   stop(): void {
     this.#repeat?.cancel();
     this.#deadline?.cancel();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const callback of waiting) callback();
+  }
+
+  /** Runs when the ACK is there, or will never be: a callee may not send BYE before (RFC 3261 §15). */
+  whenDone(callback: () => void): void {
+    this.#waiting.push(callback);
   }
 
   #arm(delayMs: number): void {

@@ -2,6 +2,7 @@
 
 const TOKEN = /^[A-Za-z0-9\-.!%*_+`'~]+$/;
 const CALL_ID = /^[A-Za-z0-9\-.!%*_+`'~()<>:\\/"[\]?{}]+(?:@[A-Za-z0-9\-.!%*_+`'~()<>:\\/"[\]?{}]+)?$/;
+// eslint-disable-next-line no-control-regex -- RFC 3261 names the control characters a quoted string may not hold
 const QUOTED = /^"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\x00-\x09\x0b\x0c\x0e-\x7f])*"$/;
 const IPV6_REFERENCE = /^\[[0-9A-Fa-f:.]+\]$/;
 const HOST_NAME = /^(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.)*[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?\.?$/;
@@ -35,29 +36,35 @@ export function parseCount(text: string, max: number): number | undefined {
   return value <= max ? value : undefined;
 }
 
+/** Position after the closing quote of the quoted string that begins at `open`; undefined when it is left open. */
+function afterQuoted(text: string, open: number): number | undefined {
+  for (let i = open + 1; i < text.length; i++) {
+    if (text[i] === '\\') i++;
+    else if (text[i] === '"') return i + 1;
+  }
+  return undefined;
+}
+
 /**
  * Splits at a separator that stands outside quotes and angle brackets.
  * Returns undefined when a quote or bracket is left open.
  */
 export function splitOutsideQuotes(text: string, separator: string): string[] | undefined {
   const parts: string[] = [];
-  let quoted = false;
-  let bracketed = false;
   let start = 0;
-  for (let i = 0; i < text.length; i++) {
+  let i = 0;
+  while (i < text.length) {
     const char = text[i];
-    if (quoted) {
-      if (char === '\\') i++;
-      else if (char === '"') quoted = false;
-    } else if (char === '"' && !bracketed) quoted = true;
-    else if (char === '<') bracketed = true;
-    else if (char === '>') bracketed = false;
-    else if (char === separator && !bracketed) {
+    let next: number | undefined = i + 1;
+    if (char === '"') next = afterQuoted(text, i);
+    else if (char === '<') next = text.indexOf('>', i) + 1 || undefined;
+    else if (char === separator) {
       parts.push(text.slice(start, i));
       start = i + 1;
     }
+    if (next === undefined) return undefined;
+    i = next;
   }
-  if (quoted || bracketed) return undefined;
   parts.push(text.slice(start));
   return parts;
 }

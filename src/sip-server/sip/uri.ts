@@ -23,14 +23,15 @@ export function parseSipUri(text: string): SipUri | undefined {
   const match = SHAPE.exec(text);
   if (!match) return undefined;
   const [, scheme = '', user, host = '', portText, paramText = '', headers] = match;
-  if (user !== undefined && !USER_INFO.test(user)) return undefined;
-  if (!isHost(host)) return undefined;
-  const port = portText === undefined ? undefined : parsePort(portText);
-  if (portText !== undefined && port === undefined) return undefined;
+  const port = parsePort(portText ?? '');
   const params = parseUriParams(paramText);
-  if (!params || (headers !== undefined && !HEADER_CHARS.test(headers))) return undefined;
+  const isPortBad = portText !== undefined && port === undefined;
+  if (!params || isPortBad || !isUserPart(user) || !isHost(host) || !isHeaderPart(headers)) return undefined;
   return { scheme: scheme.toLowerCase() === 'sips' ? 'sips' : 'sip', user, host, port, params, headers };
 }
+
+const isUserPart = (user: string | undefined): boolean => user === undefined || USER_INFO.test(user);
+const isHeaderPart = (headers: string | undefined): boolean => headers === undefined || HEADER_CHARS.test(headers);
 
 function parseUriParams(text: string): Map<string, string | undefined> | undefined {
   const params = new Map<string, string | undefined>();

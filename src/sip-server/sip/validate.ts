@@ -88,7 +88,8 @@ function refuseVias(message: SipMessage): Refusal | undefined {
 
 function refuseAddresses(message: SipMessage): Refusal | undefined {
   const contacts = all(message, 'contact');
-  if (!(contacts.length === 1 && contacts[0] === '*') && !areAddresses(contacts)) return bad('malformed Contact');
+  const isStar = contacts.length === 1 && contacts[0] === '*' && cseqOf(message)?.method === 'REGISTER';
+  if (!isStar && !areAddresses(contacts)) return bad('malformed Contact');
   for (const key of ROUTES) {
     const values = all(message, key);
     if (!areAddresses(values)) return bad(`malformed ${key}`);

@@ -4,9 +4,17 @@ import type { Flow } from '../transport/flow.js';
 import type { TransactionEnvironment } from './environment.js';
 import { TimerSet } from './environment.js';
 
+/** A response and where it came from. */
+export interface ReceivedResponse {
+  readonly message: SipResponse;
+  readonly flow: Flow;
+  /** Size on the wire. */
+  readonly byteLength: number;
+}
+
 export interface ClientTransactionUser {
   /** Every response once; a repeated 2xx too, for its ACK must be repeated. */
-  onResponse(response: SipResponse): void;
+  onResponse(received: ReceivedResponse): void;
   /** Timer B or F. */
   onTimeout(): void;
   onTransportError(error: Error): void;
@@ -55,9 +63,10 @@ export class InviteClientTransaction {
     else this.#timers.arm('closed', 0, () => this.#transportFailed(new Error('connection closed')));
   }
 
-  receive(response: SipResponse): void {
-    if (this.#state === 'calling' || this.#state === 'proceeding') return this.#firstResponses(response);
-    if (this.#state === 'accepted' && isSuccess(response)) return this.options.user.onResponse(response);
+  receive(received: ReceivedResponse): void {
+    const response = received.message;
+    if (this.#state === 'calling' || this.#state === 'proceeding') return this.#firstResponses(received);
+    if (this.#state === 'accepted' && isSuccess(response)) return this.options.user.onResponse(received);
     if (this.#state === 'completed' && response.status >= 300 && this.#ack) this.options.flow.send(this.#ack);
   }
 
@@ -70,7 +79,8 @@ export class InviteClientTransaction {
     this.options.user.onTerminated();
   }
 
-  #firstResponses(response: SipResponse): void {
+  #firstResponses(received: ReceivedResponse): void {
+    const response = received.message;
     this.#timers.cancel('A');
     this.#timers.cancel('B');
     const lifeMs = transactionLifeMs(this.env.timers);
@@ -85,7 +95,7 @@ export class InviteClientTransaction {
       this.options.flow.send(this.#ack);
       this.#timers.arm('D', this.options.flow.reliable ? 0 : lifeMs, () => this.terminate());
     }
-    this.options.user.onResponse(response);
+    this.options.user.onResponse(received);
   }
 
   #armA(delayMs: number, nextMs: number): void {

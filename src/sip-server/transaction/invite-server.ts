@@ -39,6 +39,11 @@ export class InviteServerTransaction {
     return this.#state !== 'proceeding';
   }
 
+  /** Is the request refused? Then the same request by another path is a new try, not a merged one. */
+  get refused(): boolean {
+    return this.#state === 'completed' || this.#state === 'confirmed';
+  }
+
   respond(status: number, bytes: Buffer): void {
     if (this.#state !== 'proceeding') return;
     const lifeMs = transactionLifeMs(this.env.timers);

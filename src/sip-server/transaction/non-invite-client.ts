@@ -1,9 +1,8 @@
-import type { SipResponse } from '../sip/message.js';
 import { transactionLifeMs } from '../timers.js';
 import type { Flow } from '../transport/flow.js';
 import type { TransactionEnvironment } from './environment.js';
 import { TimerSet } from './environment.js';
-import type { ClientTransactionUser } from './invite-client.js';
+import type { ClientTransactionUser, ReceivedResponse } from './invite-client.js';
 
 export interface NonInviteClientOptions {
   readonly request: Buffer;
@@ -44,16 +43,16 @@ export class NonInviteClientTransaction {
     else this.#timers.arm('closed', 0, () => this.#transportFailed(new Error('connection closed')));
   }
 
-  receive(response: SipResponse): void {
+  receive(received: ReceivedResponse): void {
     if (this.#state === 'completed' || this.#state === 'terminated') return;
-    if (response.status < 200) {
+    if (received.message.status < 200) {
       this.#state = 'proceeding';
     } else {
       this.#state = 'completed';
       this.#timers.cancelAll();
       this.#timers.arm('K', this.options.flow.reliable ? 0 : this.env.timers.t4Ms, () => this.terminate());
     }
-    this.options.user.onResponse(response);
+    this.options.user.onResponse(received);
   }
 
   terminate(): void {

@@ -40,6 +40,11 @@ export class NonInviteServerTransaction {
     return this.#state === 'completed' || this.#state === 'terminated';
   }
 
+  /** A request answered is over: the same request by another path is a new try. */
+  get refused(): boolean {
+    return this.answered;
+  }
+
   respond(status: number, bytes: Buffer): void {
     if (this.answered) return;
     this.#last = bytes;

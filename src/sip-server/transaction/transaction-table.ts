@@ -89,9 +89,9 @@ export class TransactionTable {
     return this.#servers.get(keys.exact) ?? this.#loose.get(keys.loose);
   }
 
-  /** Another transaction of the same request: it reached us over two paths. */
-  mergedWith(keys: ServerKeys): ServerTransaction | undefined {
-    return this.#merged.get(keys.merged);
+  /** Is another transaction of the same request under way? Then it reached us over two paths. */
+  isMerged(keys: ServerKeys): boolean {
+    return this.#merged.get(keys.merged)?.refused === false;
   }
 
   removeServer(keys: ServerKeys, transaction: ServerTransaction): void {

@@ -68,6 +68,13 @@ export class Transports {
     return this.list.some((transport) => transport.protocol === protocol);
   }
 
+  /** Address of the first listener of this protocol. */
+  localOf(protocol: Protocol): Address {
+    const transport = this.list.find((it) => it.protocol === protocol);
+    if (!transport) throw new BridgeError('SIP2WA_SIP_SERVER_LISTEN', `no ${protocol} listener`);
+    return { host: this.advertisedHost ?? transport.local.host, port: transport.local.port };
+  }
+
   /** What Via and Contact show on this flow. */
   async shownAddress(flow: Pick<Flow, 'local' | 'remote'>): Promise<Address> {
     const { port } = flow.local;

@@ -16,14 +16,17 @@ export interface WatchedPeerHost {
  * A second socket on the listener's port, connected to one peer. The kernel gives ICMP errors only to connected
  * sockets: without it a closed port is noticed after 64·T1 of silence instead of at once. It also gets all datagrams of
  * that peer, which are handed to the listener. Shared by all requests on their way to the peer; closed with the last.
+ *
+ *   opening ──► connected ──► closed
+ *      ├──► unwatched (no second socket to be had: the listener's own is used, ICMP errors are missed)
+ *      └──► unreachable (no route)
  */
 export class WatchedPeer {
   readonly ready: Promise<void>;
   readonly #socket: Socket;
   readonly #failures = new FailureListeners();
   #borrowers = 0;
-  #usable = false;
-  #closed = false;
+  #state: 'opening' | 'connected' | 'unwatched' | 'unreachable' | 'closed' = 'opening';
 
   constructor(
     private readonly remote: Address,
@@ -38,12 +41,15 @@ export class WatchedPeer {
   lend(): Flow {
     this.#borrowers++;
     let lent = true;
+    const isReachable = (): boolean => this.#state !== 'unreachable';
     const flow: Flow = {
       protocol: 'udp',
       reliable: false,
       remote: this.remote,
       local: this.local,
-      open: true,
+      get open() {
+        return isReachable();
+      },
       send: (bytes) => this.#send(bytes, flow),
       onFailure: (callback) => this.#failures.add(callback),
       release: () => {
@@ -55,35 +61,40 @@ export class WatchedPeer {
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#usable = false;
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
     this.host.onIdle();
     this.#socket.close();
   }
 
-  /** Never rejects: without this socket the listener's own still works, only the ICMP errors are missed. */
+  /** Never rejects. */
   #open(): Promise<void> {
     return new Promise((resolve) => {
-      this.#socket.on('error', (error) => {
-        if (!this.#usable && !this.#closed) this.host.sink.onError('udp peer socket', error);
-        else this.#failures.fire(error);
+      const settle = (state: 'connected' | 'unwatched' | 'unreachable'): void => {
+        if (this.#state === 'opening') this.#state = state;
         resolve();
+      };
+      this.#socket.on('error', (error) => {
+        if (this.#state === 'connected') this.#failures.fire(error);
+        else this.host.sink.onError('udp peer socket', error);
+        settle('unwatched');
       });
+      this.#socket.once('close', resolve);
       this.#socket.bind({ address: this.local.host, port: this.local.port }, () => {
-        this.#socket.connect(this.remote.port, this.remote.host, () => {
-          this.#usable = !this.#closed;
-          resolve();
+        if (this.#state !== 'opening') return;
+        this.#socket.connect(this.remote.port, this.remote.host, (error?: Error) => {
+          if (error) this.host.sink.onError('udp peer unreachable', error);
+          settle(error ? 'unreachable' : 'connected');
         });
       });
     });
   }
 
   #send(bytes: Buffer, flow: Flow): void {
-    if (!this.#usable) return this.host.fallback.send(bytes);
+    if (this.#state !== 'connected') return this.host.fallback.send(bytes);
     this.host.sink.onSent(bytes, flow);
     this.#socket.send(bytes, (error) => {
-      if (error && !this.#closed) this.#failures.fire(error);
+      if (error && this.#state === 'connected') this.#failures.fire(error);
     });
   }
 }
