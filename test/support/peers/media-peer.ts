@@ -93,6 +93,10 @@ export class MediaPeer {
     return peer;
   }
 
+  get role(): MediaPeerRole {
+    return this.options.role;
+  }
+
   get payloadType(): number {
     return this.options.payloadType ?? 111;
   }

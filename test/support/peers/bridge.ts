@@ -1,0 +1,92 @@
+import { writeFileSync } from 'node:fs';
+import { loadConfig } from '../../../src/config/load-config.js';
+import { startDaemon, type Daemon } from '../../../src/daemon.js';
+import { RecordingLogger } from '../recording-logger.js';
+import { address } from './addresses.js';
+import { business, Meta, secrets } from './meta.js';
+import type { Scene } from './scene.js';
+import { until } from './until.js';
+
+export interface BridgeOptions {
+  /** Address of the PBX, which is the only one that may call in. */
+  readonly pbx: string;
+  readonly transport?: 'udp' | 'tcp';
+  /** User part to dial at the PBX; default: the business number. */
+  readonly to?: string;
+  readonly codecs?: string;
+}
+
+/** The daemon, from a real configuration file, between a PBX and Meta's signalling. */
+export class Bridge {
+  private constructor(
+    private readonly daemon: Daemon,
+    private readonly logger: RecordingLogger,
+    readonly meta: Meta,
+  ) {}
+
+  /** Starts Meta and the daemon for the scene. */
+  static async start(scene: Scene, options: BridgeOptions): Promise<Bridge> {
+    const meta = scene.add(await Meta.start(address.meta));
+    const file = scene.path('sip2wa.yaml');
+    writeFileSync(file, configuration(scene, options, meta.baseUrl), { mode: 0o600 });
+    const result = loadConfig({ file, env: {} });
+    if (!result.ok) throw new Error(`the configuration of the test is wrong: ${JSON.stringify(result.errors)}`);
+    const logger = new RecordingLogger();
+    const daemon = scene.add(await startDaemon({ config: result.config, logger }));
+    const { host, port } = daemon.addresses.webhook;
+    meta.deliverTo(`http://${host}:${port}/webhook`);
+    return new Bridge(daemon, logger, meta);
+  }
+
+  /** Waits until no call is left. */
+  async idle(deadlineMs: number): Promise<void> {
+    await until('the bridge without calls', deadlineMs, () => this.daemon.calls() === 0 || undefined);
+  }
+
+  /** Steps of the only call, in their order. */
+  get steps(): string[] {
+    const [call] = this.daemon.timeline.calls;
+    return call === undefined ? [] : this.daemon.timeline.stepsOf(call).map(({ step }) => step);
+  }
+
+  /** Lines at warn and error, for a test that expects none and for the report of a failure. */
+  get complaints(): string[] {
+    return this.logger.lines
+      .filter(({ level }) => level === 'warn' || level === 'error')
+      .map(({ level, message, fields }) => `${level}: ${message} ${JSON.stringify(fields)}`);
+  }
+
+  /** The last lines of its log. */
+  get log(): string {
+    return this.logger.lines
+      .slice(-40)
+      .map(({ level, message, fields }) => `${level} ${message} ${JSON.stringify(fields)}`)
+      .join('\n');
+  }
+}
+
+function configuration(scene: Scene, options: BridgeOptions, graph: string): string {
+  const { pbx, transport = 'udp', to, codecs = '[PCMA, PCMU]' } = options;
+  return `
+graph: { base_url: "${graph}", access_token: ${secrets.token}, app_secret: ${secrets.app} }
+webhook: { listen: "${address.bridge}:8080", verify_token: ${secrets.verify} }
+admin: { listen: "${address.bridge}:8081" }
+sip:
+  listen: ["udp://${address.bridge}:5060", "tcp://${address.bridge}:5060"]
+media:
+  listen_ip: ${address.bridge}
+  rtp_ports: 20000-20099
+  webrtc_ports: 10000-10099
+  remote_networks: [127.0.0.0/8]
+trunks:
+  - name: pbx
+    servers: [{ hostname: ${pbx}, port: 5060, transport: ${transport} }]
+    accept_from: [${pbx}/32]
+    codecs: ${codecs}
+numbers:
+  - { id: "${business.id}", number: "+${business.number}", name: sales, trunk: pbx }
+${to === undefined ? '' : `routes: [{ number: sales, trunk: pbx, to: "${to}" }]`}
+journal: { dir: "${scene.path('journal')}" }
+cdr: { file: "${scene.path('cdr.jsonl')}" }
+`;
+}
