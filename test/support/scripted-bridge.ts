@@ -1,0 +1,190 @@
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CallRecord } from '../../src/call/call-record.js';
+import { loadConfig } from '../../src/config/load-config.js';
+import { startDaemon, type Daemon } from '../../src/daemon.js';
+import type { Logger } from '../../src/lib/logger.js';
+import { silentLogger } from '../../src/lib/logger.js';
+import { GraphDouble } from './graph-double.js';
+import { SipScriptPeer } from './sip-script-peer.js';
+
+export const APP_SECRET = 'app-secret-of-the-test';
+export const NUMBER_ID = '105615555715855';
+export const BUSINESS = '15551112222';
+export const USER = '14085551234';
+
+/** Picks the webhook and calls sections apart, for tests that change one key. */
+export interface BridgeOptions {
+  /** YAML appended to the file: whole top-level sections. */
+  readonly more?: string;
+  /** YAML of the trunk and number sections; the default is one trunk that is the scripted PBX. */
+  readonly trunks?: (pbx: SipScriptPeer) => string;
+  readonly logger?: Logger;
+}
+
+/**
+ * The whole daemon between two scripted sides: a PBX that does exactly what the test tells it, and a Graph API that answers
+ * by script. The configuration goes through the real loader.
+ */
+export class ScriptedBridge {
+  readonly records: CallRecord[] = [];
+  readonly #folder = mkdtempSync(join(tmpdir(), 'sip2wa-'));
+  #stamp = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  private constructor(
+    readonly graph: GraphDouble,
+    readonly pbx: SipScriptPeer,
+  ) {}
+
+  daemon!: Daemon;
+
+  static async start(options: BridgeOptions = {}): Promise<ScriptedBridge> {
+    const bridge = new ScriptedBridge(await GraphDouble.start(), await SipScriptPeer.udp());
+    const file = join(bridge.#folder, 'sip2wa.yaml');
+    writeFileSync(file, bridge.#yaml(options), { mode: 0o600 });
+    const result = loadConfig({ file, env: {} });
+    if (!result.ok) throw new Error(result.errors.map(({ key, message }) => `${key}: ${message}`).join('\n'));
+    bridge.daemon = await startDaemon({
+      config: result.config,
+      logger: options.logger ?? silentLogger,
+      cdr: {
+        write: (record) => {
+          bridge.records.push(record);
+          for (const check of bridge.#waiting.splice(0)) check();
+        },
+        close: () => Promise.resolve(),
+      },
+    });
+    return bridge;
+  }
+
+  #yaml({ trunks, more = '' }: BridgeOptions): string {
+    const numberWithTrunk = `
+trunks:
+  - name: pbx
+    servers: [{ hostname: 127.0.0.1, port: ${this.pbx.port} }]
+    accept_from: [127.0.0.1/32]
+numbers:
+  - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
+`;
+    return `
+graph: { base_url: "${this.graph.baseUrl}", access_token: token-of-the-test, app_secret: ${APP_SECRET}, timeout: 2s }
+webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
+admin: { listen: "127.0.0.1:0" }
+sip: { listen: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"] }
+media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
+settings: { push: "off" }
+${trunks ? trunks(this.pbx) : numberWithTrunk}
+${more}`;
+  }
+
+  get sip(): { host: string; port: number } {
+    const udp = this.daemon.addresses.sip.find(({ transport }) => transport === 'udp');
+    if (!udp) throw new Error('no UDP socket');
+    return udp;
+  }
+
+  /** Posts a webhook body as Meta does; returns the HTTP status. */
+  async deliver(body: unknown, signature?: string): Promise<number> {
+    const raw = JSON.stringify(body);
+    const { host, port } = this.daemon.addresses.webhook;
+    const signed = signature ?? `sha256=${createHmac('sha256', APP_SECRET).update(raw).digest('hex')}`;
+    const response = await fetch(`http://${host}:${port}/webhook`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-hub-signature-256': signed },
+      body: raw,
+    });
+    await response.text();
+    return response.status;
+  }
+
+  /** One event of the `calls` field. */
+  event(part: { calls?: unknown[]; statuses?: unknown[]; errors?: unknown[]; contacts?: unknown[] }): unknown {
+    const metadata = { display_phone_number: BUSINESS, phone_number_id: NUMBER_ID };
+    const value = { messaging_product: 'whatsapp', metadata, ...part };
+    return { object: 'whatsapp_business_account', entry: [{ id: '1', changes: [{ value, field: 'calls' }] }] };
+  }
+
+  get now(): string {
+    return String(Math.floor(Date.now() / 1000) + this.#stamp);
+  }
+
+  userConnect(id: string, sdp: string): unknown {
+    const call = { id, to: BUSINESS, from: USER, event: 'connect', timestamp: this.now, direction: 'USER_INITIATED' };
+    const contacts = [{ profile: { name: 'Anna "A" Ørsted' }, wa_id: USER }];
+    return this.event({ contacts, calls: [{ ...call, session: { sdp_type: 'offer', sdp } }] });
+  }
+
+  businessConnect(id: string, sdp: string): unknown {
+    const call = {
+      id,
+      to: USER,
+      from: BUSINESS,
+      event: 'connect',
+      timestamp: this.now,
+      direction: 'BUSINESS_INITIATED',
+    };
+    return this.event({ calls: [{ ...call, session: { sdp_type: 'answer', sdp } }] });
+  }
+
+  status(id: string, status: 'RINGING' | 'ACCEPTED' | 'REJECTED'): unknown {
+    return this.event({ statuses: [{ id, timestamp: this.now, type: 'call', status, recipient_id: USER }] });
+  }
+
+  terminate(
+    id: string,
+    direction: 'USER_INITIATED' | 'BUSINESS_INITIATED',
+    more: Record<string, unknown> = {},
+  ): unknown {
+    const [from, to] = direction === 'USER_INITIATED' ? [USER, BUSINESS] : [BUSINESS, USER];
+    return this.event({
+      calls: [{ id, from, to, event: 'terminate', direction, timestamp: this.now, status: 'COMPLETED', ...more }],
+    });
+  }
+
+  /** Actions that reached the Graph API, in order. */
+  get actions(): string[] {
+    return this.graph.actions.map(String);
+  }
+
+  /** The record of the n-th call that ended, as soon as there is one. */
+  async record(index = 0, deadlineMs = 10_000): Promise<CallRecord> {
+    const end = Date.now() + deadlineMs;
+    while (this.records.length <= index) {
+      const left = end - Date.now();
+      if (left <= 0) throw new Error(`no call record within ${deadlineMs} ms; Graph saw ${this.actions.join(', ')}`);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, left);
+        this.#waiting.push(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    }
+    return this.records[index]!;
+  }
+
+  async stop(): Promise<void> {
+    await this.daemon.stop();
+    await this.pbx.stop();
+    await this.graph.close();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** SDP of a PBX that takes A-law on this port. */
+export const pbxSdp = (port: number, formats = '8 101', more: readonly string[] = []): string =>
+  [
+    ...[
+      'v=0',
+      'o=pbx 1 1 IN IP4 127.0.0.1',
+      's=-',
+      'c=IN IP4 127.0.0.1',
+      't=0 0',
+      `m=audio ${port} RTP/AVP ${formats}`,
+    ],
+    ...['a=rtpmap:8 PCMA/8000', 'a=rtpmap:101 telephone-event/8000', 'a=ptime:20', ...more, ''],
+  ].join('\r\n');
