@@ -50,7 +50,9 @@ export class RtpPeer {
   }
 
   /** An SDP offer or answer of this peer. */
-  sdp(options: { formats?: string; direction?: string; ptimeMs?: number; address?: string; events?: boolean } = {}): string {
+  sdp(
+    options: { formats?: string; direction?: string; ptimeMs?: number; address?: string; events?: boolean } = {},
+  ): string {
     const { formats = '8', direction = 'sendrecv', ptimeMs = 20, address = '127.0.0.1', events = true } = options;
     return [
       'v=0',

@@ -1,5 +1,12 @@
 import { createOpusCodec } from '../../src/media/opus-codec.js';
-import { decodeG711, alawDecodeTable, alawEncodeTable, encodeG711, ulawDecodeTable, ulawEncodeTable } from '../../src/media/g711.js';
+import {
+  decodeG711,
+  alawDecodeTable,
+  alawEncodeTable,
+  encodeG711,
+  ulawDecodeTable,
+  ulawEncodeTable,
+} from '../../src/media/g711.js';
 import type { Pcm } from '../../src/sandbox/audio/pcm.js';
 
 /** Frames of a sine at 8 kHz, one after the other without a seam. */

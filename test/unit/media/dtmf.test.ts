@@ -56,7 +56,10 @@ describe('DTMF sender', () => {
     expect(sender.active).toBe(true);
     clock.advance(500);
     expect(log.filter((line) => line.startsWith('begin'))).toEqual(['begin @0', 'begin @160']);
-    expect(log.filter((line) => line.includes('end'))).toEqual([...Array<string>(3).fill('1 end 640'), ...Array<string>(3).fill('11 end 640')]);
+    expect(log.filter((line) => line.includes('end'))).toEqual([
+      ...Array<string>(3).fill('1 end 640'),
+      ...Array<string>(3).fill('11 end 640'),
+    ]);
   });
 
   it('keeps the length between 80 ms and 5 s, whatever is asked', () => {

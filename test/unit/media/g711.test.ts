@@ -29,7 +29,10 @@ function decisionValues(law: 'alaw' | 'ulaw'): number[] {
   const steps =
     law === 'alaw'
       ? [2, 2, 4, 8, 16, 32, 64, 128].map((step) => ({ step, count: 16 }))
-      : [{ step: 1, count: 1 }, ...[2, 4, 8, 16, 32, 64, 128, 256].map((step, i) => ({ step, count: i === 0 ? 15 : 16 }))];
+      : [
+          { step: 1, count: 1 },
+          ...[2, 4, 8, 16, 32, 64, 128, 256].map((step, i) => ({ step, count: i === 0 ? 15 : 16 })),
+        ];
   for (const { step, count } of steps) for (let i = 0; i < count; i++) values.push(values.at(-1)! + step);
   return values;
 }
@@ -50,7 +53,11 @@ describe('G.711', () => {
     const values = decisionValues('alaw');
     expect(values).toHaveLength(129);
     // 13 bits with a scale of 4096: one unit is 8 of 16-bit samples.
-    const interval = (sample: number): number => Math.min(127, values.findLastIndex((value) => value * 8 <= sample));
+    const interval = (sample: number): number =>
+      Math.min(
+        127,
+        values.findLastIndex((value) => value * 8 <= sample),
+      );
     expect(positive.filter((sample) => ((alaw(sample) ^ 0x55) & 0x7f) !== interval(sample))).toEqual([]);
   });
 
@@ -58,7 +65,11 @@ describe('G.711', () => {
     const values = decisionValues('ulaw');
     expect(values).toHaveLength(129);
     // 14 bits with a scale of 8159: one unit is 4 of 16-bit samples; what the scale does not hold is clipped.
-    const interval = (sample: number): number => Math.min(127, values.findLastIndex((value) => value <= sample >> 2));
+    const interval = (sample: number): number =>
+      Math.min(
+        127,
+        values.findLastIndex((value) => value <= sample >> 2),
+      );
     expect(positive.filter((sample) => (~ulaw(sample) & 0x7f) !== interval(sample))).toEqual([]);
   });
 

@@ -29,10 +29,7 @@ class Scene implements PlayoutSink {
   packet(n: number, options: { timestamp?: number; sequence?: number; marker?: boolean } = {}): void {
     const { timestamp = n * 160, sequence = n, marker = false } = options;
     const payload = Uint8Array.of(n);
-    this.sequencer.accept(
-      { sequence: sequence & 0xffff, timestamp: timestamp >>> 0, marker, payload },
-      this.nowMs,
-    );
+    this.sequencer.accept({ sequence: sequence & 0xffff, timestamp: timestamp >>> 0, marker, payload }, this.nowMs);
     payload[0] = 255;
   }
 
@@ -161,7 +158,11 @@ describe('playout sequencer', () => {
 
   it('goes on with the next packet when one is unusable', () => {
     const log: number[] = [];
-    const sink = { play: (p: Uint8Array) => (log.push(p[0]!), p[0] === 1 ? 0 : 160), conceal: () => log.push(-1), restart: () => undefined };
+    const sink = {
+      play: (p: Uint8Array) => (log.push(p[0]!), p[0] === 1 ? 0 : 160),
+      conceal: () => log.push(-1),
+      restart: () => undefined,
+    };
     const sequencer = new PlayoutSequencer({ clockRate: 8000, holdMs: 40, fill: false }, sink, 0);
     for (const n of [0, 1, 2, 3]) {
       sequencer.accept({ sequence: n, timestamp: n * 160, marker: false, payload: Uint8Array.of(n) }, n * 20);

@@ -25,7 +25,9 @@ describe('RTCP packets', () => {
     expect([packet[52], packet[53], packet.readUInt16BE(54)]).toEqual([0x81, 202, 3]);
     expect(packet.toString('latin1', 62, 66)).toBe('abcd');
     expect([...packet.subarray(66, 68)]).toEqual([0, 0]);
-    expect([packet[68], packet[69], packet.readUInt16BE(70), packet.readUInt32BE(72)]).toEqual([0x81, 203, 1, 0x01020304]);
+    expect([packet[68], packet[69], packet.readUInt16BE(70), packet.readUInt32BE(72)]).toEqual([
+      0x81, 203, 1, 0x01020304,
+    ]);
   });
 
   it('reads back sender time, blocks and goodbyes', () => {
