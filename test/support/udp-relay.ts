@@ -8,13 +8,13 @@ export type RelayRule = (datagram: Buffer, direction: 'to_peer' | 'from_peer') =
  * and forge datagrams.
  */
 export class UdpRelay {
-  rule: RelayRule = () => 1;
   readonly #towardsCaller: Socket;
   readonly #towardsPeer: Socket;
   #callerPort = 0;
 
   private constructor(
     private readonly peerPort: number,
+    public rule: RelayRule,
     towardsCaller: Socket,
     towardsPeer: Socket,
   ) {
@@ -29,8 +29,8 @@ export class UdpRelay {
     });
   }
 
-  static async to(peerPort: number): Promise<UdpRelay> {
-    return new UdpRelay(peerPort, await boundSocket('127.0.0.1'), await boundSocket('127.0.0.1'));
+  static async to(peerPort: number, rule: RelayRule): Promise<UdpRelay> {
+    return new UdpRelay(peerPort, rule, await boundSocket('127.0.0.1'), await boundSocket('127.0.0.1'));
   }
 
   get port(): number {

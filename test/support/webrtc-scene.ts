@@ -8,7 +8,7 @@ import type { MediaEndpointEvent } from '../../src/media/media-engine.js';
 import type { MediaPacket } from '../../src/media/packet-port.js';
 import { createWeriftEndpoint, type WeriftEndpoint } from '../../src/media/webrtc-endpoint.js';
 import { RecordingLogger } from './recording-logger.js';
-import { UdpRelay } from './udp-relay.js';
+import { UdpRelay, type RelayRule } from './udp-relay.js';
 import { until } from './until.js';
 import { WrtcPeer, toneLevel } from './wrtc-peer.js';
 
@@ -45,6 +45,8 @@ export class WebRtcScene {
   readonly sent: Sent[] = [];
   readonly endpoint: WeriftEndpoint;
   readonly peer = new WrtcPeer(440);
+  /** Set before the call: puts a relay between the two that keeps to it. */
+  relayRule: RelayRule | undefined;
   relay: UdpRelay | undefined;
   #players: NodeJS.Timeout[] = [];
 
@@ -76,9 +78,6 @@ export class WebRtcScene {
     const answer = await this.peer.answer(await this.endpoint.createOffer());
     await this.endpoint.acceptAnswer(edit(await this.#throughRelay(answer)));
   }
-
-  /** Puts a relay between the two; before the call is set up. */
-  withRelay = false;
 
   async connected(deadlineMs = 8000): Promise<void> {
     await until(() => this.saw('dtls_connected'), 'dtls_connected', deadlineMs);
@@ -158,9 +157,9 @@ export class WebRtcScene {
   }
 
   async #throughRelay(sdp: string): Promise<string> {
-    if (!this.withRelay) return sdp;
+    if (!this.relayRule) return sdp;
     const candidate = /(a=candidate:\S+ 1 udp \d+ 127\.0\.0\.1 )(\d+)/;
-    this.relay = await UdpRelay.to(Number(candidate.exec(sdp)?.[2]));
+    this.relay = await UdpRelay.to(Number(candidate.exec(sdp)?.[2]), this.relayRule);
     return sdp.replace(candidate, `$1${this.relay.port}`);
   }
 

@@ -83,7 +83,7 @@ describe.each(['user-initiated', 'business-initiated'] as const)('a %s call with
 
   it('sends to the candidate of the SDP and nowhere else', async () => {
     scene = new WebRtcScene();
-    scene.withRelay = true;
+    scene.relayRule = () => 1;
     await setUp();
     await scene.connected();
     scene.endpoint.openSending();
