@@ -1,7 +1,7 @@
 import { BridgeError } from '../lib/bridge-error.js';
 import type { Clock } from '../lib/clock.js';
 import { DeadlineError, withDeadline } from '../lib/deadline.js';
-import { deferred, type Deferred } from '../lib/deferred.js';
+import { deferred } from '../lib/deferred.js';
 import type { Logger } from '../lib/logger.js';
 import { createSrf, type SrfApi } from './drachtio-types.js';
 
@@ -31,8 +31,8 @@ export class SipServerLink {
   readonly srf: SrfApi = createSrf();
   readonly #reconnect: { retryMaxDelay: number; maxAttempts?: number } = { retryMaxDelay: longestReconnectPauseMs };
   #state: 'idle' | 'down' | 'up' | 'closed' = 'idle';
-  readonly #first: Deferred<void> = deferred<void>();
-  readonly #gone: Deferred<void> = deferred<void>();
+  readonly #first = deferred<undefined>();
+  readonly #gone = deferred<undefined>();
 
   constructor(
     private readonly options: SipServerLinkOptions,
@@ -82,11 +82,11 @@ export class SipServerLink {
     if (this.#state === 'closed') return this.srf.disconnect();
     this.#state = 'up';
     this.options.logger.info('SIP server connected', { listening: hostPorts });
-    this.#first.resolve();
+    this.#first.resolve(undefined);
   }
 
   #lost(): void {
-    if (this.#state === 'closed') this.#gone.resolve();
+    if (this.#state === 'closed') this.#gone.resolve(undefined);
     if (this.#state !== 'up') return;
     this.#state = 'down';
     this.options.logger.error('SIP server connection lost');

@@ -1,0 +1,144 @@
+import type { CallStep } from '../../src/call/observer.js';
+import type { LegEvent } from '../../src/call/leg.js';
+import { systemClock } from '../../src/lib/clock.js';
+import { systemIds } from '../../src/lib/ids.js';
+import { MemoryJournal } from '../../src/journal/memory-journal.js';
+import type { SipServer, Target, Trunk } from '../../src/routing/types.js';
+import { startEmbeddedSipServer, type EmbeddedSipServer } from '../../src/sip-server/start-embedded-sip-server.js';
+import type { SipTimeouts } from '../../src/sip/sip-timeouts.js';
+import type { InboundCall } from '../../src/sip/inbound-call.js';
+import type { OutboundLegOptions } from '../../src/sip/outbound-sip-leg.js';
+import { SipUserAgent } from '../../src/sip/sip-user-agent.js';
+import { FakeMediaEngine } from './fake-media-engine.js';
+import { LegLog } from './leg-log.js';
+import { RecordingLogger } from './recording-logger.js';
+import type { SipScriptPeer } from './sip-script-peer.js';
+
+/** RFC 3261 timers ten times faster, so that what takes 32 s takes 3. */
+const fastTimers = { t1Ms: 50, t2Ms: 400, t4Ms: 500 };
+
+export const sceneTrunk: Trunk = {
+  name: 'pbx',
+  servers: [],
+  acceptFrom: ['127.0.0.1/32'],
+  acceptFromServers: false,
+  codecs: ['PCMA', 'PCMU'],
+  auth: undefined,
+  register: false,
+  dtmf: 'rfc4733',
+  srtp: 'off',
+  maxCalls: 10,
+};
+
+export interface SceneOptions {
+  readonly trunk?: Partial<Trunk>;
+  readonly timeouts?: Partial<SipTimeouts>;
+  readonly transport?: 'udp' | 'tcp';
+}
+
+/** The SIP room for real (drachtio-srf, embedded SIP server, sockets on loopback) with a media engine that only speaks SDP. */
+export class SipScene {
+  readonly calls: InboundCall[] = [];
+  readonly #callWaiters: ((call: InboundCall) => void)[] = [];
+
+  private constructor(
+    readonly server: EmbeddedSipServer,
+    readonly agent: SipUserAgent,
+    readonly media: FakeMediaEngine,
+    readonly journal: MemoryJournal,
+    readonly logger: RecordingLogger,
+    readonly steps: CallStep[],
+    readonly trunk: Trunk,
+  ) {
+    agent.onInboundCall((call) => {
+      this.calls.push(call);
+      for (const resolve of this.#callWaiters.splice(0)) resolve(call);
+    });
+  }
+
+  static async start(options: SceneOptions = {}): Promise<SipScene> {
+    const logger = new RecordingLogger();
+    const server = await startEmbeddedSipServer({
+      listen: [{ transport: options.transport ?? 'udp', host: '127.0.0.1', port: 0 }],
+      timers: fastTimers,
+      logger,
+    });
+    const trunk = { ...sceneTrunk, ...options.trunk };
+    const media = new FakeMediaEngine();
+    const journal = new MemoryJournal();
+    const steps: CallStep[] = [];
+    const agent = new SipUserAgent({
+      connect: server,
+      trunks: [trunk],
+      media,
+      journal,
+      observer: { step: (_call, step) => void steps.push(step) },
+      logger,
+      clock: systemClock,
+      ids: systemIds,
+      timeouts: { ...(options.timeouts ?? {}) },
+    });
+    await agent.connect();
+    return new SipScene(server, agent, media, journal, logger, steps, trunk);
+  }
+
+  async stop(): Promise<void> {
+    await this.agent.close();
+    await this.server.stop();
+  }
+
+  /** Where the scene's SIP server listens. */
+  get address(): { host: string; port: number } {
+    const [socket] = this.server.sockets;
+    if (!socket) throw new Error('no socket');
+    return { host: socket.host, port: socket.port };
+  }
+
+  uri(user = '+4915112345678'): string {
+    return `sip:${user}@${this.address.host}:${this.address.port}`;
+  }
+
+  target(peer: SipScriptPeer, overrides: Partial<SipServer> = {}): Target {
+    const server: SipServer = {
+      hostname: peer.host,
+      port: peer.port,
+      transport: peer.transport,
+      priority: 1,
+      weight: 1,
+      requestUriUserParams: {},
+      ...overrides,
+    };
+    return { trunk: this.trunk, server, user: '+15551112222' };
+  }
+
+  /** A leg to a peer, listened to but not dialled. */
+  outbound(target: Target, overrides: Partial<OutboundLegOptions> = {}) {
+    const options: OutboundLegOptions = {
+      call: systemIds.callId(),
+      target,
+      caller: { user: '+4915112345678', name: 'Anna' },
+      whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated', payload: 'spring' },
+      ...overrides,
+    };
+    const leg = this.agent.createOutboundLeg(options);
+    return { leg, log: new LegLog(leg), call: options.call };
+  }
+
+  /** The next call that was announced, also one that came before. */
+  async call(deadlineMs = 4000): Promise<InboundCall> {
+    const known = this.calls[0];
+    if (known) return known;
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no call in ${deadlineMs} ms`)), deadlineMs);
+      this.#callWaiters.push((call) => {
+        clearTimeout(timer);
+        resolve(call);
+      });
+    });
+  }
+}
+
+/** What every leg must have reported when it is over: `terminated`, once and last. */
+export function endsOnce(events: readonly LegEvent[]): boolean {
+  return events.filter(({ type }) => type === 'terminated').length === 1 && events.at(-1)?.type === 'terminated';
+}
