@@ -24,7 +24,12 @@ export interface AdminListenerOptions {
  * The admin listener: `/livez` (the process runs), `/healthz` (the same, an older name), `/readyz` (calls can be taken;
  * `?verbose` lists the checks). Yes and no are for everybody who reaches the port, the rest needs the token.
  */
-export async function startAdminListener(options: AdminListenerOptions): Promise<HttpListener> {
+export function startAdminListener(options: AdminListenerOptions): Promise<HttpListener> {
+  return listenOn(createAdminApp(options), options.listen);
+}
+
+/** The admin routes, not yet listening. */
+export function createAdminApp(options: AdminListenerOptions): FastifyInstance {
   const app = fastify({
     logger: false,
     bodyLimit: 64 * 1024,
@@ -43,7 +48,7 @@ export async function startAdminListener(options: AdminListenerOptions): Promise
   });
   app.setNotFoundHandler((_request, reply) => reply.code(404).send());
   mountHealth(app, options);
-  return listenOn(app, options.listen);
+  return app;
 }
 
 function mountHealth(app: FastifyInstance, { token, checks }: AdminListenerOptions): void {

@@ -14,8 +14,7 @@ import { listenOn, type HttpListener } from './http-listener.js';
 
 /** Largest body taken, in bytes. Meta names 3 MB as the most; call webhooks are a few kilobytes. */
 const BODY_CAP_BYTES = 1024 * 1024;
-const HEADERS_TIMEOUT_MS = 5000;
-const REQUEST_TIMEOUT_MS = 10_000;
+const TIMEOUTS = { headersMs: 5000, requestMs: 10_000 };
 const MAX_CONNECTIONS = 1000;
 /** Meta gives up after about 20 s and sends again. */
 const JOURNAL_DEADLINE_MS = 5000;
@@ -33,6 +32,8 @@ export interface WebhookListenerOptions {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly ids?: IdSource;
+  /** How long headers, and a whole request, may take; milliseconds. */
+  readonly timeouts?: { readonly headersMs: number; readonly requestMs: number };
 }
 
 /**
@@ -40,14 +41,15 @@ export interface WebhookListenerOptions {
  * journal, 200, hand over. An unsigned delivery changes nothing.
  */
 export async function startWebhookListener(options: WebhookListenerOptions): Promise<HttpListener> {
+  const { headersMs, requestMs } = options.timeouts ?? TIMEOUTS;
   const app = fastify({
     logger: false,
     bodyLimit: BODY_CAP_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    connectionTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: requestMs,
+    connectionTimeout: requestMs,
     forceCloseConnections: true,
     exposeHeadRoutes: false,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
+    http: { headersTimeout: headersMs, connectionsCheckingInterval: Math.min(1000, headersMs) },
   });
   app.server.maxConnections = MAX_CONNECTIONS;
   app.removeAllContentTypeParsers();

@@ -90,7 +90,7 @@ export class FakeWebRtcEndpoint implements WebRtcEndpoint {
 export class FakeMediaEngine implements MediaEngine {
   readonly endpoint = new FakeWebRtcEndpoint();
   /** Set to hold back the creation of the endpoint. */
-  gate: Deferred<void> | undefined;
+  gate: Deferred<unknown> | undefined;
   createFails: Error | undefined;
 
   async createWebRtcEndpoint(): Promise<WebRtcEndpoint> {

@@ -239,7 +239,7 @@ describe('user-initiated leg', () => {
   it('closes an endpoint that comes to be after the leg has ended', async () => {
     const { leg, media, graph, endpoint, types, clock } = setUp();
     graph.prompt.add('reject');
-    media.gate = deferred<void>();
+    media.gate = deferred();
     leg.trying();
     leg.hangup(hangup);
     await settled();
@@ -247,7 +247,7 @@ describe('user-initiated leg', () => {
     clock.advance(15_000);
     await settled();
     expect(types()).toEqual(['terminated']);
-    media.gate.resolve();
+    media.gate.resolve(undefined);
     await settled();
     expect(endpoint.log).toContain('close');
   });

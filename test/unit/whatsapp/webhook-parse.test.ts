@@ -169,7 +169,7 @@ describe('parseWebhook', () => {
     ['empty', Buffer.alloc(0)],
     ['nested a million deep', Buffer.alloc(1_000_000, '[')],
   ])('refuses a body that is %s', (_, body) => {
-    expect(() => parseWebhookBody(body)).toThrowError(expect.objectContaining({ code: 'SIP2WA_WEBHOOK_BODY' }));
+    expect(() => parseWebhookBody(body)).toThrow(expect.objectContaining({ code: 'SIP2WA_WEBHOOK_BODY' }));
   });
 
   it('does not take brackets inside strings for nesting', () => {

@@ -1,0 +1,229 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/lib/clock.js';
+import type { WaCallId } from '../../../src/lib/ids.js';
+import { GraphClient, type GraphClientOptions } from '../../../src/whatsapp/graph-client.js';
+import { GraphError } from '../../../src/whatsapp/graph-error.js';
+import { metaFixture } from '../../support/fixtures.js';
+import { GraphDouble, metaError, type Reply } from '../../support/graph-double.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+import { someWaCall } from '../../support/whatsapp-fakes.js';
+
+const numberId = '106540352242922';
+const token = 'EAAcanaryTOKEN123';
+const sdp = 'v=0\r\na=ice-pwd:canarySDP\r\n';
+const ref = { numberId, waCallId: someWaCall };
+const overloaded: Reply = metaError(500, 131000, 'Something went wrong');
+
+let graph: GraphDouble;
+let logger: RecordingLogger;
+beforeEach(async () => {
+  graph = await GraphDouble.start();
+  logger = new RecordingLogger();
+});
+afterEach(async () => {
+  expect(logger.text()).not.toMatch(/canary/);
+  await graph.close();
+});
+
+function client(extra: Partial<GraphClientOptions> = {}): GraphClient {
+  const fixed = { baseUrl: graph.baseUrl, version: 'v23.0', timeoutMs: 1000, clock: systemClock };
+  return new GraphClient({ ...fixed, token: () => token, logger, backoffMs: 1, ...extra });
+}
+
+async function failure(promise: Promise<unknown>): Promise<GraphError> {
+  const error: unknown = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(GraphError);
+  expect(JSON.stringify(error) + String((error as Error).stack)).not.toMatch(/canary/);
+  return error as GraphError;
+}
+
+describe('requests have the shape of Meta’s reference', () => {
+  const sdpOf = (body: unknown): string => (body as { session: { sdp: string } }).session.sdp;
+
+  it('connect', async () => {
+    const expected = metaFixture('connect-request.json') as Record<string, unknown>;
+    const args = { numberId, to: '+14085551234', sdp: sdpOf(expected), opaque: '0fS5cePMok' };
+    expect(await client().connect(args)).toBe('wacid.double-1');
+    expect(graph.seen[0]).toMatchObject({ method: 'POST', path: `/v23.0/${numberId}/calls`, body: expected });
+    expect(graph.seen[0]?.body).toEqual(expected);
+    expect(graph.seen[0]?.headers).toMatchObject({
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+    });
+  });
+
+  const waCallId = 'wacid.ABGGFjFVU2AfAgo6V-Hc5eCgK5Gh' as WaCallId;
+
+  it('pre_accept and accept', async () => {
+    const [pre, accept] = [metaFixture('pre-accept-request.json'), metaFixture('accept-request.json')];
+    await client().preAccept({ numberId, waCallId, sdp: sdpOf(pre) });
+    await client().accept({ numberId, waCallId, sdp: sdpOf(accept), opaque: 'random_string' });
+    expect(graph.seen.map(({ body }) => body)).toEqual([pre, accept]);
+  });
+
+  it('reject and terminate', async () => {
+    await client().reject({ numberId, waCallId });
+    await client().terminate({ numberId, waCallId });
+    const expected = [metaFixture('reject-request.json'), metaFixture('terminate-request.json')];
+    expect(graph.seen.map(({ body }) => body)).toEqual(expected);
+  });
+});
+
+describe('requests have the shape of Meta’s cURL samples', () => {
+  interface Sample {
+    readonly to?: string;
+    readonly call_id: WaCallId;
+    readonly session: { readonly sdp: string };
+  }
+  const sample = (name: string): Sample => metaFixture(`curl-${name}-request.json`) as Sample;
+
+  it('connect, accept and terminate', async () => {
+    const [connect, accept, terminate] = [sample('connect'), sample('accept'), sample('terminate')];
+    await client().connect({ numberId, to: connect.to ?? '', sdp: connect.session.sdp });
+    await client().accept({ numberId, waCallId: accept.call_id, sdp: accept.session.sdp });
+    await client().terminate({ numberId, waCallId: terminate.call_id });
+    // The sample's "to" is no part of accept.
+    const { to: _, ...withoutTo } = accept;
+    expect(graph.seen.map(({ body }) => body)).toEqual([connect, withoutTo, terminate]);
+  });
+});
+
+describe('answers', () => {
+  it('reads Meta’s sample answers', async () => {
+    graph.replies({ status: 200, json: metaFixture('connect-response.json') });
+    graph.replies({ status: 200, json: metaFixture('pre-accept-response.json') });
+    expect(await client().connect({ numberId, to: '1', sdp })).toBe('wacid.ABGGFjFVU2AfAgo6V');
+    await client().preAccept({ ...ref, sdp });
+  });
+
+  it('types an error body, with the time a limit names', async () => {
+    const details = 'Limit reached. Try again after 2999-01-01T00:00:00+0000';
+    graph.replies(metaError(400, 138012, 'Call limit', details));
+    const error = await failure(client().connect({ numberId, to: '1', sdp }));
+    expect(error).toMatchObject({ fault: 'api', httpStatus: 400, metaCode: 138012, title: 'Call limit', details });
+    expect(error.retryAfterS).toBeGreaterThan(1e9);
+  });
+
+  it('takes Retry-After from the header, and user titles and subcodes from the body', async () => {
+    const json = {
+      error: { message: 'm', code: '4', error_subcode: 2494010, error_user_title: 't', error_user_msg: 'u' },
+    };
+    graph.replies({ status: 429, json, headers: { 'retry-after': '7' } });
+    const expected = { metaCode: 4, metaSubcode: 2494010, title: 't', details: 'u', retryAfterS: 7 };
+    expect(await failure(client().connect({ numberId, to: '1', sdp }))).toMatchObject(expected);
+  });
+
+  it.each<[string, Reply, object]>([
+    ['HTML', { status: 200, text: '<html>captive portal</html>' }, { fault: 'answer', httpStatus: 200 }],
+    ['cut JSON', { status: 200, text: '{"calls":[{"id":"wac' }, { fault: 'answer' }],
+    ['wrong types', { status: 200, json: { calls: [{ id: 7 }] } }, { fault: 'answer' }],
+    ['an unusable id', { status: 200, json: { calls: [{ id: 'wacid.\r\nVia: x' }] } }, { fault: 'answer' }],
+    ['no calls', { status: 200, json: { calls: [] } }, { fault: 'answer' }],
+    ['an error in a 200', { status: 200, json: { error: { code: 1, message: 'x' } } }, { fault: 'api', metaCode: 1 }],
+    ['JSON of another form', { status: 502, json: { oops: true } }, { fault: 'answer', httpStatus: 502 }],
+    ['a redirect', { status: 302, text: '', headers: { location: 'http://127.0.0.1:1/' } }, { httpStatus: 302 }],
+    ['2 MiB', { status: 200, text: `"${'x'.repeat(2 ** 21)}"` }, { fault: 'answer' }],
+    ['nothing', (response) => response.destroy(), { fault: 'transport', unsent: false }],
+    ['silence', () => undefined, { fault: 'timeout' }],
+  ])('%s is a typed error, and connect is not repeated', async (_, reply, expected) => {
+    graph.replies(reply);
+    expect(await failure(client({ timeoutMs: 150 }).connect({ numberId, to: '1', sdp }))).toMatchObject(expected);
+    expect(graph.seen).toHaveLength(1);
+  });
+
+  it('stops a body that never ends at the deadline', async () => {
+    graph.replies((response) => void response.writeHead(200).write('{"success":'));
+    expect(await failure(client({ timeoutMs: 100 }).connect({ numberId, to: '1', sdp }))).toMatchObject({
+      fault: 'timeout',
+    });
+  });
+});
+
+describe('repeats', () => {
+  it('knows that nothing was sent when nobody listens', async () => {
+    const gone = await GraphDouble.start();
+    const { baseUrl } = gone;
+    await gone.close();
+    const error = await failure(client({ baseUrl }).connect({ numberId, to: '1', sdp }));
+    expect(error).toMatchObject({ fault: 'transport', unsent: true });
+    expect(logger.lines).toHaveLength(2);
+  });
+
+  it.each(['reject', 'terminate'] as const)('%s up to three times in all', async (action) => {
+    graph.replies(overloaded, metaError(429, 4, 'slow down'));
+    await client()[action](ref);
+    expect(graph.actions).toEqual([action, action, action]);
+    graph.replies(overloaded, overloaded, overloaded);
+    expect(await failure(client()[action](ref))).toMatchObject({ metaCode: 131000 });
+    expect(graph.seen).toHaveLength(6);
+  });
+
+  it.each(['accept', 'preAccept'] as const)('%s once, with the same SDP', async (action) => {
+    graph.replies((response) => response.destroy());
+    await client()[action]({ ...ref, sdp });
+    expect(graph.seen).toHaveLength(2);
+    expect(graph.seen[0]?.body).toEqual(graph.seen[1]?.body);
+    graph.replies(overloaded, overloaded);
+    await failure(client()[action]({ ...ref, sdp }));
+    expect(graph.seen).toHaveLength(4);
+  });
+
+  it('does not repeat an accept that was refused', async () => {
+    graph.replies(metaError(400, 138008, 'SDP validation error'));
+    await failure(client().accept({ ...ref, sdp }));
+    expect(graph.seen).toHaveLength(1);
+  });
+
+  it('takes "already accepted" for success only when it answers a repeat', async () => {
+    const already = metaError(400, 100, 'Call already in progress');
+    graph.replies((response) => response.destroy(), already);
+    await client().accept({ ...ref, sdp });
+    graph.replies(already);
+    await failure(client().accept({ ...ref, sdp }));
+  });
+
+  it('does not repeat what was aborted meanwhile', async () => {
+    const abort = new AbortController();
+    graph.replies((response) => {
+      abort.abort();
+      response.destroy();
+    });
+    await failure(client().accept({ ...ref, sdp, signal: abort.signal }));
+    expect(graph.seen).toHaveLength(1);
+  });
+
+  it.each(['reject', 'terminate'] as const)('%s of a call that is over is success', async (action) => {
+    for (const details of [
+      'The call is already in progress, completed or failed',
+      'Call already terminated',
+      'Call has been completed',
+    ]) {
+      graph.replies(metaError(400, 100, 'Invalid parameter', details));
+      await client()[action](ref);
+    }
+    graph.replies(metaError(400, 100, 'Invalid parameter', 'call_id is malformed'));
+    await failure(client()[action](ref));
+    graph.replies(metaError(401, 190, 'Session has expired: the call is over'));
+    await failure(client()[action](ref));
+  });
+});
+
+describe('token', () => {
+  it('is asked for each request', async () => {
+    let current = 'one';
+    const rotating = client({ token: () => current });
+    await rotating.terminate(ref);
+    current = 'two';
+    await rotating.terminate(ref);
+    expect(graph.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer one', 'Bearer two']);
+  });
+
+  it.each(['', 'canary\ntoken', 'canary token'])('is not sent, nor shown, when it is %j', async (bad) => {
+    const error = await failure(client({ token: () => bad }).terminate(ref));
+    expect(error).toMatchObject({ fault: 'token' });
+    expect(graph.seen).toEqual([]);
+  });
+});
