@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CallRecord } from '../../src/call/call-record.js';
+import type { CallStep } from '../../src/call/observer.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { startDaemon, type Daemon } from '../../src/daemon.js';
 import type { Logger } from '../../src/lib/logger.js';
 import { silentLogger } from '../../src/lib/logger.js';
+import type { StepDetail, TimelineEntry } from '../../src/observability/timeline.js';
 import { GraphDouble } from './graph-double.js';
 import { SipScriptPeer } from './sip-script-peer.js';
 
@@ -150,6 +152,25 @@ ${more}`;
     return this.graph.actions.map(String);
   }
 
+  /** The first step of this name, past or future, that fits. */
+  async step(name: CallStep, fits: (detail: StepDetail) => boolean = () => true, deadlineMs = 5_000): Promise<void> {
+    const { timeline } = this.daemon;
+    const isIt = ({ step, detail }: TimelineEntry): boolean => step === name && fits(detail);
+    if (timeline.calls.some((call) => timeline.stepsOf(call).some(isIt))) return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        off();
+        reject(new Error(`no ${name} within ${deadlineMs} ms`));
+      }, deadlineMs);
+      const off = timeline.subscribe((entry) => {
+        if (!isIt(entry)) return;
+        clearTimeout(timer);
+        off();
+        resolve();
+      });
+    });
+  }
+
   /** The record of the n-th call that ended, as soon as there is one. */
   async record(index = 0, deadlineMs = 10_000): Promise<CallRecord> {
     const end = Date.now() + deadlineMs;
@@ -167,8 +188,21 @@ ${more}`;
     return this.records[index]!;
   }
 
+  /** Stops the daemon with a PBX that lets go of whatever the test left open. */
   async stop(): Promise<void> {
-    await this.daemon.stop();
+    let isStopped = false;
+    const stopped = this.daemon.stop().finally(() => (isStopped = true));
+    for (const invite of this.pbx.received.filter(({ method }) => method === 'INVITE')) {
+      this.pbx.reply(invite, 480, 'Temporarily Unavailable', { toTag: 'gone' });
+    }
+    const letGo = async (): Promise<void> => {
+      while (!isStopped) {
+        const request = await this.pbx.next(({ method }) => method === 'BYE' || method === 'CANCEL', 'the end', 20_000);
+        this.pbx.reply(request, 200, 'OK');
+      }
+    };
+    await Promise.race([stopped, letGo()]);
+    await stopped;
     await this.pbx.stop();
     await this.graph.close();
     rmSync(this.#folder, { recursive: true });

@@ -1,0 +1,226 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { metaError } from '../support/graph-double.js';
+import { pbxSdp, ScriptedBridge, USER, type BridgeOptions } from '../support/scripted-bridge.js';
+import { PeerMessage } from '../support/sip-script-peer.js';
+import { WrtcPeer } from '../support/wrtc-peer.js';
+
+const ID = 'wacid.double-1';
+
+describe('the PBX calls a user, scripted PBX to libwebrtc', () => {
+  let bridge: ScriptedBridge;
+  let phone: WrtcPeer | undefined;
+
+  const start = async (options: BridgeOptions = {}): Promise<void> => {
+    bridge = await ScriptedBridge.start(options);
+  };
+  afterEach(async () => {
+    phone?.close();
+    phone = undefined;
+    await bridge.stop();
+  });
+
+  /** Sends the INVITE and returns it as the PBX's own message, for what comes later in the dialog. */
+  const invite = (sdp = pbxSdp(40_000), user = `+${USER}`): PeerMessage => {
+    const text = bridge.pbx.newRequest('INVITE', `sip:${user}@${bridge.sip.host}:${bridge.sip.port}`, { body: sdp });
+    bridge.pbx.send(text, bridge.sip);
+    return new PeerMessage(text, bridge.pbx, undefined, 0);
+  };
+  const answerOfPhone = async (): Promise<string> => {
+    phone = new WrtcPeer();
+    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string; sdp_type: string };
+    expect(session.sdp_type).toBe('offer');
+    return phone.answer(session.sdp);
+  };
+  const ring = async (): Promise<void> => {
+    await bridge.step('graph.connect');
+    await bridge.deliver(bridge.businessConnect(ID, await answerOfPhone()));
+    await bridge.deliver(bridge.status(ID, 'RINGING'));
+    await bridge.pbx.response(180, 'INVITE');
+  };
+  const pickUp = async (request: PeerMessage): Promise<PeerMessage> => {
+    await ring();
+    await bridge.deliver(bridge.status(ID, 'ACCEPTED'));
+    const ok = await bridge.pbx.response(200, 'INVITE');
+    bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), bridge.sip);
+    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    return ok;
+  };
+
+  it('rings on RINGING, answers on ACCEPTED, and ends with the PBX hanging up', async () => {
+    await start();
+    const request = invite();
+    const ok = await pickUp(request);
+    expect(ok.body).toMatch(/m=audio \d+ RTP\/AVP 8 101/);
+    expect(bridge.graph.seen[0]?.body).toMatchObject({ action: 'connect', to: USER, messaging_product: 'whatsapp' });
+    await phone?.reaches('connected');
+    bridge.pbx.send(bridge.pbx.inDialog('BYE', request, ok, { cseq: 2 }), bridge.sip);
+    await bridge.pbx.response(200, 'BYE');
+    expect(await bridge.record()).toMatchObject({ direction: 'business_initiated', code: 'hangup', endedBy: 'a' });
+    expect(bridge.actions).toEqual(['connect', 'terminate']);
+  });
+
+  it('says BYE to the PBX when the user hangs up', async () => {
+    await start();
+    await pickUp(invite());
+    await bridge.deliver(bridge.terminate(ID, 'BUSINESS_INITIATED', { start_time: '1', end_time: '4', duration: 3 }));
+    const bye = await bridge.pbx.request('BYE');
+    expect(bye.get('Reason')).toContain('cause=16');
+    bridge.pbx.reply(bye, 200, 'OK');
+    expect(await bridge.record()).toMatchObject({ code: 'hangup', endedBy: 'b' });
+    expect(bridge.actions).toEqual(['connect']);
+  });
+
+  it('takes ACCEPTED before connect', async () => {
+    await start();
+    const request = invite();
+    await bridge.step('graph.connect');
+    await bridge.deliver(bridge.status(ID, 'ACCEPTED'));
+    await bridge.deliver(bridge.businessConnect(ID, await answerOfPhone()));
+    const ok = await bridge.pbx.response(200, 'INVITE');
+    bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), bridge.sip);
+    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+  });
+
+  it('takes webhooks that outrun the reply to connect', async () => {
+    await start();
+    bridge.graph.replies((response) => {
+      void (async () => {
+        await bridge.deliver(bridge.status('wacid.fast', 'RINGING'));
+        response.end(JSON.stringify({ messaging_product: 'whatsapp', calls: [{ id: 'wacid.fast' }] }));
+      })();
+    });
+    invite();
+    await bridge.pbx.response(180, 'INVITE');
+  });
+
+  it('answers 486 when the user declines', async () => {
+    await start();
+    invite();
+    await ring();
+    await bridge.deliver(bridge.status(ID, 'REJECTED'));
+    const refusal = await bridge.pbx.response(486, 'INVITE');
+    expect(refusal.get('Reason')).toContain('Q.850');
+    await bridge.deliver(bridge.terminate(ID, 'BUSINESS_INITIATED'));
+    expect(await bridge.record()).toMatchObject({ code: 'declined', endedBy: 'b' });
+    expect(bridge.actions).toEqual(['connect']);
+  });
+
+  it('answers 480 when the user does not pick up', async () => {
+    await start();
+    invite();
+    await ring();
+    await bridge.deliver(bridge.terminate(ID, 'BUSINESS_INITIATED'));
+    await bridge.pbx.response(480, 'INVITE');
+    expect(await bridge.record()).toMatchObject({ code: 'no_answer', endedBy: 'b' });
+  });
+
+  it('ends the WhatsApp call when the PBX cancels', async () => {
+    await start();
+    const request = invite();
+    await ring();
+    const cancel = request.raw.replaceAll('INVITE sip', 'CANCEL sip').replace('1 INVITE', '1 CANCEL');
+    const bare = `${cancel.slice(0, cancel.indexOf('Content-Type'))}Content-Length: 0\r\n\r\n`;
+    bridge.pbx.send(bare, bridge.sip);
+    await bridge.pbx.response(200, 'CANCEL');
+    await bridge.pbx.response(487, 'INVITE');
+    expect(await bridge.record()).toMatchObject({ code: 'cancelled', endedBy: 'a' });
+    expect(bridge.actions).toEqual(['connect', 'terminate']);
+  });
+
+  it('gives up after the ring timeout: 480 and terminate', async () => {
+    await start({ more: 'calls: { ring_timeout: 1s }' });
+    invite();
+    await ring();
+    await bridge.pbx.response(480, 'INVITE');
+    expect(await bridge.record()).toMatchObject({ code: 'no_answer', endedBy: 'bridge' });
+    expect(bridge.actions).toEqual(['connect', 'terminate']);
+  });
+
+  it.each([
+    [400, 138001, 404],
+    [400, 138003, 486],
+    [401, 138006, 403],
+    [401, 138000, 403],
+    [429, 138002, 503],
+    [400, 138012, 403],
+    [401, 190, 503],
+    [500, 138007, 504],
+  ])('answers HTTP %i code %i with SIP %i and Meta’s own words', async (http, code, status) => {
+    await start();
+    bridge.graph.replies(metaError(http, code, `(#${code}) what Meta says`, 'in detail'));
+    invite();
+    const refusal = await bridge.pbx.response(status, 'INVITE');
+    expect(refusal.get('Warning')).toContain(String(code));
+    expect(await bridge.record()).toMatchObject({ sipStatus: status, metaCode: code });
+    expect(bridge.actions).toEqual(['connect']);
+  });
+
+  it('answers 488 without a usable codec before any Graph call', async () => {
+    await start();
+    invite(pbxSdp(40_000, '18').replace('a=rtpmap:8 PCMA/8000', 'a=rtpmap:18 G729/8000'));
+    const refusal = await bridge.pbx.response(488, 'INVITE');
+    expect(refusal.get('Warning')).toMatch(/PCMA/);
+    expect(bridge.actions).toEqual([]);
+  });
+
+  it('answers 484 to a dial string that is no number', async () => {
+    await start();
+    invite(undefined, 'reception');
+    await bridge.pbx.response(484, 'INVITE');
+    expect(bridge.actions).toEqual([]);
+  });
+
+  it('takes no call from an address that is not listed', async () => {
+    await start({
+      trunks: (pbx) => `
+trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }], accept_from: [127.0.0.9/32] }]
+numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: pbx }]
+`,
+    });
+    invite();
+    await bridge.pbx.response(403, 'INVITE');
+    expect(bridge.actions).toEqual([]);
+    expect(bridge.records).toEqual([]);
+  });
+});
+
+describe('a number served by its settings alone', () => {
+  let bridge: ScriptedBridge;
+  afterEach(() => bridge.stop());
+
+  const settingsOnly: BridgeOptions = {
+    trunks: (pbx) => `
+trunk_defaults: { codecs: [PCMU] }
+numbers:
+  - id: "105615555715855"
+    number: "+15551112222"
+    name: sales
+    settings:
+      calling:
+        sip:
+          status: DISABLED
+          servers: [{ hostname: localhost, port: ${pbx.port}, request_uri_user_params: { tgrp: whatsapp } }]
+`,
+  };
+
+  it('rings its SIP server for users, with the Request-URI that Meta would build', async () => {
+    bridge = await ScriptedBridge.start(settingsOnly);
+    const phone = new WrtcPeer();
+    await bridge.deliver(bridge.userConnect('wacid.1', await phone.offer()));
+    const request = await bridge.pbx.request('INVITE');
+    expect(request.uri).toBe(`sip:+15551112222;tgrp=whatsapp@localhost:${bridge.pbx.port}`);
+    expect(request.body).toMatch(/m=audio \d+ RTP\/AVP 0 /);
+    phone.close();
+  });
+
+  it('takes calls from that server’s address', async () => {
+    bridge = await ScriptedBridge.start(settingsOnly);
+    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
+    const sdp = pbxSdp(40_000, '0').replace('a=rtpmap:8 PCMA/8000', 'a=rtpmap:0 PCMU/8000');
+    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: sdp }), bridge.sip);
+    await bridge.step('graph.connect');
+    await bridge.deliver(bridge.status(ID, 'RINGING'));
+    await bridge.pbx.response(180, 'INVITE');
+    expect(bridge.actions).toEqual(['connect']);
+  });
+});
