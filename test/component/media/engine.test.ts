@@ -1,0 +1,161 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CallStep } from '../../../src/call/observer.js';
+import { systemClock } from '../../../src/lib/clock.js';
+import { systemIds, type CallId } from '../../../src/lib/ids.js';
+import { silentLogger } from '../../../src/lib/logger.js';
+import type { RtpEndpoint, WebRtcEndpoint } from '../../../src/media/media-engine.js';
+import { WeriftMediaEngine } from '../../../src/media/werift-media-engine.js';
+import { levelDbfs, strongestHz, toneLoss } from '../../../src/sandbox/audio/measure.js';
+import type { Pcm } from '../../../src/sandbox/audio/pcm.js';
+import { eventually } from '../../support/eventually.js';
+import { pace } from '../../support/pace.js';
+import { RtpPeer } from '../../support/rtp-peer.js';
+import { fromG711, toG711, ToneSource } from '../../support/tones.js';
+import { WrtcPeer } from '../../support/wrtc-peer.js';
+
+const call = 'test' as CallId;
+const pbxHz = 1000;
+const phoneHz = 440;
+const pbxAmplitude = 8000;
+
+/** A whole call's media: libwebrtc as WhatsApp, an RTP port as PBX, the engine in between. */
+class Scene {
+  readonly phone = new WrtcPeer(phoneHz);
+  readonly steps: CallStep[] = [];
+  readonly engine = new WeriftMediaEngine({
+    listenIp: '127.0.0.1',
+    advertisedIp: '',
+    rtpPorts: [22_000, 22_999],
+    webrtcPorts: [0, 0],
+    remoteNetworks: ['127.0.0.0/8'],
+    logger: silentLogger,
+    clock: systemClock,
+    ids: systemIds,
+    observer: { step: (_call, step) => this.steps.push(step) },
+  });
+  pbx!: RtpPeer;
+  whatsApp!: WebRtcEndpoint;
+  rtp!: RtpEndpoint;
+  rtpPort = 0;
+  readonly bridge = this.engine.createBridge(call);
+  readonly tone = new ToneSource(pbxHz, pbxAmplitude);
+
+  /** Up to the point where both sides have answered. */
+  async connect(ptimeMs = 20): Promise<void> {
+    await this.engine.start();
+    this.pbx = await RtpPeer.open();
+    this.whatsApp = await this.engine.createWebRtcEndpoint({ call });
+    this.whatsApp.listen(() => undefined);
+    await this.phone.accept(await this.whatsApp.createAnswer(await this.phone.offer()));
+    await this.whatsApp.start();
+    this.rtp = await this.engine.createRtpEndpoint({ call, codecs: ['PCMA', 'PCMU'], remoteNetworks: ['127.0.0.0/8'] });
+    this.rtp.listen(() => undefined);
+    const offer = await this.rtp.createOffer();
+    this.rtpPort = Number(/^m=audio (\d+)/m.exec(offer)?.[1]);
+    await this.rtp.acceptAnswer(this.pbx.sdp({ ptimeMs }));
+    await this.phone.reaches('connected');
+    this.whatsApp.openSending();
+    this.bridge.connect(this.whatsApp.id, this.rtp.id);
+  }
+
+  /** The PBX plays its tone for `ms`. */
+  pbxPlays(ms: number, ptimeMs: number): Promise<void> {
+    return pace(ms / ptimeMs, ptimeMs, (i) => {
+      const payload = toG711('PCMA', this.tone.next(ptimeMs * 8));
+      this.pbx.send(this.rtpPort, { payloadType: 8, sequence: i, timestamp: i * ptimeMs * 8, payload });
+    });
+  }
+
+  heardByPbx(): Pcm {
+    return fromG711(
+      'PCMA',
+      this.pbx.received.filter(({ payloadType }) => payloadType === 8).map(({ payload }) => payload),
+    );
+  }
+
+  heardByPhone(): Pcm {
+    const { samples, sampleRate } = this.phone.heard;
+    return { rateHz: sampleRate, samples: Float32Array.from(samples, (value) => value / 32_768) };
+  }
+
+  async close(): Promise<void> {
+    this.bridge.disconnect();
+    await this.engine.stop();
+    this.phone.close();
+    this.pbx.close();
+  }
+}
+
+/** The last `ms` of a sound. */
+function tail(pcm: Pcm, ms: number): Pcm {
+  return { ...pcm, samples: pcm.samples.subarray(Math.max(0, pcm.samples.length - (pcm.rateHz * ms) / 1000)) };
+}
+
+describe('media engine, PBX to libwebrtc and back', () => {
+  let scene: Scene;
+  beforeEach(() => (scene = new Scene()));
+  afterEach(() => scene.close());
+
+  it.each([20, 30])('carries a tone each way at once, with packets of %i ms on the PBX side', async (ptimeMs) => {
+    await scene.connect(ptimeMs);
+    scene.phone.play();
+    await scene.pbxPlays(1200, ptimeMs);
+    scene.phone.forget();
+    scene.pbx.received.length = 0;
+    await scene.pbxPlays(1500, ptimeMs);
+    const [phone, pbx] = [tail(scene.heardByPhone(), 1000), tail(scene.heardByPbx(), 1000)];
+    expect(strongestHz(phone)).toBeGreaterThan(pbxHz * 0.99);
+    expect(strongestHz(phone)).toBeLessThan(pbxHz * 1.01);
+    expect(Math.abs(levelDbfs(phone) - 20 * Math.log10(pbxAmplitude / 32_768))).toBeLessThan(3);
+    expect(toneLoss(phone, pbxHz)).toBeLessThan(0.1);
+    expect(strongestHz(pbx)).toBeGreaterThan(phoneHz * 0.99);
+    expect(strongestHz(pbx)).toBeLessThan(phoneHz * 1.01);
+    expect(Math.abs(levelDbfs(pbx) - 20 * Math.log10(10_000 / 32_768))).toBeLessThan(3);
+    expect(toneLoss(pbx, phoneHz)).toBeLessThan(0.1);
+    const { received } = scene.pbx;
+    received.forEach((packet, i) => {
+      const first = received[0]!;
+      expect(packet.sequence).toBe((first.sequence + i) & 0xffff);
+      expect(packet.timestamp).toBe((first.timestamp + i * ptimeMs * 8) >>> 0);
+    });
+    expect(new Set(scene.steps)).toEqual(
+      new Set(['ice.connected', 'dtls.connected', 'media.first_from_whatsapp', 'media.first_from_pbx']),
+    );
+  });
+
+  it('gives the PBX a packet every 20 ms, and libwebrtc an unbroken stream, while nobody speaks', async () => {
+    await scene.connect();
+    scene.phone.forget();
+    const start = performance.now();
+    await eventually(() => scene.pbx.received.length >= 60, 'a second of silence at the PBX');
+    const tookMs = performance.now() - start;
+    expect(tookMs).toBeGreaterThan(900);
+    expect(tookMs).toBeLessThan(1700);
+    expect(levelDbfs(scene.heardByPbx())).toBeLessThan(-50);
+    const [inbound] = await scene.phone.stats('inbound-rtp');
+    expect(Number(inbound?.['packetsReceived'])).toBeGreaterThan(40);
+    expect(Number(inbound?.['packetsLost'])).toBe(0);
+  });
+
+  it('stops at once when parted, and forgets endpoints that are closed', async () => {
+    await scene.connect();
+    scene.phone.play();
+    await eventually(() => scene.pbx.received.length > 10, 'audio at the PBX');
+    scene.bridge.disconnect();
+    await scene.pbxPlays(100, 20);
+    const before = scene.pbx.received.length;
+    await scene.pbxPlays(200, 20);
+    expect(scene.pbx.received.length).toBe(before);
+    await scene.rtp.close();
+    scene.bridge.connect(scene.whatsApp.id, scene.rtp.id);
+    await scene.pbxPlays(100, 20);
+    expect(scene.pbx.received.length).toBe(before);
+  });
+
+  it('makes nothing any more once it is stopped', async () => {
+    await scene.connect();
+    await scene.engine.stop();
+    const options = { call, codecs: ['PCMA'] as const, remoteNetworks: ['127.0.0.0/8'] };
+    await expect(scene.engine.createRtpEndpoint(options)).rejects.toMatchObject({ endCode: 'unavailable' });
+  });
+});
