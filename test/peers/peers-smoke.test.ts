@@ -1,16 +1,18 @@
+import { createSocket } from 'node:dgram';
 import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { address } from '../support/peers/addresses.js';
 import { Asterisk } from '../support/peers/asterisk.js';
 import { Baresip } from '../support/peers/baresip.js';
 import { requireProgram } from '../support/peers/child.js';
+import { escapedPackets } from '../support/peers/escapes.js';
 import { LibWebRtc } from '../support/peers/libwebrtc.js';
 import { MediaPeer, sdpText } from '../support/peers/media-peer.js';
 import { RtpEngine } from '../support/peers/rtpengine.js';
 import { Scene } from '../support/peers/scene.js';
 import { Sipp } from '../support/peers/sipp.js';
 import { judgeTone, sine } from '../support/peers/sound.js';
-import { listenFor } from '../support/peers/until.js';
+import { listenFor, until } from '../support/peers/until.js';
 
 // The peers among themselves, without the bridge: when these fail, the peers are broken and not the bridge.
 describe('the peers', () => {
@@ -36,8 +38,14 @@ describe('the peers', () => {
     expect(() => requireProgram(program)).not.toThrow();
   });
 
-  it('see no network but loopback', () => {
-    expect(Object.keys(networkInterfaces())).toEqual(['lo']);
+  it('see no network but loopback and the trap, which notices every packet that wants to leave', async () => {
+    expect(Object.keys(networkInterfaces()).sort()).toEqual(['lo', 'trap']);
+    const before = escapedPackets();
+    const socket = createSocket('udp4');
+    socket.send('x', 9, '203.0.113.5'); // an address for documentation; nobody has it, and nothing leads there from here
+    await until('a packet in the trap', 5_000, () => escapedPackets() > before || undefined);
+    socket.close();
+    await expect(scene.close()).rejects.toThrow('1 packets were sent outside, to 203.0.113.5');
   });
 
   it('sipp calls sipp', async () => {

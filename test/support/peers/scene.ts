@@ -1,14 +1,19 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { escapedPackets, escapeTargets } from './escapes.js';
 
 /** Something that has to be ended, in reverse order of its start. */
 export interface Stoppable {
   stop(): void | Promise<void>;
 }
 
-/** What one test started: a temporary folder and everything to stop. `close` leaves nothing behind, whatever failed. */
+/**
+ * What one test started: a temporary folder and everything to stop. `close` leaves nothing behind, whatever failed,
+ * and fails itself when a packet was sent to an address outside loopback meanwhile.
+ */
 export class Scene {
+  #escapedBefore = escapedPackets();
   readonly #parts: Stoppable[] = [];
   readonly folder = mkdtempSync(join(tmpdir(), 'sip2wa-peers-'));
 
@@ -23,7 +28,7 @@ export class Scene {
     return part;
   }
 
-  /** Stops everything, last started first. @throws AggregateError when parts could not be stopped */
+  /** Stops everything, last started first. @throws AggregateError when parts could not be stopped, Error for escaped packets */
   async close(): Promise<void> {
     const errors: unknown[] = [];
     for (const part of this.#parts.splice(0).reverse()) {
@@ -35,5 +40,9 @@ export class Scene {
     }
     if (process.env.SIP2WA_PEERS_KEEP === undefined) rmSync(this.folder, { recursive: true, force: true });
     if (errors.length > 0) throw new AggregateError(errors, 'peers could not be stopped');
+    const escaped = escapedPackets() - this.#escapedBefore;
+    this.#escapedBefore += escaped;
+    if (escaped > 0)
+      throw new Error(`${escaped} packets were sent outside, to ${escapeTargets().join(', ') || 'unknown'}`);
   }
 }
