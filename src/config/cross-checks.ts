@@ -1,6 +1,7 @@
 import { isLoopback, parseListen, parsePortRange, parseSipListen } from './formats.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { Lists } from './lists.js';
+import { toE164 } from './phone-formats.js';
 import type { Scalars } from './scalars.js';
 import type { YamlSource } from './yaml-source.js';
 
@@ -105,8 +106,9 @@ function checkNames(data: unknown, findings: Findings): void {
     const seen = new Set<string>();
     itemsOf(data, list).forEach((item, index) => {
       const at = typeof item[key] === 'string' || fallback === undefined ? key : fallback;
-      const name = item[at];
-      if (typeof name !== 'string') return;
+      const written = item[at];
+      if (typeof written !== 'string') return;
+      const name = at === 'number' ? (toE164(written) ?? written) : written;
       if (seen.has(name))
         findings.error([list, index, at], {
           message: `is used by an earlier item of ${list} too`,
@@ -162,8 +164,20 @@ function warnUnbuilt(scalars: Scalars, lists: Lists, source: YamlSource, finding
     findings.warn(['media', 'workers'], { message, cure: 'write workers: auto' });
   }
   const managed = lists.numbers.some(({ value }) => value.settings !== undefined);
+  warnUnusedTrunks(source.data, findings);
   if (managed && scalars['settings.push'] !== 'off') {
     const message = 'settings are not pushed yet: this version keeps them and sends nothing to Meta';
     findings.warn(['settings', 'push'], { message, cure: 'set them at Meta yourself; push: off silences this' });
   }
+}
+
+/** Calls from a trunk are placed with a number of that trunk; one that nothing names serves no call. */
+function warnUnusedTrunks(data: unknown, findings: Findings): void {
+  const users = [...itemsOf(data, 'numbers'), ...itemsOf(data, 'routes')];
+  if (itemsOf(data, 'numbers').length === 0) return;
+  itemsOf(data, 'trunks').forEach((trunk, index) => {
+    if (typeof trunk['name'] !== 'string' || users.some((user) => user['trunk'] === trunk['name'])) return;
+    const message = 'is used by no number and no route, so calls from it are refused and none go to it';
+    findings.warn(['trunks', index, 'name'], { message, cure: 'name it as the trunk of a number, or remove it' });
+  });
 }

@@ -1,3 +1,5 @@
+import type { E164 } from '../lib/ids.js';
+import { toE164 as normalise } from '../routing/e164.js';
 import type { Format } from './formats.js';
 
 const REAL_ID = 'its phone_number_id stands in the App Dashboard under WhatsApp > API Setup, and in WhatsApp Manager';
@@ -30,10 +32,9 @@ export const phoneNumber: Format = {
   },
 };
 
-/** The number with a leading plus and digits only (E.164: at most 15 digits), or nothing. */
-export function toE164(text: string): string | undefined {
-  const plain = text.replace(/[\s().-]/g, '');
-  return /^\+[1-9]\d{6,14}$/.test(plain) ? plain : undefined;
+/** The number with a leading plus and digits only, or nothing. Without a plus it might be a national number: none. */
+export function toE164(text: string): E164 | undefined {
+  return text.trim().startsWith('+') ? normalise(text) : undefined;
 }
 
 /** Caller pattern of a route. */

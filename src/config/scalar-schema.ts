@@ -125,7 +125,11 @@ export const scalarSchema = {
       format: formats.portRange,
       env: 'SIP2WA_MEDIA_WEBRTC_PORTS',
     },
-    workers: { default: 'auto', doc: 'Media processes: auto (one per core) or a number.', format: formats.workers },
+    workers: {
+      default: 'auto',
+      doc: 'Media processes: auto or a number; this version uses one.',
+      format: formats.workers,
+    },
   },
   settings: {
     push: {

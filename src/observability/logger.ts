@@ -97,7 +97,7 @@ class WinstonLogger implements Logger {
   }
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
-    const all = { ...this.bound, ...fields };
+    const all = merge(this.bound, fields);
     if (SEVERITY[level] > SEVERITY[this.#levelFor(all['call'])]) return;
     this.shared.sink.log({ level, message: this.#line(level, message, all) });
   }
@@ -119,6 +119,15 @@ class WinstonLogger implements Logger {
       clean = { unreadable: true };
     }
     return format === 'json' ? jsonLine(time, level, msg, clean) : prettyLine(time, level, msg, clean);
+  }
+}
+
+/** Reading a field may run foreign code, which may throw. */
+function merge(bound: LogFields, fields: LogFields): LogFields {
+  try {
+    return { ...bound, ...fields };
+  } catch {
+    return { ...bound, unreadable: true };
   }
 }
 

@@ -252,6 +252,14 @@ describe('trunks', () => {
     });
   });
 
+  it('that nothing names are warned of', () => {
+    const text = working().replace('numbers:', '  - { name: spare, servers: [{ hostname: b }] }\nnumbers:');
+    expect(warningsOf(text)).toEqual([
+      'c.yaml:6:13: warning: trunks[1].name: is used by no number and no route, so calls from it are refused and none go to it; name it as the trunk of a number, or remove it',
+    ]);
+    expect(warningsOf(`${text}routes: [{ trunk: spare, hours: closed }]\n`)).toEqual([]);
+  });
+
   it('have names of their own', () => {
     const text = working({ top: ['routes: []'] }).replace(
       'numbers:',
@@ -294,11 +302,11 @@ describe('numbers', () => {
   });
 
   it('are unique in id, number and name', () => {
-    const more = ['  - { id: "105615555715855", number: "+15551112222", name: sales, trunk: pbx }'];
+    const more = ['  - { id: "105615555715855", number: "+1 555 1112222", name: sales, trunk: pbx }'];
     expect(errorsOf(working({ top: more }))).toEqual([
       'c.yaml:11:11: numbers[1].id: is used by an earlier item of numbers too; choose another',
       'c.yaml:11:38: numbers[1].number: is used by an earlier item of numbers too; choose another',
-      'c.yaml:11:60: numbers[1].name: is used by an earlier item of numbers too; choose another',
+      'c.yaml:11:62: numbers[1].name: is used by an earlier item of numbers too; choose another',
     ]);
   });
 
