@@ -1,7 +1,8 @@
 import { SPEECH_PCMU_BASE64 } from '../assets/speech-clip.js';
 import { decodeG711 } from './g711.js';
 import { between, levelDbfs, locate, strongestHz, toneLoss } from './measure.js';
-import { concat, durationMs, resample, silence } from './pcm.js';
+import type { Found } from './measure.js';
+import { concat, durationMs, resample, silence, slice } from './pcm.js';
 import type { Pcm } from './pcm.js';
 import type { Recording } from './recording.js';
 import { marker, tone } from './signals.js';
@@ -26,7 +27,7 @@ export interface ProgrammeOptions {
   readonly rateHz: number;
   readonly toneHz: number;
   readonly toneMs?: number;
-  /** Quiet before the marker, in which jitter buffers settle. Default 600. */
+  /** Quiet before the marker, in which jitter buffers settle. Default 1000. */
   readonly leadMs?: number;
   readonly withSpeech?: boolean;
 }
@@ -36,7 +37,7 @@ const MARKER_MS = 600;
 const PAUSE_MS = 200;
 
 export function makeProgramme(options: ProgrammeOptions): Programme {
-  const { rateHz, toneHz, toneMs = 2000, leadMs = 600, withSpeech = true } = options;
+  const { rateHz, toneHz, toneMs = 2000, leadMs = 1000, withSpeech = true } = options;
   const mark = marker(rateHz, MARKER_MS, PEAK);
   const pause = silence(rateHz, PAUSE_MS);
   const sound = tone(rateHz, toneHz, toneMs, PEAK);
@@ -66,12 +67,26 @@ export interface Heard {
 
 /** Less like the marker than this, and it is chance. Speech codecs and jitter buffers leave 0.6 to 0.95. */
 const MIN_LIKENESS = 0.3;
+const SURE_LIKENESS = 0.6;
 /** Kept off both ends of the tone: ramps, and what the jitter buffer shifts between marker and tone. */
 const GUARD_MS = 120;
 
+/**
+ * Finds the marker; where a jitter buffer stretched time in the middle of it, by its later half alone, which came
+ * after the buffer had settled.
+ */
+function findMarker(recording: Recording, whole: Pcm): Found | undefined {
+  const found = locate(recording, whole);
+  if (!found || found.likeness >= SURE_LIKENESS) return found;
+  const halfMs = durationMs(whole) / 2;
+  const later = locate(recording, slice(whole, halfMs, 2 * halfMs));
+  if (!later || later.likeness < SURE_LIKENESS) return found;
+  return { atMs: later.atMs - halfMs, likeness: later.likeness };
+}
+
 /** Judges a recording against the programme that was played from `playedAtMs` (monotonic) on. */
 export function judge(recording: Recording, programme: Programme, playedAtMs: number): Heard {
-  const found = locate(recording, programme.marker);
+  const found = findMarker(recording, programme.marker);
   if (!found || found.likeness < MIN_LIKENESS) {
     const likeness = found?.likeness ?? 0;
     return { toneHz: undefined, levelDb: levelDbfs(recording), loss: 1, delayMs: undefined, likeness };

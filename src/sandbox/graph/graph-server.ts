@@ -1,0 +1,250 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { fastify } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../../lib/clock.js';
+import type { Exchange } from './exchange.js';
+import { GraphRefusal, invalidParameter, invalidToken, unknownObject } from './graph-error.js';
+import { readUser } from './permissions.js';
+import { readSession } from './sdp-check.js';
+
+export type GraphAction =
+  | 'connect'
+  | 'pre_accept'
+  | 'accept'
+  | 'reject'
+  | 'terminate'
+  | 'settings'
+  | 'settings.read'
+  | 'call_permissions'
+  | 'messages';
+
+/** What a test ordered for the next request of a kind. */
+export interface OrderedFailure {
+  /** HTTP status; below 400 the request is served as usual, only late. */
+  readonly status: number;
+  readonly code?: number;
+  readonly details?: string;
+  readonly title?: string;
+  readonly subcode?: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Look at the request only after this many milliseconds. */
+  readonly delayMs?: number;
+  /** Serve it, then hold the answer back: webhooks outrun it. */
+  readonly holdReplyMs?: number;
+}
+
+/** A request as it came; for assertions. */
+export interface GraphRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly action: GraphAction | undefined;
+  readonly body: unknown;
+  /** Monotonic milliseconds. */
+  readonly atMs: number;
+  /** HTTP status of the answer, once there is one. */
+  status?: number;
+}
+
+export interface GraphServerOptions {
+  readonly accessToken: string;
+  readonly exchange: Exchange;
+  readonly clock: Clock;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+const ACTIONS = ['connect', 'pre_accept', 'accept', 'reject', 'terminate'] as const;
+const MAX_OPAQUE = 512;
+const HOST = '127.0.0.1';
+
+function fieldsOf(value: unknown): Fields {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidParameter('body must be JSON');
+  return value as Fields;
+}
+
+function opaqueOf(body: Fields): string | undefined {
+  const value = body['biz_opaque_callback_data'];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'string' || value.length > MAX_OPAQUE) {
+    throw invalidParameter(`biz_opaque_callback_data: a string of at most ${MAX_OPAQUE} characters`);
+  }
+  return value;
+}
+
+function needProduct(body: Fields): void {
+  if (body['messaging_product'] !== 'whatsapp') throw invalidParameter('messaging_product must be whatsapp');
+}
+
+/** Meta's Graph endpoints for calling, on a loopback port: `/v23.0/<number id>/calls` and its siblings. */
+export class GraphServer {
+  readonly requests: GraphRequest[] = [];
+  readonly #app: FastifyInstance;
+  readonly #failures = new Map<GraphAction, OrderedFailure[]>();
+  readonly #holds = new Set<() => void>();
+  #closed = false;
+
+  constructor(private readonly options: GraphServerOptions) {
+    this.#app = fastify({ logger: false, bodyLimit: 1_048_576, forceCloseConnections: true });
+    this.#app.setErrorHandler((error, _request, reply) => this.#refuse(error, reply));
+    this.#app.setNotFoundHandler((request, reply) => this.#refuse(unknownObject(request.url), reply));
+    const base = '/:version/:numberId';
+    this.#app.post(`${base}/calls`, (request, reply) => this.#serve(request, reply, callAction(request.body)));
+    this.#app.get(`${base}/settings`, (request, reply) => this.#serve(request, reply, 'settings.read'));
+    this.#app.post(`${base}/settings`, (request, reply) => this.#serve(request, reply, 'settings'));
+    this.#app.get(`${base}/call_permissions`, (request, reply) => this.#serve(request, reply, 'call_permissions'));
+    this.#app.post(`${base}/messages`, (request, reply) => this.#serve(request, reply, 'messages'));
+  }
+
+  /** Binds a free loopback port. @returns the base URL, without the version */
+  listen(): Promise<string> {
+    return this.#app.listen({ host: HOST, port: 0 });
+  }
+
+  /** The next request of this kind fails as ordered, before it does anything. May be ordered several times. */
+  failNext(action: GraphAction, failure: OrderedFailure): void {
+    this.#failures.set(action, [...(this.#failures.get(action) ?? []), failure]);
+  }
+
+  /** Requests of one kind. */
+  received(action: GraphAction): readonly GraphRequest[] {
+    return this.requests.filter((request) => request.action === action);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const release of this.#holds) release();
+    await this.#app.close();
+  }
+
+  async #serve(request: FastifyRequest, reply: FastifyReply, action: GraphAction | undefined): Promise<void> {
+    const record: GraphRequest = {
+      method: request.method,
+      url: request.url,
+      action,
+      body: request.body,
+      atMs: this.options.clock.monotonicMs(),
+    };
+    this.requests.push(record);
+    try {
+      this.#authorise(request);
+      const holdReplyMs = await this.#orderedFailure(action, reply);
+      const answer = await this.#act(action, request);
+      await this.#hold(holdReplyMs);
+      await reply.send(answer);
+    } catch (error) {
+      await this.#refuse(error, reply);
+    } finally {
+      record.status = reply.statusCode;
+    }
+  }
+
+  #authorise(request: FastifyRequest): void {
+    const given = Buffer.from(request.headers.authorization ?? '');
+    const wanted = Buffer.from(`Bearer ${this.options.accessToken}`);
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw invalidToken();
+    const { version, numberId } = request.params as { version: string; numberId: string };
+    if (!/^v\d+\.\d+$/.test(version)) throw unknownObject(version);
+    if (numberId !== this.options.exchange.number.id) throw unknownObject(numberId);
+  }
+
+  async #orderedFailure(action: GraphAction | undefined, reply: FastifyReply): Promise<number> {
+    const failure = action && this.#failures.get(action)?.shift();
+    if (!failure) return 0;
+    await this.#hold(failure.delayMs ?? 0);
+    void reply.headers({ ...failure.headers });
+    if (failure.status < 400) return failure.holdReplyMs ?? 0;
+    const { status, code = 1, title = 'Ordered failure', details = '', subcode } = failure;
+    throw new GraphRefusal(status, code, title, details, subcode);
+  }
+
+  #hold(delayMs: number): Promise<void> {
+    if (this.#closed || delayMs <= 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const release = (): void => {
+        timer.cancel();
+        this.#holds.delete(release);
+        resolve();
+      };
+      const timer = this.options.clock.after(delayMs, release);
+      this.#holds.add(release);
+    });
+  }
+
+  async #act(action: GraphAction | undefined, request: FastifyRequest): Promise<object> {
+    const { exchange } = this.options;
+    switch (action) {
+      case 'settings.read': {
+        const { include_sip_credentials: wanted } = request.query as Fields;
+        return exchange.settings.read(wanted === 'true');
+      }
+      case 'settings':
+        exchange.settings.write(request.body, new Date(this.options.clock.now()).toISOString().slice(0, 10));
+        return { success: true };
+      case 'call_permissions': {
+        const { user_wa_id, recipient } = request.query as Fields;
+        const user = readUser(user_wa_id ?? recipient, 'user_wa_id');
+        return exchange.permissionOf(user).describe(this.options.clock.now());
+      }
+      case 'messages':
+        return this.#message(fieldsOf(request.body));
+      case undefined:
+        throw invalidParameter(`action must be one of ${ACTIONS.join(', ')}`);
+      default:
+        return this.#call(action, fieldsOf(request.body));
+    }
+  }
+
+  async #call(action: (typeof ACTIONS)[number], body: Fields): Promise<object> {
+    const { exchange } = this.options;
+    needProduct(body);
+    if (action === 'connect') {
+      const user = readUser(body['to'] ?? body['recipient'], 'to');
+      const opaque = opaqueOf(body);
+      const call = exchange.connect(user, readSession(body['session'], 'offer'), opaque);
+      return { messaging_product: 'whatsapp', calls: [{ id: call.id }], success: true };
+    }
+    const call = exchange.calls.find(body['call_id']);
+    if (action === 'pre_accept') await exchange.preAccept(call, readSession(body['session'], 'answer'));
+    if (action === 'accept') await exchange.accept(call, readSession(body['session'], 'answer'), opaqueOf(body));
+    if (action === 'reject') exchange.reject(call);
+    if (action === 'terminate') exchange.terminate(call);
+    return { messaging_product: 'whatsapp', success: true };
+  }
+
+  #message(body: Fields): object {
+    needProduct(body);
+    const user = readUser(body['to'] ?? body['recipient'], 'to');
+    const type = body['type'] ?? 'text';
+    const interactive = type === 'interactive' ? fieldsOf(body['interactive']) : undefined;
+    if (type === 'text' && typeof fieldsOf(body['text'])['body'] !== 'string')
+      throw invalidParameter('text.body is required');
+    if (type !== 'text' && !interactive) throw invalidParameter('type must be text or interactive');
+    if (interactive?.['type'] === 'call_permission_request') this.#permissionRequest(user, interactive);
+    const id = `wamid.${randomBytes(24).toString('base64')}`;
+    return { messaging_product: 'whatsapp', contacts: [{ input: user, wa_id: user }], messages: [{ id }] };
+  }
+
+  #permissionRequest(user: string, interactive: Fields): void {
+    if (fieldsOf(interactive['action'])['name'] !== 'call_permission_request') {
+      throw invalidParameter('interactive.action.name must be call_permission_request');
+    }
+    if (interactive['header'] ?? interactive['footer']) throw invalidParameter('interactive: no header or footer');
+    this.options.exchange.permissionOf(user).request(this.options.clock.now());
+  }
+
+  async #refuse(error: unknown, reply: FastifyReply): Promise<void> {
+    const refusal = error instanceof GraphRefusal ? error : refusalOf(error);
+    await reply.code(refusal.status).send(refusal.body(randomBytes(12).toString('base64url')));
+  }
+}
+
+/** What fastify or our own code threw: a body that is no JSON is the client's fault, the rest is Meta's code 1. */
+function refusalOf(error: unknown): GraphRefusal {
+  const status = (error as { statusCode?: number }).statusCode;
+  if (status !== undefined && status < 500) return invalidParameter((error as Error).message);
+  return new GraphRefusal(500, 1, 'An unknown error occurred', String(error));
+}
+
+function callAction(body: unknown): (typeof ACTIONS)[number] | undefined {
+  const action = (body as Fields | null | undefined)?.['action'];
+  return ACTIONS.find((known) => known === action);
+}
