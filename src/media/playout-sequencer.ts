@@ -45,8 +45,8 @@ const maxFillFrames = 10;
 const maxConcealMs = 100;
 /** Jumps beyond this are another timeline, not loss or delay. */
 const jumpMs = 1000;
-/** So many late packets in a row mean that the path has become slower for good. */
-const maxLateRun = 5;
+/** Nothing but late packets for this long means that the path has become slower for good; a burst after a stall does not. */
+const maxLateMs = 100;
 const slotCount = 4;
 const slotBytes = 1500;
 
@@ -70,7 +70,7 @@ export class PlayoutSequencer {
   #filling = false;
   #expected = 0;
   #nextSequence = 0;
-  #lateRun = 0;
+  #lateSinceMs: number | undefined;
   #fillDueMs: number;
 
   constructor(
@@ -91,7 +91,7 @@ export class PlayoutSequencer {
       this.#acceptLate(packet, ahead, nowMs);
       return;
     }
-    this.#lateRun = 0;
+    this.#lateSinceMs = undefined;
     if (ahead === 0 || !this.#started) this.#play(payload, timestamp, sequence, nowMs);
     else if (ahead > jumpMs * this.#ticksPerMs) this.#restartAt(payload, timestamp, sequence, nowMs);
     else if (this.#mayWait(packet)) this.#hold(packet, nowMs);
@@ -112,9 +112,8 @@ export class PlayoutSequencer {
   }
 
   #acceptLate(packet: MediaPacket, ahead: number, nowMs: number): void {
-    this.#lateRun++;
-    if (-ahead > jumpMs * this.#ticksPerMs || this.#lateRun > maxLateRun) {
-      this.#held = 0;
+    this.#lateSinceMs ??= nowMs;
+    if (-ahead > jumpMs * this.#ticksPerMs || nowMs - this.#lateSinceMs >= maxLateMs) {
       this.#restartAt(packet.payload, packet.timestamp, packet.sequence, nowMs);
       return;
     }
@@ -125,7 +124,7 @@ export class PlayoutSequencer {
     const ticks = this.sink.play(payload);
     this.#started = true;
     this.#filling = false;
-    this.#lateRun = 0;
+    this.#lateSinceMs = undefined;
     this.#expected = (timestamp + ticks) >>> 0;
     this.#nextSequence = (sequence + 1) & 0xffff;
     this.#fillDueMs = nowMs + fillAfterMs;

@@ -121,12 +121,22 @@ describe('playout sequencer', () => {
     const scene = new Scene({ fill: true });
     scene.packet(0);
     scene.pass(200);
-    // Filled up to 160 ms: packets 1 to 8 have lost their place.
-    for (const n of [1, 2, 3, 4, 5]) scene.packet(n);
+    // Filled up to 160 ms: packets 1 to 8 have lost their place, however many come at once.
+    for (const n of [1, 2, 3, 4, 5, 6, 7, 8]) scene.packet(n);
     expect(scene.log).toEqual(['0', ...Array<string>(8).fill('gap 20')]);
-    scene.packet(6);
-    scene.packet(7);
-    expect(scene.log.slice(9)).toEqual(['restart', '6', '7']);
+    scene.packet(9);
+    expect(scene.log.at(-1)).toBe('9');
+    scene.pass(200);
+    const filled = scene.log.length;
+    // From here on every packet is 200 ms late; 100 ms of that are enough.
+    for (const n of [10, 11, 12, 13, 14]) {
+      scene.packet(n);
+      scene.nowMs += 20;
+    }
+    expect(scene.log).toHaveLength(filled);
+    scene.packet(15);
+    scene.packet(16);
+    expect(scene.log.slice(filled)).toEqual(['restart', '15', '16']);
   });
 
   it('fills silence two frames behind real time, from the first moment on', () => {
