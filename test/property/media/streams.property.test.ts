@@ -62,8 +62,11 @@ describe('playout sequencer', () => {
         const arrived = new Set(packets.map(({ n }) => n)).size;
         expect(sequencer.stats.played).toBe(played.length);
         expect(played.length).toBeLessThanOrEqual(arrived);
-        // Towards a PBX the stream is whole: what went out is the time that passed, less the two frames it lags behind.
-        if (fill && sequencer.stats.restarts === 0) expect(Math.abs(ticks / 8 - 1400)).toBeLessThanOrEqual(160);
+        // Towards a PBX the stream is whole: what went out is the time that passed, less the lag of filling (60 ms at the start,
+        // and at the end 60 ms behind a packet that itself was held 40 ms and late by 70), plus what the jitter hurried at most.
+        if (!fill || sequencer.stats.restarts > 0) return;
+        expect(ticks / 8).toBeGreaterThanOrEqual(1400 - 250);
+        expect(ticks / 8).toBeLessThanOrEqual(1400 + 100);
       }),
       { numRuns: 300 },
     );
