@@ -57,7 +57,6 @@ export const roomsAllowed: Readonly<Record<string, readonly string[]>> = {
   ],
   // The part of the composition root that joins arriving calls to legs; it sees the call core and the routes alone.
   switchboard: ['routing', 'call', 'lib'],
-  switchboard: ['routing', 'call', 'lib'],
   http: ['sip', 'whatsapp', 'journal', 'config', 'routing', 'sdp', 'media', 'call', 'lib'],
   observability: ['sip', 'whatsapp', 'journal', 'config', 'routing', 'sdp', 'media', 'call', 'lib'],
   sip: ['routing', 'sdp', 'media', 'call', 'lib'],
