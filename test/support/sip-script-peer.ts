@@ -318,6 +318,7 @@ export class SipScriptPeer {
   #receiveStream(socket: Socket, chunk: Buffer): void {
     let buffer = Buffer.concat([this.#buffers.get(socket) ?? Buffer.alloc(0), chunk]);
     for (;;) {
+      while (buffer[0] === 0x0d && buffer[1] === 0x0a) buffer = buffer.subarray(2);
       const end = buffer.indexOf('\r\n\r\n');
       if (end <= 0) break;
       const length = Number(/content-length: *(\d+)/i.exec(buffer.toString('latin1', 0, end))?.[1] ?? 0);

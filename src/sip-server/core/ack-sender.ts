@@ -4,6 +4,7 @@ import { all, cseqOf, first, header, NO_BODY } from '../sip/message.js';
 import { tagOf } from '../sip/name-addr.js';
 import { serialise } from '../sip/serialise.js';
 import { transactionLifeMs } from '../timers.js';
+import type { ReceivedResponse } from '../transaction/invite-client.js';
 import type { Flow } from '../transport/flow.js';
 import type { Core } from './core.js';
 import { wayInDialog } from './next-hop.js';
@@ -67,11 +68,13 @@ export class AckSender {
   }
 
   /** A 2xx again: the same one gets the same ACK; one of another branch of a fork is taken and ended at once. */
-  onRepeatedSuccess(record: ClientRequest, dialog: Dialog, response: SipResponse): void {
-    if (tagOf(first(response, 'to')) === dialog.remoteTag) return this.repeat(dialog, response);
-    const known = record.forks.get(tagOf(first(response, 'to')) ?? '');
-    if (known) return this.repeat(known, response);
-    this.#endFork(record, response).catch((err: unknown) => {
+  onRepeatedSuccess(record: ClientRequest, dialog: Dialog, received: ReceivedResponse): void {
+    const { message } = received;
+    const tag = tagOf(first(message, 'to'));
+    if (tag === dialog.remoteTag) return this.repeat(dialog, message);
+    const known = record.forks.get(tag ?? '');
+    if (known) return this.repeat(known, message);
+    this.#endFork(record, received).catch((err: unknown) => {
       this.core.logger.warn('second answer of a fork could not be ended', { err });
     });
   }
@@ -82,10 +85,10 @@ export class AckSender {
   }
 
   /** RFC 3261 §13.2.2.4: each 2xx makes a dialog; the one we do not want is acknowledged, then ended. */
-  async #endFork(record: ClientRequest, response: SipResponse): Promise<void> {
+  async #endFork(record: ClientRequest, received: ReceivedResponse): Promise<void> {
     if (!record.client) return;
     const fork = Dialog.calling(record.request, record.client, record.txn, record.flow);
-    fork.learn(response, record.flow);
+    fork.learn(received.message, received.flow);
     record.forks.set(fork.remoteTag ?? '', fork);
     this.expect(record, fork, undefined);
     await this.send(fork, [], NO_BODY);

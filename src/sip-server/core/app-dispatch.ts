@@ -1,7 +1,7 @@
 import type { Dialog } from '../dialog/dialog.js';
 import type { SipRequest } from '../sip/message.js';
 import { first } from '../sip/message.js';
-import { parseMessage } from '../sip/parse.js';
+import { BARE_LINE_BREAK, parseMessage } from '../sip/parse.js';
 import { isToken } from '../sip/grammar.js';
 import type { ClientSession } from '../wire/client-session.js';
 import type { Frame } from '../wire/frame-codec.js';
@@ -20,8 +20,11 @@ export class AppDispatch {
 
   onSip(client: ClientSession, frame: Frame): void {
     const [messageId = '', , txn = '', dialogId = '', routeUrl = ''] = frame.tokens;
-    const message = frame.sip ? parseMessage(frame.sip, 'rest')?.message : undefined;
-    if (!message) return client.respond(messageId, ['NOK', 'malformed SIP message']);
+    const parsed = frame.sip ? parseMessage(frame.sip, 'rest') : undefined;
+    if (!parsed || parsed.problems.includes(BARE_LINE_BREAK)) {
+      return client.respond(messageId, ['NOK', 'malformed SIP message']);
+    }
+    const { message } = parsed;
     if (message.kind === 'response') return this.uas.respond(client, messageId, txn, message);
     const refusal = refusalOf(message);
     if (refusal !== undefined) return client.respond(messageId, ['NOK', refusal]);

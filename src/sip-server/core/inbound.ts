@@ -109,7 +109,7 @@ export class Inbound {
     const client = this.core.pick(request.method);
     if (!client) return this.#refuse(request, flow, 503);
     const record = this.uas.open(received, client, undefined);
-    networkEvent(this.core, client, request, received, { txn: record.txn, dialogId: '', receivedOn: flow.local });
+    networkEvent(this.core, client, request, received, { txn: record.txn, dialogId: '', receivedOn: received.shown });
   }
 
   #inDialog(received: Received, dialog: Dialog): void {

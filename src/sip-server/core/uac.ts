@@ -98,7 +98,8 @@ export class UserAgentClient {
     const { message } = received;
     if (message.status < 200) return this.#onProvisional(record, received);
     if (record.request.method === 'INVITE' && message.status < 300 && record.dialog) {
-      if (!this.core.clientRequests.has(record.txn)) return this.acks.onRepeatedSuccess(record, record.dialog, message);
+      if (!this.core.clientRequests.has(record.txn))
+        return this.acks.onRepeatedSuccess(record, record.dialog, received);
       this.#onCallAnswered(record, record.dialog, received);
     }
     this.#complete(record, received);

@@ -11,6 +11,9 @@ export interface ParsedMessage {
 /** How the end of the body is found: by Content-Length (the wire), or all that is left (frames of the application). */
 export type BodyRule = 'content-length' | 'rest';
 
+/** The problem of a header that holds a line break which is no fold. */
+export const BARE_LINE_BREAK = 'bare CR or LF in a header';
+
 const HEAD_END = Buffer.from('\r\n\r\n');
 const REQUEST_LINE = /^(\S+)[ \t]+(.*?)[ \t]+SIP\/(\S+?)[ \t]*$/i;
 const STRICT_REQUEST_LINE = /^\S+ \S+ SIP\/\d+\.\d+$/i;
@@ -64,7 +67,7 @@ function parseHeaders(text: string, problems: string[]): SipHeader[] {
       continue;
     }
     const unfolded = value.replace(/[ \t]*\r\n[ \t]+/g, ' ').replace(/^[ \t]+|[ \t]+$/g, '');
-    if (/[\r\n]/.test(unfolded)) problems.push('bare CR or LF in a header');
+    if (/[\r\n]/.test(unfolded)) problems.push(BARE_LINE_BREAK);
     else headers.push(header(name, unfolded));
   }
   return headers;

@@ -25,11 +25,13 @@ export function parseSipUri(text: string): SipUri | undefined {
   const [, scheme = '', user, host = '', portText, paramText = '', headers] = match;
   const port = parsePort(portText ?? '');
   const params = parseUriParams(paramText);
-  const isPortBad = portText !== undefined && port === undefined;
-  if (!params || isPortBad || !isUserPart(user) || !isHost(host) || !isHeaderPart(headers)) return undefined;
+  if (!params || isBadPort(portText, port) || !isUserPart(user) || !isHost(host) || !isHeaderPart(headers))
+    return undefined;
   return { scheme: scheme.toLowerCase() === 'sips' ? 'sips' : 'sip', user, host, port, params, headers };
 }
 
+const isBadPort = (text: string | undefined, port: number | undefined): boolean =>
+  text !== undefined && port === undefined;
 const isUserPart = (user: string | undefined): boolean => user === undefined || USER_INFO.test(user);
 const isHeaderPart = (headers: string | undefined): boolean => headers === undefined || HEADER_CHARS.test(headers);
 
