@@ -17,6 +17,8 @@ export interface SippOptions {
   /** Status a refused caller waits for. */
   readonly status?: number;
   readonly transport?: 'udp' | 'tcp';
+  /** Address that its SDP names for audio; default: its own. */
+  readonly mediaAddress?: string;
 }
 
 const payloadTypes = { PCMU: 0, PCMA: 8, G729: 18 };
