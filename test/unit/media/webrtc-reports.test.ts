@@ -1,0 +1,81 @@
+import { beforeEach, expect, it } from 'vitest';
+import { FakeClock } from '../../../src/lib/clock.js';
+import { ReceiveStatistics } from '../../../src/media/receive-statistics.js';
+import { parseRtcp } from '../../../src/media/rtcp-packet.js';
+import { WebRtcBeat } from '../../../src/media/webrtc-beat.js';
+import { WebRtcReports } from '../../../src/media/webrtc-reports.js';
+
+let clock: FakeClock;
+let sent: Buffer[];
+let beat: WebRtcBeat;
+let received: ReceiveStatistics;
+let reports: WebRtcReports;
+
+beforeEach(() => {
+  clock = new FakeClock();
+  sent = [];
+  received = new ReceiveStatistics(48_000);
+  beat = new WebRtcBeat(clock, () => undefined, { sequence: 0, timestamp: 5000 });
+  reports = new WebRtcReports({
+    clock,
+    ssrc: 77,
+    cname: 'c0ffee',
+    beat,
+    received,
+    send: (compound) => sent.push(compound),
+  });
+});
+
+it('reports at once and then every 5 s', () => {
+  beat.start();
+  reports.start();
+  reports.start();
+  expect(sent).toHaveLength(1);
+  clock.advance(20_000);
+  expect(sent).toHaveLength(5);
+});
+
+it('says when, in both clocks, and how much was sent', () => {
+  beat.start();
+  clock.advance(1000);
+  reports.start();
+  const [report] = sent;
+  expect(report!.readUInt32BE(4)).toBe(77);
+  expect(report!.readUInt32BE(8)).toBe(Date.UTC(2026, 0, 1) / 1000 + 1 + 2_208_988_800);
+  expect(report!.readUInt32BE(16)).toBe(5000 + 48_000 + 15 * 48);
+  expect(report!.readUInt32BE(20)).toBe(51);
+  expect(report!.readUInt32BE(24)).toBe(153);
+  expect(report!.includes('c0ffee')).toBe(true);
+});
+
+it('tells the peer what came, and when its last report did', () => {
+  for (const sequence of [1, 2, 4]) received.receive(9, sequence, sequence * 960, sequence * 20, true);
+  reports.peerReported(0xabcd_1234);
+  clock.advance(500);
+  reports.start();
+  expect(parseRtcp(sent[0]!)?.blocks).toEqual([
+    expect.objectContaining({
+      ssrc: 9,
+      cumulativeLost: 1,
+      fractionLost: 64,
+      lastSenderReport: 0xabcd_1234,
+      delaySinceLastReport: 32_768,
+    }),
+  ]);
+});
+
+it('says goodbye once to a peer that is there, and stops', () => {
+  reports.start();
+  reports.stop(true);
+  reports.stop(true);
+  clock.advance(60_000);
+  expect(sent.map((compound) => parseRtcp(compound)?.byes)).toEqual([[], [77]]);
+  expect(clock.armed).toBe(0);
+});
+
+it('says nothing to a peer that never heard of us, or is gone', () => {
+  reports.stop(true);
+  reports.start();
+  reports.stop(false);
+  expect(sent).toHaveLength(1);
+});
