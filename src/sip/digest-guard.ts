@@ -10,13 +10,19 @@ export interface DigestChallenge {
   readonly algorithm: string;
 }
 
-/** Reads a WWW-Authenticate or Proxy-Authenticate value; the last challenge of several, which is the one srf answers. */
+/**
+ * Reads a WWW-Authenticate or Proxy-Authenticate value as srf will: with the first realm and the rest of the last
+ * challenge. Undefined when that is ambiguous (several realms, one hidden in another value), so that what is checked is
+ * what would be answered.
+ */
 export function parseChallenge(value: string | undefined): DigestChallenge | undefined {
   if (value === undefined || !/^\s*digest\s/i.test(value)) return undefined;
-  const last = value.split(/(?:^|,)\s*digest\s+/i).at(-1) ?? '';
-  const realm = /(?:^|[\s,])realm\s*=\s*"((?:[^"\\]|\\.)*)"/i.exec(last)?.[1];
-  const algorithm = /(?:^|[\s,])algorithm\s*=\s*"?([\w-]+)"?/i.exec(last)?.[1] ?? 'MD5';
-  return realm === undefined ? undefined : { realm, algorithm: algorithm.toUpperCase() };
+  const challenges = value.split(/(?:^|,)\s*digest\s+/i).slice(1);
+  const realms = challenges.flatMap((challenge) => [...challenge.matchAll(/realm\s*=\s*"?([^",]*)/gi)]);
+  const [realm, ...others] = new Set(realms.map(([, name]) => name));
+  if (realm === undefined || others.length > 0 || realms.length !== challenges.length) return undefined;
+  const algorithm = /(?:^|[\s,])algorithm\s*=\s*"?([\w-]+)"?/i.exec(challenges.at(-1) ?? '')?.[1] ?? 'MD5';
+  return { realm, algorithm: algorithm.toUpperCase() };
 }
 
 /**

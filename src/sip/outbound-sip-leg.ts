@@ -48,6 +48,7 @@ export class OutboundSipLeg implements DialledLeg {
   #earlySdp: string | undefined;
   #answer: string | undefined;
   #dialog: SipDialog | undefined;
+  #isCancelled = false;
   #wireTimer: Timer | undefined;
 
   constructor(
@@ -283,6 +284,7 @@ export class OutboundSipLeg implements DialledLeg {
   }
 
   #sendCancel(reason: EndReason): void {
+    this.#isCancelled = true;
     void this.#media.close();
     this.#step('sip.cancel', { direction: 'out' });
     const done = (): void => this.#machine.post({ type: 'wireDone' });
@@ -297,7 +299,8 @@ export class OutboundSipLeg implements DialledLeg {
     this.#step('sip.bye', { direction: 'out' });
     const unusable = reason.code === 'no_codec';
     const header = unusable ? sipReasonHeader(488, reason.text ?? 'Not Acceptable Here') : reasonHeader(reason);
-    void dialog.bye(header).then((status) => {
+    const pauseMs = this.#isCancelled ? this.context.timeouts.crossedByeMs : 0;
+    void dialog.bye(header, pauseMs).then((status) => {
       if (status === undefined || status >= 300) this.logger.warn('BYE unconfirmed', { status });
       journalDialogEnd(this.context, this.logger, this.options.call, this.#sipCallId);
       this.#machine.post({ type: 'wireDone' });

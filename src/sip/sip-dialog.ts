@@ -42,6 +42,7 @@ export class SipDialog {
   #initialAckSeen = false;
   #held = false;
   #over = false;
+  #byeCrossed: (() => void) | undefined;
 
   constructor(private readonly options: SipDialogOptions) {
     const { dialog } = options;
@@ -60,29 +61,37 @@ export class SipDialog {
   }
 
   /**
-   * Sends BYE, once. Resolves with its final status, or `undefined` when none came in time or it could not be sent; the
-   * dialog is over either way. Never rejects.
+   * Sends BYE, once, after `pauseMs` if given; a BYE of the far end meanwhile makes it needless. Resolves with its final
+   * status, or `undefined` when none came in time or it could not be sent; the dialog is over either way. Never rejects.
    */
-  bye(reasonHeader: string): Promise<number | undefined> {
+  bye(reasonHeader: string, pauseMs = 0): Promise<number | undefined> {
     if (this.#over) return Promise.resolve(undefined);
     this.#over = true;
+    const { clock, byeMs } = this.options;
     return new Promise((resolve) => {
       const done = (status: number | undefined): void => {
         timer.cancel();
+        pause?.cancel();
         this.#release();
         resolve(status);
       };
-      const timer = this.options.clock.after(this.options.byeMs, () => done(undefined));
-      try {
-        this.options.dialog.request({ method: 'BYE', headers: { Reason: reasonHeader } }, (err, response) => {
-          if (err !== null && err !== undefined) this.options.logger.warn('BYE not sent', { err });
-          done(response?.status);
-        });
-      } catch (err) {
-        this.options.logger.warn('BYE not sent', { err });
-        done(undefined);
-      }
+      const timer = clock.after(pauseMs + byeMs, () => done(undefined));
+      const pause = pauseMs > 0 ? clock.after(pauseMs, () => this.#sendBye(reasonHeader, done)) : undefined;
+      this.#byeCrossed = () => done(200);
+      if (pauseMs === 0) this.#sendBye(reasonHeader, done);
     });
+  }
+
+  #sendBye(reasonHeader: string, done: (status: number | undefined) => void): void {
+    try {
+      this.options.dialog.request({ method: 'BYE', headers: { Reason: reasonHeader } }, (err, response) => {
+        if (err !== null && err !== undefined) this.options.logger.warn('BYE not sent', { err });
+        done(response?.status);
+      });
+    } catch (err) {
+      this.options.logger.warn('BYE not sent', { err });
+      done(undefined);
+    }
   }
 
   /** Forgets the dialog without a word on the wire: the link to the SIP server took it along. */
@@ -116,6 +125,8 @@ export class SipDialog {
   }
 
   #destroyed(bye: SrfRequest): void {
+    // Both sides hung up, or the SIP server had done so itself after a crossed CANCEL: over is over.
+    if (this.#byeCrossed) return this.#byeCrossed();
     this.#over = true;
     this.options.onEvent({ type: 'ended', reason: reasonOfBye(bye) });
   }

@@ -14,6 +14,8 @@ export interface SipTimeouts {
   readonly cancelMs: number;
   /** BYE until its response; beyond timer F (RFC 3261 §17.1.2.2). */
   readonly byeMs: number;
+  /** A 200 crossed our CANCEL: how long the SIP server has to send the BYE itself, as a drachtio-server does. */
+  readonly crossedByeMs: number;
   /** 200 until the ACK; the SIP server ends such a dialog itself at 64·T1 (RFC 3261 §13.3.1.4). */
   readonly ackMs: number;
   /** One name look-up. */
@@ -32,6 +34,7 @@ export const defaultSipTimeouts: SipTimeouts = {
   silenceMs: 4_000,
   cancelMs: 34_000,
   byeMs: 34_000,
+  crossedByeMs: 200,
   ackMs: 34_000,
   dnsMs: 2_000,
   dnsRefreshMs: 60_000,

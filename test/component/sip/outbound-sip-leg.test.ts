@@ -196,6 +196,7 @@ describe('a call to the PBX', () => {
     await log.saw('terminated');
     expect(log.types).toEqual(['progress', 'terminated']);
     expect(scene.steps.filter((step) => step === 'sip.bye')).toHaveLength(1);
+    expect(new Set(pbx.received.filter(({ method }) => method === 'BYE').map(({ cseq }) => cseq)).size).toBe(1);
   });
 
   it('hung up before the INVITE left sends nothing', async () => {

@@ -1,0 +1,201 @@
+import { describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../src/lib/clock.js';
+import { silentLogger } from '../../../src/lib/logger.js';
+import type { Trunk } from '../../../src/routing/types.js';
+import { contains, hostNetwork, isUnspecified, parseIpAddress, parseIpNetwork } from '../../../src/sip/ip-network.js';
+import { ServerAddresses, type HostLookup } from '../../../src/sip/server-addresses.js';
+import { SourceAcl } from '../../../src/sip/source-acl.js';
+import { StrangerLog } from '../../../src/sip/stranger-log.js';
+import { TrunkLoad } from '../../../src/sip/trunk-load.js';
+import { settled } from '../../support/eventually.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+
+const trunk = (name: string, acceptFrom: string[], hostnames: string[] = []): Trunk => ({
+  name,
+  servers: hostnames.map((hostname) => ({
+    hostname,
+    port: 5060,
+    transport: 'udp',
+    priority: 1,
+    weight: 1,
+    requestUriUserParams: {},
+  })),
+  acceptFrom,
+  acceptFromServers: hostnames.length > 0,
+  codecs: ['PCMA'],
+  auth: undefined,
+  register: false,
+  dtmf: 'rfc4733',
+  srtp: 'off',
+  maxCalls: 2,
+});
+
+const addresses = (lookup: HostLookup, clock = new FakeClock(), logger = silentLogger) =>
+  new ServerAddresses({ lookup, clock, logger, dnsMs: 100, dnsRefreshMs: 1000 });
+
+const none: HostLookup = () => Promise.reject(new Error('no such name'));
+
+describe('networks', () => {
+  it.each<[string, string, boolean]>([
+    ['10.0.0.0/24', '10.0.0.255', true],
+    ['10.0.0.0/24', '10.0.1.0', false],
+    ['10.0.0.77/24', '10.0.0.1', true],
+    ['10.0.0.1', '10.0.0.1', true],
+    ['10.0.0.1', '10.0.0.2', false],
+    ['0.0.0.0/0', '203.0.113.9', true],
+    ['0.0.0.0/0', '2001:db8::1', false],
+    ['10.0.0.0/24', '::ffff:10.0.0.7', true],
+    ['10.0.0.0/24', '::ffff:0a00:0007', true],
+    ['::ffff:10.0.0.0/120', '10.0.0.7', true],
+    ['::ffff:10.0.0.0/120', '10.0.1.7', false],
+    ['2001:db8::/32', '2001:db8:ffff::1', true],
+    ['2001:db8::/32', '2001:db9::1', false],
+    ['fe80::/10', 'fe80::1%eth0', true],
+    ['::/0', '10.0.0.1', false],
+    ['2001:db8::5', '[2001:db8::5]', true],
+  ])('%s holds %s: %s', (network, address, expected) => {
+    expect(contains(parseIpNetwork(network)!, parseIpAddress(address)!)).toBe(expected);
+  });
+
+  it.each([
+    '',
+    '10.0.0',
+    '10.0.0.0/33',
+    '10.0.0.0/-1',
+    '10.0.0.0/8/8',
+    '::ffff:10.0.0.0/80',
+    '2001:db8::/129',
+    'pbx',
+    '10.0.0.0/0x8',
+    '010.0.0.1',
+  ])('%j is no network', (text) => {
+    expect(parseIpNetwork(text)).toBeUndefined();
+  });
+
+  it('writes a network for one host', () => {
+    expect(hostNetwork('::ffff:10.1.2.3')).toBe('10.1.2.3/32');
+    expect(hostNetwork('10.1.2.3')).toBe('10.1.2.3/32');
+    expect(hostNetwork('fe80::1%eth0')).toBe('fe80::1/128');
+    expect(() => hostNetwork('pbx')).toThrow(RangeError);
+    expect([isUnspecified('0.0.0.0'), isUnspecified('::'), isUnspecified('127.0.0.1')]).toEqual([true, true, false]);
+  });
+});
+
+describe('SourceAcl', () => {
+  it('denies by default: no entry, no trunk; no address, no trunk', () => {
+    const acl = new SourceAcl([trunk('empty', [])], addresses(none));
+    expect(acl.trunkOf('127.0.0.1')).toBeUndefined();
+    expect(acl.trunkOf('')).toBeUndefined();
+    expect(acl.trunkOf('pbx.example.com')).toBeUndefined();
+  });
+
+  it('takes the most specific network, then the order of the trunks', () => {
+    const acl = new SourceAcl(
+      [
+        trunk('wide', ['10.0.0.0/8']),
+        trunk('first', ['10.1.0.0/16']),
+        trunk('second', ['10.1.0.0/16']),
+        trunk('one', ['10.1.2.3']),
+      ],
+      addresses(none),
+    );
+    expect(acl.trunkOf('10.9.9.9')?.name).toBe('wide');
+    expect(acl.trunkOf('10.1.9.9')?.name).toBe('first');
+    expect(acl.trunkOf('10.1.2.3')?.name).toBe('one');
+    expect(acl.trunkOf('::ffff:10.1.2.3')?.name).toBe('one');
+  });
+
+  it('says which entry of which trunk is no network', () => {
+    expect(() => new SourceAcl([trunk('pbx', ['10.0.0.0/99'])], addresses(none))).toThrow(
+      expect.objectContaining({ code: 'SIP2WA_ACCEPT_FROM', message: expect.stringContaining('pbx') as string }),
+    );
+  });
+
+  it("takes a trunk's own servers by their current addresses", async () => {
+    const clock = new FakeClock();
+    let answer = ['198.51.100.7', '2001:db8::7'];
+    const names = addresses(() => Promise.resolve(answer), clock);
+    const acl = new SourceAcl([trunk('settings', [], ['pbx.example.com', '192.0.2.1'])], names);
+    expect(acl.trunkOf('198.51.100.7')).toBeUndefined();
+    expect(acl.trunkOf('192.0.2.1')?.name).toBe('settings');
+    await names.keepFresh(acl.hostnames);
+    expect(acl.trunkOf('198.51.100.7')?.name).toBe('settings');
+    expect(acl.trunkOf('2001:db8:0::7')?.name).toBe('settings');
+    answer = ['198.51.100.8'];
+    clock.advance(1000);
+    await settled();
+    expect(acl.trunkOf('198.51.100.7')).toBeUndefined();
+    expect(acl.trunkOf('198.51.100.8')?.name).toBe('settings');
+    names.stop();
+    expect(clock.armed).toBe(0);
+  });
+});
+
+describe('ServerAddresses', () => {
+  it('asks once for those who wait together, keeps the answer, asks again when it is old', async () => {
+    const clock = new FakeClock();
+    let asked = 0;
+    const names = addresses(() => Promise.resolve([`10.0.0.${++asked}`]), clock);
+    expect(await Promise.all([names.resolve('pbx'), names.resolve('pbx')])).toEqual([['10.0.0.1'], ['10.0.0.1']]);
+    clock.advance(999);
+    expect(await names.resolve('pbx')).toEqual(['10.0.0.1']);
+    clock.advance(1);
+    expect(await names.resolve('pbx')).toEqual(['10.0.0.2']);
+    expect(await names.resolve('10.9.9.9')).toEqual(['10.9.9.9']);
+    expect(asked).toBe(2);
+  });
+
+  it('keeps the last addresses while the resolver fails, and fails only without any', async () => {
+    const clock = new FakeClock();
+    const logger = new RecordingLogger();
+    let down = false;
+    const names = addresses(
+      () => (down ? Promise.reject(new Error('SERVFAIL')) : Promise.resolve(['10.0.0.1'])),
+      clock,
+      logger,
+    );
+    await names.resolve('pbx');
+    down = true;
+    clock.advance(5000);
+    expect(await names.resolve('pbx')).toEqual(['10.0.0.1']);
+    expect(logger.lines.map(({ level }) => level)).toEqual(['warn']);
+    await expect(names.resolve('other')).rejects.toThrow('SERVFAIL');
+  });
+
+  it('does not wait for a resolver that never answers', async () => {
+    const clock = new FakeClock();
+    const names = addresses(() => new Promise(() => undefined), clock);
+    const asked = names.resolve('pbx');
+    clock.advance(100);
+    await expect(asked).rejects.toMatchObject({ code: 'SIP2WA_DEADLINE' });
+  });
+});
+
+describe('TrunkLoad', () => {
+  it('gives a place back once', () => {
+    const load = new TrunkLoad();
+    const pbx = trunk('pbx', []);
+    const [first, second] = [load.take(pbx), load.take(pbx)];
+    expect(load.take(pbx)).toBeUndefined();
+    expect(load.take(trunk('other', []))).toBeTypeOf('function');
+    first?.();
+    first?.();
+    expect(load.legsOf('pbx')).toBe(1);
+    expect(load.take(pbx)).toBeTypeOf('function');
+    second?.();
+    expect(load.legsOf('pbx')).toBe(1);
+  });
+});
+
+describe('StrangerLog', () => {
+  it('writes a line a minute, with the count', () => {
+    const clock = new FakeClock();
+    const logger = new RecordingLogger();
+    const strangers = new StrangerLog(clock, logger);
+    for (let i = 0; i < 10_000; i++) strangers.note('203.0.113.9', 'OPTIONS');
+    expect(logger.lines).toHaveLength(1);
+    clock.advance(60_000);
+    strangers.note('203.0.113.10', 'INVITE\r\nevil');
+    expect(logger.lines[1]?.fields).toEqual({ from: '203.0.113.10', method: 'INVITE evil', requests: 10_000 });
+  });
+});
