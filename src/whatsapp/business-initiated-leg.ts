@@ -186,8 +186,8 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
 
   #onConnected(waCallId: WaCallId): void {
     if (this.phase === 'terminated') {
-      // The reply came after the leg's own deadline: the call has nobody left, so it is ended here.
-      void this.#wire.end('terminate', waCallId);
+      // The reply came after the leg's own deadline: a call that no webhook named either has nobody left to end it.
+      if (this.#waCallId === undefined) void this.#wire.end('terminate', waCallId);
       return;
     }
     this.#learnId(waCallId);

@@ -182,7 +182,8 @@ const table: Readonly<Record<BusinessLegPhase, Row>> = {
       state.answer === 'none'
         ? { next: { ...state, answer: 'applying' }, effects: [{ do: 'apply_answer', sdp }] }
         : { next: state, effects: [] },
-    answer_applied: (state) => settleAnswer({ ...state, answer: 'applied' }),
+    answer_applied: (state) =>
+      state.answer === 'applying' ? settleAnswer({ ...state, answer: 'applied' }) : { next: state, effects: [] },
     answer_failed: failHere,
     ringing: (state) =>
       state.rang || state.accepted

@@ -82,7 +82,7 @@ export class LegMedia {
 
   async #close(): Promise<void> {
     try {
-      const endpoint = this.#endpoint && (await this.#within(this.#endpoint, 'media endpoint'));
+      const endpoint = this.#ready ?? (this.#endpoint && (await this.#within(this.#endpoint, 'media endpoint')));
       if (endpoint) await this.#within(endpoint.close(), 'media close');
     } catch (err) {
       this.options.logger.warn('media did not close', { err });

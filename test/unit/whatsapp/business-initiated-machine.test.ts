@@ -72,7 +72,6 @@ const table: Record<BusinessLegPhase, Partial<Record<BusinessLegEvent['type'], s
     hangup: `ending post_terminate ${close}`,
     media_failed: `ending !failed post_terminate ${close}`,
     remote_answer: 'dialled apply_answer',
-    answer_applied: 'dialled',
     answer_failed: `ending !failed post_terminate ${close}`,
     ringing: 'dialled !progress',
     accepted: 'dialled',
