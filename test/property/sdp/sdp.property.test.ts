@@ -115,7 +115,7 @@ describe('broken descriptions', () => {
         if (!answer) return;
         expectWellFormed(answer.sdp);
         expect(mLines(answer.sdp)).toHaveLength(parse(sdp).media.length);
-        expect(mLines(answer.sdp).filter((line) => !line.includes(' 0 '))).toHaveLength(1);
+        expect(mLines(answer.sdp).filter((line) => !/^m=\S+ 0 /.test(line))).toHaveLength(1);
         expect(answer.media.port).toBeGreaterThanOrEqual(answer.media.address === '0.0.0.0' ? 1 : 1024);
         expect(answer.media.port).toBeLessThanOrEqual(65_535);
       }),
