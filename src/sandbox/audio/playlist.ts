@@ -4,7 +4,7 @@ import type { Pcm } from './pcm.js';
 
 /** A sound that is being played. */
 export interface Playing {
-  /** Monotonic time, in milliseconds, at which its first sample was handed on. */
+  /** Monotonic time, in milliseconds, at which its first sample was due; it is never handed on earlier. */
   readonly started: Promise<number>;
   readonly finished: Promise<void>;
 }
@@ -35,7 +35,7 @@ export class Playlist {
     return { started: started.promise, finished: finished.promise };
   }
 
-  /** The next `length` samples, handed on at `atMs`; undefined if there is nothing to play. */
+  /** The next `length` samples, due at `atMs`; undefined if there is nothing to play. */
   next(length: number, atMs: number): Float32Array | undefined {
     if (this.#entries.length === 0) return undefined;
     const frame = new Float32Array(length);

@@ -64,9 +64,12 @@ export class Exchange {
     this.#phones.delete(phone.waId);
   }
 
-  /** Permission of a user; nobody has any of an unknown one. */
+  /** Permission of a user; an unknown one has given none. */
   permissionOf(userWaId: string): CallPermission {
-    return this.#permissions.get(userWaId) ?? new CallPermission('no_permission', this.options.clock.now());
+    const known = this.#permissions.get(userWaId);
+    const permission = known ?? new CallPermission('no_permission', this.options.clock.now());
+    if (!known) this.#permissions.set(userWaId, permission);
+    return permission;
   }
 
   /** The user grants or takes back permission; the business is told by webhook, as an answer to `contextId`. */
@@ -74,7 +77,6 @@ export class Exchange {
     const now = this.options.clock.now();
     const permission = this.permissionOf(userWaId);
     permission.decide(status, now);
-    this.#permissions.set(userWaId, permission);
     const reply = {
       userWaId,
       contextId,

@@ -22,8 +22,8 @@ function checkFingerprint(sdp: string): void {
 function checkCodecs(media: Media): void {
   const opus = media.rtp.find(({ codec }) => codec.toLowerCase() === 'opus');
   if (opus?.rate !== 48_000 || opus.encoding !== 2) throw invalidParameter('SDP: opus/48000/2 is required');
-  const payloads = (media.payloads ?? '').split(' ');
-  if (!payloads.includes(String(opus.payload))) throw invalidParameter('SDP: opus is not listed in the media line');
+  const payloads = sdpTransform.parsePayloads(media.payloads ?? '');
+  if (!payloads.includes(opus.payload)) throw invalidParameter('SDP: opus is not listed in the media line');
   if (media.ptime !== undefined && media.ptime !== 20) throw invalidParameter('SDP: ptime must be 20');
 }
 

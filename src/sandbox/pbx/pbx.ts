@@ -304,13 +304,12 @@ export class Pbx {
   #accepted(call: PbxCall, state: Outgoing, response: SipMessage): void {
     const { dialog } = call;
     if (!dialog) return;
-    dialog.remote = header(response, 'to');
-    dialog.target = uriOf(header(response, 'contact')) || dialog.target;
-    dialog.routes = headers(response, 'record-route').flatMap(splitList).reverse();
-    dialog.nextHop = nextHop(dialog) ?? state.dial.to;
+    refresh(dialog, response, state.dial.to);
     const ack = { ...dialog, sequence: 1 };
-    const remote = readAnswer(response.body);
-    this.transport.sendOnce('ACK', dialog.target, this.#fields(ack, 'ACK'), dialog.nextHop);
+    const lateOffer = state.dial.sdp === '';
+    const ours = lateOffer ? answerTo(response.body, this.address.host, call.rtp.port, this.#codecs) : undefined;
+    const remote = lateOffer ? ours?.remote : readAnswer(response.body);
+    this.transport.sendOnce('ACK', dialog.target, this.#fields(ack, 'ACK'), dialog.nextHop, ours?.sdp);
     if (call.isAnswered || call.isEnded) return;
     if (remote) call.rtp.connect(remote);
     call.nowAnswered();
@@ -351,6 +350,14 @@ function splitList(value: string): string[] {
 
 function nextHop(dialog: DialogState): SipAddress | undefined {
   return addressOf(uriOf(dialog.routes[0] ?? dialog.target));
+}
+
+/** The dialog as a 2xx completes it (RFC 3261 §12.1.2). */
+function refresh(dialog: DialogState, response: SipMessage, dialled: SipAddress): void {
+  dialog.remote = header(response, 'to');
+  dialog.target = uriOf(header(response, 'contact')) || dialog.target;
+  dialog.routes = headers(response, 'record-route').flatMap(splitList).reverse();
+  dialog.nextHop = nextHop(dialog) ?? dialled;
 }
 
 /** The dialog that an INVITE opens at this side. */

@@ -86,7 +86,8 @@ export class RtpStream {
     const origin = performance.now();
     let sent = 0;
     this.#ticker = setInterval(() => {
-      for (; sent * FRAME_MS <= performance.now() - origin; sent++) this.#sendFrame(sent === 0);
+      for (; sent * FRAME_MS <= performance.now() - origin; sent++)
+        this.#sendFrame(sent === 0, origin + sent * FRAME_MS);
     }, FRAME_MS / 4);
   }
 
@@ -120,8 +121,8 @@ export class RtpStream {
     await new Promise<void>((resolve) => this.socket.close(() => resolve()));
   }
 
-  #sendFrame(marker: boolean): void {
-    const spoken = this.#playlist.next(FRAME_SAMPLES, performance.now()) ?? this.#echoed.shift();
+  #sendFrame(marker: boolean, dueMs: number): void {
+    const spoken = this.#playlist.next(FRAME_SAMPLES, dueMs) ?? this.#echoed.shift();
     const remote = this.#remote;
     const packet = Buffer.alloc(HEADER_BYTES);
     packet[0] = 0x80;

@@ -113,7 +113,7 @@ export class PhoneMedia {
     const origin = performance.now();
     let sent = 0;
     this.#ticker = setInterval(() => {
-      for (; sent * FRAME_MS <= performance.now() - origin; sent++) this.#speakFrame();
+      for (; sent * FRAME_MS <= performance.now() - origin; sent++) this.#speakFrame(origin + sent * FRAME_MS);
     }, FRAME_MS / 2);
   }
 
@@ -191,8 +191,8 @@ export class PhoneMedia {
     };
   }
 
-  #speakFrame(): void {
-    const spoken = this.#playlist.next(FRAME_SAMPLES, performance.now());
+  #speakFrame(dueMs: number): void {
+    const spoken = this.#playlist.next(FRAME_SAMPLES, dueMs);
     this.times.firstPlayedAtMs ??= performance.now();
     this.#source.onData({
       samples: spoken ? toInt16(spoken) : new Int16Array(FRAME_SAMPLES),
