@@ -1,4 +1,3 @@
-import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
 import { answerPbxOffer, buildPbxOffer, readPbxAnswer, type PbxLocal, type PbxMedia } from '../sdp/pbx-sdp.js';
 import { SdpError } from '../sdp/sdp-error.js';
@@ -15,7 +14,6 @@ export interface UdpRtpEndpointOptions extends Omit<RtpStreamOptions, 'onFirstPa
   readonly maySendTo: (address: string) => boolean;
   /** Learn the PBX's address from its packets, for PBXs behind NAT; default: hold to its SDP. */
   readonly latch?: boolean;
-  readonly logger: Logger;
 }
 
 /** The PBX side of a call: offer and answer over one plain RTP stream. */

@@ -89,7 +89,8 @@ function addressOnly(
 async function bind(address: string, port: number, clock: Clock): Promise<Socket> {
   const socket = createSocket({ type: isIPv6(address) ? 'udp6' : 'udp4', lookup: addressOnly });
   const bound = deferred<undefined>();
-  socket.once('error', (error) => bound.reject(error));
+  // Stays for good: from here on no error of this socket is unhandled, and a rejection after the first has no effect.
+  socket.on('error', (error) => bound.reject(error));
   socket.once('listening', () => bound.resolve(undefined));
   socket.bind({ port, address, exclusive: true });
   try {
@@ -98,7 +99,6 @@ async function bind(address: string, port: number, clock: Clock): Promise<Socket
     socket.close();
     throw error;
   }
-  socket.removeAllListeners('error');
   return socket;
 }
 

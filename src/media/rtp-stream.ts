@@ -1,6 +1,7 @@
 import type { RemoteInfo } from 'node:dgram';
 import type { Clock } from '../lib/clock.js';
 import type { IdSource } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
 import type { PbxMedia } from '../sdp/pbx-sdp.js';
 import { DtmfSender } from './dtmf-sender.js';
@@ -23,6 +24,7 @@ export interface RtpStreamOptions {
   readonly latch: boolean;
   readonly mayLearn: (address: string) => boolean;
   readonly onFirstPacket: () => void;
+  readonly logger: Logger;
 }
 
 /** Payload types that mean the same everywhere (RFC 3551 §6). */
@@ -140,6 +142,7 @@ export class RtpStream implements PacketPort {
 
   sendDtmf(digit: string, durationMs: number): void {
     if (this.#media?.telephoneEventPayloadType !== undefined) this.#dtmf.play(digit, durationMs);
+    else this.options.logger.warn('DTMF digit dropped: the PBX takes no telephone-events');
   }
 
   stats(): MediaStats {

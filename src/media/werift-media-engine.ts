@@ -57,6 +57,7 @@ const whatsAppSteps: Steps = {
 };
 const pbxSteps: Steps = { first_packet: 'media.first_from_pbx' };
 const wildcards = ['0.0.0.0', '::', ''];
+const isPublic = remoteNetworks('public');
 
 /** The media plane in this process: werift on the WhatsApp side, plain RTP on the PBX's, codecs in between. */
 export class WeriftMediaEngine implements MediaEngine {
@@ -106,7 +107,7 @@ export class WeriftMediaEngine implements MediaEngine {
     const codecs = this.#codecs.supported(options.codecs);
     if (codecs.length === 0) throw new MediaError('no_codec', 'no codec of the trunk is built in');
     const maySendTo = remoteNetworks(options.remoteNetworks);
-    const { bind, shown } = this.#addresses(options.localAddress);
+    const { bind, shown } = this.#addresses(options);
     const sockets = await RtpSockets.open(this.#ports, bind, clock);
     const logger = this.options.logger.child({ call: options.call, media: 'pbx' });
     const endpoint = new UdpRtpEndpoint({
@@ -134,10 +135,14 @@ export class WeriftMediaEngine implements MediaEngine {
   }
 
   /** A wildcard binds where the PBX is reached from, so that what the SDP shows is where packets come from. */
-  #addresses(localAddress: string | undefined): { bind: string; shown: string } {
+  #addresses({ localAddress, remoteNetworks: networks }: RtpEndpointOptions): { bind: string; shown: string } {
     const { listenIp, advertisedIp } = this.options;
     if (!wildcards.includes(listenIp)) return { bind: listenIp, shown: advertisedIp || listenIp };
-    if (localAddress !== undefined) return { bind: localAddress, shown: localAddress };
+    if (localAddress !== undefined) {
+      // Behind 1:1 NAT a PBX on the internet reaches the public address, one in our own network the local one.
+      const isBehindNat = advertisedIp !== '' && !isPublic(localAddress) && networks.every(isPublicNetwork);
+      return { bind: localAddress, shown: isBehindNat ? advertisedIp : localAddress };
+    }
     if (advertisedIp === '') throw new MediaError('internal', 'no address to show in the SDP');
     return { bind: listenIp || '0.0.0.0', shown: advertisedIp };
   }
@@ -168,4 +173,9 @@ export class WeriftMediaEngine implements MediaEngine {
       },
     });
   }
+}
+
+/** Judged by the network's first address. */
+function isPublicNetwork(cidr: string): boolean {
+  return isPublic(cidr.split('/', 1)[0] ?? '');
 }
