@@ -102,6 +102,7 @@ describe('Asterisk', () => {
 
   it('finds the trunk reachable by its OPTIONS', async () => {
     const { asterisk } = await start();
+    await asterisk.ami.command('pjsip qualify sip2wa');
     await until(
       'the contact is available',
       10_000,

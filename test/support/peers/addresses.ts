@@ -11,4 +11,6 @@ export const address = {
   rtpengine: '127.0.0.60',
   relay: '127.0.0.61',
   relayBehind: '127.0.0.62',
+  /** The end of the trap in this network: packets from here can go into it, those from loopback cannot. */
+  trap: '198.51.100.1',
 } as const;

@@ -14,6 +14,8 @@ export interface BridgeOptions {
   /** User part to dial at the PBX; default: the business number. */
   readonly to?: string;
   readonly codecs?: string;
+  /** Address of the media sockets; default: the bridge's. */
+  readonly mediaAddress?: string;
 }
 
 /** The daemon, from a real configuration file, between a PBX and Meta's signalling. */
@@ -66,7 +68,7 @@ export class Bridge {
 }
 
 function configuration(scene: Scene, options: BridgeOptions, graph: string): string {
-  const { pbx, transport = 'udp', to, codecs = '[PCMA, PCMU]' } = options;
+  const { pbx, transport = 'udp', to, codecs = '[PCMA, PCMU]', mediaAddress = address.bridge } = options;
   return `
 graph: { base_url: "${graph}", access_token: ${secrets.token}, app_secret: ${secrets.app} }
 webhook: { listen: "${address.bridge}:8080", verify_token: ${secrets.verify} }
@@ -74,7 +76,7 @@ admin: { listen: "${address.bridge}:8081" }
 sip:
   listen: ["udp://${address.bridge}:5060", "tcp://${address.bridge}:5060"]
 media:
-  listen_ip: ${address.bridge}
+  listen_ip: ${mediaAddress}
   rtp_ports: 20000-20099
   webrtc_ports: 10000-10099
   remote_networks: [127.0.0.0/8]
