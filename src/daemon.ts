@@ -95,7 +95,7 @@ interface Base {
 
 async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> {
   const { config, logger } = options;
-  warnOfWhatIsMissing(config, logger);
+  if (config.graph.appSecrets.length === 0) logger.warn('graph.app_secret is not set: every webhook is refused');
   const base = createBase(config, logger);
   const readiness = new Map<string, () => boolean>();
   const checks = (): ReadinessCheck[] => [...readiness].map(([name, isOk]) => ({ name, ok: isOk() }));
@@ -139,15 +139,6 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   };
   logger.info('ready', { ...addresses });
   return { timeline: base.timeline, addresses, calls: () => switchboard.calls.size, stop: () => stack.unwind() };
-}
-
-/** A daemon without numbers starts, so that it can be looked at; the log says what it cannot do. */
-function warnOfWhatIsMissing(config: Config, logger: Logger): void {
-  if (config.numbers.length === 0) logger.warn('no numbers are configured: no calls can be made');
-  if (config.graph.appSecrets.length === 0) logger.warn('graph.app_secret is not set: every webhook is refused');
-  const withSettings = config.numbers.filter((number) => number.settings !== undefined).map(({ name }) => name);
-  if (withSettings.length > 0)
-    logger.warn('settings are not pushed to Meta in this version', { numbers: withSettings });
 }
 
 function createBase(config: Config, logger: Logger): Base {

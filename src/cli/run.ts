@@ -11,11 +11,14 @@ export interface RunOptions {
 /** `sip2wa run`: the daemon, until SIGTERM or SIGINT. A second signal ends the process at once. */
 export async function runCommand(options: RunOptions, io: ConsoleIo = processIo): Promise<number> {
   const result = loadConfig({ file: options.config, env: io.env });
-  printIssues(result, io);
-  if (!result.ok) return EXIT.failed;
-  const { config, secrets, file } = result;
+  if (!result.ok) {
+    printIssues(result, io);
+    return EXIT.failed;
+  }
+  const { config, secrets, file, warnings } = result;
   const logger = createLogger(config.log);
   logger.redact(secrets);
+  for (const { line, key, message, cure } of warnings) logger.warn('configuration', { file, line, key, message, cure });
   logger.info('configuration read', { file, numbers: config.numbers.length, trunks: config.trunks.length });
   let daemon: Daemon;
   try {
