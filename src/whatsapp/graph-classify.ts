@@ -30,7 +30,8 @@ export function isOutcomeUnknown(error: GraphError): boolean {
 
 const over =
   /already (?:been )?(?:in progress|accepted|rejected|ended|terminated|completed|failed|disconnected|over)|in progress, completed or failed|(?:call|it) (?:is|was|has)(?: already)?(?: been)? (?:not active|over|ended|completed|terminated|rejected|failed)|no (?:longer|such|active) |call (?:id )?(?:not found|does not exist)/i;
-const underway = /already (?:been )?(?:in progress|accepted|answered)/i;
+const underway =
+  /already (?:been )?(?:in progress|(?:pre[-_ ]?)?accepted|answered)|(?:in progress|accepted|answered) already/i;
 
 const saysOf = (error: GraphError): string => [error.title, error.details, error.message].join(' ');
 
@@ -51,7 +52,7 @@ export function isOverAlready(error: GraphError): boolean {
   return isRefusal(error) && over.test(saysOf(error));
 }
 
-/** Whether a repeated accept was refused because the first one had arrived. */
+/** Whether a repeated pre_accept or accept was refused because the first one had arrived. */
 export function isAcceptedAlready(error: GraphError): boolean {
   return isRefusal(error) && underway.test(saysOf(error));
 }

@@ -125,8 +125,8 @@ export class GraphClient implements CallActions {
         return await this.#once(action, numberId, body, schema);
       } catch (error) {
         if (!(error instanceof GraphError)) throw error;
-        // The first accept came through although its answer did not: what the repeat meets is success.
-        if (action === 'accept' && attempt > 0 && isAcceptedAlready(error)) return schema.parse({ success: true });
+        // The first one came through although its answer did not: what the repeat meets is success.
+        if (rule === answering && attempt > 0 && isAcceptedAlready(error)) return schema.parse({ success: true });
         this.#logFailure(action, numberId, attempt, error);
         if (attempt >= rule.repeats || !rule.when(error)) throw error;
         await this.#pause(attempt, error.retryAfterS, signal);

@@ -76,7 +76,7 @@ export class GraphTransport {
   async #exchange(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
     const { baseUrl, version, clock } = this.options;
     const send = this.options.fetch ?? fetch;
-    const response = await send(`${baseUrl}/${version}/${path}`, {
+    const response = await send(`${baseUrl.replace(/\/+$/, '')}/${version}/${path}`, {
       method: 'POST',
       headers: { authorization: `Bearer ${this.#token()}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),

@@ -81,12 +81,16 @@ export class LegMedia {
   }
 
   async #close(): Promise<void> {
-    try {
-      const endpoint = this.#ready ?? (this.#endpoint && (await this.#within(this.#endpoint, 'media endpoint')));
-      if (endpoint) await this.#within(endpoint.close(), 'media close');
-    } catch (err) {
+    const endpoint = this.#ready ?? (await this.#created());
+    if (!endpoint) return;
+    await this.#within(endpoint.close(), 'media close').catch((err: unknown) => {
       this.options.logger.warn('media did not close', { err });
-    }
+    });
+  }
+
+  /** The endpoint that is still being made; undefined if there is none, or none came of it (which was reported). */
+  async #created(): Promise<WebRtcEndpoint | undefined> {
+    return this.#endpoint && this.#within(this.#endpoint, 'media endpoint').catch(() => undefined);
   }
 
   #closeQuietly(endpoint: WebRtcEndpoint): void {

@@ -4,6 +4,7 @@ import type { EndReason } from '../call/end-reason.js';
 import type { CallId, WaCallId } from '../lib/ids.js';
 import type { WaNumber } from '../routing/types.js';
 import { reasonFromWebhookErrors } from './graph-cause.js';
+import type { SessionArgs } from './graph-client.js';
 import type { LaterEvent, WebhookSink } from './call-directory.js';
 import { LegMedia } from './leg-media.js';
 import { LegOutbox } from './leg-outbox.js';
@@ -19,6 +20,7 @@ import {
   type UserLegPhase,
   type UserLegState,
 } from './user-initiated-machine.js';
+import { opaqueOf } from './wa-ids.js';
 import type { WaUser } from './webhook-events.js';
 
 export interface UserInitiatedLegOptions extends WhatsAppLegDeps {
@@ -143,7 +145,7 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
     );
   }
 
-  #session() {
+  #session(): SessionArgs {
     const { number, waCallId } = this.options;
     return { numberId: number.id, waCallId, sdp: this.#answer, signal: this.#giveUp.signal };
   }
@@ -161,10 +163,11 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
   }
 
   #accept(): void {
-    const { waCallId, graph } = this.options;
+    const { call, waCallId, graph } = this.options;
+    const args: SessionArgs = { ...this.#session(), opaque: opaqueOf(call) };
     this.#wire
       .journal('accept', { waCallId })
-      .then(() => this.#wire.request('graph.accept', () => graph.accept(this.#session())))
+      .then(() => this.#wire.request('graph.accept', () => graph.accept(args)))
       .then(
         () => this.#machine.dispatch({ type: 'accepted' }),
         (error: unknown) => this.#machine.dispatch({ type: 'accept_failed', reason: reasonOf(error) }),

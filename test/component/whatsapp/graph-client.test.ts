@@ -64,6 +64,11 @@ describe('requests have the shape of Meta’s reference', () => {
     expect(graph.seen.map(({ body }) => body)).toEqual([pre, accept]);
   });
 
+  it('a base URL with a slash at its end is as good', async () => {
+    await client({ baseUrl: `${graph.baseUrl}/` }).terminate(ref);
+    expect(graph.seen[0]?.path).toBe(`/v23.0/${numberId}/calls`);
+  });
+
   it('reject and terminate', async () => {
     await client().reject({ numberId, waCallId });
     await client().terminate({ numberId, waCallId });
@@ -177,12 +182,16 @@ describe('repeats', () => {
     expect(graph.seen).toHaveLength(1);
   });
 
-  it('takes "already accepted" for success only when it answers a repeat', async () => {
-    const already = metaError(400, 100, 'Call already in progress');
+  it.each([
+    ['accept', 'Call already in progress'],
+    ['accept', 'accept: the call is in progress already'],
+    ['preAccept', 'pre_accept: the call has been pre-accepted already'],
+  ] as const)('%s: takes "%s" for success only when it answers a repeat', async (action, details) => {
+    const already = metaError(400, 100, 'Invalid parameter', details);
     graph.replies((response) => response.destroy(), already);
-    await client().accept({ ...ref, sdp });
+    await client()[action]({ ...ref, sdp });
     graph.replies(already);
-    await failure(client().accept({ ...ref, sdp }));
+    await failure(client()[action]({ ...ref, sdp }));
   });
 
   it('does not repeat what was aborted meanwhile', async () => {
@@ -199,6 +208,7 @@ describe('repeats', () => {
     for (const details of [
       'The call is already in progress, completed or failed',
       'Call already terminated',
+      'terminate: the call has ended already',
       'Call has been completed',
     ]) {
       graph.replies(metaError(400, 100, 'Invalid parameter', details));

@@ -6,6 +6,7 @@ import { MediaError } from '../../../src/media/media-error.js';
 import { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { UserInitiatedLeg } from '../../../src/whatsapp/user-initiated-leg.js';
 import type { PreAcceptPolicy } from '../../../src/whatsapp/user-initiated-machine.js';
+import { opaqueOf } from '../../../src/whatsapp/wa-ids.js';
 import type { CallTerminate } from '../../../src/whatsapp/webhook-events.js';
 import { settled } from '../../support/eventually.js';
 import { legWorld, someCall, someNumber, someUser, someWaCall } from '../../support/whatsapp-fakes.js';
@@ -57,6 +58,7 @@ describe('user-initiated leg', () => {
     leg.answer();
     await settled();
     expect(graph.requests[1]).toMatchObject({ action: 'accept', args: { sdp: 'answer to meta offer' } });
+    expect(graph.requests[1]?.args['opaque']).toBe(opaqueOf(someCall));
     expect(journal.entries).toEqual([
       { call: someCall, event: 'accept', data: { leg: 'whatsapp', numberId: someNumber.id, waCallId: someWaCall } },
     ]);
