@@ -177,3 +177,21 @@ export function parseSrfUri(text: string): SrfUri | undefined {
 export function isSipError(error: unknown): error is SrfSipError {
   return error instanceof Error && 'status' in error && typeof error.status === 'number';
 }
+
+/** Longest header of a request that is echoed in the frames of its responses, in characters. */
+const echoLimit = 512;
+
+/**
+ * Keeps a response's frame small whatever the request held. srf copies From, To, Call-ID and CSeq into it although the SIP
+ * server takes them from the transaction, and one 13 kB From of a stranger would so wedge a drachtio-server (reference,
+ * §9.1). srf itself still reads the Call-ID there, to forget the pending INVITE.
+ */
+export function trimEcho(response: SrfResponse): void {
+  const loose = response as unknown as { headers: Record<string, string>; get: SrfMessage['get'] };
+  const callId = loose.headers['call-id'];
+  const get = response.get.bind(response);
+  for (const name of ['from', 'to', 'call-id', 'cseq']) {
+    if ((loose.headers[name]?.length ?? 0) > echoLimit) Reflect.deleteProperty(loose.headers, name);
+  }
+  loose.get = (name) => (name.toLowerCase() === 'call-id' ? callId : get(name));
+}

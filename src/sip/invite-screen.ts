@@ -13,6 +13,9 @@ export interface Refusal {
 /** Larger messages cost more to read than any PBX's INVITE is worth (reliability M20), in characters. */
 export const messageLimit = 16_384;
 
+/** Longest header that every response and request of a dialog repeats, in characters. */
+const dialogHeaderLimit = 1_024;
+
 /** Largest SDP of an offer, in characters: one audio section takes a few hundred. */
 const sdpLimit = 8_192;
 
@@ -25,7 +28,9 @@ export function screenInvite(request: SrfRequest, isLiveCall: (callId: string) =
 }
 
 function screenMessage(request: SrfRequest): Refusal | undefined {
-  return (request.raw ?? '').length > messageLimit ? refuse(513, 'message too large') : undefined;
+  if ((request.raw ?? '').length > messageLimit) return refuse(513, 'message too large');
+  const isLong = ['From', 'To', 'Call-ID', 'CSeq'].some((name) => (request.get(name) ?? '').length > dialogHeaderLimit);
+  return isLong ? refuse(400, 'header too long') : undefined;
 }
 
 /** What a dialog cannot be made without: srf would send the 200 and then throw. */

@@ -7,9 +7,11 @@ import type { Logger } from '../lib/logger.js';
 /** Looks a host name up; all its addresses. Injected in tests. */
 export type HostLookup = (hostname: string) => Promise<readonly string[]>;
 
-/** The system's resolver (hosts file included). */
-export const systemLookup: HostLookup = async (hostname) =>
-  (await lookup(hostname, { all: true, verbatim: true })).map(({ address }) => address);
+/** The system's resolver (hosts file included); IPv4 first, as the SIP server takes them. */
+export const systemLookup: HostLookup = async (hostname) => {
+  const answers = await lookup(hostname, { all: true, verbatim: true });
+  return answers.sort((a, b) => a.family - b.family).map(({ address }) => address);
+};
 
 interface Known {
   addresses: readonly string[];

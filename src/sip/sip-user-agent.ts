@@ -9,7 +9,7 @@ import type { Logger } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import type { Trunk } from '../routing/types.js';
 import { DigestGuard } from './digest-guard.js';
-import type { SrfRequest, SrfResponse } from './drachtio-types.js';
+import { trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { inboundCall, type InboundCall } from './inbound-call.js';
 import { InboundSipLeg } from './inbound-sip-leg.js';
 import { screenInvite } from './invite-screen.js';
@@ -158,6 +158,7 @@ export class SipUserAgent {
     answer: (request: SrfRequest, response: SrfResponse) => void,
   ): void {
     try {
+      trimEcho(response);
       if (this.#acl.trunkOf(request.source_address)) return answer(request, response);
       this.#strangers.note(request.source_address, request.method);
       response.send(403);

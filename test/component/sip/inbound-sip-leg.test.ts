@@ -309,6 +309,7 @@ describe('an INVITE that cannot be served', () => {
     ['an extension is required', 420, (text) => text.replace('Max-Forwards', 'Require: 100rel\r\nMax-Forwards')],
     ['the Request-URI has no user', 484, (text) => text.replace(/sip:\+\d+@/g, 'sip:')],
     ['the body is no SDP', 415, (text) => text.replace('application/sdp', 'text/plain')],
+    ['a dialog header is huge', 400, (text) => text.replace('"Alice"', `"${'x'.repeat(2_000)}"`)],
     ['it is huge', 513, (text) => text.replace('Max-Forwards', `X-Long: ${'x'.repeat(17_000)}\r\nMax-Forwards`)],
   ])('is refused when %s', async (_what, status, edit) => {
     invite({ edit });
@@ -346,6 +347,24 @@ describe('the list of sources', () => {
           .replace(';branch', ';received=127.0.0.2;branch'),
     });
     await pbx.response(403, 'INVITE');
+  });
+});
+
+describe('a stranger with huge headers', () => {
+  afterEach(tearDown);
+
+  const long = 'x'.repeat(13_000);
+  it.each<[string, (text: string) => string]>([
+    ['From', (text) => text.replace('"Alice"', `"${long}"`)],
+    ['To', (text) => text.replace('To: <', `To: "${long}" <`)],
+    ['Call-ID', (text) => text.replace('Call-ID: ', `Call-ID: ${long}`)],
+  ])('in %s is refused in a frame that a drachtio-server survives', async (_name, edit) => {
+    await setUp({ trunk: { acceptFrom: [] } });
+    const request = invite({ edit });
+    const refusal = await pbx.response(403, 'INVITE');
+    expect(refusal.get('Call-ID')).toBe(request.get('Call-ID'));
+    expect(refusal.get('From')).toBe(request.get('From'));
+    expect(scene.logger.lines.filter(({ message }) => /frame/.test(message))).toEqual([]);
   });
 });
 

@@ -5,14 +5,17 @@ import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { MemoryJournal } from '../../../src/journal/memory-journal.js';
 import { startEmbeddedSipServer } from '../../../src/sip-server/start-embedded-sip-server.js';
-import { SipServerLink } from '../../../src/sip/sip-server-link.js';
-import { SipUserAgent } from '../../../src/sip/sip-user-agent.js';
+import { SipServerLink, type SipServerAddress } from '../../../src/sip/sip-server-link.js';
+import { SipUserAgent, type SipUserAgentOptions } from '../../../src/sip/sip-user-agent.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeMediaEngine } from '../../support/fake-media-engine.js';
 import { SipScriptPeer } from '../../support/sip-script-peer.js';
-import { SipScene } from '../../support/sip-scene.js';
+import { SipScene, sceneTrunk } from '../../support/sip-scene.js';
+import { LegLog } from '../../support/leg-log.js';
+import { endReason } from '../../../src/call/end-reason.js';
+import type { InboundCall } from '../../../src/sip/inbound-call.js';
 
-const agentFor = (connect: { host: string; port: number; secret: string }, connectMs = 500): SipUserAgent =>
+const agentFor = (connect: SipServerAddress, overrides: Partial<SipUserAgentOptions> = {}): SipUserAgent =>
   new SipUserAgent({
     connect,
     trunks: [],
@@ -22,26 +25,45 @@ const agentFor = (connect: { host: string; port: number; secret: string }, conne
     logger: silentLogger,
     clock: systemClock,
     ids: systemIds,
-    timeouts: { connectMs },
+    timeouts: { connectMs: 300 },
+    ...overrides,
   });
 
-/** A listener that lets connections in and says what a test makes it say. */
+/** A listener that lets connections in and, if told so, says yes to the secret and nothing to all the rest. */
 class BareServer {
   readonly sockets: Socket[] = [];
+  /** What came in so far. */
+  heard = '';
+
   private constructor(
     readonly server: Server,
     readonly port: number,
+    isWelcoming: boolean,
   ) {
     server.on('connection', (socket) => {
-      socket.on('error', () => socket.destroy());
       this.sockets.push(socket);
+      socket.on('error', () => socket.destroy());
+      socket.on('data', (chunk: Buffer) => {
+        this.heard += chunk.toString();
+        const id = /#([0-9a-f-]{36})\|authenticate/.exec(chunk.toString())?.[1];
+        if (id !== undefined && isWelcoming)
+          this.say(`response|${id}|OK|udp/127.0.0.1:5060|v0.9.10|udp/127.0.0.1:5060`);
+      });
     });
   }
-  static async start(port = 0): Promise<BareServer> {
+
+  static async start(options: { port?: number; isWelcoming?: boolean } = {}): Promise<BareServer> {
     const server = createServer();
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    return new BareServer(server, (server.address() as AddressInfo).port);
+    await new Promise<void>((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
+    return new BareServer(server, (server.address() as AddressInfo).port, options.isWelcoming ?? false);
   }
+
+  /** Sends a frame to the newest connection. */
+  say(text: string): void {
+    const payload = `11111111-1111-4111-8111-111111111111|${text}`;
+    this.sockets.at(-1)?.write(`${Buffer.byteLength(payload)}#${payload}`);
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.sockets) socket.destroy();
     await new Promise((resolve) => this.server.close(resolve));
@@ -58,7 +80,7 @@ describe('the connection to the SIP server', () => {
   it('that is not there is told by its address, in time', async () => {
     const bare = await BareServer.start();
     await bare.stop();
-    const agent = agentFor({ host: '127.0.0.1', port: bare.port, secret: 'x' }, 300);
+    const agent = agentFor({ host: '127.0.0.1', port: bare.port, secret: 'x' });
     await expect(agent.connect()).rejects.toMatchObject({
       code: 'SIP2WA_SIP_SERVER_UNREACHABLE',
       message: `no SIP server at 127.0.0.1:${bare.port}`,
@@ -70,7 +92,7 @@ describe('the connection to the SIP server', () => {
   it('that never answers is given up in time', async () => {
     const bare = await BareServer.start();
     cleanUp.push(() => bare.stop());
-    const agent = agentFor({ host: '127.0.0.1', port: bare.port, secret: 'x' }, 200);
+    const agent = agentFor({ host: '127.0.0.1', port: bare.port, secret: 'x' });
     await expect(agent.connect()).rejects.toMatchObject({ code: 'SIP2WA_SIP_SERVER_UNREACHABLE' });
     await agent.close();
   });
@@ -89,27 +111,17 @@ describe('the connection to the SIP server', () => {
   });
 
   it('is made again within seconds after a loss, and told about once', async () => {
-    const first = await BareServer.start();
+    const first = await BareServer.start({ isWelcoming: true });
     let lost = 0;
     const options = { clock: systemClock, logger: silentLogger, connectMs: 2000, closeMs: 200 };
     const connect = { host: '127.0.0.1', port: first.port, secret: 's' };
     const link = new SipServerLink({ ...options, connect }, () => lost++);
-    const welcome = (socket: Socket): void => {
-      socket.on('data', (chunk: Buffer) => {
-        for (const [, id] of chunk.toString().matchAll(/(\b[0-9a-f-]{36})\|authenticate/g)) {
-          const text = `11111111-1111-1111-1111-111111111111|response|${id}|OK|udp/127.0.0.1:5060|v0.9.10|udp/127.0.0.1:5060`;
-          socket.write(`${text.length}#${text}`);
-        }
-      });
-    };
-    first.server.on('connection', welcome);
     await link.connect();
     expect(link.ready).toBe(true);
     await first.stop();
     await eventually(() => !link.ready, 'loss noticed');
-    const second = await BareServer.start(first.port);
+    const second = await BareServer.start({ port: first.port, isWelcoming: true });
     cleanUp.push(() => second.stop());
-    second.server.on('connection', welcome);
     await eventually(() => link.ready, 'connected again', 4000);
     expect(lost).toBe(1);
     const closing = link.close();
@@ -139,5 +151,78 @@ describe('the connection to the SIP server', () => {
     expect(scene.agent.legs).toBe(0);
     expect(scene.media.open).toBe(0);
     await scene.agent.close();
+  });
+
+  describe('that is up while nothing is done any more', () => {
+    const timeouts = { connectMs: 500, probeMs: 50, silenceMs: 150, responseMs: 150, ackMs: 150, closeMs: 100 };
+    const invite = (callId: string): string =>
+      [
+        'sip|network|500|udp|127.0.0.1|5060|07:12:34.439708|22222222-2222-4222-8222-222222222222||127.0.0.1|5070|',
+        'INVITE sip:+4915112345678@127.0.0.1:5070 SIP/2.0',
+        'Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx',
+        'From: <sip:100@127.0.0.1>;tag=a',
+        'To: <sip:+4915112345678@127.0.0.1>',
+        `Call-ID: ${callId}`,
+        'CSeq: 1 INVITE',
+        'Contact: <sip:100@127.0.0.1:5060>',
+        'Content-Length: 0',
+        '',
+        '',
+      ].join('\r\n');
+
+    const wedged = async () => {
+      const server = await BareServer.start({ isWelcoming: true });
+      const media = new FakeMediaEngine();
+      const agent = agentFor(
+        { host: '127.0.0.1', port: server.port, secret: 's' },
+        { timeouts, media, trunks: [sceneTrunk] },
+      );
+      cleanUp.push(
+        () => agent.close(),
+        () => server.stop(),
+      );
+      await agent.connect();
+      const calls: InboundCall[] = [];
+      agent.onInboundCall((call) => calls.push(call));
+      return { server, agent, media, calls };
+    };
+
+    it('ends a call to the PBX in time', async () => {
+      const { server, agent, media } = await wedged();
+      const target = {
+        trunk: sceneTrunk,
+        server: {
+          hostname: '127.0.0.1',
+          port: 5062,
+          transport: 'udp',
+          priority: 1,
+          weight: 1,
+          requestUriUserParams: {},
+        },
+        user: '600',
+      } as const;
+      const whatsApp = { numberId: '1', callId: 'w', direction: 'user_initiated' } as const;
+      const caller = { user: '+4915112345678', name: undefined };
+      const leg = agent.createOutboundLeg({ call: systemIds.callId(), target, caller, whatsApp });
+      const log = new LegLog(leg);
+      leg.dial();
+      expect(await log.saw('failed')).toMatchObject({ reason: { code: 'trunk_down' }, retry: true });
+      await log.saw('terminated');
+      expect(server.heard).toContain('INVITE sip:600@127.0.0.1:5062 SIP/2.0');
+      expect([agent.legs, media.open]).toEqual([0, 0]);
+    });
+
+    it.each(['answer', 'reject'] as const)('ends a call from the PBX in time after %s', async (command) => {
+      const { server, agent, media, calls } = await wedged();
+      server.say(invite('c1'));
+      await eventually(() => calls.length === 1, 'call');
+      const leg = calls[0]!.leg;
+      const log = new LegLog(leg);
+      if (command === 'answer') leg.answer();
+      else leg.reject(endReason('busy'));
+      await log.saw('terminated');
+      expect(log.types).toEqual(command === 'answer' ? ['failed', 'terminated'] : ['terminated']);
+      expect([agent.legs, media.open]).toEqual([0, 0]);
+    });
   });
 });
