@@ -10,6 +10,7 @@ import {
 } from 'werift';
 import type { Certificate } from './werift-certificate.js';
 import type { WeriftIce } from './werift-ice.js';
+import { correctRollover } from './werift-rollover.js';
 
 /** One RTP packet of ours before SRTP. */
 export interface OutgoingRtp {
@@ -64,6 +65,7 @@ export class WeriftDtls {
     this.#hurryClient();
     this.ice.releaseEarlyRecords();
     await connected;
+    correctRollover(transport.srtp);
     this.ice.finishHandshake();
     this.#isConnected = true;
   }
