@@ -1,5 +1,4 @@
-import { randomBytes, randomInt } from 'node:crypto';
-import { RtcpSrPacket, type RtcpPacket, type RtpPacket } from 'werift';
+import { randomBytes } from 'node:crypto';
 import { endReason, type EndCode } from '../call/end-reason.js';
 import type { Clock, Timer } from '../lib/clock.js';
 import type { CallId } from '../lib/ids.js';
@@ -15,11 +14,8 @@ import {
 import { readWhatsAppRemote, type WhatsAppRemote } from '../sdp/whatsapp-remote.js';
 import type { MediaEndpointEvent, MediaStats, WebRtcEndpoint } from './media-engine.js';
 import { MediaError } from './media-error.js';
-import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
-import { WebRtcBeat } from './webrtc-beat.js';
-import { ReceiveStatistics } from './receive-statistics.js';
-import { ReplayFilter } from './webrtc-replay.js';
-import { WebRtcReports } from './webrtc-reports.js';
+import type { PacketPort } from './packet-port.js';
+import { WebRtcStream } from './webrtc-stream.js';
 import { processCertificate } from './werift-certificate.js';
 import { WeriftDtls } from './werift-dtls.js';
 import { WeriftIce } from './werift-ice.js';
@@ -44,11 +40,8 @@ export interface WeriftEndpointOptions {
 const connectDeadlineMs = 20_000;
 /** DTLS closed alone proves nothing: one forged record can do that. With this much silence the peer is gone. */
 const goneSilenceMs = 5000;
-/** What Meta sends DTMF on when its SDP names no payload type. */
-const defaultEventPayloadType = 126;
-const opusClockRate = 48_000;
 
-type Phase = 'new' | 'offered' | 'answered' | 'connecting' | 'connected' | 'failed' | 'closed';
+type Phase = 'new' | 'opening' | 'offered' | 'answered' | 'connecting' | 'connected' | 'failed' | 'closed';
 
 /** Makes the WhatsApp side of a call on werift: nothing is bound before an offer or answer is made. */
 export function createWeriftEndpoint(options: WeriftEndpointOptions): WeriftEndpoint {
@@ -67,45 +60,27 @@ export function createWeriftEndpoint(options: WeriftEndpointOptions): WeriftEndp
  */
 export class WeriftEndpoint implements WebRtcEndpoint {
   readonly id: string;
-  readonly port: PacketPort;
   readonly #ice: WeriftIce;
-  readonly #replays = new ReplayFilter();
-  readonly #received = new ReceiveStatistics(opusClockRate);
-  readonly #beat: WebRtcBeat;
-  readonly #reports: WebRtcReports;
-  readonly #ssrc = randomInt(1, 2 ** 32 - 1);
-  /** A random name: a CNAME must not tell who or where we are (RFC 7022). */
-  readonly #cname = randomBytes(9).toString('hex');
-  readonly #logger: Logger;
+  readonly #stream: WebRtcStream;
   #phase: Phase = 'new';
   #isSending = false;
   #dtls: WeriftDtls | undefined;
   #remote: WhatsAppRemote | undefined;
   #isClient = true;
-  #audio: NegotiatedAudio | undefined;
   #listener: (event: MediaEndpointEvent) => void = () => undefined;
   #deadline: Timer | undefined;
   #silence: Timer | undefined;
-  #lastPacketMs = 0;
-  #heard = 0;
 
   constructor(private readonly options: WeriftEndpointOptions) {
-    const { clock, logger } = options;
     this.id = options.id;
-    this.#logger = logger;
-    this.#ice = new WeriftIce({ ...options, ports: options.ports });
+    this.#ice = new WeriftIce(options);
     this.#ice.onLost = () => this.#fail('media_failed', 'no consent from the peer for 30 s');
-    const origin = { sequence: randomInt(2 ** 15), timestamp: randomInt(2 ** 32) };
-    this.#beat = new WebRtcBeat(clock, (kind, packet) => this.#send(kind, packet), origin);
-    this.#reports = new WebRtcReports({
-      clock,
-      ssrc: this.#ssrc,
-      cname: this.#cname,
-      beat: this.#beat,
-      received: this.#received,
-      send: (compound) => this.#dtls?.sendRtcp(compound),
-    });
-    this.port = this.#makePort();
+    this.#stream = new WebRtcStream(options.clock);
+    this.#stream.onFirstPacket = () => this.#listener({ type: 'first_packet' });
+  }
+
+  get port(): PacketPort {
+    return this.#stream.port;
   }
 
   /** Controlling, always: Meta never is. */
@@ -115,7 +90,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
 
   /** What was thrown away in front of and behind the stack, for the log and tests. */
   get dropped(): { foreign: number; forged: number; refusedSends: number; replayed: number; frames: number } {
-    return { ...this.#ice.counters, replayed: this.#replays.refused, frames: this.#beat.dropped };
+    return { ...this.#ice.counters, ...this.#stream.dropped };
   }
 
   listen(listener: (event: MediaEndpointEvent) => void): void {
@@ -157,49 +132,18 @@ export class WeriftEndpoint implements WebRtcEndpoint {
 
   openSending(): void {
     this.#isSending = true;
-    this.#startBeat();
+    this.#startStream();
   }
 
   stats(): Promise<MediaStats> {
-    return Promise.resolve({
-      codec: 'opus',
-      packetsReceived: this.#received.packets,
-      packetsSent: this.#beat.sent.packets,
-      packetsLost: this.#received.lost,
-      jitterMs: this.#received.jitterMs,
-    });
+    return Promise.resolve(this.#stream.stats);
   }
 
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
-    this.#reports.stop(this.#phase === 'connected');
+    this.#stream.stop(this.#phase === 'connected');
     this.#phase = 'closed';
-    this.#stopTimers();
-    await this.#dtls?.close();
-    await this.#ice.close();
-  }
-
-  #makePort(): PacketPort {
-    const audio = () => this.#audio;
-    const heard = () => this.#heard;
-    return {
-      get audio() {
-        return audio();
-      },
-      get heard() {
-        return heard();
-      },
-      onAudio: undefined,
-      onTelephoneEvent: undefined,
-      sendAudio: (payload, durationMs) => this.#beat.sendAudio(payload, durationMs),
-      sendDtmf: (digit, durationMs) => {
-        if (this.#remote?.telephoneEventPayloadType !== undefined) this.#beat.sendDtmf(digit, durationMs);
-      },
-    };
-  }
-
-  get #eventPayloadType(): number {
-    return this.#remote?.telephoneEventPayloadType ?? defaultEventPayloadType;
+    await this.#shutDown();
   }
 
   #expect(phase: Phase, what: string): void {
@@ -214,24 +158,22 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   }
 
   async #open(): Promise<WhatsAppLocal> {
-    // Set first, so that a second call while this one waits is refused.
-    this.#phase = 'offered';
+    this.#phase = 'opening';
     const certificate = await processCertificate();
     await this.#ice.open();
+    if (this.#currentPhase() !== 'opening') {
+      await this.#ice.close();
+      throw new MediaError('cancelled', 'closed while it was set up');
+    }
     this.#dtls = new WeriftDtls(this.#ice, certificate);
-    const sessionId = randomBytes(8).readBigUInt64BE() >> 1n;
-    return {
-      sessionId: String(sessionId),
-      ice: this.#ice.local,
-      fingerprint: certificate.fingerprint,
-      ssrc: this.#ssrc,
-      cname: this.#cname,
-    };
+    const { ssrc, cname } = this.#stream;
+    const sessionId = String(randomBytes(8).readBigUInt64BE() >> 1n);
+    return { sessionId, ice: this.#ice.local, fingerprint: certificate.fingerprint, ssrc, cname };
   }
 
   #negotiated(remote: WhatsAppRemote): void {
     this.#remote = remote;
-    this.#audio = { codec: 'opus', payloadType: remote.opusPayloadType, clockRate: opusClockRate, ptimeMs: 20 };
+    this.#stream.negotiate(remote);
   }
 
   #connect(remote: WhatsAppRemote): void {
@@ -240,7 +182,8 @@ export class WeriftEndpoint implements WebRtcEndpoint {
       this.#fail('media_failed', 'ICE and DTLS did not come up in time'),
     );
     this.#establish(remote).catch((err: unknown) => {
-      this.#logger.warn('media set-up failed', { err });
+      if (this.#phase !== 'connecting') return;
+      this.options.logger.warn('media set-up failed', { err });
       this.#fail('media_failed', err instanceof Error ? err.message : 'DTLS failed');
     });
   }
@@ -248,64 +191,35 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   async #establish(remote: WhatsAppRemote): Promise<void> {
     const dtls = this.#dtls;
     if (!dtls) throw new MediaError('internal', 'no DTLS before SDP');
-    dtls.onRtp = (packet) => this.#receive(packet);
-    dtls.onRtcp = (packet) => this.#receiveReport(packet);
+    dtls.onRtp = (packet) => this.#stream.receive(packet);
+    dtls.onRtcp = (packet) => this.#stream.receiveReport(packet);
     dtls.onClosed = () => this.#watchSilence();
     await this.#ice.connect(remote);
     if (this.#phase !== 'connecting') return;
     this.#listener({ type: 'ice_connected' });
     await dtls.connect(this.#isClient ? 'client' : 'server', remote.fingerprint);
-    // close() or the deadline may have come meanwhile
     if (this.#currentPhase() !== 'connecting') return;
     this.#phase = 'connected';
     this.#deadline?.cancel();
     this.#listener({ type: 'dtls_connected' });
-    this.#startBeat();
+    this.#startStream();
   }
 
+  /** The phase as it is after an await, which the type checker thinks unchanged. */
   #currentPhase(): Phase {
     return this.#phase;
   }
 
-  #startBeat(): void {
-    if (!this.#isSending || this.#phase !== 'connected' || this.#beat.isRunning) return;
-    this.#beat.start();
-    this.#reports.start();
-  }
-
-  #send(kind: 'audio' | 'event', packet: MediaPacket): void {
-    const remote = this.#remote;
-    const payloadType = kind === 'audio' ? remote?.opusPayloadType : remote?.telephoneEventPayloadType;
-    if (payloadType !== undefined) this.#dtls?.sendRtp({ ...packet, payloadType, ssrc: this.#ssrc });
-  }
-
-  #receive({ header, payload }: RtpPacket): void {
-    const { sequenceNumber: sequence, timestamp, marker, payloadType, ssrc } = header;
-    if (!this.#replays.accepts(ssrc, sequence)) return;
-    const isFirst = this.#received.packets === 0;
-    const isAudio = payloadType === this.#remote?.opusPayloadType;
-    this.#heard++;
-    this.#lastPacketMs = this.options.clock.monotonicMs();
-    this.#received.receive(ssrc, sequence, timestamp, this.#lastPacketMs, isAudio);
-    if (isFirst) this.#listener({ type: 'first_packet' });
-    const packet = { sequence, timestamp, marker, payload };
-    if (isAudio) this.port.onAudio?.(packet);
-    else if (payloadType === this.#eventPayloadType) this.port.onTelephoneEvent?.(packet);
-  }
-
-  #receiveReport(packet: RtcpPacket): void {
-    this.#heard++;
-    if (packet instanceof RtcpSrPacket) {
-      this.#reports.peerReported(Number((packet.senderInfo.ntpTimestamp >> 16n) & 0xffff_ffffn));
-    }
+  #startStream(): void {
+    if (this.#isSending && this.#phase === 'connected' && this.#dtls) this.#stream.start(this.#dtls);
   }
 
   /** Waits, after DTLS closed, until the peer is silent as well. */
   #watchSilence(): void {
     if (this.#phase !== 'connected' || this.#silence) return;
-    this.#logger.warn('DTLS closed by the peer or broken');
+    this.options.logger.warn('DTLS closed by the peer or broken');
     const check = (): void => {
-      const silentMs = this.options.clock.monotonicMs() - this.#lastPacketMs;
+      const { silentMs } = this.#stream;
       if (silentMs >= goneSilenceMs) this.#fail('media_failed', 'the peer closed DTLS and is silent');
       else this.#silence = this.options.clock.after(goneSilenceMs - silentMs, check);
     };
@@ -315,15 +229,16 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   #fail(code: EndCode, text: string): void {
     if (this.#phase === 'failed' || this.#phase === 'closed') return;
     this.#phase = 'failed';
-    this.#stopTimers();
+    this.#stream.stop(false);
+    this.#shutDown().catch((err: unknown) => this.options.logger.warn('media shut-down failed', { err }));
     this.#listener({ type: 'failed', reason: endReason(code, { text }) });
   }
 
-  #stopTimers(): void {
-    this.#beat.stop();
+  async #shutDown(): Promise<void> {
     this.#deadline?.cancel();
-    this.#reports.stop(false);
     this.#silence?.cancel();
+    await this.#dtls?.close();
+    await this.#ice.close();
   }
 }
 

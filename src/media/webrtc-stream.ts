@@ -1,0 +1,147 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { RtcpSrPacket, type RtcpPacket, type RtpPacket } from 'werift';
+import type { Clock } from '../lib/clock.js';
+import type { WhatsAppRemote } from '../sdp/whatsapp-remote.js';
+import type { MediaStats } from './media-engine.js';
+import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import { ReceiveStatistics } from './receive-statistics.js';
+import { WebRtcBeat } from './webrtc-beat.js';
+import { ReplayFilter } from './webrtc-replay.js';
+import { WebRtcReports } from './webrtc-reports.js';
+import type { OutgoingRtp } from './werift-dtls.js';
+
+/** What carries packets once DTLS is up; they are in the clear here. */
+export interface PacketPath {
+  sendRtp(packet: OutgoingRtp): void;
+  sendRtcp(compound: Buffer): void;
+}
+
+/** What Meta sends DTMF on when its SDP names no payload type. */
+const defaultEventPayloadType = 126;
+const opusClockRate = 48_000;
+
+/** The RTP of one WhatsApp leg: one Opus stream each way, reports, and the bridge's face of it. Knows no ICE and no DTLS. */
+export class WebRtcStream {
+  readonly port: PacketPort;
+  /** The one SSRC of the whole call. */
+  readonly ssrc = randomInt(1, 2 ** 32 - 1);
+  /** A random name: a CNAME must not tell who or where we are (RFC 7022). */
+  readonly cname = randomBytes(9).toString('hex');
+  /** Called at the first packet heard. */
+  onFirstPacket: () => void = () => undefined;
+  readonly #replays = new ReplayFilter();
+  readonly #received = new ReceiveStatistics(opusClockRate);
+  readonly #beat: WebRtcBeat;
+  readonly #reports: WebRtcReports;
+  #path: PacketPath | undefined;
+  #remote: WhatsAppRemote | undefined;
+  #audio: NegotiatedAudio | undefined;
+  #heard = 0;
+  #lastPacketMs = 0;
+
+  constructor(private readonly clock: Clock) {
+    const origin = { sequence: randomInt(2 ** 15), timestamp: randomInt(2 ** 32) };
+    this.#beat = new WebRtcBeat(clock, (kind, packet) => this.#send(kind, packet), origin);
+    this.#reports = new WebRtcReports({
+      clock,
+      ssrc: this.ssrc,
+      cname: this.cname,
+      beat: this.#beat,
+      received: this.#received,
+      send: (compound) => this.#path?.sendRtcp(compound),
+    });
+    this.port = this.#makePort();
+  }
+
+  /** Packets refused as replays, and frames of the bridge that had no place in the beat. */
+  get dropped(): { readonly replayed: number; readonly frames: number } {
+    return { replayed: this.#replays.refused, frames: this.#beat.dropped };
+  }
+
+  get stats(): MediaStats {
+    return {
+      codec: 'opus',
+      packetsReceived: this.#received.packets,
+      packetsSent: this.#beat.sent.packets,
+      packetsLost: this.#received.lost,
+      jitterMs: this.#received.jitterMs,
+    };
+  }
+
+  /** Since the last packet was heard, in ms; since the origin of the clock if none was. */
+  get silentMs(): number {
+    return this.clock.monotonicMs() - this.#lastPacketMs;
+  }
+
+  /** Sets the payload types. */
+  negotiate(remote: WhatsAppRemote): void {
+    this.#remote = remote;
+    this.#audio = { codec: 'opus', payloadType: remote.opusPayloadType, clockRate: opusClockRate, ptimeMs: 20 };
+  }
+
+  /** Sends from now on: RTP at once and every 20 ms, a report at once and every 5 s. Idempotent. */
+  start(path: PacketPath): void {
+    this.#path = path;
+    this.#beat.start();
+    this.#reports.start();
+  }
+
+  /** Stops for good; says BYE if anything was ever sent and `isPeerThere`. Idempotent. */
+  stop(isPeerThere: boolean): void {
+    this.#beat.stop();
+    this.#reports.stop(isPeerThere);
+    this.#path = undefined;
+  }
+
+  /** Takes an authenticated RTP packet. */
+  receive({ header, payload }: RtpPacket): void {
+    const { sequenceNumber: sequence, timestamp, marker, payloadType, ssrc } = header;
+    if (!this.#replays.accepts(ssrc, sequence)) return;
+    const isFirst = this.#received.packets === 0;
+    const isAudio = payloadType === this.#remote?.opusPayloadType;
+    this.#heard++;
+    this.#lastPacketMs = this.clock.monotonicMs();
+    this.#received.receive(ssrc, sequence, timestamp, this.#lastPacketMs, isAudio);
+    if (isFirst) this.onFirstPacket();
+    const packet = { sequence, timestamp, marker, payload };
+    if (isAudio) this.port.onAudio?.(packet);
+    else if (payloadType === this.#eventPayloadType) this.port.onTelephoneEvent?.(packet);
+  }
+
+  /** Takes an authenticated RTCP packet. */
+  receiveReport(packet: RtcpPacket): void {
+    this.#heard++;
+    if (packet instanceof RtcpSrPacket) {
+      this.#reports.peerReported(Number((packet.senderInfo.ntpTimestamp >> 16n) & 0xffff_ffffn));
+    }
+  }
+
+  get #eventPayloadType(): number {
+    return this.#remote?.telephoneEventPayloadType ?? defaultEventPayloadType;
+  }
+
+  #send(kind: 'audio' | 'event', packet: MediaPacket): void {
+    const remote = this.#remote;
+    const payloadType = kind === 'audio' ? remote?.opusPayloadType : remote?.telephoneEventPayloadType;
+    if (payloadType !== undefined) this.#path?.sendRtp({ ...packet, payloadType, ssrc: this.ssrc });
+  }
+
+  #makePort(): PacketPort {
+    const audio = () => this.#audio;
+    const heard = () => this.#heard;
+    return {
+      get audio() {
+        return audio();
+      },
+      get heard() {
+        return heard();
+      },
+      onAudio: undefined,
+      onTelephoneEvent: undefined,
+      sendAudio: (payload, durationMs) => this.#beat.sendAudio(payload, durationMs),
+      sendDtmf: (digit, durationMs) => {
+        if (this.#remote?.telephoneEventPayloadType !== undefined) this.#beat.sendDtmf(digit, durationMs);
+      },
+    };
+  }
+}
