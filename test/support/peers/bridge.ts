@@ -18,17 +18,27 @@ export interface BridgeOptions {
   readonly mediaAddress?: string;
 }
 
-/** The daemon, from a real configuration file, between a PBX and Meta's signalling. */
-export class Bridge {
+/** Meta as the daemon sees it: a Graph API, and somebody who is told where webhooks go. */
+export interface GraphSide {
+  readonly baseUrl: string;
+  deliverTo(webhookUrl: string): void;
+}
+
+/** The daemon, from a real configuration file, between a PBX and Meta. */
+export class Bridge<G extends GraphSide = Meta> {
   private constructor(
     private readonly daemon: Daemon,
     private readonly logger: RecordingLogger,
-    readonly meta: Meta,
+    readonly meta: G,
   ) {}
 
-  /** Starts Meta and the daemon for the scene. */
+  /** Starts Meta's signalling, driven step by step by the test, and the daemon. */
   static async start(scene: Scene, options: BridgeOptions): Promise<Bridge> {
-    const meta = scene.add(await Meta.start(address.meta));
+    return Bridge.startBefore(scene, options, scene.add(await Meta.start(address.meta)));
+  }
+
+  /** Starts the daemon before a Meta that is there already. */
+  static async startBefore<G extends GraphSide>(scene: Scene, options: BridgeOptions, meta: G): Promise<Bridge<G>> {
     const file = scene.path('sip2wa.yaml');
     writeFileSync(file, configuration(scene, options, meta.baseUrl), { mode: 0o600 });
     const result = loadConfig({ file, env: {} });
