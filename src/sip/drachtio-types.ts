@@ -187,11 +187,28 @@ const echoLimit = 512;
  * §9.1). srf itself still reads the Call-ID there, to forget the pending INVITE.
  */
 export function trimEcho(response: SrfResponse): void {
-  const loose = response as unknown as { headers: Record<string, string>; get: SrfMessage['get'] };
+  const loose = response as unknown as LooseResponse;
   const callId = loose.headers['call-id'];
-  const get = response.get.bind(response);
   for (const name of ['from', 'to', 'call-id', 'cseq']) {
     if ((loose.headers[name]?.length ?? 0) > echoLimit) Reflect.deleteProperty(loose.headers, name);
   }
-  loose.get = (name) => (name.toLowerCase() === 'call-id' ? callId : get(name));
+  answerCallId(response, callId);
+}
+
+/**
+ * Keeps srf from forgetting the INVITE that is pending under the same Call-ID when this response goes out: srf knows
+ * INVITEs by Call-ID alone, and would lose the CANCEL of the other one.
+ */
+export function keepPendingInvite(response: SrfResponse): void {
+  answerCallId(response, undefined);
+}
+
+interface LooseResponse {
+  readonly headers: Record<string, string>;
+  get: SrfMessage['get'];
+}
+
+function answerCallId(response: SrfResponse, callId: string | undefined): void {
+  const get = response.get.bind(response);
+  (response as unknown as LooseResponse).get = (name) => (name.toLowerCase() === 'call-id' ? callId : get(name));
 }

@@ -7,7 +7,7 @@ import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Trunk } from '../routing/types.js';
-import { isSipError, type SrfDialog, type SrfRequest, type SrfResponse } from './drachtio-types.js';
+import { isSipError, type SrfDialog, type SrfMessage, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import {
   inboundTransition,
   type InboundLegEffect,
@@ -21,7 +21,7 @@ import { MachineRunner } from './machine-runner.js';
 import { reasonOfCancel, refusalStatus } from './sip-cause.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { allowedMethods, reasonHeader, refusalHeaders } from './sip-headers.js';
-import { journalDialog, journalDialogEnd, mediaNetworks, type SipLegContext } from './sip-leg-context.js';
+import { hangUpDialog, journalDialog, journalDialogEnd, mediaNetworks, type SipLegContext } from './sip-leg-context.js';
 
 export interface InboundLegOptions {
   readonly call: CallId;
@@ -80,11 +80,14 @@ export class InboundSipLeg implements OriginatingLeg {
   start(): void {
     const { request } = this.options;
     this.#step('sip.invite', { direction: 'in', from: request.source_address, trunk: this.options.trunk.name });
-    request.on('cancel', (cancel) => {
-      this.#step('sip.cancel', { direction: 'in' });
-      this.#machine.post({ type: 'cancelled', reason: reasonOfCancel(cancel) });
-    });
+    request.on('cancel', (cancel) => this.cancelled(cancel));
     void this.#prepare();
+  }
+
+  /** A CANCEL came for the INVITE; the SIP server has answered both. */
+  cancelled(cancel: SrfMessage): void {
+    this.#step('sip.cancel', { direction: 'in' });
+    this.#machine.post({ type: 'cancelled', reason: reasonOfCancel(cancel) });
   }
 
   listen(listener: (event: LegEvent) => void): void {
@@ -283,10 +286,8 @@ export class InboundSipLeg implements OriginatingLeg {
     void this.#media.close();
     const dialog = this.#dialog;
     if (!dialog) return this.#machine.post({ type: 'wireDone' });
-    this.#step('sip.bye', { direction: 'out' });
-    void dialog.bye(reasonHeader(reason)).then((status) => {
-      if (status === undefined || status >= 300) this.logger.warn('BYE unconfirmed', { status });
-      journalDialogEnd(this.context, this.logger, this.options.call, this.facts['sipCallId'] ?? '');
+    const bye = { reasonHeader: reasonHeader(reason) };
+    void hangUpDialog(this.context, this.logger, this.options.call, dialog, bye).then(() => {
       this.#machine.post({ type: 'wireDone' });
     });
   }

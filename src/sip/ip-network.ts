@@ -54,7 +54,7 @@ export function isSameAddress(a: string, b: string): boolean {
 export function hostNetwork(address: string): string {
   const parsed = parseIpAddress(address);
   if (!parsed) throw new RangeError('not an IP address');
-  if (parsed.family === 6) return `${address.replace(/%.*$/, '')}/128`;
+  if (parsed.family === 6) return `${bareAddress(address)}/128`;
   const octets = [24n, 16n, 8n, 0n].map((shift) => Number((parsed.value >> shift) & 255n));
   return `${octets.join('.')}/32`;
 }
@@ -62,6 +62,13 @@ export function hostNetwork(address: string): string {
 /** Whether it is `0.0.0.0` or `::`: a listener there says nothing about the address that was called. */
 export function isUnspecified(address: string): boolean {
   return parseIpAddress(address)?.value === 0n;
+}
+
+function bareAddress(text: string): string {
+  return text
+    .trim()
+    .replace(/^\[(.*)\]$/, '$1')
+    .replace(/%.*$/, '');
 }
 
 function ipv4Value(text: string): bigint {

@@ -1,11 +1,14 @@
 import type { EndReason } from '../call/end-reason.js';
 import type { Leg } from '../call/leg.js';
 import type { CallId } from '../lib/ids.js';
+import type { SrfMessage } from './drachtio-types.js';
 
 /** A leg whose wire runs over the connection to the SIP server. */
 export interface LinkedLeg extends Leg {
   /** That connection is gone, and with it what the SIP server knew of the leg. */
   linkLost(): void;
+  /** On a leg that arrived: CANCEL came for its INVITE. */
+  cancelled?(cancel: SrfMessage): void;
 }
 
 /** The SIP legs that are not over yet. */
@@ -29,6 +32,11 @@ export class LiveLegs {
   /** Whether a call of ours with this id is up: it came back to us if it turns up in an INVITE. */
   hasCall(id: string): boolean {
     return id !== '' && [...this.#legs.values()].some((call) => call === id);
+  }
+
+  /** The live leg that arrived with this Call-ID. */
+  arrivedAs(sipCallId: string): LinkedLeg | undefined {
+    return [...this.#legs.keys()].find((leg) => leg.cancelled !== undefined && leg.facts['sipCallId'] === sipCallId);
   }
 
   hangup(reason: EndReason): void {

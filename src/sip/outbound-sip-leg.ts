@@ -21,7 +21,7 @@ import {
 import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-invite.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
-import { journalDialog, journalDialogEnd, mediaNetworks, type SipLegContext } from './sip-leg-context.js';
+import { hangUpDialog, journalDialog, journalDialogEnd, mediaNetworks, type SipLegContext } from './sip-leg-context.js';
 import { requestUri } from './sip-uri.js';
 
 /** What a call to a PBX is made of. */
@@ -296,13 +296,11 @@ export class OutboundSipLeg implements DialledLeg {
     void this.#media.close();
     const dialog = this.#dialog;
     if (!dialog) return this.#machine.post({ type: 'wireDone' });
-    this.#step('sip.bye', { direction: 'out' });
-    const unusable = reason.code === 'no_codec';
-    const header = unusable ? sipReasonHeader(488, reason.text ?? 'Not Acceptable Here') : reasonHeader(reason);
+    const isUnusable = reason.code === 'no_codec';
+    const header = isUnusable ? sipReasonHeader(488, reason.text ?? 'Not Acceptable Here') : reasonHeader(reason);
     const pauseMs = this.#isCancelled ? this.context.timeouts.crossedByeMs : 0;
-    void dialog.bye(header, pauseMs).then((status) => {
-      if (status === undefined || status >= 300) this.logger.warn('BYE unconfirmed', { status });
-      journalDialogEnd(this.context, this.logger, this.options.call, this.#sipCallId);
+    const bye = { reasonHeader: header, pauseMs };
+    void hangUpDialog(this.context, this.logger, this.options.call, dialog, bye).then(() => {
       this.#machine.post({ type: 'wireDone' });
     });
   }

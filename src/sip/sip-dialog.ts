@@ -60,6 +60,10 @@ export class SipDialog {
     }
   }
 
+  get sipCallId(): string {
+    return this.options.dialog.sip.callId;
+  }
+
   /**
    * Sends BYE, once, after `pauseMs` if given; a BYE of the far end meanwhile makes it needless. Resolves with its final
    * status, or `undefined` when none came in time or it could not be sent; the dialog is over either way. Never rejects.
@@ -110,7 +114,7 @@ export class SipDialog {
     answer: (request: SrfRequest, response: SrfResponse) => void,
   ): void {
     this.options.dialog.on(method, (request, response) => {
-      this.#guarded(() => answer(request, response), response);
+      this.#guarded(() => (this.#over ? response.send(481) : answer(request, response)), response);
     });
   }
 
@@ -170,7 +174,7 @@ export class SipDialog {
       const { media } = this.options;
       const sdp = offer === '' ? await media.offer() : await media.answer(offer);
       this.#negotiation = offer === '' ? 'awaitingAnswer' : 'stable';
-      if (this.#over) return;
+      if (this.#over) return response.send(481);
       this.#accept(response, sdp);
       if (offer !== '') this.#noteHold(offer);
     } catch (err) {
@@ -189,7 +193,8 @@ export class SipDialog {
   #refuse(response: SrfResponse, err: unknown): void {
     const reason = reasonOfMediaError(err);
     this.options.logger.info('new description refused', { code: reason.code, text: reason.text });
-    if (response.finalResponseSent || this.#over) return;
+    if (response.finalResponseSent) return;
+    if (this.#over) return response.send(481);
     const status = reason.code === 'not_allowed' ? 488 : refusalStatus(reason);
     response.send(status, { headers: refusalHeaders(reason, this.options.codecs) });
   }

@@ -11,6 +11,7 @@ import { dialogRecord } from './dialog-record.js';
 import { hostNetwork } from './ip-network.js';
 import type { LocalAddressFinder } from './local-address.js';
 import type { ServerAddresses } from './server-addresses.js';
+import type { SipDialog } from './sip-dialog.js';
 import type { SipTimeouts } from './sip-timeouts.js';
 
 /** What every SIP leg is made with. */
@@ -42,6 +43,26 @@ export function journalDialog(context: SipLegContext, logger: Logger, call: Call
 /** Notes that nothing of a dialog is left on the wire. */
 export function journalDialogEnd(context: SipLegContext, logger: Logger, call: CallId, sipCallId: string): void {
   append(context, logger, call, 'dialog_ended', { sipCallId });
+}
+
+/**
+ * Hangs a dialog up and notes how that went; a BYE without a usable answer stays on record for a later attempt. Resolves
+ * when nothing is to be waited for any more, never rejects.
+ */
+export async function hangUpDialog(
+  context: SipLegContext,
+  logger: Logger,
+  call: CallId,
+  dialog: SipDialog,
+  bye: { readonly reasonHeader: string; readonly pauseMs?: number },
+): Promise<void> {
+  context.observer.step(call, 'sip.bye', { direction: 'out' });
+  const status = await dialog.bye(bye.reasonHeader, bye.pauseMs);
+  // 481 and 408: the far end knows the dialog no more, or is gone (RFC 3261 §15.1.1).
+  const isOver = status !== undefined && (status < 300 || status === 481 || status === 408);
+  if (!isOver) logger.warn('BYE unconfirmed', { status });
+  const data = { sipCallId: dialog.sipCallId, status: String(status ?? '') };
+  append(context, logger, call, isOver ? 'dialog_ended' : 'bye_unconfirmed', data);
 }
 
 function append(

@@ -9,7 +9,7 @@ import type { Logger } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import type { Trunk } from '../routing/types.js';
 import { DigestGuard } from './digest-guard.js';
-import { trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
+import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { inboundCall, type InboundCall } from './inbound-call.js';
 import { InboundSipLeg } from './inbound-sip-leg.js';
 import { screenInvite } from './invite-screen.js';
@@ -170,7 +170,7 @@ export class SipUserAgent {
 
   #invite(request: SrfRequest, response: SrfResponse): void {
     const trunk = this.#acl.trunkOf(request.source_address);
-    if (!trunk) return;
+    if (!trunk || this.#isMerged(request, response)) return;
     const refusal = screenInvite(request, (id) => this.#legs.hasCall(id));
     if (refusal) {
       this.options.logger.info('INVITE refused', { trunk: trunk.name, status: refusal.status, why: refusal.why });
@@ -184,6 +184,19 @@ export class SipUserAgent {
       return response.send(reason.sipStatus, { headers: refusalHeaders(reason, trunk.codecs) });
     }
     this.#takeCall(trunk, request, response, release);
+  }
+
+  /**
+   * A second INVITE of a call that is here already, forked on its way, gets 482 (RFC 3261 §8.2.2.2). srf hands the CANCEL
+   * of either to the later one, so that is passed on.
+   */
+  #isMerged(request: SrfRequest, response: SrfResponse): boolean {
+    const leg = this.#legs.arrivedAs(request.get('Call-ID') ?? '');
+    if (!leg) return false;
+    request.on('cancel', (cancel) => leg.cancelled?.(cancel));
+    keepPendingInvite(response);
+    response.send(482);
+    return true;
   }
 
   #takeCall(trunk: Trunk, request: SrfRequest, response: SrfResponse, release: () => void): void {
