@@ -154,6 +154,17 @@ describe('without the guard', () => {
   });
 });
 
+describe('a peer that hangs up its media', () => {
+  it('is given up when DTLS is closed and 5 s were silent', async () => {
+    await talking('user-initiated');
+    const closedAtMs = performance.now();
+    scene.peer.close();
+    await until(() => scene.saw('failed'), 'failed', 10_000);
+    expect(performance.now() - closedAtMs).toBeGreaterThan(4500);
+    expect(scene.events.at(-1)).toMatchObject({ type: 'failed', reason: { code: 'media_failed' } });
+  });
+});
+
 describe("Meta's own addresses", () => {
   const fixture = (name: string) => readFileSync(new URL(`../../fixtures/sdp/${name}.sdp`, import.meta.url), 'utf8');
 

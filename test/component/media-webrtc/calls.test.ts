@@ -99,10 +99,9 @@ describe.each(['user-initiated', 'business-initiated'] as const)('a %s call with
     scene.endpoint.openSending();
     await until(() => scene.rtpSent.length >= 10, 'some packets');
     expect(scene.rtcpSent).toEqual([200]);
-    await until(() => scene.rtcpSent.length >= 2, 'the next report', 7000);
     const before = scene.sent.length;
     await scene.endpoint.close();
-    expect(scene.rtcpSent).toEqual([200, 200, 200]);
+    expect(scene.rtcpSent).toEqual([200, 200]);
     expect(scene.sent.length).toBe(before + 1);
     expect((await scene.endpoint.stats()).packetsSent).toBe(scene.rtpSent.length);
   });
