@@ -3,10 +3,6 @@
  * ITU-T G.711 tables 1a/1b (A-law) and 2a/2b (µ-law) for 16-bit samples, whose low bits are cut off.
  */
 
-/** Silence on the wire: the code of sample 0. */
-export const alawSilence = 0xd5;
-export const ulawSilence = 0xff;
-
 /** Added to µ-law magnitudes so that every segment begins at a power of two. */
 const ulawBias = 33;
 

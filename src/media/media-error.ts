@@ -1,6 +1,9 @@
 import { BridgeError } from '../lib/bridge-error.js';
 import { endReason, type EndCode, type EndReason } from '../call/end-reason.js';
 
+/** When ports are used up: as long as a pair rests after a call. */
+const limitRetryAfterS = 5;
+
 /** An SDP or a media set-up that cannot be used. */
 export class MediaError extends BridgeError {
   constructor(
@@ -13,6 +16,7 @@ export class MediaError extends BridgeError {
   }
 
   toEndReason(): EndReason {
-    return endReason(this.endCode, { text: this.message });
+    const text = this.message;
+    return endReason(this.endCode, this.endCode === 'limit' ? { text, retryAfterS: limitRetryAfterS } : { text });
   }
 }

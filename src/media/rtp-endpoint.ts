@@ -84,7 +84,10 @@ export class UdpRtpEndpoint implements RtpEndpoint {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#stream.close();
+    if (!this.#closing) {
+      this.options.logger.debug('PBX media closed', { ...this.#stream.stats(), ...this.#stream.details });
+      this.#closing = this.#stream.close();
+    }
     return this.#closing;
   }
 

@@ -31,6 +31,8 @@ export interface RtpStreamOptions {
 const comfortNoise = 13;
 const lawOf = { PCMU: 0, PCMA: 8 } as const;
 const defaultClockRate = 8000;
+/** RTP on this port leaves no port above it for RTCP. */
+const highestPort = 65_535;
 
 interface MutablePacket extends MediaPacket {
   sequence: number;
@@ -155,6 +157,15 @@ export class RtpStream implements PacketPort {
     };
   }
 
+  /** What the statistics of the port do not hold, for the log. */
+  get details(): Readonly<Record<string, number | undefined>> {
+    return {
+      foreignPackets: this.#lock.foreign,
+      lossSeenByPbx: this.#rtcp.lossSeenByPeer,
+      socketErrors: this.options.sockets.errors,
+    };
+  }
+
   /** Says goodbye and closes the sockets. Idempotent. */
   async close(): Promise<void> {
     this.#dtmf.close();
@@ -229,7 +240,7 @@ export class RtpStream implements PacketPort {
 
   #emitRtcp(datagram: Buffer): void {
     const target = this.#lock.source;
-    if (!target) return;
+    if (!target || target.rtcpPort > highestPort) return;
     // RTCP on the RTP port (RFC 5761) has to come from there, too.
     if (target.rtcpPort === target.port) this.options.sockets.sendRtp(datagram, target.port, target.address);
     else this.options.sockets.sendRtcp(datagram, target.rtcpPort, target.address);

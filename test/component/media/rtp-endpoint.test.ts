@@ -327,6 +327,13 @@ describe('RTP endpoint, RTCP and closing', () => {
     await eventually(() => other.received.length === 1, 'audio to the new address');
   });
 
+  it('copes with a PBX that has no port left above its RTP port', async () => {
+    const [scene, peer] = [await openEndpoint(), await openPeer()];
+    await scene.endpoint.createAnswer(peer.sdp().replace(`m=audio ${peer.port} `, 'm=audio 65535 '));
+    scene.endpoint.port.sendAudio(frame, 20);
+    await expect(scene.endpoint.close()).resolves.toBeUndefined();
+  });
+
   it('passes over a port that another process holds', async () => {
     const held = await RtpPeer.open();
     closing.push(() => held.close());

@@ -65,7 +65,7 @@ describe('the 20 ms path', () => {
     logger: silentLogger,
   });
   const pcm = new ToneSource(1000).next(160);
-  const packet = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) };
+  const packet = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) as Uint8Array };
   const show = (port: PacketPort, i: number, ticks: number, payload: Uint8Array): void => {
     packet.sequence = i & 0xffff;
     packet.timestamp = (i * ticks) >>> 0;

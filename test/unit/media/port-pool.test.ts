@@ -16,6 +16,9 @@ describe('port pool', () => {
     pool.acquire();
     expect(() => pool.acquire()).toThrow(MediaError);
     expect(() => pool.acquire()).toThrow(expect.objectContaining({ endCode: 'limit' }));
+    const reason = new MediaError('limit', 'all RTP ports are in use').toEndReason();
+    expect(reason).toMatchObject({ code: 'limit', sipStatus: 503, retryAfterS: 5 });
+    expect(new MediaError('no_codec', 'none').toEndReason()).not.toHaveProperty('retryAfterS');
   });
 
   it('lets a pair rest for 5 s before it is used again', () => {
