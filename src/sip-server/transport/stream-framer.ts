@@ -28,6 +28,7 @@ export class StreamFramer {
 
   #next(): StreamItem | undefined {
     if (this.#takePing()) return { kind: 'ping' };
+    if (this.#mayBePing()) return undefined;
     const end = this.#buffer.indexOf(HEAD_END, Math.max(0, this.#scanned - 3));
     if (end < 0) {
       this.#scanned = this.#buffer.length;
@@ -44,6 +45,11 @@ export class StreamFramer {
     this.#buffer = this.#buffer.subarray(total);
     this.#scanned = 0;
     return { kind: 'message', bytes };
+  }
+
+  /** Is there no more yet than the beginning of a ping? */
+  #mayBePing(): boolean {
+    return this.#buffer.length < HEAD_END.length && HEAD_END.subarray(0, this.#buffer.length).equals(this.#buffer);
   }
 
   /** Drops line ends before a message; true when they were a ping. */
