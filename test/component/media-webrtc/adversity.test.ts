@@ -1,6 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../../src/lib/clock.js';
+import type { CallId } from '../../../src/lib/ids.js';
+import { silentLogger } from '../../../src/lib/logger.js';
 import { SourceGuard, datagramKind } from '../../../src/media/source-guard.js';
+import { createWeriftEndpoint } from '../../../src/media/webrtc-endpoint.js';
 import { boundSocket, type RelayRule } from '../../support/udp-relay.js';
 import { WebRtcScene } from '../../support/webrtc-scene.js';
 import { until } from '../../support/until.js';
@@ -179,6 +183,44 @@ describe("Meta's own addresses", () => {
     await expect(scene.endpoint.acceptAnswer(answer)).rejects.toMatchObject(refused);
     await scene.endpoint.start();
     expect(scene.sent).toEqual([]);
+  });
+});
+
+describe('ports', () => {
+  const onPorts = (ports: readonly [number, number]) =>
+    createWeriftEndpoint({
+      call: 'call' as CallId,
+      id: 'media',
+      listenIp: '127.0.0.1',
+      advertisedIp: '127.0.0.1',
+      ports,
+      remoteAllowed: () => true,
+      logger: silentLogger,
+      clock: systemClock,
+    });
+
+  it('that are all taken refuse the call with a limit; a closed call gives its port back', async () => {
+    scene = new WebRtcScene();
+    const probe = await boundSocket('127.0.0.1');
+    const { port } = probe.address();
+    const refused = onPorts([port, port]);
+    await expect(refused.createOffer()).rejects.toMatchObject({ code: 'SIP2WA_MEDIA', endCode: 'limit' });
+    await new Promise<void>((resolve) => probe.close(() => resolve()));
+    for (let i = 0; i < 2; i++) {
+      const endpoint = onPorts([port, port]);
+      await expect(endpoint.createOffer()).resolves.toContain('a=setup:actpass');
+      await endpoint.close();
+    }
+    await refused.close();
+  });
+
+  it('are given back when the call ends while it is set up', async () => {
+    scene = new WebRtcScene();
+    const endpoint = onPorts([0, 0]);
+    const offer = endpoint.createOffer();
+    await endpoint.close();
+    await expect(offer).rejects.toMatchObject({ code: 'SIP2WA_MEDIA', endCode: 'cancelled' });
+    await until(() => !process.getActiveResourcesInfo().includes('UDPWrap'), 'no socket left');
   });
 });
 
