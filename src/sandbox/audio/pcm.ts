@@ -45,20 +45,34 @@ function kernel(x: number, cutoff: number): number {
   return cutoff * window * (phase === 0 ? 1 : Math.sin(phase) / phase);
 }
 
-/** Changes the sample rate by band-limited interpolation. */
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b);
+}
+
+/** The filter's taps for each of the `phases` places that an output sample can have between two input samples. */
+function filterBank(phases: number, cutoff: number): Float64Array[] {
+  const reach = Math.ceil(HALF_WIDTH / cutoff);
+  return Array.from({ length: phases }, (_, phase) =>
+    Float64Array.from({ length: 2 * reach + 1 }, (_tap, k) => kernel(k - reach - phase / phases, cutoff)),
+  );
+}
+
+/** Changes the sample rate by band-limited interpolation; rates in whole Hz. */
 export function resample(pcm: Pcm, rateHz: number): Pcm {
   if (rateHz === pcm.rateHz) return pcm;
-  const step = pcm.rateHz / rateHz;
-  const cutoff = Math.min(1, 1 / step) * 0.95;
-  const reach = HALF_WIDTH / cutoff;
-  const samples = new Float32Array(Math.floor(pcm.samples.length / step));
+  const common = divisor(rateHz, pcm.rateHz);
+  const [phases, step] = [rateHz / common, pcm.rateHz / common];
+  const bank = filterBank(phases, Math.min(1, phases / step) * 0.95);
+  const reach = ((bank[0]?.length ?? 1) - 1) / 2;
+  const input = pcm.samples;
+  const samples = new Float32Array(Math.floor((input.length * phases) / step));
   for (let i = 0; i < samples.length; i++) {
-    const centre = i * step;
-    const last = Math.min(pcm.samples.length - 1, Math.floor(centre + reach));
+    const at = i * step;
+    const taps = bank[at % phases] ?? new Float64Array();
+    const start = Math.floor(at / phases) - reach;
+    const last = Math.min(taps.length - 1, input.length - 1 - start);
     let sum = 0;
-    for (let k = Math.max(0, Math.ceil(centre - reach)); k <= last; k++) {
-      sum += (pcm.samples[k] ?? 0) * kernel(k - centre, cutoff);
-    }
+    for (let k = Math.max(0, -start); k <= last; k++) sum += (input[start + k] ?? 0) * (taps[k] ?? 0);
     samples[i] = sum;
   }
   return { rateHz, samples };

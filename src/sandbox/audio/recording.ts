@@ -17,10 +17,10 @@ function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1] ?? 0;
 }
 
-/** An hour at the highest rate in use; a stray timestamp must not make us allocate more. */
-const MAX_SAMPLES = 48_000 * 3600;
+/** Ten minutes are kept; a longer call, or a stray timestamp, must not fill the memory. */
+const MAX_SECONDS = 600;
 
-/** Collects frames and lays them on one time line; what never came stays silent. */
+/** Collects frames and lays them on one time line; what never came stays silent. Frames beyond ten minutes are dropped. */
 export class Recorder {
   readonly #frames: Frame[] = [];
   #next = 0;
@@ -29,8 +29,9 @@ export class Recorder {
 
   /** Adds a frame heard at `atMs` (monotonic); `position` in samples, by default right behind the one before. */
   add(samples: Float32Array, atMs: number, position = this.#next): void {
-    this.#frames.push({ position, atMs, samples });
     this.#next = position + samples.length;
+    const from = this.#frames[0]?.position ?? position;
+    if (Math.abs(this.#next - from) <= MAX_SECONDS * this.rateHz) this.#frames.push({ position, atMs, samples });
   }
 
   /** Frames so far. */
@@ -48,10 +49,11 @@ export class Recorder {
    * one late frame, or a burst after a stall, does not shift it.
    */
   recording(): Recording {
-    const origin = Math.min(...this.#frames.map((frame) => frame.position));
-    const end = Math.max(...this.#frames.map((frame) => frame.position + frame.samples.length));
-    if (this.#frames.length === 0 || end - origin > MAX_SAMPLES) {
-      return { rateHz: this.rateHz, startMs: 0, samples: new Float32Array() };
+    if (this.#frames.length === 0) return { rateHz: this.rateHz, startMs: 0, samples: new Float32Array() };
+    let [origin, end] = [Infinity, -Infinity];
+    for (const { position, samples } of this.#frames) {
+      origin = Math.min(origin, position);
+      end = Math.max(end, position + samples.length);
     }
     const samples = new Float32Array(end - origin);
     for (const frame of this.#frames) samples.set(frame.samples, frame.position - origin);

@@ -61,9 +61,7 @@ function read(sdp: string): Remote | undefined {
   const media = session.media.find(({ type, port }) => type === 'audio' && port !== 0);
   const host = media?.connection?.ip ?? session.connection?.ip;
   if (!media || host === undefined) return undefined;
-  const payloads = String(media.payloads ?? '')
-    .split(' ')
-    .map(Number);
+  const payloads = sdpTransform.parsePayloads(media.payloads ?? '');
   const events = media.rtp.find(({ codec, rate }) => codec.toLowerCase() === 'telephone-event' && rate === 8000);
   const direction = media.direction ?? 'sendrecv';
   const silent = direction === 'sendonly' || direction === 'inactive' || host === '0.0.0.0';
