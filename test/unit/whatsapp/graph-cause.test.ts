@@ -70,6 +70,7 @@ describe('reasonFromGraphError', () => {
 
   it('takes the time Meta names over its own', () => {
     expect(reasonFromGraphError(api(138012, 400, 'limit', 1234)).retryAfterS).toBe(1234);
+    expect(reasonFromGraphError(api(131000, 503, 'overload', 30)).retryAfterS).toBe(30);
   });
 
   it.each([

@@ -140,6 +140,15 @@ describe('user-initiated leg', () => {
     expect(graph.actions).toEqual(['accept']);
   });
 
+  it('ends as hung up by a terminate webhook after the answer that names no error', async () => {
+    const { leg, graph, events } = setUp();
+    graph.prompt.add('accept');
+    leg.answer();
+    await settled();
+    leg.onWebhook(terminate());
+    expect(events[1]).toMatchObject({ type: 'ended', reason: { code: 'hangup', q850: 16 } });
+  });
+
   it('posts one terminate for any number of hang-ups, and nothing after the end', async () => {
     const { leg, graph, types, clock } = setUp();
     graph.prompt.add('accept').add('terminate');

@@ -64,6 +64,12 @@ describe('parseWebhook', () => {
     expect(event).toMatchObject({ kind: 'user_connect', user: { number } });
   });
 
+  it('goes by the direction alone when the business number is not named', () => {
+    const value = { metadata: { phone_number_id: '1' } };
+    expect(call({ session: offer }, value)).toMatchObject({ user: { number: '+13057765456' } });
+    expect(call({ session: answer }, value)).toMatchObject({ user: { number: '+15551112222' } });
+  });
+
   it('keeps business-scoped ids apart from numbers', () => {
     const contacts = [{ user_id: 'US.134', parent_user_id: 'US.1', profile: { name: 'Ana', username: 'ana' } }];
     expect(call({ session: offer, from: undefined, from_user_id: 'US.134' }, { contacts })).toMatchObject({
@@ -165,7 +171,7 @@ describe('parseWebhook', () => {
     ['not JSON', Buffer.from('{"entry":')],
     ['no entry', Buffer.from('{"object":"x"}')],
     ['not an object', Buffer.from('[]')],
-    ['not UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22])],
+    ['not UTF-8', Buffer.concat([Buffer.from('{"entry":[],"name":"'), Buffer.from([0xff]), Buffer.from('"}')])],
     ['empty', Buffer.alloc(0)],
     ['nested a million deep', Buffer.alloc(1_000_000, '[')],
   ])('refuses a body that is %s', (_, body) => {
