@@ -109,6 +109,10 @@ export class WeriftMediaEngine implements MediaEngine {
     const maySendTo = remoteNetworks(options.remoteNetworks);
     const { bind, shown } = this.#addresses(options);
     const sockets = await RtpSockets.open(this.#ports, bind, clock);
+    if (this.#isStopped()) {
+      await sockets.close();
+      throw new MediaError('unavailable', 'the media engine stopped meanwhile');
+    }
     const logger = this.options.logger.child({ call: options.call, media: 'pbx' });
     const endpoint = new UdpRtpEndpoint({
       id: this.#newId(),
@@ -145,6 +149,10 @@ export class WeriftMediaEngine implements MediaEngine {
     }
     if (advertisedIp === '') throw new MediaError('internal', 'no address to show in the SDP');
     return { bind: listenIp || '0.0.0.0', shown: advertisedIp };
+  }
+
+  #isStopped(): boolean {
+    return this.#stopped;
   }
 
   #expectRunning(): void {

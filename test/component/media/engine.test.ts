@@ -137,6 +137,28 @@ describe('media engine, PBX to libwebrtc and back', () => {
     expect(Number(inbound?.['packetsLost'])).toBe(0);
   });
 
+  it('keeps WhatsApp fed while the PBX holds the call, and goes on with the same stream afterwards', async () => {
+    await scene.connect();
+    await scene.pbxPlays(200, 20);
+    const before = scene.pbx.received.at(-1)!;
+    await scene.rtp.createAnswer(scene.pbx.sdp({ direction: 'inactive' }));
+    await scene.pbxPlays(60, 20);
+    const [atHold, [phoneBefore]] = [scene.pbx.received.length, await scene.phone.stats('inbound-rtp')];
+    await scene.pbxPlays(600, 20);
+    expect(scene.pbx.received.length).toBe(atHold);
+    const [phoneAfter] = await scene.phone.stats('inbound-rtp');
+    const fed = Number(phoneAfter?.['packetsReceived']) - Number(phoneBefore?.['packetsReceived']);
+    expect(fed).toBeGreaterThan(20);
+    expect(phoneAfter?.['ssrc']).toBe(phoneBefore?.['ssrc']);
+    await scene.rtp.createAnswer(scene.pbx.sdp());
+    await eventually(() => scene.pbx.received.length > atHold + 5, 'audio at the PBX again');
+    expect(scene.pbx.received.at(-1)!.ssrc).toBe(before.ssrc);
+    expect(scene.pbx.received[atHold]).toMatchObject({
+      sequence: (scene.pbx.received[atHold - 1]!.sequence + 1) & 0xffff,
+      marker: true,
+    });
+  });
+
   it('stops at once when parted, and forgets endpoints that are closed', async () => {
     await scene.connect();
     scene.phone.play();
@@ -157,5 +179,49 @@ describe('media engine, PBX to libwebrtc and back', () => {
     await scene.engine.stop();
     const options = { call, codecs: ['PCMA'] as const, remoteNetworks: ['127.0.0.0/8'] };
     await expect(scene.engine.createRtpEndpoint(options)).rejects.toMatchObject({ endCode: 'unavailable' });
+  });
+});
+
+describe('media engine, its ports', () => {
+  const engineWith = (rtpPorts: [number, number]): WeriftMediaEngine =>
+    new WeriftMediaEngine({
+      listenIp: '0.0.0.0',
+      advertisedIp: '',
+      rtpPorts,
+      webrtcPorts: [0, 0],
+      remoteNetworks: [],
+      logger: silentLogger,
+      clock: systemClock,
+      ids: systemIds,
+    });
+  const options = { call, codecs: ['PCMA'] as const, localAddress: '127.0.0.1', remoteNetworks: ['127.0.0.0/8'] };
+
+  it('refuses a call with `limit` when its ports are used up, also right after one became free', async () => {
+    const engine = engineWith([24_000, 24_005]);
+    const endpoints = await Promise.all([1, 2, 3].map(() => engine.createRtpEndpoint(options)));
+    await expect(engine.createRtpEndpoint(options)).rejects.toMatchObject({ endCode: 'limit' });
+    await endpoints[0]?.close();
+    await expect(engine.createRtpEndpoint(options)).rejects.toMatchObject({ endCode: 'limit' });
+    await engine.stop();
+  });
+
+  it('shows and binds the address the PBX is reached from when it listens on all', async () => {
+    const engine = engineWith([24_100, 24_199]);
+    const endpoint = await engine.createRtpEndpoint(options);
+    expect(await endpoint.createOffer()).toContain('c=IN IP4 127.0.0.1');
+    await expect(engine.createRtpEndpoint({ call, codecs: ['PCMA'], remoteNetworks: [] })).rejects.toMatchObject({
+      endCode: 'internal',
+    });
+    await engine.stop();
+  });
+
+  it('refuses codecs that are not built in, and does not leave sockets behind when stopped meanwhile', async () => {
+    const engine = engineWith([24_200, 24_299]);
+    await expect(engine.createRtpEndpoint({ ...options, codecs: ['G722'] })).rejects.toMatchObject({
+      endCode: 'no_codec',
+    });
+    const opening = engine.createRtpEndpoint(options);
+    await engine.stop();
+    await expect(opening).rejects.toMatchObject({ endCode: 'unavailable' });
   });
 });
