@@ -1,7 +1,7 @@
 import type { Daemon } from '../daemon.js';
 import { withDeadline } from '../lib/deadline.js';
 import { levelDbfs } from '../sandbox/audio/measure.js';
-import { judge, makeProgramme, programmeMs, type Heard, type Programme } from '../sandbox/audio/programme.js';
+import { judge, makeProgramme, programmeMs, type Heard } from '../sandbox/audio/programme.js';
 import type { PbxCall } from '../sandbox/pbx/pbx-call.js';
 import type { Pbx } from '../sandbox/pbx/pbx.js';
 import type { PhoneCall } from '../sandbox/phone/phone-call.js';
@@ -51,8 +51,10 @@ const PBX_HZ = 840;
 const ECHO_HZ = 1010;
 const nothing: Heard = { toneHz: undefined, levelDb: -120, loss: 1, delayMs: undefined, likeness: 0 };
 
-const phoneSays = (): Programme => makeProgramme({ rateHz: 48_000, toneHz: PHONE_HZ });
-const pbxSays = (): Programme => makeProgramme({ rateHz: 8000, toneHz: PBX_HZ });
+/** What both ends play; made before the first call, so that no call waits for it. */
+const phoneSays = makeProgramme({ rateHz: 48_000, toneHz: PHONE_HZ });
+const pbxSays = makeProgramme({ rateHz: 8000, toneHz: PBX_HZ });
+const phoneCallsOut = makeProgramme({ rateHz: 48_000, toneHz: ECHO_HZ, toneMs: 600, leadMs: 100, withSpeech: false });
 
 interface Ends {
   readonly phone: PhoneCall;
@@ -67,13 +69,12 @@ interface Conversation {
 /** A user calls the business; the PBX answers, plays, echoes, and hangs up. */
 export async function userInitiatedCall(parties: DemoParties): Promise<MeasuredCall> {
   const moments = new Moments(parties.daemon);
-  const [said, played] = [phoneSays(), pbxSays()];
   try {
     const phone = await parties.phone.call();
     const deadlineMs = parties.pbx ? ANSWER_DEADLINE_MS : OWN_PBX_DEADLINE_MS;
     const pbx = await parties.pbx?.nextCall(deadlineMs);
     const answered = await isSettled(Promise.all([phone.answered, pbx?.answered]), deadlineMs);
-    const talk = answered ? await converse({ phone, pbx }, said, played, true) : undefined;
+    const talk = answered ? await converse({ phone, pbx }, true) : undefined;
     if (pbx) pbx.hangup();
     else phone.hangup();
     await ended({ phone, pbx }, moments);
@@ -87,7 +88,6 @@ export async function userInitiatedCall(parties: DemoParties): Promise<MeasuredC
 /** The PBX calls a user; the phone rings, is picked up, and hangs up. */
 export async function businessInitiatedCall(parties: DemoParties): Promise<MeasuredCall> {
   const moments = new Moments(parties.daemon);
-  const [said, played] = [phoneSays(), pbxSays()];
   const sip = parties.daemon.addresses.sip[0];
   if (!parties.pbx || !sip)
     throw new Error('a business-initiated call needs the built-in PBX and the embedded SIP server');
@@ -98,7 +98,7 @@ export async function businessInitiatedCall(parties: DemoParties): Promise<Measu
     await isSettled(pbx.ringing, ANSWER_DEADLINE_MS);
     await phone.accept();
     const answered = await isSettled(Promise.all([phone.answered, pbx.answered]), ANSWER_DEADLINE_MS);
-    const talk = answered ? await converse({ phone, pbx }, said, played, false) : undefined;
+    const talk = answered ? await converse({ phone, pbx }, false) : undefined;
     phone.hangup();
     await ended({ phone, pbx }, moments);
     const setupMs = (pbx.times.answeredAtMs ?? NaN) - pbx.times.startedAtMs;
@@ -114,10 +114,10 @@ async function refusalOf(pbx: PbxCall): Promise<never> {
 }
 
 /** Both play at once, then what each heard is measured; afterwards the PBX plays back what the phone says. */
-async function converse(ends: Ends, said: Programme, played: Programme, withEcho: boolean): Promise<Conversation> {
+async function converse(ends: Ends, withEcho: boolean): Promise<Conversation> {
   const { phone, pbx } = ends;
-  const [fromPhone, fromPbx] = [phone.play(said.pcm), pbx?.play(played.pcm)];
-  const lengthMs = Math.max(programmeMs(said), programmeMs(played));
+  const [fromPhone, fromPbx] = [phone.play(phoneSays.pcm), pbx?.play(pbxSays.pcm)];
+  const lengthMs = Math.max(programmeMs(phoneSays), programmeMs(pbxSays));
   await isSettled(Promise.all([fromPhone.finished, fromPbx?.finished]), lengthMs + SLACK_MS);
   await isSettled(Promise.all([phone.media.hear(TAIL_MS), pbx?.rtp.hear(TAIL_MS)]), SLACK_MS);
   const [atPhone, atPbx] = [phone.media.heard(), pbx?.heard()];
@@ -125,9 +125,9 @@ async function converse(ends: Ends, said: Programme, played: Programme, withEcho
   const echo = pbx && withEcho ? await hearEcho(phone, pbx) : undefined;
   return {
     judgeAll: () => ({
-      heardByPbx: atPbx ? judge(atPbx, said, phoneAtMs) : undefined,
+      heardByPbx: atPbx ? judge(atPbx, phoneSays, phoneAtMs) : undefined,
       heardByPhone:
-        pbxAtMs === undefined ? { ...nothing, levelDb: levelDbfs(atPhone), loss: 0 } : judge(atPhone, played, pbxAtMs),
+        pbxAtMs === undefined ? { ...nothing, levelDb: levelDbfs(atPhone), loss: 0 } : judge(atPhone, pbxSays, pbxAtMs),
       echo: echo?.(),
     }),
   };
@@ -135,11 +135,10 @@ async function converse(ends: Ends, said: Programme, played: Programme, withEcho
 
 /** Records the echo; it is judged later. */
 async function hearEcho(phone: PhoneCall, pbx: PbxCall): Promise<() => Heard> {
-  const words = makeProgramme({ rateHz: 48_000, toneHz: ECHO_HZ, toneMs: 600, leadMs: 100, withSpeech: false });
   pbx.rtp.echo = true;
-  const playing = phone.play(words.pcm);
+  const playing = phone.play(phoneCallsOut.pcm);
   const startedAtMs = await playing.started;
-  await isSettled(playing.finished, programmeMs(words) + SLACK_MS);
+  await isSettled(playing.finished, programmeMs(phoneCallsOut) + SLACK_MS);
   await isSettled(phone.media.hear(TAIL_MS), SLACK_MS);
   pbx.rtp.echo = false;
   const whole = phone.media.heard();
@@ -149,7 +148,7 @@ async function hearEcho(phone: PhoneCall, pbx: PbxCall): Promise<() => Heard> {
     samples: whole.samples.subarray(from),
     startMs: whole.startMs + (from / whole.rateHz) * 1000,
   };
-  return () => judge(part, words, startedAtMs);
+  return () => judge(part, phoneCallsOut, startedAtMs);
 }
 
 async function ended({ phone, pbx }: Ends, moments: Moments): Promise<void> {

@@ -16,15 +16,15 @@ export function fft(re: Float64Array, im: Float64Array, inverse = false): void {
   const n = re.length;
   if (n === 0 || (n & (n - 1)) !== 0 || im.length !== n) throw new RangeError('length must be a power of two');
   bitReverse(re, im);
+  const sign = inverse ? 2 : -2;
+  const cos = Float64Array.from({ length: n >> 1 }, (_, k) => Math.cos((sign * Math.PI * k) / n));
+  const sin = Float64Array.from({ length: n >> 1 }, (_, k) => Math.sin((sign * Math.PI * k) / n));
   for (let size = 2; size <= n; size <<= 1) {
-    const half = size >> 1;
-    const angle = ((inverse ? 2 : -2) * Math.PI) / size;
-    const cos = Float64Array.from({ length: half }, (_, k) => Math.cos(angle * k));
-    const sin = Float64Array.from({ length: half }, (_, k) => Math.sin(angle * k));
-    for (let start = 0; start < n; start += size) butterflies(re, im, start, half, cos, sin);
+    for (let start = 0; start < n; start += size) butterflies(re, im, start, size >> 1, cos, sin);
   }
 }
 
+/** Joins two transforms of length `half`; `cos` and `sin` hold the roots of unity of the whole. */
 function butterflies(
   re: Float64Array,
   im: Float64Array,
@@ -33,13 +33,18 @@ function butterflies(
   cos: Float64Array,
   sin: Float64Array,
 ): void {
+  const stride = cos.length / half;
   for (let k = 0; k < half; k++) {
     const a = start + k;
     const b = a + half;
-    const [wr, wi, br, bi] = [cos[k] ?? 0, sin[k] ?? 0, re[b] ?? 0, im[b] ?? 0];
+    const wr = cos[k * stride] ?? 0;
+    const wi = sin[k * stride] ?? 0;
+    const br = re[b] ?? 0;
+    const bi = im[b] ?? 0;
     const tr = br * wr - bi * wi;
     const ti = br * wi + bi * wr;
-    const [ar, ai] = [re[a] ?? 0, im[a] ?? 0];
+    const ar = re[a] ?? 0;
+    const ai = im[a] ?? 0;
     re[b] = ar - tr;
     im[b] = ai - ti;
     re[a] = ar + tr;
@@ -61,7 +66,10 @@ export function correlate(reference: Float32Array, signal: Float32Array): Float6
   fft(ar, ai);
   fft(br, bi);
   for (let k = 0; k < n; k++) {
-    const [xr, xi, yr, yi] = [ar[k] ?? 0, ai[k] ?? 0, br[k] ?? 0, bi[k] ?? 0];
+    const xr = ar[k] ?? 0;
+    const xi = ai[k] ?? 0;
+    const yr = br[k] ?? 0;
+    const yi = bi[k] ?? 0;
     ar[k] = xr * yr + xi * yi;
     ai[k] = xr * yi - xi * yr;
   }

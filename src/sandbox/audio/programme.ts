@@ -12,7 +12,7 @@ export function speech(rateHz: number): Pcm {
   return resample({ rateHz: 8000, samples: decodeG711('PCMU', Buffer.from(SPEECH_PCMU_BASE64, 'base64')) }, rateHz);
 }
 
-/** A sound made to be measured at the far end: quiet, marker, quiet, tone, and speech for those who listen in. */
+/** A sound made to be measured at the far end: speech for those who listen in, a marker, and a tone. */
 export interface Programme {
   readonly pcm: Pcm;
   readonly toneHz: number;
@@ -27,7 +27,7 @@ export interface ProgrammeOptions {
   readonly rateHz: number;
   readonly toneHz: number;
   readonly toneMs?: number;
-  /** Quiet before the marker, in which jitter buffers settle. Default 1000. */
+  /** Quiet before the first sound. Default 600. */
   readonly leadMs?: number;
   readonly withSpeech?: boolean;
 }
@@ -37,14 +37,15 @@ const MARKER_MS = 600;
 const PAUSE_MS = 200;
 
 export function makeProgramme(options: ProgrammeOptions): Programme {
-  const { rateHz, toneHz, toneMs = 2000, leadMs = 1000, withSpeech = true } = options;
+  const { rateHz, toneHz, toneMs = 2000, leadMs = 600, withSpeech = true } = options;
   const mark = marker(rateHz, MARKER_MS, PEAK);
   const pause = silence(rateHz, PAUSE_MS);
   const sound = tone(rateHz, toneHz, toneMs, PEAK);
-  const parts = [mark, pause, sound, pause, ...(withSpeech ? [speech(rateHz), pause] : [])];
-  const pcm = concat(silence(rateHz, leadMs), ...parts);
-  const toneAtMs = leadMs + MARKER_MS + PAUSE_MS;
-  return { pcm, toneHz, toneMs, marker: mark, markerAtMs: leadMs, toneAtMs };
+  // Speech comes first: meanwhile jitter buffers recover from what the call's set-up did to them.
+  const opening = concat(silence(rateHz, leadMs), ...(withSpeech ? [speech(rateHz), pause, pause] : []));
+  const pcm = concat(opening, mark, pause, sound, pause);
+  const markerAtMs = durationMs(opening);
+  return { pcm, toneHz, toneMs, marker: mark, markerAtMs, toneAtMs: markerAtMs + MARKER_MS + PAUSE_MS };
 }
 
 /** Length of a programme in milliseconds. */
@@ -84,9 +85,16 @@ function findMarker(recording: Recording, whole: Pcm): Found | undefined {
   return { atMs: later.atMs - halfMs, likeness: later.likeness };
 }
 
+/** How much earlier and later than it was played the marker is looked for. */
+const EARLY_MS = 500;
+const LATE_MS = 1500;
+
 /** Judges a recording against the programme that was played from `playedAtMs` (monotonic) on. */
 export function judge(recording: Recording, programme: Programme, playedAtMs: number): Heard {
-  const found = findMarker(recording, programme.marker);
+  const dueMs = playedAtMs + programme.markerAtMs;
+  const fromMs = Math.max(recording.startMs, dueMs - EARLY_MS);
+  const near = between(recording, fromMs, dueMs + durationMs(programme.marker) + LATE_MS);
+  const found = findMarker({ ...near, startMs: fromMs }, programme.marker);
   if (!found || found.likeness < MIN_LIKENESS) {
     const likeness = found?.likeness ?? 0;
     return { toneHz: undefined, levelDb: levelDbfs(recording), loss: 1, delayMs: undefined, likeness };
@@ -99,7 +107,7 @@ export function judge(recording: Recording, programme: Programme, playedAtMs: nu
     toneHz: strongestHz(part),
     levelDb: levelDbfs(part),
     loss: Math.min(1, toneLoss(part, programme.toneHz) * (1 - cutOff) + cutOff),
-    delayMs: found.atMs - (playedAtMs + programme.markerAtMs),
+    delayMs: found.atMs - dueMs,
     likeness: found.likeness,
   };
 }
