@@ -18,7 +18,8 @@ for (const call of calls) {
     const what = `${call.direction} ${ear}`;
     assert.ok(heard, `${what} is missing`);
     between(heard.tone_hz, 300, 3400, `${what} tone_hz`);
-    if (heard.played_hz !== undefined) between(heard.tone_hz / heard.played_hz, 0.99, 1.01, `${what} tone_hz / played_hz`);
+    if (heard.played_hz !== undefined)
+      between(heard.tone_hz / heard.played_hz, 0.99, 1.01, `${what} tone_hz / played_hz`);
     between(heard.level_db, -45, 0, `${what} level_db`);
     between(heard.loss, 0, 0.0199, `${what} loss`);
     between(heard.delay_ms, 0, 150, `${what} delay_ms`);

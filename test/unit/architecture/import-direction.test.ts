@@ -18,7 +18,8 @@ function shippedPackages(): Set<string> {
   return new Set([...Object.keys(manifest.dependencies), ...Object.keys(manifest.optionalDependencies)]);
 }
 
-describe('the source tree', () => {
+// Parses every source file, which takes its time on a machine that is busy with other tests.
+describe('the source tree', { timeout: 60_000 }, () => {
   it('obeys the import direction, keeps packages in their rooms and has no cycles', () => {
     expect(checkTree(sourceRoot, shippedPackages()).map(({ rule, text }) => `${rule}: ${text}`)).toEqual([]);
   });
@@ -61,7 +62,7 @@ describe('the layers as written down', () => {
   });
 });
 
-describe('the checker', () => {
+describe('the checker', { timeout: 30_000 }, () => {
   const trees: string[] = [];
   afterEach(() => {
     for (const tree of trees.splice(0)) rmSync(tree, { recursive: true });

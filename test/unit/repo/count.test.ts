@@ -33,7 +33,8 @@ function count(report: Report, exitStatus: number): string {
   return spawnSync('node', ['.ci/count.mjs', path, String(exitStatus)], { cwd: top, encoding: 'utf8' }).stdout.trim();
 }
 
-describe('the counting of tests in CI', () => {
+// Each starts a Node of its own.
+describe('the counting of tests in CI', { timeout: 30_000 }, () => {
   it.each<[string, Report, number, string]>([
     ['all passed', { passed: 12 }, 0, '12 0'],
     ['one failed', { passed: 11, failed: 1 }, 1, '11 1'],

@@ -14,6 +14,7 @@ interface Service {
   readonly environment: Readonly<Record<string, string>>;
   readonly volumes: readonly string[];
   readonly secrets?: readonly string[];
+  readonly stop_grace_period?: string;
   readonly healthcheck: { readonly test: readonly string[] };
 }
 
@@ -168,5 +169,40 @@ describe('config/drachtio/drachtio.conf.xml', () => {
   it('keeps messages, and so the numbers of callers, out of the log', () => {
     expect(Number(oneOf(root, 'sofia-loglevel').text)).toBeLessThanOrEqual(1);
     expect(oneOf(root, 'loglevel').text).toBe('notice');
+  });
+});
+
+describe('config/systemd/sip2wa.service', () => {
+  const lines = textOf('config/systemd/sip2wa.service').split('\n');
+  const values = (key: string): string[] =>
+    lines.filter((line) => line.startsWith(`${key}=`)).map((line) => line.slice(key.length + 1));
+
+  it('checks the configuration, then runs the program of package.json with it', () => {
+    const program = `/usr/bin/node /opt/sip2wa/${manifest().bin.sip2wa ?? ''}`;
+    expect(values('ExecStartPre')).toEqual([`${program} check --config /etc/sip2wa/sip2wa.yaml`]);
+    expect(values('ExecStart')).toEqual([`${program} run --config /etc/sip2wa/sip2wa.yaml`]);
+  });
+
+  it('keeps what the daemon writes in its state directory, by variables that the configuration knows', () => {
+    const known = [...leaves().map(({ leaf }) => leaf.env), 'NODE_ENV'];
+    const set = values('Environment').map((pair) => pair.split('='));
+    expect(set.filter(([name]) => !known.includes(name))).toEqual([]);
+    const paths = set.map(([, path = '']) => path).filter((path) => path.startsWith('/'));
+    expect(paths.length).toBe(2);
+    for (const path of paths) expect(path.startsWith(`/var/lib/${values('StateDirectory')[0] ?? ''}/`)).toBe(true);
+  });
+
+  it('gives the secrets of the example, and no privileges', () => {
+    const names = [...textOf('config/example.yaml').matchAll(/^[^#]+\$\{file:\/run\/secrets\/(\w+)\}/gm)];
+    const loaded = values('LoadCredential').map((pair) => pair.split(':')[0]);
+    expect(loaded).toEqual(names.map(([, name]) => name));
+    expect(values('DynamicUser')).toEqual(['yes']);
+    expect(values('NoNewPrivileges')).toEqual(['yes']);
+    expect(values('CapabilityBoundingSet')).toEqual(['']);
+  });
+
+  it('waits for the calls to end as long as compose does', () => {
+    expect(`${values('TimeoutStopSec')[0] ?? ''}s`).toBe(sip2wa.stop_grace_period);
+    expect(values('Restart')).toEqual(['always']);
   });
 });

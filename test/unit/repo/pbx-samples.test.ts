@@ -88,7 +88,9 @@ describe('config/asterisk', () => {
 
 describe('config/freeswitch', () => {
   const text = textOf('config/freeswitch/gateway.xml');
-  const comment = (/<!-{2}([^]*?)-{2}>/.exec(text)?.[1] ?? '').replace(/^[^]*?(?= {7}trunks:)/, '').replace(/^ {7}/gm, '');
+  const comment = (/<!-{2}([^]*?)-{2}>/.exec(text)?.[1] ?? '')
+    .replace(/^[^]*?(?= {7}trunks:)/, '')
+    .replace(/^ {7}/gm, '');
   const { config, trunk } = loadSample(comment);
   const gateway = oneOf(parseMarkup(text), 'gateway');
   const param = (name: string): string | undefined =>
