@@ -104,6 +104,14 @@ describe('a list', () => {
     ['31.13.65.60', false],
   ])('%s: %s', (address, expected) => expect(allows(address)).toBe(expected));
 
+  it('sees every bit of a mapped address', () => {
+    const one = remoteNetworks(['10.1.171.205/32']);
+    expect(one('::ffff:10.1.171.205')).toBe(true);
+    expect(one('::ffff:0a01:abcd')).toBe(true);
+    expect(one('::ffff:10.1.171.204')).toBe(false);
+    expect(one('::ffff:10.1.170.205')).toBe(false);
+  });
+
   it('of nothing allows nothing', () => expect(remoteNetworks([])('10.1.0.1')).toBe(false));
 
   it.each([

@@ -50,6 +50,7 @@ it('says when, in both clocks, and how much was sent', () => {
 
 it('tells the peer what came, and when its last report did', () => {
   for (const sequence of [1, 2, 4]) received.receive(9, sequence, sequence * 960, sequence * 20, true);
+  clock.advance(3000);
   reports.peerReported(0xabcd_1234);
   clock.advance(500);
   reports.start();

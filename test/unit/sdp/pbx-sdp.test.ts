@@ -245,6 +245,16 @@ describe('our answer to an offer of a PBX', () => {
     expect(error.toEndReason()).toMatchObject({ code, text: error.message });
   });
 
+  it('reads an offer of sixteen sections', () => {
+    const offer = sdp(...Array<string>(16).fill('m=audio 4000 RTP/AVP 8'));
+    expect(answerPbxOffer(offer, local).sdp.match(/^m=audio 0 /gm)).toHaveLength(15);
+  });
+
+  it('prefers our first codec, and of two payload types of it the first', () => {
+    const offer = sdp('m=audio 4000 RTP/AVP 97 8 0', 'a=rtpmap:97 PCMA/8000');
+    expect(answerPbxOffer(offer, local).media.payloadType).toBe(97);
+  });
+
   it('reads bare LF line ends too', () => {
     expect(answerPbxOffer(sdp('m=audio 4000 RTP/AVP 8').replaceAll('\r', ''), local).media.codec).toBe('PCMA');
   });
