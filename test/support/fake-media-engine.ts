@@ -16,6 +16,8 @@ export class FakeMediaEngine implements MediaEngine {
   readonly endpoints: FakeRtpEndpoint[] = [];
   /** The next endpoint cannot be had. */
   refuseNext: MediaError | undefined;
+  /** Bytes by which every offer is made longer than it need be. */
+  offerPadding = 0;
   /** Endpoints asked for wait until the test lets them come. */
   gate: Promise<void> = Promise.resolve();
 
@@ -37,7 +39,7 @@ export class FakeMediaEngine implements MediaEngine {
     this.refuseNext = undefined;
     await this.gate;
     if (refusal) throw refusal;
-    const endpoint = new FakeRtpEndpoint(options, 40_000 + 2 * this.endpoints.length);
+    const endpoint = new FakeRtpEndpoint(options, 40_000 + 2 * this.endpoints.length, this.offerPadding);
     this.endpoints.push(endpoint);
     return endpoint;
   }
@@ -56,12 +58,15 @@ export class FakeRtpEndpoint implements RtpEndpoint {
   /** What was done with it, in order. */
   readonly log: string[] = [];
   closed = false;
+  /** Answers wait until the test lets them come. */
+  answerGate: Promise<void> = Promise.resolve();
   #version = 0;
   #listener: (event: MediaEndpointEvent) => void = () => undefined;
 
   constructor(
     readonly options: RtpEndpointOptions,
     readonly port: number,
+    private readonly offerPadding: number,
   ) {
     this.id = `rtp-${port}`;
   }
@@ -80,14 +85,16 @@ export class FakeRtpEndpoint implements RtpEndpoint {
 
   createOffer(): Promise<string> {
     this.log.push('offer');
-    return Promise.resolve(buildPbxOffer(this.#local()));
+    const padding = this.offerPadding > 0 ? `a=x-padding:${'x'.repeat(this.offerPadding)}\r\n` : '';
+    return Promise.resolve(buildPbxOffer(this.#local()) + padding);
   }
 
   async acceptAnswer(answer: string): Promise<void> {
     await this.#orMediaError('accept', () => readPbxAnswer(answer, this.#local()));
   }
 
-  createAnswer(offer: string): Promise<string> {
+  async createAnswer(offer: string): Promise<string> {
+    await this.answerGate;
     return this.#orMediaError('answer', () => answerPbxOffer(offer, this.#local()).sdp);
   }
 

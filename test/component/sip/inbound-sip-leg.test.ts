@@ -397,21 +397,6 @@ describe('a trusted source', () => {
     await pbx.response(486, 'INVITE');
   });
 
-  it('hears 482 for the second branch of a forked INVITE; the first goes on and can be cancelled', async () => {
-    await setUp();
-    const { log, request } = await arrived();
-    const branch = (text: string): string => text.replace(/branch=\w+/, 'branch=z9hG4bKsecond');
-    pbx.send(branch(request.raw), scene.address);
-    const refusal = await pbx.response(482, 'INVITE');
-    expect(refusal.branch).toBe('z9hG4bKsecond');
-    expect(scene.calls).toHaveLength(1);
-    pbx.send(cancelText(request), scene.address);
-    await pbx.response(487, 'INVITE');
-    await log.saw('cancelled');
-    await log.saw('terminated');
-    expect(log.types).toEqual(['cancelled', 'terminated']);
-  });
-
   it('hears 482 when a call of ours comes back to us', async () => {
     await setUp();
     const { leg, log, call } = scene.outbound(scene.target(pbx));

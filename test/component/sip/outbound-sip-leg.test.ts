@@ -257,6 +257,33 @@ describe('a call to the PBX', () => {
     expect(log.types).toEqual(['progress', 'answered', 'held', 'resumed', 'dtmf', 'terminated']);
   });
 
+  it('takes one new description at a time', async () => {
+    const { leg, log, invite } = await answered();
+    const endpoint = scene.media.endpoints[0]!;
+    let open = (): void => undefined;
+    endpoint.answerGate = new Promise((resolve) => (open = resolve));
+    pbx.send(pbx.fromCallee('UPDATE', invite, 'pbx1', 1, [], answerSdp(30_004)), scene.address);
+    pbx.send(pbx.fromCallee('UPDATE', invite, 'pbx1', 2, [], answerSdp(30_006)), scene.address);
+    const refused = await pbx.response(500, 'UPDATE');
+    expect([refused.cseq, refused.get('Retry-After')]).toEqual([2, '2']);
+    open();
+    expect((await pbx.response(200, 'UPDATE')).cseq).toBe(1);
+    expect(endpoint.log).toEqual(['offer', 'accept', 'answer']);
+    leg.hangup(endReason('hangup'));
+    pbx.reply(await pbx.request('BYE'), 200, 'OK', { noContact: true });
+    await log.saw('terminated');
+  });
+
+  it('is not sent at all when its frame would wedge a drachtio-server', async () => {
+    scene.media.offerPadding = 3_500;
+    const { leg, log } = scene.outbound(scene.target(pbx));
+    leg.dial();
+    await log.saw('failed');
+    await log.saw('terminated');
+    expect(pbx.received).toEqual([]);
+    expect(scene.logger.text()).toContain('INVITE is larger than a drachtio-server takes');
+  });
+
   it('makes an offer when a re-INVITE brings none, and takes the answer from the ACK', async () => {
     const { leg, log, invite } = await answered();
     pbx.send(pbx.fromCallee('INVITE', invite, 'pbx1', 1), scene.address);
@@ -414,6 +441,21 @@ describe('a challenge', () => {
     expect(await log.saw('failed')).toMatchObject({ reason: { code: 'not_allowed' }, retry: false });
     await log.saw('terminated');
     expect(pbx.count((m) => m.get('Call-ID') === invite.get('Call-ID') && m.has('Proxy-Authorization'))).toBe(0);
+  });
+
+  it('from another address than was dialled gets no credentials', async () => {
+    await setUp({ trunk: { auth } });
+    const stranger = await SipScriptPeer.udp('127.0.0.2');
+    const { leg, log } = scene.outbound(scene.target(pbx));
+    leg.dial();
+    const invite = await pbx.request('INVITE');
+    const text = pbx.responseText(invite, 407, 'Auth', { toTag: 'x', headers: challenge('r') });
+    stranger.send(text, scene.address);
+    expect(await log.saw('failed')).toMatchObject({ reason: { code: 'not_allowed' }, retry: false });
+    await log.saw('terminated');
+    expect(pbx.count((m) => m.has('Proxy-Authorization'))).toBe(0);
+    expect(stranger.count((m) => m.has('Proxy-Authorization'))).toBe(0);
+    await stranger.stop();
   });
 
   it('after wrong credentials fails as refused', async () => {

@@ -155,15 +155,15 @@ describe('the connection to the SIP server', () => {
 
   describe('that is up while nothing is done any more', () => {
     const timeouts = { connectMs: 500, probeMs: 50, silenceMs: 150, responseMs: 150, ackMs: 150, closeMs: 100 };
-    const invite = (callId: string): string =>
+    const from = (method: string, transaction: string): string =>
       [
-        'sip|network|500|udp|127.0.0.1|5060|07:12:34.439708|22222222-2222-4222-8222-222222222222||127.0.0.1|5070|',
-        'INVITE sip:+4915112345678@127.0.0.1:5070 SIP/2.0',
-        'Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx',
+        `sip|network|500|udp|127.0.0.1|5060|07:12:34.439708|${transaction}||127.0.0.1|5070|`,
+        `${method} sip:+4915112345678@127.0.0.1:5070 SIP/2.0`,
+        `Via: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bK${transaction}`,
         'From: <sip:100@127.0.0.1>;tag=a',
         'To: <sip:+4915112345678@127.0.0.1>',
-        `Call-ID: ${callId}`,
-        'CSeq: 1 INVITE',
+        'Call-ID: c1',
+        `CSeq: 1 ${method}`,
         'Contact: <sip:100@127.0.0.1:5060>',
         'Content-Length: 0',
         '',
@@ -214,7 +214,7 @@ describe('the connection to the SIP server', () => {
 
     it.each(['answer', 'reject'] as const)('ends a call from the PBX in time after %s', async (command) => {
       const { server, agent, media, calls } = await wedged();
-      server.say(invite('c1'));
+      server.say(from('INVITE', 'txn1'));
       await eventually(() => calls.length === 1, 'call');
       const leg = calls[0]!.leg;
       const log = new LegLog(leg);
@@ -223,6 +223,20 @@ describe('the connection to the SIP server', () => {
       await log.saw('terminated');
       expect(log.types).toEqual(command === 'answer' ? ['failed', 'terminated'] : ['terminated']);
       expect([agent.legs, media.open]).toEqual([0, 0]);
+    });
+
+    it('refuses the second branch of a forked INVITE, and still hears the CANCEL of the first', async () => {
+      const { server, calls } = await wedged();
+      server.say(from('INVITE', 'txn1'));
+      await eventually(() => calls.length === 1, 'call');
+      const log = new LegLog(calls[0]!.leg);
+      server.say(from('INVITE', 'txn2'));
+      await eventually(() => /sip\|txn2\|\r\nSIP\/2\.0 482 /.test(server.heard), '482');
+      server.say(from('CANCEL', 'txn1'));
+      await log.saw('cancelled');
+      await log.saw('terminated');
+      expect(calls).toHaveLength(1);
+      expect(log.types).toEqual(['cancelled', 'terminated']);
     });
   });
 });
