@@ -144,6 +144,14 @@ describe('user-initiated leg machine', () => {
     expect(describeStep({ ...inPhase('negotiating'), policy, ringing }, events.sdp_ready)).toBe(expected);
   });
 
+  it.each(['idle', 'negotiating', 'pre_accepting'] as const)(
+    'remembers ringing and the answer in phase %s',
+    (phase) => {
+      expect(transition(inPhase(phase), events.ring).next.ringing).toBe(true);
+      expect(transition(inPhase(phase), events.answer).next.answerWanted).toBe(true);
+    },
+  );
+
   it('does not pre-accept on ringing when the policy is never', () => {
     expect(describeStep({ ...inPhase('ready'), policy: 'never' }, events.ring)).toBe('ready');
   });

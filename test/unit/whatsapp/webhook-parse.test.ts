@@ -80,6 +80,16 @@ describe('parseWebhook', () => {
     });
   });
 
+  it.each([
+    ['another id', { user_id: 'US.2' }, undefined],
+    ['no id', { wa_id: '13057765456' }, 'Ana'],
+    ['the same id', { user_id: 'US.1' }, 'Ana'],
+  ])('takes a contact with %s for a user known by id alone: name %s', (_, contact, name) => {
+    const contacts = [{ ...contact, profile: { name: 'Ana' } }];
+    const ends = { from: undefined, from_user_id: 'US.1' };
+    expect(call({ session: offer, ...ends }, { contacts })).toMatchObject({ user: { userId: 'US.1', name } });
+  });
+
   it('takes the name from the contact that is the user, not from another', () => {
     const contacts = [
       { wa_id: '491700000000', profile: { name: 'Other' } },
@@ -153,6 +163,9 @@ describe('parseWebhook', () => {
     ]);
     expect(one({ errors: [{ code: 131044 }] })).toMatchObject({ kind: 'unknown', what: 'errors 131044' });
     expect(one({ statuses: [{ id: 'wacid.S', status: 'BUSY' }] })).toMatchObject({ what: 'status BUSY' });
+    for (const id of [undefined, '', 'bad id', 7]) {
+      expect(one({ statuses: [{ id, status: 'RINGING' }] })).toMatchObject({ what: 'status without a usable id' });
+    }
   });
 
   it('never takes a prototype from a body', () => {
@@ -176,6 +189,22 @@ describe('parseWebhook', () => {
     ['nested a million deep', Buffer.alloc(1_000_000, '[')],
   ])('refuses a body that is %s', (_, body) => {
     expect(() => parseWebhookBody(body)).toThrow(expect.objectContaining({ code: 'SIP2WA_WEBHOOK_BODY' }));
+  });
+
+  it.each([
+    [62, true],
+    [63, true],
+    [64, false],
+    [100_000, false],
+  ])('reads JSON with a list nested %i deep beside what it needs: %s', (depth, isRead) => {
+    const body = Buffer.from(`{"entry":[],"deep":${'['.repeat(depth)}${']'.repeat(depth)}}`);
+    if (isRead) expect(parseWebhookBody(body)).toEqual([]);
+    else expect(() => parseWebhookBody(body)).toThrow('nested too deep');
+  });
+
+  it('does not take many objects beside each other for nesting', () => {
+    const calls = Array.from({ length: 200 }, (_, i) => ({ ...base, id: `wacid.${i}`, session: offer }));
+    expect(parseWebhookBody(Buffer.from(JSON.stringify(envelope({ calls }))))).toHaveLength(200);
   });
 
   it('does not take brackets inside strings for nesting', () => {

@@ -246,5 +246,9 @@ describe('webhook router', () => {
     router.handle([reply, reply, { kind: 'unknown', numberId: undefined, field: 'x', what: 'y' }]);
     expect(replies).toEqual([reply]);
     expect(results.at(-1)).toBe('unknown unknown');
+    // Without an id nothing tells a repetition from a second reply.
+    const nameless: WebhookEvent = { ...reply, messageId: undefined };
+    router.handle([nameless, nameless]);
+    expect(replies).toHaveLength(3);
   });
 });
