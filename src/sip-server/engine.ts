@@ -5,6 +5,7 @@ import { AppDispatch } from './core/app-dispatch.js';
 import { AppRequests } from './core/app-requests.js';
 import type { Core } from './core/core.js';
 import { uuid } from './core/core.js';
+import { IdPool } from './core/id-pool.js';
 import { Inbound } from './core/inbound.js';
 import { UserAgentClient } from './core/uac.js';
 import { UserAgentServer } from './core/uas.js';
@@ -58,10 +59,11 @@ export class Engine {
     private readonly transports: Transports,
     clock: Clock,
   ) {
+    const ids = new IdPool(options.ids);
     this.secret = options.ids.hex(SECRET_BYTES);
     this.#core = {
       clock,
-      ids: options.ids,
+      ids,
       logger: options.logger,
       timers: options.timers,
       transports,
@@ -81,7 +83,7 @@ export class Engine {
       secret: this.secret,
       version: PROTOCOL_VERSION,
       logger: options.logger,
-      uuid: () => uuid(options.ids),
+      uuid: () => uuid(ids),
       hostPorts: () => transports.hostPorts(),
       onSip: (client, frame) => dispatch.onSip(client, frame),
       onClosed: (client) => this.#onAppGone(client),

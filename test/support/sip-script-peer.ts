@@ -126,7 +126,7 @@ export class SipScriptPeer {
   }
 
   static async udp(host = '127.0.0.1'): Promise<SipScriptPeer> {
-    const socket = createSocket('udp4');
+    const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
     await new Promise<void>((resolve) => socket.bind(0, host, resolve));
     return new SipScriptPeer('udp', host, socket.address().port, socket, undefined);
   }
@@ -139,9 +139,14 @@ export class SipScriptPeer {
     return new SipScriptPeer('tcp', host, port, undefined, server);
   }
 
+  /** `host:port` as it stands in a URI. */
+  get place(): string {
+    return `${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`;
+  }
+
   get contact(): string {
     const suffix = this.transport === 'tcp' ? ';transport=tcp' : '';
-    return `<sip:peer@${this.host}:${this.port}${suffix}>`;
+    return `<sip:peer@${this.place}${suffix}>`;
   }
 
   /** Opens a connection of the peer's own (TCP). */
@@ -174,7 +179,10 @@ export class SipScriptPeer {
       };
       const timer = setTimeout(() => {
         this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
-        const seen = this.received.map((message) => message.startLine).join(' | ');
+        const seen = this.received
+          .slice(-30)
+          .map((message) => message.startLine)
+          .join(' | ');
         reject(new Error(`peer waited ${deadlineMs} ms for ${what}; received: ${seen}`));
       }, deadlineMs);
       this.#waiters.push(waiter);
@@ -208,9 +216,9 @@ export class SipScriptPeer {
     const body = options.body ?? '';
     return [
       `${method} ${uri} SIP/2.0`,
-      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.host}:${this.port};branch=z9hG4bK${randomBytes(6).toString('hex')}`,
+      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.place};branch=z9hG4bK${randomBytes(6).toString('hex')}`,
       'Max-Forwards: 70',
-      `From: "Alice" <sip:alice@${this.host}:${this.port}>;tag=${randomBytes(4).toString('hex')}`,
+      `From: "Alice" <sip:alice@${this.place}>;tag=${randomBytes(4).toString('hex')}`,
       `To: <${uri}>`,
       `Call-ID: ${randomBytes(8).toString('hex')}@${this.host}`,
       `CSeq: ${options.cseq ?? 1} ${method}`,
@@ -233,7 +241,7 @@ export class SipScriptPeer {
     const body = options.body ?? '';
     return [
       `${method} ${answer.contactUri} SIP/2.0`,
-      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.host}:${this.port};branch=${options.branch ?? `z9hG4bK${randomBytes(6).toString('hex')}`}`,
+      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.place};branch=${options.branch ?? `z9hG4bK${randomBytes(6).toString('hex')}`}`,
       ...answer.all('Record-Route').map((value) => `Route: ${value}`),
       'Max-Forwards: 70',
       `From: ${invite.get('From')}`,
@@ -260,7 +268,7 @@ export class SipScriptPeer {
   ): string {
     return [
       `${method} ${invite.contactUri} SIP/2.0`,
-      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.host}:${this.port};branch=z9hG4bK${randomBytes(6).toString('hex')}`,
+      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.place};branch=z9hG4bK${randomBytes(6).toString('hex')}`,
       'Max-Forwards: 70',
       `From: ${invite.get('To')};tag=${toTag}`,
       `To: ${invite.get('From')}`,

@@ -106,6 +106,7 @@ export class AppRequests {
 
   /** Writes `OK`, then starts the transaction: nothing of it can reach the application before. */
   #send(to: FrameOrigin, way: Way, dialog: Dialog | undefined, build: () => SipRequest): void {
+    if (!to.client.open) return way.flow.release();
     const txn = uuid(this.core.ids);
     let request: SipRequest;
     try {

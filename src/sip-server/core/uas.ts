@@ -62,14 +62,14 @@ export class UserAgentServer {
 
   #openTransaction(arrival: Arrival, txn: string): ServerTransaction {
     const { flow, keys, request } = arrival;
+    // The transaction outlives the request by 64·T1: it keeps these two words of it, not the message.
+    const { method } = request;
+    const callId = first(request, 'call-id');
     const ended = {
       onTerminated: (): void => this.core.transactions.removeServer(keys, transaction),
-      onAckTimeout: (): void => this.core.logger.info('no ACK to a refusal', { callId: first(request, 'call-id') }),
+      onAckTimeout: (): void => this.core.logger.info('no ACK to a refusal', { callId }),
       onUnanswered: (): void => {
-        this.core.logger.warn('application never answered', {
-          method: request.method,
-          callId: first(request, 'call-id'),
-        });
+        this.core.logger.warn('application never answered', { method, callId });
         this.core.serverRequests.delete(txn);
       },
     };

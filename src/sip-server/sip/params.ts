@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { isHost, isQuotedString, isToken, splitOutsideQuotes } from './grammar.js';
 
 /** Parameters by lower-case name; a flag without `=` has the value undefined. */
@@ -28,5 +29,7 @@ function parseParam(part: string): { name: string; value: string | undefined } |
   if (!isToken(name)) return undefined;
   if (equals < 0) return { name, value: undefined };
   const value = part.slice(equals + 1).trim();
-  return isToken(value) || isHost(value) || isQuotedString(value) ? { name, value } : undefined;
+  // RFC 5954: an IPv6 address in `received` has no brackets
+  const isValue = isToken(value) || isHost(value) || isQuotedString(value) || isIPv6(value);
+  return isValue ? { name, value } : undefined;
 }

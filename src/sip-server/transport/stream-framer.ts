@@ -17,10 +17,18 @@ export type StreamItem = { readonly kind: 'message'; readonly bytes: Buffer } | 
 export class StreamFramer {
   #buffer: Buffer = Buffer.alloc(0);
   #scanned = 0;
+  /** Pieces of a body that is not all there yet: joined once, not with every piece. */
+  #waiting: Buffer[] = [];
+  #missing = 0;
 
   /** @throws BadInputError when the stream cannot be cut any more; the connection must then be closed. */
   push(chunk: Buffer): StreamItem[] {
-    this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
+    this.#waiting.push(chunk);
+    this.#missing -= chunk.length;
+    if (this.#missing > 0) return [];
+    this.#buffer = Buffer.concat([this.#buffer, ...this.#waiting]);
+    this.#waiting = [];
+    this.#missing = 0;
     const items: StreamItem[] = [];
     for (let item = this.#next(); item; item = this.#next()) items.push(item);
     return items;
@@ -39,6 +47,7 @@ export class StreamFramer {
     const total = end + HEAD_END.length + bodyLength(this.#buffer.toString('latin1', 0, end));
     if (this.#buffer.length < total) {
       this.#scanned = end;
+      this.#missing = total - this.#buffer.length;
       return undefined;
     }
     const bytes = this.#buffer.subarray(0, total);

@@ -14,6 +14,8 @@ export interface TcpConnectionOptions {
   readonly local: Address;
   readonly clock: Clock;
   readonly idleMs: number;
+  /** As long as no message has come. A stranger that only connects must not hold a place for long. */
+  readonly graceMs: number;
   readonly sink: TransportSink;
   readonly onClosed: () => void;
 }
@@ -28,6 +30,7 @@ export class TcpConnection implements Flow {
   readonly #failures = new FailureListeners();
   #idle: Timer | undefined;
   #closed = false;
+  #proven = false;
 
   constructor(private readonly options: TcpConnectionOptions) {
     this.remote = options.remote;
@@ -67,16 +70,22 @@ export class TcpConnection implements Flow {
 
   #touch(): void {
     this.#idle?.cancel();
-    this.#idle = this.options.clock.after(this.options.idleMs, () => this.close());
+    const { clock, idleMs, graceMs } = this.options;
+    this.#idle = clock.after(this.#proven ? idleMs : graceMs, () => this.close());
+  }
+
+  #deliver(bytes: Buffer): void {
+    this.#proven = true;
+    this.options.sink.onMessage(bytes, this);
   }
 
   #receive(chunk: Buffer): void {
-    this.#touch();
     try {
       for (const item of this.#framer.push(chunk)) {
         if (item.kind === 'ping') this.options.socket.write(PONG);
-        else this.options.sink.onMessage(item.bytes, this);
+        else this.#deliver(item.bytes);
       }
+      this.#touch();
     } catch (error) {
       this.options.sink.onError('tcp stream', error);
       this.close();

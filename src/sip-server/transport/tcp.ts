@@ -2,6 +2,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import type { Clock } from '../../lib/clock.js';
 import type { SipTimers } from '../timers.js';
+import { transactionLifeMs } from '../timers.js';
 import type { Address, Flow, TransportSink } from './flow.js';
 import { TcpConnection } from './tcp-connection.js';
 
@@ -77,6 +78,7 @@ export class TcpTransport {
       local: this.local,
       clock: this.env.clock,
       idleMs: this.env.timers.idleConnectionMs,
+      graceMs: transactionLifeMs(this.env.timers),
       sink: this.env.sink,
       onClosed: () => {
         if (this.#connections.get(key) === connection) this.#connections.delete(key);

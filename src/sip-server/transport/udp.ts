@@ -5,11 +5,14 @@ import type { Address, Flow, TransportSink } from './flow.js';
 import { WatchedPeer } from './udp-watched-peer.js';
 
 const MIN_DATAGRAM_BYTES = 5;
+/** Room for a burst while the event loop is busy; the kernel may grant less. */
+const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 
 /** Binds a datagram socket; rejects when the address is taken. */
 export function bindUdp(address: Address, reuseAddr: boolean): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket({ type: isIPv6(address.host) ? 'udp6' : 'udp4', reuseAddr });
+    const type = isIPv6(address.host) ? 'udp6' : 'udp4';
+    const socket = createSocket({ type, reuseAddr, recvBufferSize: RECEIVE_BUFFER_BYTES });
     socket.once('error', (error) => {
       socket.close();
       reject(error);

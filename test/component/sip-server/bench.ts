@@ -7,9 +7,9 @@ import { PEER_SDP, PeerMessage, SipScriptPeer } from '../../support/sip-script-p
 import type { SrfApp, SrfDialog, SrfRequest, SrfResponse } from './srf-app.js';
 import { connectSrf } from './srf-app.js';
 
-export const T1_MS = 20;
-/** 64·T1 ends after 1.28 s. */
-export const FAST = { t1Ms: T1_MS, t2Ms: 80, t4Ms: 100, timerAExtraMs: 5 };
+export const T1_MS = 40;
+/** 64·T1 ends after 2.56 s. */
+export const FAST = { t1Ms: T1_MS, t2Ms: 160, t4Ms: 200, timerAExtraMs: 5 };
 export const LIFE_MS = 64 * T1_MS;
 
 /** The embedded server with an unmodified drachtio-srf on one side and a scripted SIP peer on the other. */

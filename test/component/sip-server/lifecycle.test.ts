@@ -1,10 +1,11 @@
+import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { BridgeError } from '../../../src/lib/bridge-error.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import type { EmbeddedSipServer } from '../../../src/sip-server/start-embedded-sip-server.js';
 import { startEmbeddedSipServer } from '../../../src/sip-server/start-embedded-sip-server.js';
 import { eventually } from '../../support/eventually.js';
-import { PEER_SDP } from '../../support/sip-script-peer.js';
+import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
 import { Bench, hopByHop } from './bench.js';
 import { connectSrf } from './srf-app.js';
 
@@ -144,8 +145,33 @@ describe('when the application goes', () => {
   });
 });
 
+const hasIpv6 = Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === '::1'));
+
+it.skipIf(!hasIpv6)('carries calls over IPv6', async () => {
+  const one = await server([{ transport: 'udp', host: '::1', port: 0 }]);
+  const at = { host: '::1', port: one.sockets[0]!.port };
+  const srf = await connectSrf(one);
+  const peer = await SipScriptPeer.udp('::1');
+  running.push(peer);
+  srf.use('options', (_req, res) => res.send(200));
+  await new Promise<void>((resolve) => srf.request(`sip:[::1]:${at.port}`, { method: 'OPTIONS' }, () => resolve()));
+  const text = peer
+    .newRequest('OPTIONS', `sip:[::1]:${at.port}`)
+    .replace(`UDP [::1]:${peer.port}`, 'UDP [2001:db8::9]:5060');
+  peer.send(text, at);
+  expect((await peer.response(200, 'OPTIONS')).get('Via')).toContain(`;rport=${peer.port};received=::1`);
+  const calling = srf.createUAC(`sip:bob@[::1]:${peer.port}`, { localSdp: PEER_SDP });
+  const invite = await peer.request('INVITE');
+  expect(invite.contactUri).toBe(`sip:[::1]:${at.port}`);
+  peer.reply(invite, 200, 'OK', { toTag: 'p', body: PEER_SDP });
+  const over = (await calling).destroy();
+  peer.reply(await peer.request('BYE'), 200, 'OK');
+  await over;
+  srf.disconnect();
+});
+
 it('leaves nothing behind after many calls at once', async () => {
-  const bench = await started();
+  const bench = await started({ timers: {} });
   bench.answerCalls();
   await bench.routed();
   const invites = Array.from({ length: 50 }, () => bench.send('INVITE', { body: PEER_SDP }));

@@ -5,7 +5,7 @@ import type { Frame } from '../../../src/sip-server/wire/frame-codec.js';
 import { encodeFrame, FrameDecoder } from '../../../src/sip-server/wire/frame-codec.js';
 import { eventually } from '../../support/eventually.js';
 import { PEER_SDP } from '../../support/sip-script-peer.js';
-import { Bench, hopByHop } from './bench.js';
+import { Bench, hopByHop, LIFE_MS } from './bench.js';
 
 /** An application that speaks the protocol by hand, so that token positions are seen as they are on the wire. */
 class RawApp {
@@ -235,7 +235,7 @@ describe('frames of a call', () => {
 
     const silent = await app.ask(['sip', '', ''], request.replace('INVITE', 'MESSAGE').replace('From', 'X-Any'));
     await bench.peer.request('MESSAGE');
-    bench.clock.skip(64 * 20);
+    bench.clock.skip(LIFE_MS);
     const timeout = await app.event('SIP/2.0 408 Request Timeout');
     expect(masked(timeout, -1)).toBe('UUID|sip|network|BYTES|udp||0|TIME|UUID||');
     expect(timeout.tokens[8]).toBe(silent.tokens[10]);

@@ -86,7 +86,7 @@ export async function connectSrf(at: { host: string; port: number; secret: strin
   const srf = new Srf() as unknown as SrfApp;
   srf.on('error', () => undefined);
   await new Promise<void>((resolve, reject) => {
-    srf.on('connect', (error) => (error ? reject(new Error("srf could not connect", { cause: error })) : resolve()));
+    srf.on('connect', (error) => (error ? reject(new Error('srf could not connect', { cause: error })) : resolve()));
     srf.connect(at);
   });
   return srf;
