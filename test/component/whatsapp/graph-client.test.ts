@@ -130,7 +130,11 @@ describe('answers', () => {
     ['an error in a 200', { status: 200, json: { error: { code: 1, message: 'x' } } }, { fault: 'api', metaCode: 1 }],
     ['JSON of another form', { status: 502, json: { oops: true } }, { fault: 'answer', httpStatus: 502 }],
     ['a redirect', { status: 302, text: '', headers: { location: 'http://127.0.0.1:1/' } }, { httpStatus: 302 }],
-    ['2 MiB', { status: 200, text: `"${'x'.repeat(2 ** 21)}"` }, { fault: 'answer' }],
+    [
+      'more than 1 MiB',
+      { status: 200, json: { calls: [{ id: 'wacid.1' }], pad: 'x'.repeat(2 ** 20) } },
+      { fault: 'answer' },
+    ],
     ['nothing', (response) => response.destroy(), { fault: 'transport', unsent: false }],
     ['silence', () => undefined, { fault: 'timeout' }],
   ])('%s is a typed error, and connect is not repeated', async (_, reply, expected) => {

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import {
+  isAcceptedAlready,
+  isOutcomeUnknown,
+  isOverAlready,
+  isRateLimit,
+  isTransient,
+} from '../../../src/whatsapp/graph-classify.js';
+import { GraphError, type GraphErrorFacts, type GraphFault } from '../../../src/whatsapp/graph-error.js';
+
+const error = (fault: GraphFault, facts: GraphErrorFacts = {}): GraphError => new GraphError(fault, 'm', facts);
+const api = (httpStatus: number, metaCode: number, details = ''): GraphError =>
+  error('api', { httpStatus, metaCode, details });
+
+/** Error, then whether it is transient, a rate limit, and of unknown outcome. */
+const table: readonly (readonly [string, GraphError, boolean, boolean, boolean])[] = [
+  ['never left', error('transport', { unsent: true }), true, false, false],
+  ['connection lost', error('transport'), true, false, true],
+  ['no answer in time', error('timeout'), true, false, true],
+  ['no usable token', error('token', { unsent: true }), false, false, false],
+  ['HTML with 200', error('answer', { httpStatus: 200 }), false, false, true],
+  ['HTML with 502', error('answer', { httpStatus: 502 }), true, false, true],
+  ['HTML with 404', error('answer', { httpStatus: 404 }), false, false, false],
+  ['redirect', error('answer', { httpStatus: 302 }), false, false, false],
+  ['Meta says 500', api(500, 131000), true, false, false],
+  ['Meta says 400', api(400, 138008), false, false, false],
+  ['429 with any code', api(429, 138002), false, true, false],
+  ['429 without a body', error('answer', { httpStatus: 429 }), false, true, false],
+  ['code 4 with 400', api(400, 4), false, true, false],
+  ['code 80007 with 400', api(400, 80007), false, true, false],
+  ['code 130429 with 400', api(400, 130429), false, true, false],
+];
+
+describe('classes of Graph errors', () => {
+  it.each(table)('%s', (_, fault, transient, limit, unknown) => {
+    expect([isTransient(fault), isRateLimit(fault), isOutcomeUnknown(fault)]).toEqual([transient, limit, unknown]);
+  });
+
+  it.each([
+    [api(400, 100, 'Accept/reject a call already in progress, completed or failed'), true],
+    [api(404, 100, 'Call not found'), true],
+    [api(400, 100, 'No active call'), true],
+    [api(400, 100, 'call_id is malformed'), false],
+    [api(401, 190, 'The call is over'), false],
+    [api(403, 10, 'The call is over'), false],
+    [api(429, 4, 'The call is over'), false],
+    [api(500, 1, 'The call is over'), false],
+    [error('answer', { httpStatus: 400, details: 'The call is over' }), false],
+  ])('%o says that the call is over: %s', (fault, expected) => {
+    expect(isOverAlready(fault)).toBe(expected);
+  });
+
+  it.each([
+    [api(400, 100, 'Call already accepted'), true],
+    [api(400, 100, 'the call is in progress already'), true],
+    [api(400, 100, 'the call has been pre-accepted already'), true],
+    [api(400, 100, 'the call has ended already'), false],
+    [api(500, 1, 'Call already accepted'), false],
+  ])('%o says that the call was accepted: %s', (fault, expected) => {
+    expect(isAcceptedAlready(fault)).toBe(expected);
+  });
+});
