@@ -36,7 +36,14 @@ export class RecordingLogger implements Logger {
   /** Everything that was said, errors with their stacks and causes, as one text to search for secrets. */
   text(): string {
     return JSON.stringify(this.lines, (_, value: unknown) =>
-      value instanceof Error ? { ...Object.fromEntries(Object.entries(value)), message: value.message, stack: value.stack, cause: value.cause } : value,
+      value instanceof Error
+        ? {
+            ...Object.fromEntries(Object.entries(value)),
+            message: value.message,
+            stack: value.stack,
+            cause: value.cause,
+          }
+        : value,
     );
   }
 
