@@ -54,14 +54,14 @@ export class SipServerLink {
   async connect(): Promise<void> {
     const { connect, clock, connectMs } = this.options;
     this.#state = 'down';
-    this.srf.connect({ ...connect, reconnect: this.#reconnect });
+    const { host, port, secret } = connect;
+    this.srf.connect({ host, port, secret, reconnect: this.#reconnect });
     try {
       await withDeadline(this.#first.promise, connectMs, 'connection to the SIP server', clock);
     } catch (err) {
       this.#stopReconnecting();
       if (!(err instanceof DeadlineError)) throw err;
-      const where = `${connect.host}:${connect.port}`;
-      throw new SipServerError('SIP2WA_SIP_SERVER_UNREACHABLE', `no SIP server at ${where}`, { cause: err });
+      throw new SipServerError('SIP2WA_SIP_SERVER_UNREACHABLE', `no SIP server at ${host}:${port}`, { cause: err });
     }
   }
 
