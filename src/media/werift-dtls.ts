@@ -10,6 +10,7 @@ import {
 } from 'werift';
 import type { Certificate } from './werift-certificate.js';
 import type { WeriftIce } from './werift-ice.js';
+import { renumberFinished } from './werift-retransmission.js';
 import { correctRollover } from './werift-rollover.js';
 
 /** One RTP packet of ours before SRTP. */
@@ -93,6 +94,7 @@ export class WeriftDtls {
   #hurryClient(): void {
     const client = this.#transport.dtls;
     if (!(client instanceof DtlsClient)) return;
+    renumberFinished(client);
     client.connect().catch((cause: unknown) => client.onError.execute(new Error('DTLS client failed', { cause })));
     client.connect = () => Promise.resolve();
   }
