@@ -2,7 +2,7 @@ import type { Dialog } from '../dialog/dialog.js';
 import { withTag } from '../dialog/dialog.js';
 import type { SipHeader, SipRequest } from '../sip/message.js';
 import { first, header } from '../sip/message.js';
-import { isCallId } from '../sip/grammar.js';
+import { isCallId, isToken } from '../sip/grammar.js';
 import { formatNameAddr, parseNameAddr, tagOf } from '../sip/name-addr.js';
 import { serialise } from '../sip/serialise.js';
 import { parseSipUri, uriHost } from '../sip/uri.js';
@@ -157,7 +157,9 @@ export class AppRequests {
 
   #party(value: string): string {
     const bracketed = nameAddr(value);
-    return tagOf(bracketed) === undefined ? withTag(bracketed, this.core.ids.hex(8)) : bracketed;
+    const tag = tagOf(bracketed);
+    if (tag !== undefined && !isToken(tag)) throw new RefusedError('invalid from tag');
+    return tag === undefined ? withTag(bracketed, this.core.ids.hex(8)) : bracketed;
   }
 
   #dialogRequest(dialog: Dialog, message: SipRequest, way: Way, type: SipHeader | undefined): SipRequest {

@@ -2,6 +2,7 @@ import { Dialog } from '../dialog/dialog.js';
 import { TwoHundred } from '../dialog/two-hundred.js';
 import type { SipHeader, SipRequest, SipResponse } from '../sip/message.js';
 import { all, cseqOf, first, header } from '../sip/message.js';
+import { isToken } from '../sip/grammar.js';
 import { tagOf } from '../sip/name-addr.js';
 import { serialise } from '../sip/serialise.js';
 import { InviteServerTransaction } from '../transaction/invite-server.js';
@@ -90,14 +91,19 @@ export class UserAgentServer {
       return;
     }
     record.silence?.cancel();
-    const tag = tagOf(first(message, 'to'));
-    if (message.status > 100) record.localTag ??= tag ?? this.core.ids.hex(8);
+    if (message.status > 100) record.localTag ??= this.#chooseTag(message);
     const dialog = this.#dialogOf(record, message.status);
     const sip = serialise(this.#build(record, message));
     const dialogId = record.request.method === 'BYE' ? '' : (dialog?.id ?? '');
     responseSent(this.core, { client, messageId }, sip, record.flow, { txn, dialogId });
     record.transaction.respond(message.status, sip);
     if (message.status >= 200) this.#finish(record, message.status, sip);
+  }
+
+  /** The application may name the local tag in To; one that is no token would shift the tokens of a frame. */
+  #chooseTag(message: SipResponse): string {
+    const wanted = tagOf(first(message, 'to')) ?? '';
+    return isToken(wanted) ? wanted : this.core.ids.hex(8);
   }
 
   #refusal(client: ClientSession, record: ServerRequest | undefined, message: SipResponse): string | undefined {

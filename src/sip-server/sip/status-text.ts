@@ -14,7 +14,6 @@ const TEXT: Readonly<Record<number, string>> = {
   501: 'Not Implemented',
   503: 'Service Unavailable',
   505: 'Version Not Supported',
-  513: 'Message Too Large',
 };
 
 /** Default reason phrase of the status codes this server makes by itself (RFC 3261 §21). */

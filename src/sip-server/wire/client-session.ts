@@ -26,7 +26,6 @@ export class ClientSession {
   readonly #decoder = new FrameDecoder();
   readonly #verbs = new Set<string>();
   #authenticated = false;
-  #tags: readonly string[] = [];
 
   constructor(
     private readonly socket: Socket,
@@ -45,10 +44,6 @@ export class ClientSession {
 
   get open(): boolean {
     return !this.socket.destroyed && this.socket.writable;
-  }
-
-  get tags(): readonly string[] {
-    return this.#tags;
   }
 
   /** Answers the frame with this message id. */
@@ -71,21 +66,32 @@ export class ClientSession {
   }
 
   #receive(chunk: Buffer): void {
+    let frames: readonly Frame[];
     try {
-      for (const frame of this.#decoder.push(chunk)) {
-        if (!this.open) return;
-        this.#handle(frame);
-      }
+      frames = this.#decoder.push(chunk);
     } catch (err) {
       this.host.logger.error('sip application sent a bad frame', { err });
-      this.close();
+      return this.close();
+    }
+    for (const frame of frames) {
+      if (this.open) this.#handleSafely(frame);
+    }
+  }
+
+  /** One frame that fails must not cost the calls of the others: it is answered, and the connection stays. */
+  #handleSafely(frame: Frame): void {
+    try {
+      this.#handle(frame);
+    } catch (err) {
+      this.host.logger.error('sip application frame failed', { err });
+      this.respond(frame.tokens[0] ?? '', ['NOK', 'Server error']);
     }
   }
 
   #handle(frame: Frame): void {
-    const [messageId = '', command = '', argument = '', extra = ''] = frame.tokens;
+    const [messageId = '', command = '', argument = ''] = frame.tokens;
     if (messageId === '') return this.close();
-    if (command === 'authenticate') return this.#authenticate(messageId, argument, extra);
+    if (command === 'authenticate') return this.#authenticate(messageId, argument);
     if (!this.#authenticated) {
       this.host.logger.warn('sip application did not authenticate first', { command: command.slice(0, 20) });
       this.respond(messageId, ['NO', 'not authenticated']);
@@ -118,7 +124,7 @@ export class ClientSession {
     }
   }
 
-  #authenticate(messageId: string, secret: string, tags: string): void {
+  #authenticate(messageId: string, secret: string): void {
     const given = Buffer.from(secret);
     const wanted = Buffer.from(this.host.secret);
     if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
@@ -128,7 +134,6 @@ export class ClientSession {
       return;
     }
     this.#authenticated = true;
-    this.#tags = tags.split(',').filter((tag) => tag !== '');
     const { advertised, local } = this.host.hostPorts();
     this.respond(messageId, ['OK', advertised, this.host.version, local]);
   }

@@ -1,8 +1,10 @@
-import type { Socket } from 'node:net';
-import { connect } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Frame } from '../../../src/sip-server/wire/frame-codec.js';
 import { encodeFrame, FrameDecoder } from '../../../src/sip-server/wire/frame-codec.js';
+import { ClientSession } from '../../../src/sip-server/wire/client-session.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
 import { eventually } from '../../support/eventually.js';
 import { PEER_SDP } from '../../support/sip-script-peer.js';
 import { Bench, hopByHop, LIFE_MS } from './bench.js';
@@ -61,6 +63,31 @@ function masked(frame: Frame, port: number): string {
     })
     .join('|');
 }
+
+it('a frame that fails is answered, and the connection stays', async () => {
+  const log = new RecordingLogger();
+  const listener = createServer((socket) => {
+    new ClientSession(socket, {
+      secret: 's',
+      version: 'v1.0.0',
+      logger: log,
+      uuid: () => 'id',
+      hostPorts: () => ({ advertised: '', local: '' }),
+      onSip: () => {
+        throw new Error('boom');
+      },
+      onClosed: () => undefined,
+    });
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const one = await RawApp.open((listener.address() as AddressInfo).port);
+  await one.ask(['authenticate', 's', '']);
+  expect((await one.ask(['sip', '', ''], 'x')).tokens.slice(3)).toEqual(['NOK', 'Server error']);
+  expect((await one.ask(['ping'])).tokens.slice(3)).toEqual(['OK', 'pong']);
+  expect(log.lines.map((line) => line.message)).toEqual(['sip application frame failed']);
+  one.end();
+  await new Promise<void>((resolve) => listener.close(() => resolve()));
+});
 
 let bench: Bench;
 let app: RawApp;
@@ -239,6 +266,16 @@ describe('frames of a call', () => {
     const timeout = await app.event('SIP/2.0 408 Request Timeout');
     expect(masked(timeout, -1)).toBe('UUID|sip|network|BYTES|udp||0|TIME|UUID||');
     expect(timeout.tokens[8]).toBe(silent.tokens[10]);
+  });
+
+  it('never lets a tag of the app shift the tokens', async () => {
+    const request = `INVITE ${bench.peerUri} SIP/2.0\r\nFrom: <sip:a@b>;tag="x|y"\r\n\r\n${PEER_SDP}`;
+    expect((await app.ask(['sip', '', ''], request)).tokens.slice(3)).toEqual(['NOK', 'invalid from tag']);
+    bench.send('INVITE', { body: PEER_SDP });
+    const { tokens } = await app.event('INVITE ');
+    const sent = await app.ask(['sip', tokens[8]!, ''], 'SIP/2.0 180 Ringing\r\nTo: <sip:a@b>;tag="x|y"\r\n\r\n');
+    expect(sent.tokens).toHaveLength(15);
+    expect((await bench.peer.response(180, 'INVITE')).tag('To')).toMatch(/^[0-9a-f]{16}$/);
   });
 
   it('refusals inside a dialog name the server', async () => {
