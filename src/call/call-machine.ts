@@ -1,3 +1,4 @@
+import type { Step as MachineStep } from '../lib/machine-runner.js';
 import { endReason, type EndReason, type EndedBy } from './end-reason.js';
 
 /*
@@ -84,10 +85,7 @@ export type CallEffect =
   /** The call is over; comes exactly once and last. */
   | { readonly type: 'ended'; readonly reason: EndReason; readonly by: EndedBy };
 
-export interface Step {
-  readonly next: CallState;
-  readonly effects: readonly CallEffect[];
-}
+type Step = MachineStep<CallState, CallEffect>;
 
 /** A call whose A leg has just arrived. */
 export const initialCallState: CallState = {

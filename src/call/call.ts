@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../lib/clock.js';
 import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import { MachineRunner } from '../lib/machine-runner.js';
 import { assertNever } from '../lib/assert-never.js';
 import {
   initialCallState,
@@ -58,12 +59,10 @@ export type TargetDialler = () => DialledLeg;
 export class Call {
   readonly id: CallId;
   readonly direction: CallDirection;
-  #state: CallState = initialCallState;
   #diallers: readonly TargetDialler[] = [];
   readonly #legsB: DialledLeg[] = [];
   readonly #timers = new Map<CallTimer, Timer>();
-  readonly #mailbox: CallEvent[] = [];
-  #draining = false;
+  readonly #machine: MachineRunner<CallState, CallEvent, CallEffect>;
   readonly #startMs: number;
   readonly #startedAtMs: number;
   #answer: { readonly wallMs: number; readonly atMs: number } | undefined;
@@ -73,12 +72,19 @@ export class Call {
     this.direction = options.direction;
     this.#startMs = options.clock.now();
     this.#startedAtMs = options.clock.monotonicMs();
+    this.#machine = new MachineRunner(
+      initialCallState,
+      transition,
+      (effect) => this.#perform(effect),
+      (err, effect) => this.#faulted(err, effect),
+      (before, event, after) => this.#stepped(before, event, after),
+    );
     options.a.listen((event) => this.#fromA(event));
     options.bridge.onTimeout((kind) => this.#post({ type: kind === 'first' ? 'mediaFirst' : 'mediaIdle' }));
   }
 
   get state(): CallState['name'] {
-    return this.#state.name;
+    return this.#machine.state.name;
   }
 
   /** The route is known: dials the targets in order, the next when one fails in a way that allows it. */
@@ -98,36 +104,19 @@ export class Call {
   }
 
   #post(event: CallEvent): void {
-    this.#mailbox.push(event);
-    if (this.#draining) return;
-    this.#draining = true;
-    try {
-      for (let next = this.#mailbox.shift(); next; next = this.#mailbox.shift()) this.#step(next);
-    } finally {
-      this.#draining = false;
-    }
+    this.#machine.post(event);
   }
 
-  #step(event: CallEvent): void {
-    const before = this.#state.name;
-    const { next, effects } = transition(this.#state, event);
-    this.#state = next;
-    if (next.name !== before) {
-      if (next.name === 'connected') this.#answer = { wallMs: this.#now(), atMs: this.options.clock.monotonicMs() };
-      this.options.logger.debug('call state', { from: before, to: next.name, event: event.type });
-      this.options.observer.step(this.id, 'call.state', { from: before, to: next.name, event: event.type });
-    }
-    for (const effect of effects) this.#guarded(effect);
+  #stepped(before: CallState, event: CallEvent, after: CallState): void {
+    if (after.name === before.name) return;
+    if (after.name === 'connected') this.#answer = { wallMs: this.#now(), atMs: this.options.clock.monotonicMs() };
+    this.options.observer.step(this.id, 'call.state', { from: before.name, to: after.name, event: event.type });
   }
 
   /** An adapter must not throw; if one does, the fault is logged and the call ends rather than hangs. */
-  #guarded(effect: CallEffect): void {
-    try {
-      this.#perform(effect);
-    } catch (err) {
-      this.options.logger.error('call effect failed', { effect: effect.type, err });
-      if (effect.type !== 'ended') this.#post({ type: 'shutdown.force' });
-    }
+  #faulted(err: unknown, effect: CallEffect): void {
+    this.options.logger.error('call effect failed', { effect: effect.type, err });
+    if (effect.type !== 'ended') this.#post({ type: 'shutdown.force' });
   }
 
   #perform(effect: CallEffect): void {
@@ -156,7 +145,7 @@ export class Call {
       case 'record':
         return this.#record(effect);
       case 'forceRelease':
-        return this.options.logger.warn('call end forced', { openA: this.#state.openA });
+        return this.options.logger.warn('call end forced', { openA: this.#machine.state.openA });
       case 'ended':
         return this.#ended(effect.reason, effect.by);
       default:
@@ -173,7 +162,7 @@ export class Call {
   }
 
   #bridge(): void {
-    const b = this.#legsB[this.#state.attempt];
+    const b = this.#legsB[this.#machine.state.attempt];
     const [idA, idB] = [this.options.a.mediaId, b?.mediaId];
     if (idA === undefined || idB === undefined) throw new Error('a leg answered without media');
     this.options.bridge.connect(idA, idB);

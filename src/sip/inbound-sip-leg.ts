@@ -17,7 +17,7 @@ import {
 import { isUnspecified } from './ip-network.js';
 import { LegMedia, reasonOfMediaError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
-import { MachineRunner } from './machine-runner.js';
+import { MachineRunner } from '../lib/machine-runner.js';
 import { reasonOfCancel, refusalStatus } from './sip-cause.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { allowedMethods, reasonHeader, refusalHeaders } from './sip-headers.js';

@@ -11,7 +11,7 @@ import type { SrfDialog } from './drachtio-types.js';
 import { inviteHeaders, oversize, type WhatsAppFacts } from './invite-headers.js';
 import { LegMedia, reasonOfMediaError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
-import { MachineRunner } from './machine-runner.js';
+import { MachineRunner } from '../lib/machine-runner.js';
 import {
   outboundTransition,
   type OutboundLegEffect,

@@ -19,7 +19,7 @@ import { LegMedia } from './leg-media.js';
 import { LegOutbox } from './leg-outbox.js';
 import { reasonOf } from './leg-reason.js';
 import { LegWire, type WhatsAppLegDeps } from './leg-wire.js';
-import { MachineRunner } from './machine-runner.js';
+import { MachineRunner } from '../lib/machine-runner.js';
 import { opaqueOf } from './wa-ids.js';
 
 /** How long a connect with an unknown outcome may still turn up by a webhook, in milliseconds. */
@@ -44,7 +44,7 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
 
   constructor(private readonly options: BusinessInitiatedLegOptions) {
     const { call, number, media: engine, observer, clock, logger } = options;
-    const onFailed = (reason: EndReason): void => this.#machine.dispatch({ type: 'media_failed', reason });
+    const onFailed = (reason: EndReason): void => this.#machine.post({ type: 'media_failed', reason });
     this.#media = new LegMedia({ engine, call, observer, clock, logger, onFailed });
     this.#wire = new LegWire(options, call, number);
     this.#machine = new MachineRunner(
@@ -74,12 +74,12 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
   }
 
   dial(): void {
-    this.#machine.dispatch({ type: 'dial' });
+    this.#machine.post({ type: 'dial' });
   }
 
   hangup(reason: EndReason): void {
     this.options.logger.debug('leg hung up', { code: reason.code });
-    this.#machine.dispatch({ type: 'hangup' });
+    this.#machine.post({ type: 'hangup' });
   }
 
   onWebhook(event: LaterEvent): void {
@@ -91,7 +91,7 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
     switch (event.kind) {
       case 'business_connect':
         this.#wire.step('webhook.connect', { direction: 'in' });
-        return this.#machine.dispatch({ type: 'remote_answer', sdp: event.answer });
+        return this.#machine.post({ type: 'remote_answer', sdp: event.answer });
       case 'call_status':
         return this.#onStatus(event.status);
       case 'call_terminate':
@@ -104,14 +104,14 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
   #onStatus(status: 'RINGING' | 'ACCEPTED' | 'REJECTED'): void {
     const word = ({ RINGING: 'ringing', ACCEPTED: 'accepted', REJECTED: 'rejected' } as const)[status];
     this.#wire.step(`webhook.${word}`, { direction: 'in' });
-    this.#machine.dispatch({ type: word });
+    this.#machine.post({ type: word });
   }
 
   #onTerminate({ errors, outcome }: Extract<LaterEvent, { readonly kind: 'call_terminate' }>): void {
     this.#wire.step('webhook.terminate', { direction: 'in', ...(outcome && { outcome }) });
     const reason = (answered: boolean): EndReason =>
       reasonFromWebhookErrors(errors, { answered, direction: 'business_initiated', outcome });
-    this.#machine.dispatch({ type: 'remote_terminated', before: reason(false), after: reason(true) });
+    this.#machine.post({ type: 'remote_terminated', before: reason(false), after: reason(true) });
   }
 
   /** From the HTTP reply or from a webhook that was faster; the first one counts. */
@@ -121,7 +121,7 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
     this.#wire.journal('connected', { waCallId }).catch((err: unknown) => {
       this.options.logger.error('call id could not be journalled', { waCallId, err });
     });
-    this.#machine.dispatch({ type: 'id_known' });
+    this.#machine.post({ type: 'id_known' });
     this.options.directory.claim(waCallId, this);
   }
 
@@ -140,14 +140,14 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
       case 'abandon':
         return this.options.directory.abandon(this.options.call);
       case 'close_media':
-        void this.#media.close().then(() => this.#machine.dispatch({ type: 'media_closed' }));
+        void this.#media.close().then(() => this.#machine.post({ type: 'media_closed' }));
         return;
       case 'arm_adoption':
-        return this.#wire.arm('adoption', ADOPTION_MS, () => this.#machine.dispatch({ type: 'adoption_timeout' }));
+        return this.#wire.arm('adoption', ADOPTION_MS, () => this.#machine.post({ type: 'adoption_timeout' }));
       case 'disarm_adoption':
         return this.#wire.disarm('adoption');
       case 'arm_deadline':
-        return this.#wire.armEnd(() => this.#machine.dispatch({ type: 'end_deadline' }));
+        return this.#wire.armEnd(() => this.#machine.post({ type: 'end_deadline' }));
       case 'disarm_deadline':
         return this.#wire.disarmEnd();
       case 'emit':
@@ -161,9 +161,9 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
     this.#media.createOffer().then(
       (offer) => {
         this.#offer = offer;
-        this.#machine.dispatch({ type: 'offer_ready' });
+        this.#machine.post({ type: 'offer_ready' });
       },
-      (error: unknown) => this.#machine.dispatch({ type: 'offer_failed', reason: reasonOf(error) }),
+      (error: unknown) => this.#machine.post({ type: 'offer_failed', reason: reasonOf(error) }),
     );
   }
 
@@ -179,7 +179,7 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
         (waCallId) => this.#onConnected(waCallId),
         (error: unknown) => {
           const unknown = error instanceof GraphError && isOutcomeUnknown(error);
-          this.#machine.dispatch({ type: unknown ? 'connect_unknown' : 'connect_refused', reason: reasonOf(error) });
+          this.#machine.post({ type: unknown ? 'connect_unknown' : 'connect_refused', reason: reasonOf(error) });
         },
       );
   }
@@ -196,15 +196,15 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
 
   #applyAnswer(sdp: string): void {
     this.#media.acceptAnswer(sdp).then(
-      () => this.#machine.dispatch({ type: 'answer_applied' }),
-      (error: unknown) => this.#machine.dispatch({ type: 'answer_failed', reason: reasonOf(error) }),
+      () => this.#machine.post({ type: 'answer_applied' }),
+      (error: unknown) => this.#machine.post({ type: 'answer_failed', reason: reasonOf(error) }),
     );
   }
 
   #postTerminate(): void {
     const waCallId = this.#waCallId;
     if (waCallId === undefined) throw new Error('terminate without a call id');
-    void this.#wire.end('terminate', waCallId).then(() => this.#machine.dispatch({ type: 'wire_ended' }));
+    void this.#wire.end('terminate', waCallId).then(() => this.#machine.post({ type: 'wire_ended' }));
   }
 
   #emit(event: LegEvent): void {

@@ -1,3 +1,4 @@
+import type { Step as MachineStep } from '../lib/machine-runner.js';
 import type { EndReason } from '../call/end-reason.js';
 import { endReason } from '../call/end-reason.js';
 import type { LegEvent } from '../call/leg.js';
@@ -72,10 +73,7 @@ export type BusinessLegEffect =
   | { readonly do: 'disarm_deadline' }
   | { readonly do: 'emit'; readonly event: LegEvent };
 
-interface Step {
-  readonly next: BusinessLegState;
-  readonly effects: readonly BusinessLegEffect[];
-}
+type Step = MachineStep<BusinessLegState, BusinessLegEffect>;
 
 export const initialBusinessLegState: BusinessLegState = {
   phase: 'idle',

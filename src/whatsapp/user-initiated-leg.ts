@@ -10,7 +10,7 @@ import { LegMedia } from './leg-media.js';
 import { LegOutbox } from './leg-outbox.js';
 import { reasonOf } from './leg-reason.js';
 import { isFatalForPreAccept, LegWire, type WhatsAppLegDeps } from './leg-wire.js';
-import { MachineRunner } from './machine-runner.js';
+import { MachineRunner } from '../lib/machine-runner.js';
 import {
   initialUserLegState,
   transition,
@@ -49,7 +49,7 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
     const userId = user.userId === undefined ? undefined : { waUserId: user.userId };
     this.facts = { waCallId, numberId: number.id, ...(user.number && { waUser: user.number }), ...userId };
     const { observer, clock, logger } = options;
-    const onFailed = (reason: EndReason): void => this.#machine.dispatch({ type: 'media_failed', reason });
+    const onFailed = (reason: EndReason): void => this.#machine.post({ type: 'media_failed', reason });
     this.#media = new LegMedia({ engine, call, observer, clock, logger, onFailed });
     this.#wire = new LegWire(options, call, number);
     this.#machine = new MachineRunner(
@@ -74,25 +74,25 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
   }
 
   trying(): void {
-    this.#machine.dispatch({ type: 'trying' });
+    this.#machine.post({ type: 'trying' });
   }
 
   ring(): void {
-    this.#machine.dispatch({ type: 'ring' });
+    this.#machine.post({ type: 'ring' });
   }
 
   answer(): void {
-    this.#machine.dispatch({ type: 'answer' });
+    this.#machine.post({ type: 'answer' });
   }
 
   reject(reason: EndReason): void {
     this.options.logger.debug('leg rejected', { code: reason.code });
-    this.#machine.dispatch({ type: 'reject' });
+    this.#machine.post({ type: 'reject' });
   }
 
   hangup(reason: EndReason): void {
     this.options.logger.debug('leg hung up', { code: reason.code });
-    this.#machine.dispatch({ type: 'hangup' });
+    this.#machine.post({ type: 'hangup' });
   }
 
   onWebhook(event: LaterEvent): void {
@@ -104,7 +104,7 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
     this.#wire.step('webhook.terminate', { direction: 'in', ...(outcome && { outcome }) });
     const reason = (answered: boolean): EndReason =>
       reasonFromWebhookErrors(errors, { answered, direction: 'user_initiated', outcome });
-    this.#machine.dispatch({ type: 'remote_terminated', before: reason(false), after: reason(true) });
+    this.#machine.post({ type: 'remote_terminated', before: reason(false), after: reason(true) });
   }
 
   #perform(effect: UserLegEffect): void {
@@ -122,10 +122,10 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
       case 'post':
         return this.#post(effect.action);
       case 'close_media':
-        void this.#media.close().then(() => this.#machine.dispatch({ type: 'media_closed' }));
+        void this.#media.close().then(() => this.#machine.post({ type: 'media_closed' }));
         return;
       case 'arm_deadline':
-        return this.#wire.armEnd(() => this.#machine.dispatch({ type: 'end_deadline' }));
+        return this.#wire.armEnd(() => this.#machine.post({ type: 'end_deadline' }));
       case 'disarm_deadline':
         return this.#wire.disarmEnd();
       case 'emit':
@@ -139,9 +139,9 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
     this.#media.createAnswer(this.options.offer).then(
       (answer) => {
         this.#answer = answer;
-        this.#machine.dispatch({ type: 'sdp_ready' });
+        this.#machine.post({ type: 'sdp_ready' });
       },
-      (error: unknown) => this.#machine.dispatch({ type: 'sdp_failed', reason: reasonOf(error) }),
+      (error: unknown) => this.#machine.post({ type: 'sdp_failed', reason: reasonOf(error) }),
     );
   }
 
@@ -154,10 +154,10 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
     this.#wire
       .request('graph.pre_accept', () => this.options.graph.preAccept(this.#session()))
       .then(
-        () => this.#machine.dispatch({ type: 'pre_accepted' }),
+        () => this.#machine.post({ type: 'pre_accepted' }),
         (error: unknown) => {
           const fatal = isFatalForPreAccept(error);
-          this.#machine.dispatch({ type: 'pre_accept_failed', reason: reasonOf(error), fatal });
+          this.#machine.post({ type: 'pre_accept_failed', reason: reasonOf(error), fatal });
         },
       );
   }
@@ -169,14 +169,14 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
       .journal('accept', { waCallId })
       .then(() => this.#wire.request('graph.accept', () => graph.accept(args)))
       .then(
-        () => this.#machine.dispatch({ type: 'accepted' }),
-        (error: unknown) => this.#machine.dispatch({ type: 'accept_failed', reason: reasonOf(error) }),
+        () => this.#machine.post({ type: 'accepted' }),
+        (error: unknown) => this.#machine.post({ type: 'accept_failed', reason: reasonOf(error) }),
       );
   }
 
   #post(action: 'reject' | 'terminate'): void {
     this.#giveUp.abort();
-    void this.#wire.end(action, this.options.waCallId).then(() => this.#machine.dispatch({ type: 'wire_ended' }));
+    void this.#wire.end(action, this.options.waCallId).then(() => this.#machine.post({ type: 'wire_ended' }));
   }
 
   #emit(event: LegEvent): void {

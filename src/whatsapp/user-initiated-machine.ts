@@ -1,3 +1,4 @@
+import type { Step as MachineStep } from '../lib/machine-runner.js';
 import type { EndReason } from '../call/end-reason.js';
 import type { LegEvent } from '../call/leg.js';
 
@@ -68,10 +69,7 @@ export type UserLegEffect =
   | { readonly do: 'disarm_deadline' }
   | { readonly do: 'emit'; readonly event: LegEvent };
 
-interface Step {
-  readonly next: UserLegState;
-  readonly effects: readonly UserLegEffect[];
-}
+type Step = MachineStep<UserLegState, UserLegEffect>;
 
 export const initialUserLegState = (policy: PreAcceptPolicy): UserLegState => ({
   phase: 'idle',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/lib/clock.js';
 import { DeadlineError, withDeadline } from '../../../src/lib/deadline.js';
 import { systemIds, ulid } from '../../../src/lib/ids.js';
-import { TypedEmitter } from '../../../src/lib/typed-emitter.js';
+import { MachineRunner } from '../../../src/lib/machine-runner.js';
 
 describe('fake clock', () => {
   it('fires what falls due in order, timers armed on the way included', () => {
@@ -40,19 +40,22 @@ describe('ulid', () => {
   });
 });
 
-describe('typed emitter', () => {
-  it('survives a listener that throws, and takes listeners away', () => {
-    const errors: unknown[] = [];
-    const emitter = new TypedEmitter<{ ring: [number] }>((error) => errors.push(error));
-    const heard: number[] = [];
-    emitter.on('ring', () => {
-      throw new Error('bad listener');
-    });
-    const off = emitter.on('ring', (n) => heard.push(n));
-    emitter.emit('ring', 1);
-    off();
-    emitter.emit('ring', 2);
-    expect(heard).toEqual([1]);
-    expect(errors).toHaveLength(2);
+describe('machine runner', () => {
+  it('takes one event at a time and goes on after an effect that throws', () => {
+    const seen: string[] = [];
+    const faults: unknown[] = [];
+    const runner = new MachineRunner<number, string, string>(
+      0,
+      (state, event) => ({ next: state + 1, effects: [`${event} first`, `${event} second`] }),
+      (effect) => {
+        seen.push(`${runner.state} ${effect}`);
+        if (effect === 'a first') runner.post('b');
+        if (effect === 'b first') throw new Error('effect');
+      },
+      (error, effect) => faults.push([(error as Error).message, effect]),
+    );
+    runner.post('a');
+    expect(seen).toEqual(['1 a first', '1 a second', '2 b first', '2 b second']);
+    expect(faults).toEqual([['effect', 'b first']]);
   });
 });

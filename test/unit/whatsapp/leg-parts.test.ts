@@ -10,30 +10,9 @@ import { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { LegMedia } from '../../../src/whatsapp/leg-media.js';
 import { JournalError, reasonOf } from '../../../src/whatsapp/leg-reason.js';
 import { isFatalForPreAccept } from '../../../src/whatsapp/leg-wire.js';
-import { MachineRunner } from '../../../src/whatsapp/machine-runner.js';
 import { callOfOpaque, isWaId, opaqueOf, OPAQUE_CAP, userNumber } from '../../../src/whatsapp/wa-ids.js';
 import { settled } from '../../support/eventually.js';
 import { legWorld, someCall } from '../../support/whatsapp-fakes.js';
-
-describe('machine runner', () => {
-  it('takes one event at a time and goes on after an effect that throws', () => {
-    const seen: string[] = [];
-    const faults: unknown[] = [];
-    const runner = new MachineRunner<number, string, string>(
-      0,
-      (state, event) => ({ next: state + 1, effects: [`${event} first`, `${event} second`] }),
-      (effect) => {
-        seen.push(`${runner.state} ${effect}`);
-        if (effect === 'a first') runner.dispatch('b');
-        if (effect === 'b first') throw new Error('effect');
-      },
-      (error, effect) => faults.push([(error as Error).message, effect]),
-    );
-    runner.dispatch('a');
-    expect(seen).toEqual(['1 a first', '1 a second', '2 b first', '2 b second']);
-    expect(faults).toEqual([['effect', 'b first']]);
-  });
-});
 
 describe('bounded memory', () => {
   it('forgets by age and by number, and tells what it forgot', () => {
