@@ -10,6 +10,7 @@ import type { Sandbox } from '../sandbox/sandbox.js';
 import { BUSINESS_NUMBER, USER_WA_ID, type PbxAddress } from './demo-config.js';
 import type { DemoLog } from './demo-log.js';
 import { Moments, type Moment } from './demo-moments.js';
+import { watchStalls } from './demo-stalls.js';
 
 /** Everything that takes part in the demo. */
 export interface DemoParties {
@@ -36,6 +37,8 @@ export interface MeasuredCall {
   /** RTP that reached the phone before the answer; must be none. */
   readonly packetsBeforeAnswer: number;
   readonly echo: Heard | undefined;
+  /** Longest time for which this process stood still while audio flowed, in milliseconds. */
+  readonly stalledMs: number;
   readonly moments: readonly Moment[];
 }
 
@@ -63,7 +66,7 @@ interface Ends {
 
 /** What was heard, not yet judged: judging takes the processor for a while, so it waits until the call is over. */
 interface Conversation {
-  judgeAll(): Pick<MeasuredCall, 'heardByPbx' | 'heardByPhone' | 'echo'>;
+  judgeAll(): Pick<MeasuredCall, 'heardByPbx' | 'heardByPhone' | 'echo' | 'stalledMs'>;
 }
 
 /** A user calls the business; the PBX answers, plays, echoes, and hangs up. */
@@ -116,10 +119,12 @@ async function refusalOf(pbx: PbxCall): Promise<never> {
 /** Both play at once, then what each heard is measured; afterwards the PBX plays back what the phone says. */
 async function converse(ends: Ends, withEcho: boolean): Promise<Conversation> {
   const { phone, pbx } = ends;
+  const stalls = watchStalls();
   const [fromPhone, fromPbx] = [phone.play(phoneSays.pcm), pbx?.play(pbxSays.pcm)];
   const lengthMs = Math.max(programmeMs(phoneSays), programmeMs(pbxSays));
   await isSettled(Promise.all([fromPhone.finished, fromPbx?.finished]), lengthMs + SLACK_MS);
   await isSettled(Promise.all([phone.media.hear(TAIL_MS), pbx?.rtp.hear(TAIL_MS)]), SLACK_MS);
+  const stalledMs = stalls.stop();
   const [atPhone, atPbx] = [phone.media.heard(), pbx?.heard()];
   const [phoneAtMs, pbxAtMs] = [await fromPhone.started, await fromPbx?.started];
   const echo = pbx && withEcho ? await hearEcho(phone, pbx) : undefined;
@@ -129,6 +134,7 @@ async function converse(ends: Ends, withEcho: boolean): Promise<Conversation> {
       heardByPhone:
         pbxAtMs === undefined ? { ...nothing, levelDb: levelDbfs(atPhone), loss: 0 } : judge(atPhone, pbxSays, pbxAtMs),
       echo: echo?.(),
+      stalledMs,
     }),
   };
 }
@@ -171,7 +177,7 @@ function measured(
     direction,
     answered: setupMs !== undefined,
     setupMs,
-    ...(talk?.judgeAll() ?? { heardByPbx: nothing, heardByPhone: nothing, echo: undefined }),
+    ...(talk?.judgeAll() ?? { heardByPbx: nothing, heardByPhone: nothing, echo: undefined, stalledMs: 0 }),
     playedHz: { byPhone: PHONE_HZ, byPbx: PBX_HZ },
     packetsBeforeAnswer: phone.packetsBeforeAnswer,
     moments: moments.list(),

@@ -14,7 +14,7 @@ function isHeard(heard: Heard, playedHz: number): boolean {
 }
 
 /** Whether a call was answered and its audio came through in every direction that could be measured. */
-function carried({ answered, heardByPbx, heardByPhone, playedHz, packetsBeforeAnswer }: MeasuredCall): boolean {
+export function carried({ answered, heardByPbx, heardByPhone, playedHz, packetsBeforeAnswer }: MeasuredCall): boolean {
   if (!answered || packetsBeforeAnswer > 0) return false;
   if (!heardByPbx) return heardByPhone.levelDb > AUDIBLE_DB;
   return isHeard(heardByPbx, playedHz.byPhone) && isHeard(heardByPhone, playedHz.byPbx);

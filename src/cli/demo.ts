@@ -7,7 +7,7 @@ import { businessInitiatedCall, userInitiatedCall, type DemoParties, type Measur
 import { BUSINESS_NUMBER, demoConfig, demoIdentity, parsePbx, USER_WA_ID, type PbxAddress } from './demo-config.js';
 import { keepUp } from './demo-keep.js';
 import { DemoLog } from './demo-log.js';
-import { allHeard, jsonReport, textReport } from './demo-report.js';
+import { allHeard, carried, jsonReport, textReport } from './demo-report.js';
 
 export interface DemoOptions {
   /** One JSON object on standard output, and nothing else there. */
@@ -40,14 +40,30 @@ export async function demoCommand(options: DemoOptions, io: ConsoleIo = processI
 async function run(parties: DemoParties, options: DemoOptions, io: ConsoleIo): Promise<number> {
   const say = options.json ? io.stderr : io.stdout;
   if (!options.json) say(intro(parties));
-  const calls: MeasuredCall[] = [await userInitiatedCall(parties)];
-  if (parties.pbx) calls.push(await businessInitiatedCall(parties));
+  const calls: MeasuredCall[] = [await measure(() => userInitiatedCall(parties), io)];
+  if (parties.pbx) calls.push(await measure(() => businessInitiatedCall(parties), io));
   io.stdout(options.json ? `${JSON.stringify(jsonReport(calls))}\n` : calls.map(textReport).join('\n'));
   const passed = allHeard(calls);
   if (!passed) say(parties.log.troubles());
   if (!options.json) say(verdict(parties, passed, options.keep));
   if (options.keep) await keepUp(parties, say);
   return passed ? EXIT.ok : EXIT.failed;
+}
+
+/** Longer than a jitter buffer covers: what was measured then says more about the machine than about the bridge. */
+const STALL_MS = 40;
+
+/** No call is repeated that could not end within the minute a demo may take. */
+const REPEAT_UNTIL_MS = 38_000;
+
+/** Places a call; again if it failed while this process was kept from running. */
+async function measure(place: () => Promise<MeasuredCall>, io: ConsoleIo): Promise<MeasuredCall> {
+  let call = await place();
+  while (!carried(call) && call.stalledMs >= STALL_MS && performance.now() < REPEAT_UNTIL_MS) {
+    io.stderr(`the machine stood still for ${call.stalledMs.toFixed(0)} ms during the call: it is placed once more\n`);
+    call = await place();
+  }
+  return call;
 }
 
 /** Starts everything, does the work, and stops everything whatever came of it. */

@@ -1,8 +1,7 @@
 import { SPEECH_PCMU_BASE64 } from '../assets/speech-clip.js';
 import { decodeG711 } from './g711.js';
 import { between, levelDbfs, locate, strongestHz, toneLoss } from './measure.js';
-import type { Found } from './measure.js';
-import { concat, durationMs, resample, silence, slice } from './pcm.js';
+import { concat, durationMs, resample, silence } from './pcm.js';
 import type { Pcm } from './pcm.js';
 import type { Recording } from './recording.js';
 import { marker, tone } from './signals.js';
@@ -12,14 +11,14 @@ export function speech(rateHz: number): Pcm {
   return resample({ rateHz: 8000, samples: decodeG711('PCMU', Buffer.from(SPEECH_PCMU_BASE64, 'base64')) }, rateHz);
 }
 
-/** A sound made to be measured at the far end: speech for those who listen in, a marker, and a tone. */
+/** A sound made to be measured at the far end: speech for those who listen in, markers, and a tone. */
 export interface Programme {
   readonly pcm: Pcm;
   readonly toneHz: number;
   readonly toneMs: number;
   readonly marker: Pcm;
-  /** Milliseconds from the programme's start. */
-  readonly markerAtMs: number;
+  /** Milliseconds from the programme's start; the first is before the tone, the others behind it. */
+  readonly markersAtMs: readonly [number, ...number[]];
   readonly toneAtMs: number;
 }
 
@@ -33,19 +32,28 @@ export interface ProgrammeOptions {
 }
 
 const PEAK = 0.35;
-const MARKER_MS = 600;
+const MARKER_MS = 400;
 const PAUSE_MS = 200;
 
+/**
+ * Speech comes first: meanwhile jitter buffers recover from what the call's set-up did to them. One marker before the
+ * tone and two behind it show the delay at three times.
+ */
 export function makeProgramme(options: ProgrammeOptions): Programme {
-  const { rateHz, toneHz, toneMs = 2000, leadMs = 600, withSpeech = true } = options;
+  const { rateHz, toneHz, toneMs = 1600, leadMs = 600, withSpeech = true } = options;
   const mark = marker(rateHz, MARKER_MS, PEAK);
   const pause = silence(rateHz, PAUSE_MS);
-  const sound = tone(rateHz, toneHz, toneMs, PEAK);
-  // Speech comes first: meanwhile jitter buffers recover from what the call's set-up did to them.
   const opening = concat(silence(rateHz, leadMs), ...(withSpeech ? [speech(rateHz), pause, pause] : []));
-  const pcm = concat(opening, mark, pause, sound, pause);
-  const markerAtMs = durationMs(opening);
-  return { pcm, toneHz, toneMs, marker: mark, markerAtMs, toneAtMs: markerAtMs + MARKER_MS + PAUSE_MS };
+  const toneAtMs = durationMs(opening) + MARKER_MS + PAUSE_MS;
+  const afterToneMs = toneAtMs + toneMs + PAUSE_MS;
+  return {
+    pcm: concat(opening, mark, pause, tone(rateHz, toneHz, toneMs, PEAK), pause, mark, pause, mark, pause),
+    toneHz,
+    toneMs,
+    marker: mark,
+    markersAtMs: [durationMs(opening), afterToneMs, afterToneMs + MARKER_MS + PAUSE_MS],
+    toneAtMs,
+  };
 }
 
 /** Length of a programme in milliseconds. */
@@ -66,48 +74,59 @@ export interface Heard {
   readonly likeness: number;
 }
 
-/** Less like the marker than this, and it is chance. Speech codecs and jitter buffers leave 0.6 to 0.95. */
-const MIN_LIKENESS = 0.3;
-const SURE_LIKENESS = 0.6;
-/** Kept off both ends of the tone: ramps, and what the jitter buffer shifts between marker and tone. */
+/** Less like the marker than this, and it is chance. Speech codecs and jitter buffers leave 0.6 to 0.97. */
+const MIN_LIKENESS = 0.4;
+/** Kept off both ends of the tone: ramps, and what the jitter buffer shifts meanwhile. */
 const GUARD_MS = 120;
-
-/**
- * Finds the marker; where a jitter buffer stretched time in the middle of it, by its later half alone, which came
- * after the buffer had settled.
- */
-function findMarker(recording: Recording, whole: Pcm): Found | undefined {
-  const found = locate(recording, whole);
-  if (!found || found.likeness >= SURE_LIKENESS) return found;
-  const halfMs = durationMs(whole) / 2;
-  const later = locate(recording, slice(whole, halfMs, 2 * halfMs));
-  if (!later || later.likeness < SURE_LIKENESS) return found;
-  return { atMs: later.atMs - halfMs, likeness: later.likeness };
-}
-
-/** How much earlier and later than it was played the marker is looked for. */
+/** How much earlier and later than it was played a marker is looked for. */
 const EARLY_MS = 500;
 const LATE_MS = 1500;
+/** Another marker follows so soon that a late one must not be taken for it. */
+const NEXT_MARKER_MS = MARKER_MS + PAUSE_MS - 50;
+
+interface Sighting {
+  readonly delayMs: number;
+  readonly likeness: number;
+}
+
+/** Looks for one marker around the time at which it was played. */
+function sight(recording: Recording, mark: Pcm, dueMs: number, lateMs: number, earlyMs: number): Sighting | undefined {
+  const fromMs = Math.max(recording.startMs, dueMs - earlyMs);
+  const near = between(recording, fromMs, dueMs + durationMs(mark) + lateMs);
+  const found = locate({ ...near, startMs: fromMs }, mark);
+  return found && { delayMs: found.atMs - dueMs, likeness: found.likeness };
+}
+
+/**
+ * The delay at three times, the median of those times: a jitter buffer that has just met a stall of the machine is not
+ * what is to be judged. NaN if not one marker is to be found.
+ */
+function delayOf(recording: Recording, { marker: mark, markersAtMs }: Programme, playedAtMs: number): Sighting {
+  const [firstAtMs, ...others] = markersAtMs;
+  const first = sight(recording, mark, playedAtMs + firstAtMs, LATE_MS, EARLY_MS);
+  const earlyMs = Math.min(EARLY_MS, NEXT_MARKER_MS);
+  const lateMs = Math.min(LATE_MS, NEXT_MARKER_MS);
+  const later = others.map((atMs) => sight(recording, mark, playedAtMs + atMs, lateMs, earlyMs));
+  const seen = [first, ...later].filter((sighting) => sighting !== undefined);
+  const sure = seen.filter(({ likeness }) => likeness >= MIN_LIKENESS).sort((a, b) => a.delayMs - b.delayMs);
+  const best = Math.max(0, ...seen.map(({ likeness }) => likeness));
+  return sure[sure.length >> 1] ?? { delayMs: NaN, likeness: best };
+}
 
 /** Judges a recording against the programme that was played from `playedAtMs` (monotonic) on. */
 export function judge(recording: Recording, programme: Programme, playedAtMs: number): Heard {
-  const dueMs = playedAtMs + programme.markerAtMs;
-  const fromMs = Math.max(recording.startMs, dueMs - EARLY_MS);
-  const near = between(recording, fromMs, dueMs + durationMs(programme.marker) + LATE_MS);
-  const found = findMarker({ ...near, startMs: fromMs }, programme.marker);
-  if (!found || found.likeness < MIN_LIKENESS) {
-    const likeness = found?.likeness ?? 0;
+  const { delayMs, likeness } = delayOf(recording, programme, playedAtMs);
+  if (Number.isNaN(delayMs)) {
     return { toneHz: undefined, levelDb: levelDbfs(recording), loss: 1, delayMs: undefined, likeness };
   }
-  const toneAtMs = found.atMs + programme.toneAtMs - programme.markerAtMs;
+  const toneAtMs = playedAtMs + programme.toneAtMs + delayMs;
   const part = between(recording, toneAtMs + GUARD_MS, toneAtMs + programme.toneMs - GUARD_MS);
-  const wantedMs = programme.toneMs - 2 * GUARD_MS;
-  const cutOff = Math.max(0, 1 - durationMs(part) / wantedMs);
+  const cutOff = Math.max(0, 1 - durationMs(part) / (programme.toneMs - 2 * GUARD_MS));
   return {
     toneHz: strongestHz(part),
     levelDb: levelDbfs(part),
     loss: Math.min(1, toneLoss(part, programme.toneHz) * (1 - cutOff) + cutOff),
-    delayMs: found.atMs - dueMs,
-    likeness: found.likeness,
+    delayMs,
+    likeness,
   };
 }
