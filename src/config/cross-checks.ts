@@ -27,6 +27,7 @@ export function crossCheck(
   checkPortRanges(scalars, lists, findings);
   checkSockets(scalars, lists, findings);
   checkNames(source.data, findings);
+  if (scalars['sip.server'] === 'drachtio') checkUserParams(source, findings);
   warnUnquoted(lists, source, findings);
   warnUnbuilt(scalars, lists, source, findings);
   if (answerTimeoutMs > META_ANSWER_MS) {
@@ -168,6 +169,22 @@ function warnUnbuilt(scalars: Scalars, lists: Lists, source: YamlSource, finding
   if (managed && scalars['settings.push'] !== 'off') {
     const message = 'settings are not pushed yet: this version keeps them and sends nothing to Meta';
     findings.warn(['settings', 'push'], { message, cure: 'set them at Meta yourself; push: off silences this' });
+  }
+}
+
+/** A drachtio-server takes no parameters in the user part: it reads them as header parameters and refuses the request. */
+function checkUserParams(source: YamlSource, findings: Findings): void {
+  const servers = [
+    ...itemsOf(source.data, 'trunks').map((_, index) => ['trunks', index, 'servers']),
+    ...itemsOf(source.data, 'numbers').map((_, index) => ['numbers', index, 'settings', 'calling', 'sip', 'servers']),
+  ];
+  for (const list of servers) {
+    for (let index = 0; source.has([...list, index]); index++) {
+      const path = [...list, index, 'request_uri_user_params'];
+      if (!source.has(path) || source.has([...list.slice(0, 2), 'trunk'])) continue;
+      const message = 'cannot be sent by a drachtio-server, which refuses parameters in the user part';
+      findings.error(path, { message, cure: 'use sip.server: embedded, or leave them out' }, 'key');
+    }
   }
 }
 

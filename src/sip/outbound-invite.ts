@@ -35,16 +35,19 @@ export class OutboundInvite {
     private readonly onOutcome: (outcome: InviteOutcome) => void,
   ) {}
 
-  /** @throws Error when the link to the SIP server is gone */
-  send(uri: string, headers: SrfHeaders, offer: string): void {
+  /**
+   * Sends it to `nextHop`, or where `uri` says without one.
+   * @throws Error when the link to the SIP server is gone
+   */
+  send(uri: string, headers: SrfHeaders, offer: string, nextHop: string | undefined): void {
     const { srf, clock, timeouts, digest } = this.context;
     const { trunk, server } = this.target;
     const auth = digest.authFor(trunk, server);
     const onSilent = (): void => this.onOutcome({ type: 'silent', reason: silentReason });
-    this.#probe = new ServerProbe({ srf, clock, timeouts, server, onSilent });
+    this.#probe = new ServerProbe({ srf, clock, timeouts, server, nextHop, onSilent });
     srf.createUAC(
       uri,
-      { localSdp: offer, headers, ...(auth ? { auth } : {}) },
+      { localSdp: offer, headers, ...(auth ? { auth } : {}), ...(nextHop ? { proxy: nextHop } : {}) },
       {
         cbRequest: (_err, request) => this.#sent(request),
         cbProvisional: (response) => this.#provisional(response),

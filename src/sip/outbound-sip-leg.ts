@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { DialledLeg, LegEvent } from '../call/leg.js';
 import type { CallStep } from '../call/observer.js';
@@ -22,7 +23,7 @@ import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-in
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
 import { hangUpDialog, journalDialog, journalDialogEnd, mediaNetworks, type SipLegContext } from './sip-leg-context.js';
-import { requestUri } from './sip-uri.js';
+import { nextHopUri, requestUri } from './sip-uri.js';
 
 /** What a call to a PBX is made of. */
 export interface OutboundLegOptions {
@@ -45,6 +46,7 @@ export class OutboundSipLeg implements DialledLeg {
   readonly #uri: string;
   #remoteAddress = '';
   #offer = '';
+  #nextHop: string | undefined;
   #earlySdp: string | undefined;
   #answer: string | undefined;
   #dialog: SipDialog | undefined;
@@ -145,7 +147,9 @@ export class OutboundSipLeg implements DialledLeg {
     try {
       const addresses = await this.#addresses(server.hostname);
       if (!addresses) return;
-      const localAddress = await this.context.localAddressFor(addresses[0] ?? server.hostname);
+      const [address] = addresses;
+      if (address !== undefined && isIP(server.hostname) === 0) this.#nextHop = nextHopUri(server, address);
+      const localAddress = await this.context.localAddressFor(address ?? server.hostname);
       await this.#media.open(
         {
           call: this.options.call,
@@ -196,7 +200,7 @@ export class OutboundSipLeg implements DialledLeg {
     if (oversize(this.#uri, headers, this.#offer))
       throw new RangeError('INVITE is larger than a drachtio-server takes');
     this.#step('sip.invite', { direction: 'out', trunk: target.trunk.name, uri: this.#uri });
-    this.#invite.send(this.#uri, headers, this.#offer);
+    this.#invite.send(this.#uri, headers, this.#offer, this.#nextHop);
   }
 
   #fromInvite(outcome: InviteOutcome): void {

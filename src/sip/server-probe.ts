@@ -9,6 +9,8 @@ export interface ServerProbeOptions {
   readonly clock: Clock;
   readonly timeouts: Pick<SipTimeouts, 'probeMs' | 'silenceMs'>;
   readonly server: SipServer;
+  /** Where the server's name leads, if it has one. */
+  readonly nextHop: string | undefined;
   readonly onSilent: () => void;
 }
 
@@ -40,10 +42,11 @@ export class ServerProbe {
   }
 
   #ask(): void {
-    const { hostname, port, transport } = this.options.server;
+    const { server, nextHop } = this.options;
+    const { hostname, port, transport } = server;
     const uri = `sip:${uriHost(hostname)}:${port}${transport === 'udp' ? '' : `;transport=${transport}`}`;
     try {
-      this.options.srf.request(uri, { method: 'OPTIONS' }, (_err, request) => {
+      this.options.srf.request(uri, { method: 'OPTIONS', ...(nextHop ? { proxy: nextHop } : {}) }, (_err, request) => {
         // Any status is a sign of life; one without a source address was made by our own SIP server.
         request?.on('response', (response) => {
           if (response.source_address !== '') this.stop();

@@ -47,6 +47,15 @@ export function requestUri(user: string, server: SipServer): string {
   return `sip:${userPart}@${uriHost(server.hostname)}:${server.port}${transport}`;
 }
 
+/**
+ * Where a request to a server goes when its name was looked up here: its address as a URI. Names are ours to resolve, since a
+ * drachtio-server asks DNS alone and wedges when that is away. TLS keeps the name, which its certificate is checked against.
+ */
+export function nextHopUri({ transport, port }: SipServer, address: string): string | undefined {
+  if (transport === 'tls') return undefined;
+  return `sip:${uriHost(address)}:${port}${transport === 'tcp' ? ';transport=tcp' : ''}`;
+}
+
 /** `"display name" <sip:user@host>`, the name left out when nothing of it is usable. */
 export function nameAddr(displayName: string | undefined, user: string, host: string): string {
   const name = displayName === undefined ? '' : plainSipText(displayName);

@@ -76,7 +76,7 @@ numbers:
 graph: { base_url: "${this.graph.baseUrl}", access_token: token-of-the-test, app_secret: ${APP_SECRET}, timeout: 2s }
 webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
 admin: { listen: "127.0.0.1:0" }
-sip: { listen: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"] }
+${sipSection()}
 media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
 settings: { push: "off" }
 ${trunks ? trunks(this.pbx) : numberWithTrunk}
@@ -84,6 +84,8 @@ ${more}`;
   }
 
   get sip(): { host: string; port: number } {
+    const external = externalServer();
+    if (external) return external.sip;
     const udp = this.daemon.addresses.sip.find(({ transport }) => transport === 'udp');
     if (!udp) throw new Error('no UDP socket');
     return udp;
@@ -207,6 +209,23 @@ ${more}`;
     await this.graph.close();
     rmSync(this.#folder, { recursive: true });
   }
+}
+
+/**
+ * The same scenarios run on a drachtio-server that is at hand: `SIP2WA_TEST_DRACHTIO=ADMIN_PORT:SECRET:SIP_PORT`, all on
+ * 127.0.0.1. Without it they run on the embedded server.
+ */
+function externalServer() {
+  const [adminPort, secret, sipPort] = (process.env['SIP2WA_TEST_DRACHTIO'] ?? '').split(':');
+  if (!adminPort || !secret || !sipPort) return undefined;
+  return { adminPort, secret, sip: { host: '127.0.0.1', port: Number(sipPort) } };
+}
+
+function sipSection(): string {
+  const external = externalServer();
+  if (!external) return 'sip: { listen: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"] }';
+  const { adminPort, secret } = external;
+  return `sip: { server: drachtio, drachtio: { host: 127.0.0.1, port: ${adminPort}, secret: "${secret}" } }`;
 }
 
 /** SDP of a PBX that takes A-law on this port. */

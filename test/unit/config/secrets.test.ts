@@ -122,4 +122,16 @@ describe('the list of secrets in use', () => {
     );
     expect(result.ok && [...result.secrets].sort()).toEqual(['admin-1', 'pass-1', 'secret-1', 'token-1', 'verify-1']);
   });
+
+  it('what a drachtio-server cannot send is refused when drachtio is in use', () => {
+    const yaml = (server: string): string =>
+      `sip: { server: ${server}, drachtio: { secret: "${'${env:S}'}" } }
+trunks: [{ name: pbx, servers: [{ hostname: 10.0.0.5, request_uri_user_params: { tgrp: a } }] }]
+`;
+    const env = { S: 'not-the-well-known-one' };
+    expect(errorsOf(yaml('drachtio'), { env })).toEqual([
+      'c.yaml:2:55: trunks[0].servers[0].request_uri_user_params: cannot be sent by a drachtio-server, which refuses parameters in the user part; use sip.server: embedded, or leave them out',
+    ]);
+    expect(errorsOf(yaml('embedded'), { env })).toEqual([]);
+  });
 });
