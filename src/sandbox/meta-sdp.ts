@@ -46,6 +46,7 @@ export function prepareLocalOffer(offer: string): string {
   session.groups = [{ type: 'BUNDLE', mids: 'audio' }];
   session.icelite = 'ice-lite';
   delete audio.iceOptions;
+  delete session.extmapAllowMixed;
   return sdpTransform.write(session);
 }
 

@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest';
+import { checkBusinessSdp } from '../../../src/sandbox/graph/sdp-check.js';
+import { fromBusiness, prepareLocalOffer, toMetaForm } from '../../../src/sandbox/meta-sdp.js';
+import { readFixture } from '../../support/fixtures.js';
+
+/** An offer as libwebrtc M106 (@roamhq/wrtc 0.10.0) gathers it; recorded for this test, addresses replaced by those for documentation. */
+const gathered = [
+  'v=0',
+  'o=- 7790439764161751790 2 IN IP4 127.0.0.1',
+  's=-',
+  't=0 0',
+  'a=group:BUNDLE 0',
+  'a=extmap-allow-mixed',
+  'a=msid-semantic: WMS',
+  'm=audio 54546 UDP/TLS/RTP/SAVPF 111 63 0 8 110 126',
+  'c=IN IP4 192.0.2.2',
+  'a=rtcp:9 IN IP4 0.0.0.0',
+  'a=candidate:3077952869 1 udp 2122265343 2001:db8::2 34101 typ host generation 0 network-id 2',
+  'a=candidate:3229573512 1 udp 2122194687 192.0.2.2 54546 typ host generation 0 network-id 1',
+  'a=candidate:1510613869 1 udp 2122063615 127.0.0.1 45676 typ host generation 0 network-id 3',
+  'a=candidate:344579997 1 tcp 1518083839 127.0.0.1 42707 typ host tcptype passive generation 0 network-id 3',
+  'a=ice-ufrag:Vz4n',
+  'a=ice-pwd:TA2BLXq34Tu+7XmWA3vHMVNy',
+  'a=ice-options:trickle',
+  'a=fingerprint:sha-256 01:74:D2:A5:18:E9:85:4B:FE:E8:31:78:0C:CB:2F:1C:22:FB:55:55:FF:4D:40:F3:38:49:A9:C6:DF:C8:4B:5C',
+  'a=setup:actpass',
+  'a=mid:0',
+  'a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level',
+  'a=extmap:2 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time',
+  'a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
+  'a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid',
+  'a=sendrecv',
+  'a=msid:- f04db07e-f7b3-4ec1-9032-4c898adb3536',
+  'a=rtcp-mux',
+  'a=rtpmap:111 opus/48000/2',
+  'a=rtcp-fb:111 transport-cc',
+  'a=fmtp:111 minptime=10;useinbandfec=1',
+  'a=rtpmap:63 red/48000/2',
+  'a=fmtp:63 111/111',
+  'a=rtpmap:0 PCMU/8000',
+  'a=rtpmap:8 PCMA/8000',
+  'a=rtpmap:110 telephone-event/48000',
+  'a=rtpmap:126 telephone-event/8000',
+  'a=ssrc:1789229682 cname:RMndZImRmnLO0r7x',
+  'a=ssrc:1789229682 msid:- f04db07e-f7b3-4ec1-9032-4c898adb3536',
+  '',
+].join('\r\n');
+
+/** The lines of a description with everything that differs from call to call taken out, sorted: their order means nothing. */
+function form(sdp: string): string[] {
+  return sdp
+    .split(/\r?\n/)
+    .filter((line) => line !== '' && !line.includes('2a03:2880'))
+    .map((line) =>
+      line
+        .replace(/^o=- \d+/, 'o=- ID')
+        .replace(/(WMS|msid:|mslabel:) ?[0-9a-f-]{36}/, '$1 STREAM')
+        .replace(/audio#[\w-]{11}/, 'TRACK')
+        .replace(/^a=ssrc:\d+/, 'a=ssrc:N')
+        .replace(/cname:\S+/, 'cname:C')
+        .replace(/(ufrag|pwd)([: ])\S+/, '$1$2X')
+        .replace(/sha-256 .*/, 'sha-256 F')
+        .replace(/candidate:\d+ 1 udp \d+ \S+ \d+/, 'candidate:N 1 udp P ADDRESS PORT')
+        .replace(/^m=audio \d+/, 'm=audio PORT')
+        .replace(/^c=IN IP4 .*/, 'c=IN IP4 ADDRESS'),
+    )
+    .sort();
+}
+
+describe('an offer of libwebrtc, dressed as Meta', () => {
+  const offer = toMetaForm(prepareLocalOffer(gathered));
+
+  it("has exactly the lines of Meta's sample", () => {
+    expect(form(offer)).toEqual(form(readFixture('sdp/meta-user-initiated-offer-from-meta.sdp')));
+  });
+  it('names loopback alone, with the port of that candidate', () => {
+    expect(offer.match(/\d+\.\d+\.\d+\.\d+/g)!.every((address) => /^(127\.|0\.0\.0\.0)/.test(address))).toBe(true);
+    expect(offer).toMatch(/^m=audio 45676 /m);
+    expect(offer).not.toContain('2001:db8');
+  });
+  it('keeps what the handshake needs, and CRLF', () => {
+    for (const line of ['a=ice-ufrag:Vz4n', 'a=ice-pwd:TA2BLXq34Tu+7XmWA3vHMVNy', 'a=setup:actpass'])
+      expect(offer).toContain(`${line}\r\n`);
+    expect(offer.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+  });
+  it('needs a candidate on loopback', () => {
+    expect(() => toMetaForm(gathered.replaceAll('127.0.0.1 4', '192.0.2.9 4'))).toThrow(/127\.0\.0\.1/);
+  });
+});
+
+describe("the business's description on its way to libwebrtc", () => {
+  it('loses every address: nothing in it can make the sandbox send', () => {
+    const clean = fromBusiness(gathered);
+    expect(clean).not.toMatch(/a=candidate|192\.0\.2/);
+    expect(clean).toContain('a=ice-ufrag:Vz4n');
+  });
+});
+
+describe("Meta's own samples pass the checks", () => {
+  const crlf = (path: string) => readFixture(path).replace(/\r?\n/g, '\r\n');
+  it.each([
+    ['offer', 'sdp/meta-business-initiated-offer-from-business.sdp'],
+    ['answer', 'sdp/meta-user-initiated-answer-from-business.sdp'],
+  ] as const)('%s of a business', (type, path) => {
+    expect(() => checkBusinessSdp(type, crlf(path))).not.toThrow();
+  });
+  it('and those of Meta are not taken for a business', () => {
+    expect(() => checkBusinessSdp('offer', crlf('sdp/meta-user-initiated-offer-from-meta.sdp'))).toThrow(/full ICE/);
+  });
+});
