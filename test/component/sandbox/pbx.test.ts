@@ -46,7 +46,7 @@ describe('sandbox PBX, one against another', () => {
       expect(heard.levelDb).toBeCloseTo(-9.1, 0);
       expect(heard.loss).toBe(0);
       expect(heard.delayMs!).toBeGreaterThan(-1);
-      expect(heard.delayMs!).toBeLessThan(30);
+      expect(heard.delayMs!).toBeLessThan(100);
     }
     expect([out.rtp.sources.size, incoming.rtp.sources.size]).toEqual([1, 1]);
     out.hangup();
@@ -115,7 +115,7 @@ describe('sandbox PBX, one against another', () => {
     await withDeadline(out.rtp.hear(300), SOON_MS, 'tail');
     const heard = judge(out.heard(), sound, await played.started);
     expect(Math.abs(heard.toneHz! - 700)).toBeLessThan(1);
-    expect(heard.delayMs!).toBeLessThan(120);
+    expect(heard.delayMs!).toBeLessThan(300);
   });
 
   it('a lost ACK: the 200 is repeated until it comes; a lost 200: the repeated INVITE gets it again', async () => {
