@@ -4,6 +4,8 @@ import type { GraphError } from './graph-error.js';
 /** What Meta said went wrong with a call, from an HTTP answer or a webhook. */
 interface MetaFault {
   readonly metaCode?: number | undefined;
+  readonly metaSubcode?: number | undefined;
+  readonly message?: string | undefined;
   readonly title?: string | undefined;
   readonly details?: string | undefined;
   readonly retryAfterS?: number | undefined;
@@ -116,17 +118,26 @@ const afterAnswer = (known: Row): Row => (known.code === 'unavailable' ? row('me
 function rowOf(fault: MetaFault): Row | undefined {
   const code = fault.metaCode;
   if (code === undefined) return undefined;
-  if (code === 100) return rowOfInvalidParameter(`${fault.details ?? ''} ${fault.title ?? ''}`);
+  if (code === 100) return rowOfInvalidParameter(fault);
   if (code >= 200 && code <= 299) return row('credentials');
   return rows.get(code);
 }
 
+/** The number is not ours to use, or not there: what Meta says of an object without permission. Subcode 33 is the same. */
+const noAccess = /missing permissions?|does not support this operation|unsupported post request/i;
+const noAccessSubcode = 33;
+/** `to` is an English word too: it is a parameter only in quotes, in brackets, or where the text calls it one. */
+const recipient =
+  /['"`‘’“”]to['"`‘’“”]|\(to\)|\bto param(?:eter)?\b|\bparam(?:eter)?:? to(?= (?:must|is|has|was|should|does|can)|[^\w ]|$)|\b(?:recipient|recipient_id|callee|phone[ _]number(?! id)|wa_id)\b/i;
+const session = /\bsdp|fingerprint|session\b/i;
+const malformed =
+  /format|malformed|digit|numeric|\ba valid(?! whatsapp)|invalid (?:phone|number|to|recipient)|too (?:short|long)/i;
+
 /** Code 100 is any invalid parameter; its text names which one. */
-function rowOfInvalidParameter(said: string): Row {
-  const namesRecipient = /\b(to|recipient|recipient_id|callee|phone[ _]number|wa_id)\b/i.test(said);
-  if (!namesRecipient || /\bsdp|fingerprint|session\b/i.test(said)) return row('internal');
-  const malformed =
-    /format|malformed|digit|numeric|not a valid|invalid (?:phone|number|to|recipient)|too (?:short|long)/i;
+function rowOfInvalidParameter({ metaSubcode, message, title, details }: MetaFault): Row {
+  const said = [details, title, message].join(' \n');
+  if (metaSubcode === noAccessSubcode || noAccess.test(said)) return row('credentials');
+  if (!recipient.test(said) || session.test(said)) return row('internal');
   return malformed.test(said) ? row('bad_number') : row('not_found');
 }
 

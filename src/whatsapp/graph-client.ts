@@ -56,13 +56,19 @@ interface RetryRule {
   readonly when: (error: GraphError) => boolean;
 }
 
-const ending: RetryRule = { repeats: 2, when: (error) => isTransient(error) || isRateLimit(error) };
-const answering: RetryRule = { repeats: 1, when: isTransient };
+const isPassing = (error: GraphError): boolean => isTransient(error) || isRateLimit(error);
+const ending: RetryRule = { repeats: 2, when: isPassing };
+/** Once: the answer window is 30 to 60 s, and the user hears it ring or hears nothing meanwhile. */
+const answering: RetryRule = { repeats: 1, when: isPassing };
 /** A second connect would ring the user twice or give 138003. */
 const placing: RetryRule = { repeats: 1, when: (error) => error.fault === 'transport' && error.unsent };
 
-/** Longest pause before a repeat, whatever Retry-After says, in milliseconds: callers are waiting. */
+/** Longest pause before a repeat, jitter included and whatever Retry-After says, in milliseconds: callers are waiting. */
 const PAUSE_CAP_MS = 2000;
+/** Share of a pause that jitter adds or takes away, at most. */
+const JITTER = 0.25;
+/** A limit passes more slowly than a fault of the network. */
+const LIMIT_BACKOFF_FACTOR = 4;
 
 const done = z.object({ success: z.union([z.literal(true), z.literal('true')]) });
 const connected = z.object({ calls: z.array(z.object({ id: z.string().refine(isWaId) })).min(1) });
@@ -129,7 +135,7 @@ export class GraphClient implements CallActions {
         if (rule === answering && attempt > 0 && isAcceptedAlready(error)) return schema.parse({ success: true });
         this.#logFailure(action, numberId, attempt, error);
         if (attempt >= rule.repeats || !rule.when(error)) throw error;
-        await this.#pause(attempt, error.retryAfterS, signal);
+        await this.#pause(attempt, error, signal);
         if (signal?.aborted) throw error;
       }
     }
@@ -151,11 +157,12 @@ export class GraphClient implements CallActions {
     this.options.logger.warn('graph request failed', { action, numberId, attempt, fault, ...said, why: error.message });
   }
 
-  #pause(attempt: number, retryAfterS: number | undefined, signal: AbortSignal | undefined): Promise<void> {
+  #pause(attempt: number, error: GraphError, signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted) return Promise.resolve();
-    const base = (this.options.backoffMs ?? 250) * 2 ** attempt;
-    const wanted = retryAfterS === undefined ? base : Math.max(base, retryAfterS * 1000);
-    const delayMs = Math.min(wanted, PAUSE_CAP_MS) * (0.75 + this.#random() / 2);
+    const factor = isRateLimit(error) ? LIMIT_BACKOFF_FACTOR : 1;
+    const wantedMs = Math.max((this.options.backoffMs ?? 250) * factor * 2 ** attempt, (error.retryAfterS ?? 0) * 1000);
+    const jitter = 1 - JITTER + this.#random() * 2 * JITTER;
+    const delayMs = Math.min(wantedMs, PAUSE_CAP_MS / (1 + JITTER)) * jitter;
     return new Promise((resolve) => this.options.clock.after(delayMs, resolve));
   }
 }

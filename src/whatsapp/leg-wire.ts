@@ -6,7 +6,7 @@ import type { CallId, WaCallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import type { WaNumber } from '../routing/types.js';
-import { isAcceptedAlready, isTransient } from './graph-classify.js';
+import { isAcceptedAlready, isRateLimit, isTransient } from './graph-classify.js';
 import type { CallActions } from './graph-client.js';
 import { GraphError } from './graph-error.js';
 import { JournalError } from './leg-reason.js';
@@ -100,5 +100,5 @@ export class LegWire {
 /** Whether a failed pre_accept makes the call hopeless: Meta refused it. Trouble on the way leaves `accept` its chance. */
 export function isFatalForPreAccept(error: unknown): boolean {
   if (!(error instanceof GraphError)) return true;
-  return !isTransient(error) && error.httpStatus !== 429 && !isAcceptedAlready(error);
+  return !isTransient(error) && !isRateLimit(error) && !isAcceptedAlready(error);
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../src/lib/clock.js';
+import { systemClock, type Timer } from '../../../src/lib/clock.js';
 import type { WaCallId } from '../../../src/lib/ids.js';
 import { GraphClient, type GraphClientOptions } from '../../../src/whatsapp/graph-client.js';
 import { GraphError } from '../../../src/whatsapp/graph-error.js';
@@ -178,6 +178,45 @@ describe('repeats', () => {
     graph.replies(overloaded, overloaded);
     await failure(client()[action]({ ...ref, sdp }));
     expect(graph.seen).toHaveLength(4);
+  });
+
+  it.each([
+    ['accept', metaError(429, 4, 'Application request limit reached')],
+    ['accept', metaError(400, 130429, 'Rate limit hit')],
+    ['accept', metaError(400, 80007, 'Rate limit issues')],
+    ['preAccept', metaError(400, 4, 'Application request limit reached')],
+  ] as const)('%s once when Meta asks to slow down (%j)', async (action, limited) => {
+    graph.replies(limited);
+    await client()[action]({ ...ref, sdp });
+    expect(graph.seen).toHaveLength(2);
+    expect(graph.seen[0]?.body).toEqual(graph.seen[1]?.body);
+    graph.replies(limited, limited);
+    expect(await failure(client()[action]({ ...ref, sdp }))).toMatchObject({ fault: 'api' });
+    expect(graph.seen).toHaveLength(4);
+  });
+
+  it.each([
+    [{}, 0.5, 1000],
+    [{ 'retry-after': '1' }, 0.5, 1000],
+    [{ 'retry-after': '60' }, 0, 1200],
+    [{ 'retry-after': '60' }, 1, 2000],
+  ])('pauses before a repeat, 2 s at most: the answer window is open (%j)', async (headers, random, pauseMs) => {
+    const pauses: number[] = [];
+    const after = (delayMs: number, callback: () => void): Timer => {
+      // The other timers are deadlines of requests.
+      if (delayMs !== 9_999) pauses.push(delayMs);
+      return systemClock.after(delayMs === 9_999 ? delayMs : 0, callback);
+    };
+    graph.replies({ ...metaError(429, 130429, 'Rate limit hit'), headers } as Reply);
+    const timing = { clock: { ...systemClock, after }, timeoutMs: 9_999, backoffMs: 250, random: () => random };
+    await client(timing).accept({ ...ref, sdp });
+    expect(pauses).toEqual([pauseMs]);
+  });
+
+  it('does not repeat a connect that met a limit', async () => {
+    graph.replies(metaError(429, 4, 'Application request limit reached'));
+    expect(await failure(client().connect({ numberId, to: '1', sdp }))).toMatchObject({ metaCode: 4 });
+    expect(graph.seen).toHaveLength(1);
   });
 
   it('does not repeat an accept that was refused', async () => {

@@ -11,6 +11,20 @@ const table: readonly (readonly [number, number, string | undefined, number, str
   [100, 400, 'Recipient is not a WhatsApp user', 404, 'not_found', 0],
   [100, 400, 'Fingerprint algo is not SHA256', 500, 'internal', 0],
   [100, 400, 'SDP sent to callee is not valid', 500, 'internal', 0],
+  [100, 400, 'SDP cannot be sent to callee', 500, 'internal', 0],
+  // The English word "to" names no parameter.
+  [100, 400, 'Failed to parse', 500, 'internal', 0],
+  [100, 400, 'Unable to find ICE credentials', 500, 'internal', 0],
+  [100, 400, 'Invalid format: unable to read the answer', 500, 'internal', 0],
+  [100, 400, 'Phone number id is not known', 500, 'internal', 0],
+  [100, 400, 'Param to must be a valid number', 484, 'bad_number', 0],
+  [100, 400, 'Parameter to is too short', 484, 'bad_number', 0],
+  [100, 400, 'The parameter "to" is required', 404, 'not_found', 0],
+  [100, 400, 'Unknown (to) parameter', 404, 'not_found', 0],
+  [100, 400, 'Recipient is not a valid WhatsApp user', 404, 'not_found', 0],
+  [100, 400, 'Object cannot be loaded due to missing permissions', 503, 'credentials', 0],
+  [100, 400, 'Object does not support this operation', 503, 'credentials', 0],
+  [100, 400, 'Unsupported post request', 503, 'credentials', 0],
   [100, 400, undefined, 500, 'internal', 0],
   [613, 429, undefined, 503, 'limit', 5],
   [131009, 400, undefined, 500, 'internal', 0],
@@ -66,6 +80,15 @@ describe('reasonFromGraphError', () => {
     const reason = reasonFromGraphError(api(code, http, details));
     expect(reason).toMatchObject({ code: endCode, sipStatus, metaCode: code, text: details ?? 'title' });
     expect(reason.retryAfterS ?? 0).toBe(retryAfterS);
+  });
+
+  it('reads code 100 by its subcode and by its message as well', () => {
+    const hundred = (message: string, more: object = {}): GraphError =>
+      new GraphError('api', message, { metaCode: 100, httpStatus: 400, title: 'Something', ...more });
+    expect(reasonFromGraphError(hundred('Invalid', { metaSubcode: 33 }))).toMatchObject({ code: 'credentials' });
+    expect(reasonFromGraphError(hundred('Invalid', { metaSubcode: 34 }))).toMatchObject({ code: 'internal' });
+    const nowhere = "Object with ID '1' does not exist, cannot be loaded due to missing permissions";
+    expect(reasonFromGraphError(hundred(nowhere))).toMatchObject({ code: 'credentials', sipStatus: 503 });
   });
 
   it('takes the time Meta names over its own', () => {

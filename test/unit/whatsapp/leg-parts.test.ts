@@ -97,6 +97,8 @@ describe('reasons', () => {
     [new GraphError('transport', 'reset'), false],
     [new GraphError('api', 'busy', { httpStatus: 500, metaCode: 131000 }), false],
     [new GraphError('api', 'slow down', { httpStatus: 429, metaCode: 4 }), false],
+    [new GraphError('api', 'rate limit hit', { httpStatus: 400, metaCode: 130429 }), false],
+    [new GraphError('api', 'rate limit issues', { httpStatus: 400, metaCode: 80007 }), false],
     [new GraphError('api', 'bad SDP', { httpStatus: 400, metaCode: 138008 }), true],
     [new GraphError('token', 'none'), true],
     [new Error('bug'), true],
