@@ -66,6 +66,8 @@ class TranscodingPath implements AudioPath, PlayoutSink {
     this.#encoder = encoder;
     this.#fifo = new FrameFifo(frameSamples, (frame) => port.sendAudio(encoder.encode(frame), frameMs));
     this.#fills = sink.codec !== 'opus';
+    // Foreign silence between frames of one encoder would leave the far decoder with a state that the encoder does not share.
+    if (!this.#fills) port.fillSlot = () => encoder.encode(this.#fifo.take());
     this.#sequencer = sequencerOf(options, this, this.#fills);
   }
 
@@ -103,6 +105,7 @@ class TranscodingPath implements AudioPath, PlayoutSink {
   }
 
   close(): void {
+    this.options.port.fillSlot = undefined;
     this.#decoder.close();
     this.#encoder.close();
   }

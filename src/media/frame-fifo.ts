@@ -28,6 +28,13 @@ export class FrameFifo {
     }
   }
 
+  /** The samples that wait, the rest of their frame silent; valid until the next write. */
+  take(): Int16Array {
+    this.#frame.fill(0, this.#filled);
+    this.#filled = 0;
+    return this.#frame;
+  }
+
   /** Forgets samples that wait: what comes next does not continue them. */
   clear(): void {
     this.#filled = 0;

@@ -35,6 +35,11 @@ export interface PacketPort {
   sendAudio(payload: Uint8Array, durationMs: number): void;
   /** Sends a DTMF digit as RFC 4733 events, regenerated in this endpoint's own clock. */
   sendDtmf(digit: string, durationMs: number): void;
+  /**
+   * Asked for the Opus that goes into a 20 ms slot for which nothing was handed over; set by a bridge that codes, so that the
+   * silence comes from the encoder whose stream it stands in. Without it the port sends silence of its own.
+   */
+  fillSlot?: (() => Uint8Array) | undefined;
   /** Leaves out audio that is missing: time passes, and `packets` sequence numbers are skipped so that the far end sees a loss. */
   skipAudio?(durationMs: number, packets: number): void;
   /** Packets of any kind heard from the far end so far, RTCP included; the media watchdog looks whether it grows. */

@@ -16,12 +16,16 @@ const ticksPerMs = 48;
 const frameMs = 20;
 /** How much later than its slot a frame may come before silence takes the slot: one network's ordinary jitter. */
 const slackMs = 15;
+/** After so many empty slots nobody is speaking. */
+const quietSlots = 3;
+/** Then silence goes out this much before its slot, so that the next word, too, may come a little late without a hole in it. */
+const quietLeadMs = 5;
 /** Frames further ahead of the clock than this are dropped: after a stall Meta must not get them at double rate. */
-const maxLeadMs = 60;
+const maxLeadMs = 100;
 /** Slots missed by more than this are skipped in the timestamps instead of being sent in one burst. */
 const maxCatchUpMs = 500;
-/** 20 ms of Opus silence: mono, CELT, fullband, and a silence flag (RFC 6716 §3.1, §4.3). */
-const silenceFrame = Uint8Array.of(0xf8, 0xff, 0xfe);
+/** 20 ms of Opus silence, for streams that no encoder speaks in yet: mono, CELT, fullband, and a silence flag (RFC 6716 §3.1, §4.3). */
+export const silenceFrame = Uint8Array.of(0xf8, 0xff, 0xfe);
 
 /** Meta counts a telephone-event's duration at 8 kHz, whatever the clock of the timestamps it stands on. */
 const eventTicksPerMs = 8;
@@ -64,12 +68,15 @@ export class WebRtcBeat {
   #dropped = 0;
   #event: PlayingEvent | undefined;
   #gapSlots = 0;
+  #emptyInARow = 0;
   readonly #queue: { readonly code: number; readonly totalMs: number }[] = [];
 
   constructor(
     private readonly clock: Clock,
     private readonly sink: BeatSink,
     origin: BeatOrigin,
+    /** Makes the silence of an empty slot: 20 ms of Opus. */
+    private readonly silence: () => Uint8Array = () => silenceFrame,
   ) {
     this.#sequence = origin.sequence & 0xffff;
     this.#timestamp = origin.timestamp >>> 0;
@@ -97,7 +104,7 @@ export class WebRtcBeat {
   /** Sends the first packet at once. Idempotent. */
   start(): void {
     if (this.#timer) return;
-    this.#dueMs = this.clock.monotonicMs() - slackMs;
+    this.#dueMs = this.clock.monotonicMs() - this.#slackMs;
     this.#fill(this.clock.monotonicMs());
     this.#arm();
   }
@@ -116,6 +123,8 @@ export class WebRtcBeat {
       this.#dropped++;
       return;
     }
+    if (this.#gapSlots > 0) this.#gapSlots--;
+    this.#emptyInARow = 0;
     this.#emit('audio', payload, this.#timestamp);
     this.#advance(durationMs);
   }
@@ -127,15 +136,19 @@ export class WebRtcBeat {
     this.#queue.push({ code, totalMs: Math.min(maxEventMs, Math.max(minEventMs, durationMs)) });
   }
 
+  get #slackMs(): number {
+    return this.#emptyInARow < quietSlots ? slackMs : -quietLeadMs;
+  }
+
   #arm(): void {
-    const waitMs = this.#dueMs + slackMs - this.clock.monotonicMs();
+    const waitMs = this.#dueMs + this.#slackMs - this.clock.monotonicMs();
     this.#timer = this.clock.after(Math.max(1, Math.ceil(waitMs)), () => this.#beat());
   }
 
   #beat(): void {
     const nowMs = this.clock.monotonicMs();
     // After a stall of this process the frames for the missed slots lie in the sockets: they are read before silence goes out.
-    if (nowMs - this.#dueMs - slackMs >= frameMs && !this.#isDeferred) {
+    if (nowMs - this.#dueMs - this.#slackMs >= frameMs && !this.#isDeferred) {
       this.#isDeferred = true;
       this.#timer = this.clock.after(1, () => this.#beat());
       return;
@@ -146,12 +159,12 @@ export class WebRtcBeat {
   }
 
   #fill(nowMs: number): void {
-    const lateMs = nowMs - slackMs - this.#dueMs;
+    const lateMs = nowMs - this.#slackMs - this.#dueMs;
     if (lateMs > maxCatchUpMs) {
       this.#advance(Math.floor(lateMs / frameMs) * frameMs);
       this.#isMarked = true;
     }
-    while (this.#dueMs + slackMs <= nowMs) {
+    while (this.#dueMs + this.#slackMs <= nowMs) {
       this.#fillSlot();
       this.#advance(frameMs);
     }
@@ -160,8 +173,9 @@ export class WebRtcBeat {
   #fillSlot(): void {
     if (this.#gapSlots > 0) this.#gapSlots--;
     else this.#event ??= this.#nextEvent();
-    if (this.#event) this.#playEvent(this.#event);
-    else this.#emit('audio', silenceFrame, this.#timestamp);
+    if (this.#event) return this.#playEvent(this.#event);
+    this.#emptyInARow++;
+    this.#emit('audio', this.silence(), this.#timestamp);
   }
 
   #nextEvent(): PlayingEvent | undefined {

@@ -5,7 +5,7 @@ import type { WhatsAppRemote } from '../sdp/whatsapp-remote.js';
 import type { MediaStats } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { ReceiveStatistics } from './receive-statistics.js';
-import { WebRtcBeat } from './webrtc-beat.js';
+import { silenceFrame, WebRtcBeat } from './webrtc-beat.js';
 import { ReplayFilter } from './webrtc-replay.js';
 import { WebRtcReports } from './webrtc-reports.js';
 import type { OutgoingRtp } from './werift-dtls.js';
@@ -41,7 +41,12 @@ export class WebRtcStream {
 
   constructor(private readonly clock: Clock) {
     const origin = { sequence: randomInt(2 ** 15), timestamp: randomInt(2 ** 32) };
-    this.#beat = new WebRtcBeat(clock, (kind, packet) => this.#send(kind, packet), origin);
+    this.#beat = new WebRtcBeat(
+      clock,
+      (kind, packet) => this.#send(kind, packet),
+      origin,
+      () => this.port.fillSlot?.() ?? silenceFrame,
+    );
     this.#reports = new WebRtcReports({
       clock,
       ssrc: this.ssrc,
@@ -138,6 +143,7 @@ export class WebRtcStream {
       },
       onAudio: undefined,
       onTelephoneEvent: undefined,
+      fillSlot: undefined,
       sendAudio: (payload, durationMs) => this.#beat.sendAudio(payload, durationMs),
       sendDtmf: (digit, durationMs) => {
         if (this.#remote?.telephoneEventPayloadType !== undefined) this.#beat.sendDtmf(digit, durationMs);

@@ -5,6 +5,7 @@ export class FakePacketPort implements PacketPort {
   audio: NegotiatedAudio | undefined;
   onAudio: ((packet: MediaPacket) => void) | undefined;
   onTelephoneEvent: ((packet: MediaPacket) => void) | undefined;
+  fillSlot?: (() => Uint8Array) | undefined;
   heard?: number;
   quiet?: boolean;
   readonly sent: { readonly payload: Uint8Array; readonly durationMs: number }[] = [];

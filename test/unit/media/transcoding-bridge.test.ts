@@ -18,11 +18,15 @@ class Scene {
   readonly timeouts: string[] = [];
   readonly bridge: TranscodingBridge;
   readonly #encoder = createOpusCodec('wasm').createEncoder(8000, 160);
-  readonly #tone = new ToneSource(1000, amplitude);
+  readonly #tone: ToneSource;
   #sequence = 65_530;
   #timestamp = 0xffff_f000;
 
-  constructor(readonly pbx = new FakePacketPort(g711Audio('PCMA'))) {
+  constructor(
+    readonly pbx = new FakePacketPort(g711Audio('PCMA')),
+    toneHz = 1000,
+  ) {
+    this.#tone = new ToneSource(toneHz, amplitude);
     const ports = new Map([
       ['wa', this.whatsApp],
       ['pbx', this.pbx],
@@ -312,5 +316,39 @@ describe('transcoding bridge, joining', () => {
     scene.bridge.connect('wa', 'nobody');
     expect([scene.pbx.onAudio, scene.clock.armed]).toEqual([undefined, 0]);
     scene.bridge.disconnect();
+  });
+});
+
+describe('a slot that stays empty towards WhatsApp', () => {
+  /** How much the level of the tone moves, at most, in the 20 ms pieces behind one missing frame, in dB. */
+  const unrestBehind = (silenceOf: (scene: Scene) => Uint8Array | undefined): number => {
+    const scene = new Scene(undefined, 840).connect();
+    for (let i = 0; i < 25; i++) scene.pbxPacket(20);
+    const silence = silenceOf(scene);
+    if (silence) scene.whatsApp.sent.push({ payload: Uint8Array.from(silence), durationMs: 20 });
+    for (let i = 0; i < 30; i++) scene.pbxPacket(20);
+    scene.bridge.disconnect();
+    const { rateHz, samples } = fromOpus(scene.whatsApp.sent.map(({ payload }) => payload));
+    const levels = Array.from({ length: 10 }, (_, i) =>
+      levelDbfs({ rateHz, samples: samples.subarray((29 + i) * 160, (30 + i) * 160) }),
+    );
+    return Math.max(...levels) - Math.min(...levels);
+  };
+
+  it('is filled by the encoder of the stream, so that what follows stays as loud as it is', () => {
+    expect(unrestBehind((scene) => scene.whatsApp.fillSlot?.())).toBeLessThan(2.5);
+    // Silence that another coder made is what this is for: the level then jumps about for half a second.
+    expect(unrestBehind(() => Uint8Array.of(0xf8, 0xff, 0xfe))).toBeGreaterThan(3);
+  });
+
+  it('gets the samples that wait for the rest of their frame, and the port is let go at the end', () => {
+    const scene = new Scene(new FakePacketPort(g711Audio('PCMA', 30))).connect();
+    scene.pbxPacket(30);
+    expect(scene.whatsApp.sent).toHaveLength(1);
+    expect(scene.whatsApp.fillSlot?.().length).toBeGreaterThan(0);
+    scene.pbxPacket(30);
+    expect(scene.whatsApp.sent).toHaveLength(2);
+    scene.bridge.disconnect();
+    expect(scene.whatsApp.fillSlot).toBeUndefined();
   });
 });

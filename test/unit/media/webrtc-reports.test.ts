@@ -43,8 +43,8 @@ it('says when, in both clocks, and how much was sent', () => {
   expect(report!.readUInt32BE(4)).toBe(77);
   expect(report!.readUInt32BE(8)).toBe(Date.UTC(2026, 0, 1) / 1000 + 1 + 2_208_988_800);
   expect(report!.readUInt32BE(16)).toBe(5000 + 48_000 + 15 * 48);
-  expect(report!.readUInt32BE(20)).toBe(51);
-  expect(report!.readUInt32BE(24)).toBe(153);
+  expect(report!.readUInt32BE(20)).toBe(52);
+  expect(report!.readUInt32BE(24)).toBe(156);
   expect(report!.includes('c0ffee')).toBe(true);
 });
 
