@@ -1,5 +1,6 @@
 import winston from 'winston';
 import type { LogFields, Logger, LogLevel } from '../lib/logger.js';
+import { LossyStream } from './lossy-stream.js';
 import { Redaction } from './redaction.js';
 
 const SEVERITY: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3 };
@@ -22,6 +23,8 @@ export interface RootLogger extends Logger {
   setLevel(level: LogLevel): void;
   /** A level for one call's lines alone; `undefined` takes it away again. */
   setCallLevel(call: string, level: LogLevel | undefined): void;
+  /** Lines that the stream did not take: the disk was full, or nobody read the pipe any more. */
+  lostLines(): number;
 }
 
 interface Shared {
@@ -35,22 +38,21 @@ interface Shared {
 
 /**
  * A logger on winston. Levels are compared here, not in winston, whose children cannot have a level of their own;
- * lines are made here too, so that nothing reaches a transport that was not redacted and escaped.
+ * lines are made here too, so that nothing reaches a transport that was not redacted and escaped. A stream that fails
+ * costs lines and nothing else: calls go on without their log.
  */
 export function createLogger(options: LoggerOptions): RootLogger {
+  const stream = new LossyStream(options.stream ?? process.stderr, (lines) => root.warn('log lines lost', { lines }));
   const shared: Shared = {
-    sink: winston.createLogger({
-      levels: SEVERITY,
-      level: 'debug',
-      transports: streamTransport(options.stream ?? process.stderr),
-    }),
+    sink: createSink(stream),
     redaction: new Redaction(),
     format: options.format,
     now: options.now ?? Date.now,
     callLevels: new Map(),
     level: options.level,
   };
-  return Object.assign(new WinstonLogger(shared, {}), {
+  const root = new WinstonLogger(shared, {});
+  return Object.assign(root, {
     redact: (values: readonly string[]) => shared.redaction.add(values),
     setLevel: (level: LogLevel) => {
       shared.level = level;
@@ -59,7 +61,15 @@ export function createLogger(options: LoggerOptions): RootLogger {
       if (level === undefined) shared.callLevels.delete(call);
       else shared.callLevels.set(call, level);
     },
+    lostLines: () => stream.lost,
   });
+}
+
+function createSink(stream: LossyStream): winston.Logger {
+  const sink = winston.createLogger({ levels: SEVERITY, level: 'debug', transports: streamTransport(stream) });
+  // winston hands on what its transports emit; nothing of it is worth a process
+  sink.on('error', () => undefined);
+  return sink;
 }
 
 /** Writes the message, which is the whole line already. */
