@@ -4,7 +4,6 @@ import { startAdminListener, type ReadinessCheck } from './http/admin-listener.j
 import { startWebhookListener } from './http/webhook-listener.js';
 import { MemoryJournal } from './journal/memory-journal.js';
 import { systemClock, type Clock } from './lib/clock.js';
-import { withDeadline } from './lib/deadline.js';
 import { systemIds, type IdSource } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
 import { WeriftMediaEngine } from './media/werift-media-engine.js';
@@ -20,6 +19,7 @@ import { GraphClient } from './whatsapp/graph-client.js';
 import type { WhatsAppLegDeps } from './whatsapp/leg-wire.js';
 import { UserInitiatedLeg } from './whatsapp/user-initiated-leg.js';
 import { WebhookRouter } from './whatsapp/webhook-router.js';
+import { trunkOfCall } from './routing/number-of-call.js';
 import type { Target } from './routing/types.js';
 
 export interface DaemonOptions {
@@ -27,6 +27,8 @@ export interface DaemonOptions {
   readonly logger: Logger;
   /** Where call records go; default: the file of the configuration. */
   readonly cdr?: CdrSink;
+  /** Longest wait for live calls to end when the daemon stops, in milliseconds. */
+  readonly stopCallsMs?: number;
 }
 
 export interface DaemonAddresses {
@@ -47,7 +49,6 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** Longest wait for live calls to end when the daemon stops, in milliseconds. */
 const STOP_CALLS_MS = 10_000;
 
 /**
@@ -129,16 +130,23 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
     journal: base.journal,
     logger,
   });
+  let stopping: Promise<void> | undefined;
   stack.add('webhook listener', () => webhook.close());
   readiness.set('webhook', () => true);
-  stack.add('calls', () => withDeadline(switchboard.close(), STOP_CALLS_MS, 'end of the live calls'));
+  stack.add('calls', () => switchboard.close(options.stopCallsMs ?? STOP_CALLS_MS));
+  readiness.set('not stopping', () => stopping === undefined);
   const addresses: DaemonAddresses = {
     sip: server.sockets,
     webhook: { host: config.webhook.listen.host, port: webhook.port },
     admin: { host: config.admin.listen.host, port: admin.port },
   };
   logger.info('ready', { ...addresses });
-  return { timeline: base.timeline, addresses, calls: () => switchboard.calls.size, stop: () => stack.unwind() };
+  return {
+    timeline: base.timeline,
+    addresses,
+    calls: () => switchboard.calls.size,
+    stop: () => (stopping ??= stack.unwind()),
+  };
 }
 
 function createBase(config: Config, logger: Logger): Base {
@@ -179,7 +187,8 @@ function sipOptions({
   timeline,
   media,
 }: Base): Omit<SipUserAgentOptions, 'connect'> {
-  return { trunks: config.trunks, media, journal, observer: timeline, logger, clock, ids };
+  const chooseTrunk: SipUserAgentOptions['chooseTrunk'] = (...asked) => trunkOfCall(config.numbers, ...asked);
+  return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids };
 }
 
 function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: WhatsAppSide, cdr: CdrSink): Switchboard {

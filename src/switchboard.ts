@@ -6,6 +6,7 @@ import type { MediaBridge } from './call/media-bridge.js';
 import type { CallObserver } from './call/observer.js';
 import { CallRegistry } from './call/registry.js';
 import type { Clock } from './lib/clock.js';
+import { withDeadline } from './lib/deadline.js';
 import type { CallId, E164, WaCallId } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
 import { toE164 } from './routing/e164.js';
@@ -31,6 +32,8 @@ export interface ArrivingTrunkCall {
   readonly call: CallId;
   readonly leg: OriginatingLeg;
   readonly trunk: Trunk;
+  /** All trunks that take calls from the PBX's address, `trunk` among them: a number of any of them may be meant. */
+  readonly trunks: readonly Trunk[];
   /** User part of the Request-URI. */
   readonly calledUser: string;
   readonly callerUser: string | undefined;
@@ -86,7 +89,8 @@ export class Switchboard {
   trunkCall(arriving: ArrivingTrunkCall): void {
     const { trunk, calledUser } = arriving;
     const to = toE164(calledUser);
-    const choice = numberOfCall(this.options.numbers, trunk.name, arriving.namedNumber, arriving.callerUser);
+    const names = arriving.trunks.map(({ name }) => name);
+    const choice = numberOfCall(this.options.numbers, names, arriving);
     const number = choice.ok ? choice.number : undefined;
     const parties = { trunk: trunk.name, ...given('number', number?.name), ...given('user', to) };
     const call = this.#open('business_initiated', arriving, this.options.ringTimeoutMs, parties);
@@ -96,11 +100,19 @@ export class Switchboard {
     call.route([() => this.options.dialUser(choice.number, to, arriving)]);
   }
 
-  /** Takes no new calls from now on and ends the live ones; resolves when all are over. */
-  async close(): Promise<void> {
+  /**
+   * Takes no new calls from now on and ends the live ones. Legs that are not gone after `deadlineMs` are given up, so that every
+   * call has its record when this resolves.
+   */
+  async close(deadlineMs: number): Promise<void> {
     this.#closed = true;
     for (const call of this.calls.all()) call.end('shutdown');
-    await this.calls.none();
+    try {
+      await withDeadline(this.calls.none(), deadlineMs, 'end of the live calls', this.options.clock);
+    } catch (err) {
+      this.options.logger.warn('calls given up', { calls: this.calls.size, err });
+      for (const call of this.calls.all()) call.giveUp();
+    }
   }
 
   #open(direction: Call['direction'], arriving: Arriving, noAnswer: number, parties: Parties): Call {

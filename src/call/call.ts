@@ -103,6 +103,12 @@ export class Call {
     this.#post({ type: why === 'admin' ? 'admin.hangup' : 'shutdown.force' });
   }
 
+  /** Gives up waiting for legs of a call that is ending: it is over now, and its record is written. */
+  giveUp(): void {
+    this.#disarm('teardown');
+    this.#post({ type: 'teardown' });
+  }
+
   #post(event: CallEvent): void {
     this.#machine.post(event);
   }

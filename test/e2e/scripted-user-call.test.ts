@@ -206,6 +206,21 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
     expect(bridge.actions).toEqual(['pre_accept', 'accept']);
   });
 
+  it('writes the record of a call whose PBX never answers the BYE, and stops once however often it is told', async () => {
+    await start({ stopCallsMs: 300 });
+    const invite = await call();
+    await pickUp(invite);
+    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    const { host, port } = bridge.daemon.addresses.admin;
+    const [first, second] = [bridge.daemon.stop(), bridge.daemon.stop()];
+    expect(second).toBe(first);
+    expect((await fetch(`http://${host}:${port}/readyz`)).status).toBe(503);
+    expect(await bridge.record()).toMatchObject({ code: 'shutdown', endedBy: 'bridge' });
+    await first;
+    expect(bridge.daemon.calls()).toBe(0);
+    expect(bridge.actions).toEqual(['pre_accept', 'accept', 'terminate']);
+  });
+
   it('ends both sides of a live call when it stops', async () => {
     await start();
     const invite = await call();

@@ -24,6 +24,8 @@ export interface BridgeOptions {
   /** YAML of the trunk and number sections; the default is one trunk that is the scripted PBX. */
   readonly trunks?: (pbx: SipScriptPeer) => string;
   readonly logger?: Logger;
+  /** Longest wait for live calls when the daemon stops. */
+  readonly stopCallsMs?: number;
 }
 
 /**
@@ -52,6 +54,7 @@ export class ScriptedBridge {
     bridge.daemon = await startDaemon({
       config: result.config,
       logger: options.logger ?? silentLogger,
+      stopCallsMs: options.stopCallsMs ?? 10_000,
       cdr: {
         write: (record) => {
           bridge.records.push(record);

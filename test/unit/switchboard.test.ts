@@ -26,6 +26,7 @@ describe('switchboard', () => {
   let board: Switchboard;
   let dialled: ScriptedLeg[];
   let made: number;
+  let clock: FakeClock;
 
   const dial = (what: string): ScriptedLeg => {
     log.push(what);
@@ -42,7 +43,7 @@ describe('switchboard', () => {
   };
   const trunkCall = (calledUser: string, callerUser?: string) => {
     const { call, leg } = arrive();
-    board.trunkCall({ call, leg, trunk, calledUser, callerUser, namedNumber: undefined });
+    board.trunkCall({ call, leg, trunk, trunks: [trunk], calledUser, callerUser, namedNumber: undefined });
     return leg;
   };
 
@@ -51,6 +52,7 @@ describe('switchboard', () => {
     records = [];
     dialled = [];
     made = 0;
+    clock = new FakeClock();
     board = new Switchboard({
       numbers: [sales],
       trunks: new Map([['pbx', trunk]]),
@@ -61,7 +63,7 @@ describe('switchboard', () => {
       createBridge: () => ({ connect: () => undefined, disconnect: () => undefined, onTimeout: () => undefined }),
       dialTrunk: (target) => dial(`invite ${target.user}@${target.server.hostname}`),
       dialUser: (number, to) => dial(`connect ${number.name} ${to}`),
-      clock: new FakeClock(),
+      clock,
       random: () => 0,
       observer: { step: () => undefined },
       cdr: { write: (record) => void records.push(record), close: () => Promise.resolve() },
@@ -111,9 +113,19 @@ describe('switchboard', () => {
     expect(log).toEqual(['a reject no_route']);
   });
 
+  it('gives up legs that are not gone in time, so that their call has its record all the same', async () => {
+    userCall();
+    const closed = board.close(1000);
+    clock.advance(1000);
+    await closed;
+    expect(records).toMatchObject([{ code: 'shutdown', endedBy: 'bridge' }]);
+    expect(board.calls.size).toBe(0);
+    expect(clock.armed).toBe(0);
+  });
+
   it('ends every call and refuses new ones when it closes', async () => {
     const leg = userCall();
-    const closed = board.close();
+    const closed = board.close(1000);
     trunkCall('+49301234567').say({ type: 'terminated' });
     expect(log.slice(-3)).toEqual(['a reject shutdown', 'b0 hangup shutdown', 'a reject shutdown']);
     leg.say({ type: 'terminated' });
