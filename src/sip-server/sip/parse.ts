@@ -1,6 +1,7 @@
 import type { SipHeader, SipMessage } from './message.js';
 import { header } from './message.js';
 import { isToken } from './grammar.js';
+import { cutHeaderLine, headerLines, outerBlanks, trimBlanks, unfold } from './header-lines.js';
 
 /** What was read, and what is wrong with it: an element may still answer 400 to a message with problems. */
 export interface ParsedMessage {
@@ -15,16 +16,18 @@ export type BodyRule = 'content-length' | 'rest';
 export const BARE_LINE_BREAK = 'bare CR or LF in a header';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
-const REQUEST_LINE = /^(\S+)[ \t]+(.*?)[ \t]+SIP\/(\S+?)[ \t]*$/i;
+const SIP_VERSION = /^SIP\/(\S+)$/i;
 const STRICT_REQUEST_LINE = /^\S+ \S+ SIP\/\d+\.\d+$/i;
+/** Longest message taken from the network, bytes. Frames of the application have a cap of their own. */
+export const MAX_MESSAGE_BYTES = 16 * 1024;
 const STATUS_LINE = /^SIP\/(\S+) +(\d{1,10})(?: (.*))?$/i;
-const HEADER_LINE = /^([^\s:]+)[ \t]*:([\s\S]*)$/;
 
 /**
  * Reads one SIP message (RFC 3261 §7). Never throws. Returns undefined when it is no SIP message at all:
- * such bytes are not answered.
+ * such bytes are not answered. From the network more than `MAX_MESSAGE_BYTES` is none.
  */
 export function parseMessage(bytes: Buffer, bodyRule: BodyRule = 'content-length'): ParsedMessage | undefined {
+  if (bodyRule === 'content-length' && bytes.length > MAX_MESSAGE_BYTES) return undefined;
   const end = bytes.indexOf(HEAD_END);
   const headBytes = end < 0 ? bytes : bytes.subarray(0, end);
   const rest = end < 0 ? bytes.subarray(bytes.length) : bytes.subarray(end + HEAD_END.length);
@@ -49,26 +52,34 @@ function parseStartLine(
     const [, version = '', code = '', reason = ''] = status;
     return { kind: 'response', status: Number(code), reason, version, headers, body };
   }
-  const request = REQUEST_LINE.exec(line);
+  const request = cutRequestLine(line);
   if (!request) return undefined;
   if (!STRICT_REQUEST_LINE.test(line)) problems.push('malformed request line');
-  const [, method = '', uri = '', version = ''] = request;
-  return { kind: 'request', method, uri, version, headers, body };
+  return { kind: 'request', ...request, headers, body };
+}
+
+/** More generous than RFC 3261 §7.1 with blanks, so that what a sloppy peer sends is answered with 400. */
+function cutRequestLine(line: string): { method: string; uri: string; version: string } | undefined {
+  const text = trimBlanks(line);
+  const blanks = outerBlanks(text);
+  if (!blanks || /[\r\n]/.test(text)) return undefined;
+  const version = SIP_VERSION.exec(text.slice(blanks.last + 1))?.[1];
+  if (version === undefined) return undefined;
+  return { method: text.slice(0, blanks.first), uri: trimBlanks(text.slice(blanks.first, blanks.last)), version };
 }
 
 function parseHeaders(text: string, problems: string[]): SipHeader[] {
   const headers: SipHeader[] = [];
-  for (const line of text.split(/\r\n(?![ \t])/)) {
+  for (const line of headerLines(text)) {
     if (line === '') continue;
-    const match = HEADER_LINE.exec(line);
-    const [, name = '', value = ''] = match ?? [];
-    if (!match || !isToken(name)) {
+    const cut = cutHeaderLine(line);
+    if (!cut || !isToken(cut.name)) {
       problems.push('malformed header line');
       continue;
     }
-    const unfolded = value.replace(/[ \t]*\r\n[ \t]+/g, ' ').replace(/^[ \t]+|[ \t]+$/g, '');
-    if (/[\r\n]/.test(unfolded)) problems.push(BARE_LINE_BREAK);
-    else headers.push(header(name, unfolded));
+    const value = unfold(cut.value);
+    if (/[\r\n]/.test(value)) problems.push(BARE_LINE_BREAK);
+    else headers.push(header(cut.name, value));
   }
   return headers;
 }

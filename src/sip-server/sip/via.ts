@@ -1,4 +1,4 @@
-import { isHost, isToken, parsePort } from './grammar.js';
+import { isHost, isToken, parsePort, splitOutsideQuotes } from './grammar.js';
 import type { Params } from './params.js';
 import { parseParams } from './params.js';
 
@@ -33,9 +33,14 @@ export const sentBy = (via: Via): string => `${via.host.toLowerCase()}:${via.por
  * `rport` is filled in even if the peer did not ask: peers behind NAT seldom do, and answers go to the source anyway.
  */
 export function completeVia(text: string, via: Via, source: { readonly host: string; readonly port: number }): string {
-  const bare = text
-    .replace(/[ \t]*;[ \t]*(?:rport|received)(?:[ \t]*=[ \t]*[^;\s,]*)?(?=[ \t]*(?:;|$))/gi, '')
-    .trimEnd();
+  const [sent = '', ...params] = splitOutsideQuotes(text, ';') ?? [text];
+  const bare = [sent, ...params.filter((param) => !isFilledIn(param))].join(';').trimEnd();
   const named = via.host.replace(/^\[|\]$/g, '').toLowerCase() === source.host.toLowerCase();
   return `${bare};rport=${source.port}${named ? '' : `;received=${source.host}`}`;
+}
+
+function isFilledIn(param: string): boolean {
+  const equals = param.indexOf('=');
+  const name = (equals < 0 ? param : param.slice(0, equals)).trim().toLowerCase();
+  return name === 'rport' || name === 'received';
 }

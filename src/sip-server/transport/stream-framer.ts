@@ -1,12 +1,9 @@
 import { BadInputError } from '../../lib/bridge-error.js';
-
-/** Longest header section on a stream, bytes. */
-export const MAX_HEAD_BYTES = 32 * 1024;
-/** Longest body on a stream, bytes. */
-export const MAX_BODY_BYTES = 256 * 1024;
+import { cutHeaderLine, headerLines, unfold } from '../sip/header-lines.js';
+import { MAX_MESSAGE_BYTES } from '../sip/parse.js';
 
 const HEAD_END = Buffer.from('\r\n\r\n');
-const CONTENT_LENGTH = /(?:^|\r\n)(?:content-length|l)[ \t]*:[ \t\r\n]*([^\r\n]*?)[ \t]*(?=\r\n|$)/gi;
+const CONTENT_LENGTH = new Set(['content-length', 'l']);
 
 export type StreamItem = { readonly kind: 'message'; readonly bytes: Buffer } | { readonly kind: 'ping' };
 
@@ -21,7 +18,7 @@ export class StreamFramer {
   #waiting: Buffer[] = [];
   #missing = 0;
 
-  /** @throws BadInputError when the stream cannot be cut any more; the connection must then be closed. */
+  /** @throws BadInputError when the stream cannot be cut any more, or a message is longer than `MAX_MESSAGE_BYTES`; the connection must then be closed. */
   push(chunk: Buffer): StreamItem[] {
     this.#waiting.push(chunk);
     this.#missing -= chunk.length;
@@ -40,11 +37,12 @@ export class StreamFramer {
     const end = this.#buffer.indexOf(HEAD_END, Math.max(0, this.#scanned - 3));
     if (end < 0) {
       this.#scanned = this.#buffer.length;
-      if (this.#buffer.length > MAX_HEAD_BYTES) throw tooLarge('header section');
+      if (this.#buffer.length > MAX_MESSAGE_BYTES) throw tooLarge();
       return undefined;
     }
-    if (end > MAX_HEAD_BYTES) throw tooLarge('header section');
+    if (end > MAX_MESSAGE_BYTES) throw tooLarge();
     const total = end + HEAD_END.length + bodyLength(this.#buffer.toString('latin1', 0, end));
+    if (total > MAX_MESSAGE_BYTES) throw tooLarge();
     if (this.#buffer.length < total) {
       this.#scanned = end;
       this.#missing = total - this.#buffer.length;
@@ -76,16 +74,18 @@ export class StreamFramer {
 }
 
 function bodyLength(head: string): number {
-  const values = new Set([...head.matchAll(CONTENT_LENGTH)].map((match) => match[1] ?? ''));
+  const values = new Set(contentLengths(head));
   if (values.size === 0) return 0;
   const [value = ''] = values;
   if (values.size > 1 || !/^\d{1,9}$/.test(value)) {
     throw new BadInputError('SIP2WA_SIP_SERVER_STREAM', 'invalid Content-Length on a stream');
   }
-  const length = Number(value);
-  if (length > MAX_BODY_BYTES) throw tooLarge('body');
-  return length;
+  return Number(value);
 }
 
-const tooLarge = (what: string): BadInputError =>
-  new BadInputError('SIP2WA_SIP_SERVER_STREAM', `${what} too large on a stream`);
+function contentLengths(head: string): string[] {
+  const cut = headerLines(head).map(cutHeaderLine);
+  return cut.flatMap((line) => (line && CONTENT_LENGTH.has(line.name.toLowerCase()) ? [unfold(line.value)] : []));
+}
+
+const tooLarge = (): BadInputError => new BadInputError('SIP2WA_SIP_SERVER_STREAM', 'message too large on a stream');

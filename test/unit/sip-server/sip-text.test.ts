@@ -39,6 +39,28 @@ describe('parseMessage and serialise', () => {
     expect(serialise(bare).toString()).toBe('SIP/2.0 200 OK\r\nX-A: b\r\nContent-Length: 0\r\n\r\n');
   });
 
+  it.each([
+    ['INVITE  sip:a@b \t SIP/2.0 ', 'sip:a@b'],
+    ['INVITE sip:a@b  x SIP/2.0', 'sip:a@b  x'],
+    ['INVITE \t SIP/2.0', ''],
+    [' INVITE sip:a@b sip/2.0', 'sip:a@b'],
+  ])('reads the request line %j, and says that it is malformed', (line, uri) => {
+    const parsed = parseMessage(Buffer.from(`${line}\r\n\r\n`));
+    expect(parsed?.problems).toEqual(['malformed request line']);
+    expect(parsed?.message).toMatchObject({ method: 'INVITE', uri, version: '2.0' });
+  });
+
+  it.each([
+    'INVITE SIP/2.0',
+    'SIP/2.0',
+    ' ',
+    'INVITE sip:a@b SIP/',
+    'INVITE sip:a\rb SIP/2.0',
+    'INVITE sip:a@b SIPS/2.0',
+  ])('the line %j begins no SIP message', (line) => {
+    expect(parseMessage(Buffer.from(`${line}\r\n\r\n`))).toBeUndefined();
+  });
+
   it('says what is wrong and goes on', () => {
     const parsed = parseMessage(Buffer.from('OPTIONS sip:x SIP/2.0\r\nno colon\r\nbad name: x\r\nC: a\rb\r\n'));
     expect(parsed?.problems).toEqual([
@@ -172,6 +194,11 @@ describe('Via', () => {
   ])('%s becomes %s', (text, completed) => {
     expect(completeVia(text, parseVia(text)!, source)).toBe(completed);
     expect(parseVia(completed)?.params.get('branch')).toBe('b');
+  });
+
+  it('leaves what stands in quotes alone', () => {
+    const text = 'SIP/2.0/UDP h;x="a;rport=1 \\" ;received=b";branch=b';
+    expect(completeVia(text, parseVia(text)!, { host: 'h', port: 1 })).toBe(`${text};rport=1`);
   });
 
   it('keeps a parameter whose name only begins alike', () => {

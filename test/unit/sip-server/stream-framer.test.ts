@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { BadInputError } from '../../../src/lib/bridge-error.js';
 import type { StreamItem } from '../../../src/sip-server/transport/stream-framer.js';
-import { MAX_BODY_BYTES, MAX_HEAD_BYTES, StreamFramer } from '../../../src/sip-server/transport/stream-framer.js';
+import { MAX_MESSAGE_BYTES } from '../../../src/sip-server/sip/parse.js';
+import { StreamFramer } from '../../../src/sip-server/transport/stream-framer.js';
 
 const message = (body: string, name = 'Content-Length'): string =>
   `MESSAGE sip:x@y SIP/2.0\r\nVia: v\r\n${name} : ${Buffer.byteLength(body)}\r\n\r\n${body}`;
@@ -34,10 +35,18 @@ describe('StreamFramer', () => {
     expect(shown(new StreamFramer().push(Buffer.from(bare + bare)))).toEqual([bare, bare]);
   });
 
+  it('takes a message of the largest size, and a folded length', () => {
+    const head = 'MESSAGE sip:x@y SIP/2.0\r\nl :\r\n   ';
+    const room = MAX_MESSAGE_BYTES - head.length - 9;
+    const largest = `${head}${room}\r\n\r\n${'x'.repeat(room)}`;
+    expect(largest).toHaveLength(MAX_MESSAGE_BYTES);
+    expect(shown(new StreamFramer().push(Buffer.from(largest + largest)))).toEqual([largest, largest]);
+  });
+
   it.each([
-    ['an endless header section', `X: ${'a'.repeat(MAX_HEAD_BYTES + 1)}`],
-    ['a long header section', `X: ${'a'.repeat(MAX_HEAD_BYTES + 1)}\r\n\r\n`],
-    ['a large body', `X: y\r\nContent-Length: ${MAX_BODY_BYTES + 1}\r\n\r\n`],
+    ['an endless header section', `X: ${'a'.repeat(MAX_MESSAGE_BYTES + 1)}`],
+    ['a long header section', `X: ${'a'.repeat(MAX_MESSAGE_BYTES + 1)}\r\n\r\n`],
+    ['a large body', `X: y\r\nContent-Length: ${MAX_MESSAGE_BYTES}\r\n\r\n`],
     ['a length that is no number', 'X: y\r\nContent-Length: -5\r\n\r\n'],
     ['contradicting lengths', 'X: y\r\nContent-Length: 5\r\nl: 6\r\n\r\n'],
   ])('gives up on %s', (_what, text) => {
