@@ -2,13 +2,18 @@ import { defineConfig } from 'vitest/config';
 
 /** Projects by cost: unit and property need no sockets; component and e2e use loopback sockets; peers need Debian packages. */
 const project = (name: string, testTimeout: number, extra: Record<string, unknown> = {}) => ({
+  extends: true,
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, ...extra },
 });
 
+/** Folder of another werift to test with, in place of the pinned one: `.ci/run` runs the WebRTC tests on the next version too. */
+const otherWerift = process.env['SIP2WA_WERIFT'];
+
 export default defineConfig({
+  ...(otherWerift ? { resolve: { alias: [{ find: /^werift$/, replacement: otherWerift }] } } : {}),
   test: {
     projects: [
-      project('unit', 5_000),
+      project('unit', 10_000),
       project('property', 20_000),
       project('component', 20_000),
       project('e2e', 60_000, { fileParallelism: false, pool: 'forks' }),

@@ -125,7 +125,7 @@ describe('the list of secrets in use', () => {
 
   it('what a drachtio-server cannot send is refused when drachtio is in use', () => {
     const yaml = (server: string): string =>
-      `sip: { server: ${server}, drachtio: { secret: "${'${env:S}'}" } }
+      `sip: { server: ${server}, drachtio: { secret: "\${env:S}" } }
 trunks: [{ name: pbx, servers: [{ hostname: 10.0.0.5, request_uri_user_params: { tgrp: a } }] }]
 `;
     const env = { S: 'not-the-well-known-one' };
