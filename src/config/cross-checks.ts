@@ -1,3 +1,4 @@
+import { BlockList, isIP } from 'node:net';
 import { isLoopback, parseListen, parsePortRange, parseSipListen } from './formats.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { Lists } from './lists.js';
@@ -28,6 +29,7 @@ export function crossCheck(
   checkSockets(scalars, lists, findings);
   checkNames(source.data, findings);
   if (scalars['sip.server'] === 'drachtio') checkUserParams(source, findings);
+  warnSharedNetworks(lists.trunks, findings);
   warnUnquoted(lists, source, findings);
   warnUnbuilt(scalars, lists, source, findings);
   if (answerTimeoutMs > META_ANSWER_MS) {
@@ -197,4 +199,31 @@ function warnUnusedTrunks(data: unknown, findings: Findings): void {
     const message = 'is used by no number and no route, so calls from it are refused and none go to it';
     findings.warn(['trunks', index, 'name'], { message, cure: 'name it as the trunk of a number, or remove it' });
   });
+}
+
+/** A call from a network of two trunks is told apart by what it says of itself; one that says nothing is refused. */
+function warnSharedNetworks(trunks: Lists['trunks'], findings: Findings): void {
+  trunks.forEach(({ path, value }, index) => {
+    value.accept_from?.forEach((network, at) => {
+      const accepts = ({ accept_from: others = [] }: typeof value) => others.some((other) => isSame(other, network));
+      const earlier = trunks.slice(0, index).find((trunk) => accepts(trunk.value));
+      if (!earlier) return;
+      const message = `is accepted by trunk ${earlier.value.name} too, so only From or X-WA-Number-Id tells whose call it is`;
+      const cure = 'let one trunk serve both numbers, or let the PBX name the number in each call';
+      findings.warn([...path, 'accept_from', at], { message, cure });
+    });
+  });
+}
+
+/** Whether two networks in CIDR form are one, whatever their host bits and spelling. */
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((text) => {
+    const [address = '', prefix] = text.split('/', 2);
+    const family = isIP(address) === 6 ? ('ipv6' as const) : ('ipv4' as const);
+    return { address, family, length: Number(prefix ?? (family === 'ipv6' ? 128 : 32)) };
+  });
+  if (!a || !b || a.family !== b.family || a.length !== b.length) return false;
+  const network = new BlockList();
+  network.addSubnet(a.address, a.length, a.family);
+  return network.check(b.address, b.family);
 }

@@ -1,5 +1,6 @@
 import type { OriginatingLeg } from '../call/leg.js';
 import type { CallId } from '../lib/ids.js';
+import type { NumberHint } from '../routing/number-of-call.js';
 import type { Trunk } from '../routing/types.js';
 import type { SrfRequest } from './drachtio-types.js';
 import { plainSipText, unquotedSipText } from './sip-text.js';
@@ -10,6 +11,8 @@ export interface InboundCall {
   readonly call: CallId;
   readonly leg: OriginatingLeg;
   readonly trunk: Trunk;
+  /** All trunks that take calls from the PBX's address, `trunk` among them. */
+  readonly trunks: readonly Trunk[];
   /** User part of the Request-URI, decoded, without parameters. */
   readonly calledUser: string;
   readonly callerUser: string | undefined;
@@ -20,18 +23,28 @@ export interface InboundCall {
 
 const headerLimit = 1_024;
 
-export function inboundCall(call: CallId, leg: OriginatingLeg, trunk: Trunk, request: SrfRequest): InboundCall {
-  return {
-    call,
-    leg,
-    trunk,
-    calledUser: userOfUri(request.uri) ?? '',
-    ...callerOf(request),
-    header: (name) => {
-      const text = plainSipText(request.get(name) ?? '', headerLimit);
-      return text === '' ? undefined : text;
-    },
-  };
+/** By which the PBX names the number to call with. */
+const numberHeader = 'X-WA-Number-Id';
+
+export function inboundCall(
+  call: CallId,
+  leg: OriginatingLeg,
+  { trunk, trunks }: Pick<InboundCall, 'trunk' | 'trunks'>,
+  request: SrfRequest,
+): InboundCall {
+  const calledUser = userOfUri(request.uri) ?? '';
+  const header = (name: string): string | undefined => headerText(request, name);
+  return { call, leg, trunk, trunks, calledUser, ...callerOf(request), header };
+}
+
+/** What an INVITE says about the business number it wants. */
+export function numberHint(request: SrfRequest): NumberHint {
+  return { namedNumber: headerText(request, numberHeader), callerUser: callerOf(request).callerUser };
+}
+
+function headerText(request: SrfRequest, name: string): string | undefined {
+  const text = plainSipText(request.get(name) ?? '', headerLimit);
+  return text === '' ? undefined : text;
 }
 
 function callerOf(request: SrfRequest): Pick<InboundCall, 'callerUser' | 'callerName'> {

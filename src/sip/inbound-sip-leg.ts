@@ -15,7 +15,7 @@ import {
   type InboundLegState,
 } from './inbound-leg-machine.js';
 import { isUnspecified } from './ip-network.js';
-import { LegMedia, reasonOfMediaError } from './leg-media.js';
+import { LegMedia, reasonOfOfferError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
 import { MachineRunner } from '../lib/machine-runner.js';
 import { reasonOfCancel, refusalStatus } from './sip-cause.js';
@@ -166,7 +166,7 @@ export class InboundSipLeg implements OriginatingLeg {
       this.#localSdp = this.#hasOffer ? await this.#media.answer(request.body ?? '') : await this.#media.offer();
       this.#machine.post({ type: 'prepared' });
     } catch (err) {
-      const reason = reasonOfMediaError(err);
+      const reason = reasonOfOfferError(err);
       this.logger.info('offer of the PBX not usable', { code: reason.code, err });
       this.#machine.post({ type: 'unusable', reason });
     }

@@ -56,9 +56,14 @@ export class LegMedia {
   }
 
   async #close(): Promise<void> {
+    if (!this.#opening) return;
+    // Not awaited one after the other: an endpoint that comes after the deadline is closed all the same.
+    const closed = this.#opening.then(
+      (endpoint) => endpoint.close(),
+      () => undefined,
+    );
     try {
-      const endpoint = await this.#opening?.catch(() => undefined);
-      if (endpoint) await this.#deadline(endpoint.close(), 'closing of media');
+      await this.#deadline(closed, 'closing of media');
     } catch (err) {
       this.options.logger.warn('media not closed', { err });
     }
@@ -84,4 +89,12 @@ export function reasonOfMediaError(error: unknown): EndReason {
     return (error as Error & { toEndReason(): EndReason }).toEndReason();
   }
   return endReason('internal', { text: 'media engine failed' });
+}
+
+/** How an offer of the far end is refused: one whose media address is not allowed is not acceptable, not forbidden. */
+export function reasonOfOfferError(error: unknown): EndReason {
+  const reason = reasonOfMediaError(error);
+  if (reason.code !== 'not_allowed') return reason;
+  const { sipStatus, q850 } = endReason('no_codec');
+  return { ...reason, sipStatus, q850 };
 }

@@ -1,7 +1,14 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { Logger } from '../lib/logger.js';
 import type { Target } from '../routing/types.js';
-import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfResponse } from './drachtio-types.js';
+import {
+  isSipError,
+  type SrfAuthFunction,
+  type SrfDialog,
+  type SrfHeaders,
+  type SrfRequest,
+  type SrfResponse,
+} from './drachtio-types.js';
 import { ServerProbe } from './server-probe.js';
 import { failureOfResponse, failureOfStatus } from './sip-cause.js';
 import { reasonHeader } from './sip-headers.js';
@@ -42,7 +49,7 @@ export class OutboundInvite {
   send(uri: string, headers: SrfHeaders, offer: string, nextHop: string | undefined): void {
     const { srf, clock, timeouts, digest } = this.context;
     const { trunk, server } = this.target;
-    const auth = digest.authFor(trunk, server);
+    const auth = this.#untilCancelled(digest.authFor(trunk, server));
     const onSilent = (): void => this.onOutcome({ type: 'silent', reason: silentReason });
     this.#probe = new ServerProbe({ srf, clock, timeouts, server, nextHop, onSilent });
     srf.createUAC(
@@ -56,9 +63,11 @@ export class OutboundInvite {
     );
   }
 
-  /** Sends CANCEL, now or as soon as the INVITE is known to be out; the SIP server holds it until a 1xx (RFC 3261 §9.1). */
+  /**
+   * Sends CANCEL, now or as soon as the INVITE is known to be out; the SIP server holds it until a 1xx (RFC 3261 §9.1). A
+   * sign of life is waited for as before: from a dead server no final response will come.
+   */
   cancel(reason: EndReason): void {
-    this.stop();
     this.#cancelReason = reason;
     if (this.#request) this.#cancelRequest(this.#request, reason);
   }
@@ -66,6 +75,17 @@ export class OutboundInvite {
   /** Stops waiting for a sign of life. Idempotent. */
   stop(): void {
     this.#probe?.stop();
+  }
+
+  /** A challenge that crossed our CANCEL ends the INVITE: repeated with credentials, nothing would cancel it. */
+  #untilCancelled(auth: SrfAuthFunction | undefined): SrfAuthFunction | undefined {
+    return (
+      auth &&
+      ((request, challenge, callback) => {
+        if (this.#cancelReason) callback(new Error('given up'));
+        else auth(request, challenge, callback);
+      })
+    );
   }
 
   #sent(request: SrfRequest | undefined): void {

@@ -9,7 +9,7 @@ import { assertNever } from '../lib/assert-never.js';
  *   idle ──────────► preparing ────► inviting ────────► proceeding ─────────► answering ─────────► confirmed
  *                        │              │  refused, silent   │                   │ unusable            │
  *                        │              │  hangup ──────► cancelling ─accepted─► hangingUp ◄─ hangup ──┤
- *                        ▼              ▼                    ▼ final, wireDone    ▼ wireDone, BYE      ▼ BYE
+ *                        ▼              ▼                    ▼ final, silent,     ▼ wireDone, BYE      ▼ BYE
  *                     closing ◄─────────┴────────────────────┴────────────────────┴────────────────────┘
  *                        │ mediaClosed
  *                        ▼
@@ -188,6 +188,7 @@ function fromCancelling(event: OutboundLegEvent): OutboundLegTransition {
     case 'accepted': // the 200 crossed our CANCEL: it stands, and is hung up (RFC 3261 §9.1)
       return late('hangingUp', event);
     case 'refused':
+    case 'silent': // the server is dead; a 200 that comes all the same is hung up late
     case 'remoteEnded':
     case 'linkLost':
     case 'wireDone':

@@ -4,6 +4,7 @@ import type { DialledLeg, LegEvent } from '../call/leg.js';
 import type { CallStep } from '../call/observer.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Timer } from '../lib/clock.js';
+import { withDeadline } from '../lib/deadline.js';
 import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
@@ -160,7 +161,7 @@ export class OutboundSipLeg implements DialledLeg {
         (event) => this.#fromMedia(event),
       );
       this.#offer = await this.#media.offer();
-      await this.#journalDial();
+      if (!(await this.#isDialJournalled())) return;
       this.#machine.post({ type: 'prepared' });
     } catch (err) {
       this.logger.warn('call to the PBX not prepared', { err });
@@ -181,10 +182,19 @@ export class OutboundSipLeg implements DialledLeg {
   }
 
   /** Journal before effect: with the Call-ID and tag on record a restart can end what this INVITE started. */
-  #journalDial(): Promise<void> {
+  async #isDialJournalled(): Promise<boolean> {
     const { call, target } = this.options;
+    const { journal, timeouts, clock } = this.context;
     const data = { sipCallId: this.#sipCallId, localTag: this.#localTag, uri: this.#uri, trunk: target.trunk.name };
-    return this.context.journal.append({ call, event: 'dial', data });
+    try {
+      await withDeadline(journal.append({ call, event: 'dial', data }), timeouts.journalMs, 'journal entry', clock);
+      return true;
+    } catch (err) {
+      this.logger.error('journal entry not stored', { event: 'dial', err });
+      const reason = endReason('internal', { text: 'journal not written' });
+      this.#machine.post({ type: 'refused', reason, retry: false });
+      return false;
+    }
   }
 
   #sendInvite(): void {

@@ -4,7 +4,7 @@ import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
 import type { SrfApi, SrfDialog, SrfRequest, SrfResponse } from './drachtio-types.js';
 import { dtmfContentTypes, parseInfoDtmf } from './dtmf-relay.js';
-import { reasonOfMediaError, type LegMedia } from './leg-media.js';
+import { reasonOfOfferError, type LegMedia } from './leg-media.js';
 import { holdsUs } from './offer-direction.js';
 import { reasonOfBye, refusalStatus } from './sip-cause.js';
 import { allowedMethods, refusalHeaders } from './sip-headers.js';
@@ -191,12 +191,11 @@ export class SipDialog {
 
   /** The session stays as it was before the offer (RFC 3261 §14.2). */
   #refuse(response: SrfResponse, err: unknown): void {
-    const reason = reasonOfMediaError(err);
+    const reason = reasonOfOfferError(err);
     this.options.logger.info('new description refused', { code: reason.code, text: reason.text });
     if (response.finalResponseSent) return;
     if (this.#over) return response.send(481);
-    const status = reason.code === 'not_allowed' ? 488 : refusalStatus(reason);
-    response.send(status, { headers: refusalHeaders(reason, this.options.codecs) });
+    response.send(refusalStatus(reason), { headers: refusalHeaders(reason, this.options.codecs) });
   }
 
   #noteHold(sdp: string): void {

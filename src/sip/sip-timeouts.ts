@@ -4,6 +4,8 @@ export interface SipTimeouts {
   readonly connectMs: number;
   /** One request to the media engine. */
   readonly mediaMs: number;
+  /** The record of a dial, before the INVITE is sent. */
+  readonly journalMs: number;
   /** The SIP server's word that a response was sent. */
   readonly responseMs: number;
   /** After an INVITE without any response: when the server is asked by OPTIONS whether it lives. */
@@ -29,6 +31,7 @@ export interface SipTimeouts {
 export const defaultSipTimeouts: SipTimeouts = {
   connectMs: 5_000,
   mediaMs: 3_000,
+  journalMs: 2_000,
   responseMs: 5_000,
   probeMs: 1_500,
   silenceMs: 4_000,

@@ -7,10 +7,11 @@ import { withDeadline } from '../lib/deadline.js';
 import type { IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
+import type { NumberHint } from '../routing/number-of-call.js';
 import type { Trunk } from '../routing/types.js';
 import { DigestGuard } from './digest-guard.js';
 import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
-import { inboundCall, type InboundCall } from './inbound-call.js';
+import { inboundCall, numberHint, type InboundCall } from './inbound-call.js';
 import { InboundSipLeg } from './inbound-sip-leg.js';
 import { screenInvite } from './invite-screen.js';
 import { LiveLegs } from './live-legs.js';
@@ -29,6 +30,8 @@ export interface SipUserAgentOptions {
   /** The SIP server, whichever it is: embedded or a drachtio-server. */
   readonly connect: SipServerAddress;
   readonly trunks: readonly Trunk[];
+  /** Which of several trunks that take calls from one address a call is on; default: the first. */
+  readonly chooseTrunk?: (trunks: readonly [Trunk, ...Trunk[]], hint: NumberHint) => Trunk;
   readonly media: MediaEngine;
   /** Where a trunk's media may be sent, as CIDRs; default: its signalling addresses and `accept_from`. */
   readonly mediaRemoteNetworksFor?: (trunk: Trunk) => readonly string[] | undefined;
@@ -159,7 +162,7 @@ export class SipUserAgent {
   ): void {
     try {
       trimEcho(response);
-      if (this.#acl.trunkOf(request.source_address)) return answer(request, response);
+      if (this.#acl.trunksOf(request.source_address).length > 0) return answer(request, response);
       this.#strangers.note(request.source_address, request.method);
       response.send(403);
     } catch (err) {
@@ -169,13 +172,15 @@ export class SipUserAgent {
   }
 
   #invite(request: SrfRequest, response: SrfResponse): void {
-    const trunk = this.#acl.trunkOf(request.source_address);
-    if (!trunk || this.#isMerged(request, response)) return;
+    const [first, ...others] = this.#acl.trunksOf(request.source_address);
+    if (!first || this.#isMerged(request, response)) return;
     const refusal = screenInvite(request, (id) => this.#legs.hasCall(id));
     if (refusal) {
-      this.options.logger.info('INVITE refused', { trunk: trunk.name, status: refusal.status, why: refusal.why });
+      this.options.logger.info('INVITE refused', { trunk: first.name, status: refusal.status, why: refusal.why });
       return response.send(refusal.status, { headers: refusal.headers });
     }
+    const trunks = [first, ...others] as const;
+    const trunk = this.options.chooseTrunk?.(trunks, numberHint(request)) ?? first;
     const isTaking = this.#listener !== undefined && !this.#closing;
     const release = isTaking ? this.#load.take(trunk) : undefined;
     if (!release) {
@@ -183,7 +188,7 @@ export class SipUserAgent {
       this.options.logger.warn('INVITE refused', { trunk: trunk.name, why: reason.code });
       return response.send(reason.sipStatus, { headers: refusalHeaders(reason, trunk.codecs) });
     }
-    this.#takeCall(trunk, request, response, release);
+    this.#takeCall({ trunk, trunks }, request, response, release);
   }
 
   /**
@@ -199,14 +204,20 @@ export class SipUserAgent {
     return true;
   }
 
-  #takeCall(trunk: Trunk, request: SrfRequest, response: SrfResponse, release: () => void): void {
+  #takeCall(
+    origin: Pick<InboundCall, 'trunk' | 'trunks'>,
+    request: SrfRequest,
+    response: SrfResponse,
+    release: () => void,
+  ): void {
+    const { trunk } = origin;
     const call = this.options.ids.callId();
     const logger = this.options.logger.child({ call, leg: 'a' });
     const onOver = (): void => {
       release();
       this.#legs.remove(leg);
     };
-    const onReady = (): void => this.#listener?.(inboundCall(call, leg, trunk, request));
+    const onReady = (): void => this.#listener?.(inboundCall(call, leg, origin, request));
     const leg: InboundSipLeg = new InboundSipLeg(
       this.#context,
       { call, trunk, request, response, onReady, onOver },

@@ -30,24 +30,25 @@ export class SourceAcl {
     );
   }
 
-  /** The trunk a source address belongs to: the most specific network wins, then the order of the trunks. */
-  trunkOf(sourceAddress: string): Trunk | undefined {
+  /**
+   * The trunks a source address belongs to: those whose network is the most specific one. They are several when trunks share
+   * a PBX, and none when the address is a stranger's.
+   */
+  trunksOf(sourceAddress: string): readonly Trunk[] {
     const address = parseIpAddress(sourceAddress);
-    if (!address) return undefined;
-    let best: { trunk: Trunk; length: number } | undefined;
-    for (const rule of this.#rules) {
-      const length = this.#matchLength(rule, address);
-      if (length !== undefined && (!best || length > best.length)) best = { trunk: rule.trunk, length };
-    }
-    return best?.trunk;
+    if (!address) return [];
+    const matches = this.#rules.map((rule) => ({ trunk: rule.trunk, length: this.#matchLength(rule, address) }));
+    const best = Math.max(...matches.map(({ length }) => length));
+    return best < 0 ? [] : matches.filter(({ length }) => length === best).map(({ trunk }) => trunk);
   }
 
-  #matchLength({ trunk, networks }: Rule, address: IpAddress): number | undefined {
+  /** Prefix length of the most specific network that holds the address; -1 if none does. */
+  #matchLength({ trunk, networks }: Rule, address: IpAddress): number {
     const own = trunk.acceptFromServers ? this.#serverNetworks(trunk) : [];
     const lengths = [...networks, ...own]
       .filter((candidate) => contains(candidate, address))
       .map((candidate) => candidate.prefixLength);
-    return lengths.length === 0 ? undefined : Math.max(...lengths);
+    return Math.max(-1, ...lengths);
   }
 
   #serverNetworks(trunk: Trunk): IpNetwork[] {

@@ -42,7 +42,8 @@ describe('nothing leaves the machine', () => {
     const sdp = pbxSdp(40_000).replace('c=IN IP4 127.0.0.1', 'c=IN IP4 192.0.2.7');
     const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
     bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: sdp }), bridge.sip);
-    await bridge.pbx.next(({ status }) => (status ?? 0) >= 400, 'a refusal');
+    const refusal = await bridge.pbx.response(488, 'INVITE');
+    expect(refusal.get('Reason')).toContain('cause=88');
     expect(bridge.actions).toEqual([]);
     expect(guard.strayed).toEqual([]);
   });

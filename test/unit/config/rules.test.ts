@@ -260,6 +260,21 @@ describe('trunks', () => {
     expect(warningsOf(`${text}routes: [{ trunk: spare, hours: closed }]\n`)).toEqual([]);
   });
 
+  it('that take calls from the same network are warned of, however it is written', () => {
+    const spare =
+      '  - { name: spare, servers: [{ hostname: b }], accept_from: [10.0.1.0/24, 10.0.0.77/24, "2001:DB8:0::5"] }';
+    const text = (own: string) =>
+      working({ trunk: [`accept_from: [${own}]`], top: ['routes: [{ trunk: spare, hours: closed }]'] }).replace(
+        'numbers:',
+        `${spare}\nnumbers:`,
+      );
+    const told = (place: string) =>
+      `c.yaml:7:${place} is accepted by trunk pbx too, so only From or X-WA-Number-Id tells whose call it is; let one trunk serve both numbers, or let the PBX name the number in each call`;
+    expect(warningsOf(text('10.0.0.0/24'))).toEqual([told('75: warning: trunks[1].accept_from[1]:')]);
+    expect(warningsOf(text('"2001:db8::5/128"'))).toEqual([told('89: warning: trunks[1].accept_from[2]:')]);
+    expect(warningsOf(text('10.0.0.0/25, 10.0.1.1, "::/0"'))).toEqual([]);
+  });
+
   it('have names of their own', () => {
     const text = working({ top: ['routes: []'] }).replace(
       'numbers:',

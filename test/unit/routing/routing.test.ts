@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { E164 } from '../../../src/lib/ids.js';
 import { isOpen } from '../../../src/routing/call-hours.js';
 import { maskNumber, toE164 } from '../../../src/routing/e164.js';
-import { numberOfCall } from '../../../src/routing/number-of-call.js';
+import { numberOfCall, trunkOfCall } from '../../../src/routing/number-of-call.js';
 import { orderServers, routeUserCall } from '../../../src/routing/route-table.js';
 import type { CallHours, Route, SipServer, Trunk, WaNumber } from '../../../src/routing/types.js';
 
@@ -126,18 +126,34 @@ describe('number of a business-initiated call', () => {
   const help = number({ id: '1066', name: 'help', number: '+15553334444' as E164 });
   const foreign = number({ id: '1077', name: 'foreign', trunk: 'other' });
 
+  const said = (namedNumber?: string, callerUser?: string) => ({ namedNumber, callerUser });
+
   it('is the trunk’s only number', () => {
-    expect(numberOfCall([sales, foreign], 'pbx', undefined, 'anna')).toEqual({ ok: true, number: sales });
+    expect(numberOfCall([sales, foreign], ['pbx'], said(undefined, 'anna'))).toEqual({ ok: true, number: sales });
   });
   it('is the one the caller has', () => {
-    expect(numberOfCall([sales, help], 'pbx', undefined, '15553334444')).toEqual({ ok: true, number: help });
+    expect(numberOfCall([sales, help], ['pbx'], said(undefined, '15553334444'))).toEqual({ ok: true, number: help });
   });
   it('is the one the PBX names, if it is its own', () => {
-    expect(numberOfCall([sales, help], 'pbx', '1066', undefined)).toEqual({ ok: true, number: help });
-    expect(numberOfCall([sales, foreign], 'pbx', 'foreign', undefined)).toMatchObject({ ok: false });
+    expect(numberOfCall([sales, help], ['pbx'], said('1066', undefined))).toEqual({ ok: true, number: help });
+    expect(numberOfCall([sales, foreign], ['pbx'], said('foreign', undefined))).toMatchObject({ ok: false });
   });
   it('is never guessed', () => {
-    expect(numberOfCall([sales, help], 'pbx', undefined, '100')).toMatchObject({ ok: false });
-    expect(numberOfCall([foreign], 'pbx', undefined, '+15551112222')).toMatchObject({ ok: false });
+    expect(numberOfCall([sales, help], ['pbx'], said(undefined, '100'))).toMatchObject({ ok: false });
+    expect(numberOfCall([foreign], ['pbx'], said(undefined, '+15551112222'))).toMatchObject({ ok: false });
+  });
+  it('is sought among the numbers of every trunk that shares the source address', () => {
+    const numbers = [sales, foreign, number({ id: '1088', name: 'third', trunk: 'third' })];
+    expect(numberOfCall(numbers, ['pbx', 'other'], said('foreign'))).toEqual({ ok: true, number: foreign });
+    expect(numberOfCall(numbers, ['pbx', 'other'], said())).toMatchObject({ ok: false });
+    expect(numberOfCall(numbers, ['pbx', 'other'], said('third'))).toMatchObject({ ok: false });
+  });
+  it('settles which of those trunks the call is on; the first if no number is found', () => {
+    const trunks = [trunk('pbx'), trunk('other')] as const;
+    const help2 = { ...foreign, number: '+15559990000' as E164 };
+    expect(trunkOfCall([sales, help2], trunks, said(undefined, '+15559990000')).name).toBe('other');
+    expect(trunkOfCall([sales, help2], trunks, said(undefined, '+15551112222')).name).toBe('pbx');
+    expect(trunkOfCall([sales, help2], trunks, said(undefined, '100')).name).toBe('pbx');
+    expect(trunkOfCall([help2], trunks, said()).name).toBe('other');
   });
 });

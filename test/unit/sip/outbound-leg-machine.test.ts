@@ -79,6 +79,7 @@ const table: Record<OutboundLegState, Row> = {
   },
   cancelling: {
     refused: 'closing: closeMedia',
+    silent: 'closing: closeMedia',
     accepted: 'hangingUp: sendBye',
     remoteEnded: 'closing: closeMedia',
     linkLost: 'closing: closeMedia',
