@@ -55,6 +55,10 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
     );
   }
 
+  get call(): CallId {
+    return this.options.call;
+  }
+
   get mediaId(): string | undefined {
     return this.#media.id;
   }
@@ -168,10 +172,10 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
   }
 
   #connect(): void {
-    const { call, number, to, graph, directory } = this.options;
+    const { call, number, to, graph, directory, logger } = this.options;
     const opaque = opaqueOf(call);
     directory.expect(call, this);
-    const args = { numberId: number.id, to, sdp: this.#offer, opaque };
+    const args = { numberId: number.id, to, sdp: this.#offer, opaque, logger };
     this.#wire
       .journal('dial', { opaque })
       .then(() => this.#wire.request('graph.connect', () => graph.connect(args)))

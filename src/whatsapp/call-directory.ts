@@ -9,11 +9,13 @@ export type LaterEvent = Exclude<CallEventOfMeta, { readonly kind: 'user_connect
 
 /** A leg as the receiver of its webhooks. Never throws. */
 export interface WebhookSink {
+  /** Our id of its call, for log lines about it. */
+  readonly call?: CallId;
   onWebhook(event: LaterEvent): void;
 }
 
 /** How long a webhook waits for the leg that it belongs to, in milliseconds. */
-const PARKED_MS = 10_000;
+export const PARKED_MS = 10_000;
 const PARKED_CALLS = 1000;
 const PARKED_EVENTS_EACH = 8;
 /** How long webhooks of a call that we gave up on are still acted on, in milliseconds. */
@@ -35,7 +37,7 @@ export class CallDirectory {
   readonly #byCall = new Map<CallId, WebhookSink>();
   readonly #parked: BoundedMemory<LaterEvent[]>;
   readonly #abandoned: BoundedMemory<true>;
-  readonly #gone: BoundedMemory<true>;
+  readonly #gone: BoundedMemory<CallId>;
 
   constructor(clock: Clock, onParkedForgotten: (events: readonly LaterEvent[]) => void = () => undefined) {
     this.#parked = new BoundedMemory(clock, PARKED_MS, PARKED_CALLS, (_, events) => onParkedForgotten(events));
@@ -64,7 +66,7 @@ export class CallDirectory {
     this.#byCall.delete(call);
     if (waCallId === undefined) return;
     this.#byId.delete(waCallId);
-    this.#gone.add(waCallId, true);
+    this.#gone.add(waCallId, call);
   }
 
   /** The call was given up before Meta's id was known: should it turn up, it is to be ended. */
@@ -76,6 +78,11 @@ export class CallDirectory {
   /** Whether a leg has, or had, this call. */
   knows(waCallId: WaCallId): boolean {
     return this.#byId.has(waCallId) || this.#gone.has(waCallId);
+  }
+
+  /** Our id of the call that an event is about: of its leg, of one that is gone, or by the key that we gave Meta. */
+  callOf({ waCallId, opaque }: Pick<CallEventOfMeta, 'waCallId' | 'opaque'>): CallId | undefined {
+    return this.#byId.get(waCallId)?.call ?? this.#gone.get(waCallId) ?? callOfOpaque(opaque);
   }
 
   deliver(event: LaterEvent): Delivery {

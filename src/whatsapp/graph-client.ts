@@ -6,8 +6,14 @@ import { GraphError } from './graph-error.js';
 import { GraphTransport, type GraphTransportOptions } from './graph-transport.js';
 import { isWaId } from './wa-ids.js';
 
+/** Whose request it is. */
+interface OfLeg {
+  /** The leg's own logger, so that the lines about the request carry its call; the client's when there is no leg. */
+  readonly logger?: Logger | undefined;
+}
+
 /** A call on a business number. */
-export interface CallRef {
+export interface CallRef extends OfLeg {
   /** Meta's phone_number_id. */
   readonly numberId: string;
   readonly waCallId: WaCallId;
@@ -22,7 +28,7 @@ export interface SessionArgs extends CallRef {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ConnectArgs {
+export interface ConnectArgs extends OfLeg {
   readonly numberId: string;
   /** The user: digits, with or without "+". */
   readonly to: string;
@@ -46,6 +52,16 @@ export interface GraphClientOptions extends GraphTransportOptions {
   readonly backoffMs?: number;
   /** 0 to 1, for jitter. */
   readonly random?: () => number;
+}
+
+/** One action and what it takes to send it. */
+interface Request<Answer> extends OfLeg {
+  readonly action: Action;
+  readonly numberId: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly answer: z.ZodType<Answer>;
+  readonly rule: RetryRule;
+  readonly signal?: AbortSignal | undefined;
 }
 
 type Action = 'connect' | 'pre_accept' | 'accept' | 'reject' | 'terminate';
@@ -83,57 +99,58 @@ export class GraphClient implements CallActions {
     this.#random = options.random ?? Math.random;
   }
 
-  async connect({ numberId, to, sdp, opaque }: ConnectArgs): Promise<WaCallId> {
-    const body = { to: to.replace(/^\+/, ''), session: { sdp_type: 'offer', sdp }, ...opaqueField(opaque) };
-    const answer = await this.#call('connect', numberId, body, connected, placing);
-    const id = answer.calls[0]?.id ?? '';
-    return id as WaCallId;
+  async connect({ numberId, to, sdp, opaque, logger }: ConnectArgs): Promise<WaCallId> {
+    const fields = { to: to.replace(/^\+/, ''), session: { sdp_type: 'offer', sdp }, ...opaqueField(opaque) };
+    const request = { action: 'connect', numberId, fields, logger } as const;
+    const { calls } = await this.#call({ ...request, answer: connected, rule: placing });
+    return (calls[0]?.id ?? '') as WaCallId;
   }
 
-  async preAccept({ numberId, waCallId, sdp, signal }: SessionArgs): Promise<void> {
-    const body = { call_id: waCallId, session: { sdp_type: 'answer', sdp } };
-    await this.#call('pre_accept', numberId, body, done, answering, signal);
+  async preAccept({ sdp, ...args }: SessionArgs): Promise<void> {
+    await this.#answer('pre_accept', args, { session: { sdp_type: 'answer', sdp } });
   }
 
-  async accept({ numberId, waCallId, sdp, opaque, signal }: SessionArgs): Promise<void> {
-    const body = { call_id: waCallId, session: { sdp_type: 'answer', sdp }, ...opaqueField(opaque) };
-    await this.#call('accept', numberId, body, done, answering, signal);
+  async accept({ sdp, opaque, ...args }: SessionArgs): Promise<void> {
+    await this.#answer('accept', args, { session: { sdp_type: 'answer', sdp }, ...opaqueField(opaque) });
   }
 
-  async reject({ numberId, waCallId }: CallRef): Promise<void> {
-    await this.#end('reject', numberId, waCallId);
+  async reject(ref: CallRef): Promise<void> {
+    await this.#end('reject', ref);
   }
 
-  async terminate({ numberId, waCallId }: CallRef): Promise<void> {
-    await this.#end('terminate', numberId, waCallId);
+  async terminate(ref: CallRef): Promise<void> {
+    await this.#end('terminate', ref);
   }
 
-  async #end(action: 'reject' | 'terminate', numberId: string, waCallId: WaCallId): Promise<void> {
+  async #answer(
+    action: 'pre_accept' | 'accept',
+    { numberId, waCallId, signal, logger }: Omit<SessionArgs, 'sdp' | 'opaque'>,
+    session: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const fields = { call_id: waCallId, ...session };
+    await this.#call({ action, numberId, fields, answer: done, rule: answering, signal, logger });
+  }
+
+  async #end(action: 'reject' | 'terminate', { numberId, waCallId, logger }: CallRef): Promise<void> {
     try {
-      await this.#call(action, numberId, { call_id: waCallId }, done, ending);
+      await this.#call({ action, numberId, fields: { call_id: waCallId }, answer: done, rule: ending, logger });
     } catch (error) {
       if (!(error instanceof GraphError) || !isOverAlready(error)) throw error;
-      this.options.logger.debug('call was over already', { action, waCallId, metaCode: error.metaCode });
+      const log = logger ?? this.options.logger;
+      log.debug('call was over already', { action, waCallId, metaCode: error.metaCode });
     }
   }
 
-  async #call<Answer>(
-    action: Action,
-    numberId: string,
-    fields: Readonly<Record<string, unknown>>,
-    schema: z.ZodType<Answer>,
-    rule: RetryRule,
-    signal?: AbortSignal,
-  ): Promise<Answer> {
-    const body = { messaging_product: 'whatsapp', action, ...fields };
+  async #call<Answer>(request: Request<Answer>): Promise<Answer> {
+    const { rule, signal, answer } = request;
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#once(action, numberId, body, schema);
+        return await this.#once(request);
       } catch (error) {
         if (!(error instanceof GraphError)) throw error;
         // The first one came through although its answer did not: what the repeat meets is success.
-        if (rule === answering && attempt > 0 && isAcceptedAlready(error)) return schema.parse({ success: true });
-        this.#logFailure(action, numberId, attempt, error);
+        if (rule === answering && attempt > 0 && isAcceptedAlready(error)) return answer.parse({ success: true });
+        this.#logFailure(request, attempt, error);
         if (attempt >= rule.repeats || !rule.when(error)) throw error;
         await this.#pause(attempt, error, signal);
         if (signal?.aborted) throw error;
@@ -141,20 +158,21 @@ export class GraphClient implements CallActions {
     }
   }
 
-  async #once<Answer>(action: Action, numberId: string, body: unknown, schema: z.ZodType<Answer>): Promise<Answer> {
+  async #once<Answer>({ action, numberId, fields, answer, logger }: Request<Answer>): Promise<Answer> {
     const startedMs = this.options.clock.monotonicMs();
+    const body = { messaging_product: 'whatsapp', action, ...fields };
     const json = await this.#transport.post(`${encodeURIComponent(numberId)}/calls`, body, action);
-    const answer = schema.safeParse(json);
-    if (!answer.success) throw new GraphError('answer', `answer to ${action} has another form`, { httpStatus: 200 });
+    const read = answer.safeParse(json);
+    if (!read.success) throw new GraphError('answer', `answer to ${action} has another form`, { httpStatus: 200 });
     const tookMs = Math.round(this.options.clock.monotonicMs() - startedMs);
-    this.options.logger.debug('graph request done', { action, numberId, tookMs });
-    return answer.data;
+    (logger ?? this.options.logger).debug('graph request done', { action, numberId, tookMs });
+    return read.data;
   }
 
-  #logFailure(action: Action, numberId: string, attempt: number, error: GraphError): void {
-    const { fault, httpStatus, metaCode, metaSubcode, title, details } = error;
-    const said = { httpStatus, metaCode, metaSubcode, title, details };
-    this.options.logger.warn('graph request failed', { action, numberId, attempt, fault, ...said, why: error.message });
+  #logFailure({ action, numberId, logger }: Request<unknown>, attempt: number, error: GraphError): void {
+    const { fault, httpStatus, metaCode, metaSubcode, title, details, message: why } = error;
+    const said = { fault, httpStatus, metaCode, metaSubcode, title, details, why };
+    (logger ?? this.options.logger).warn('graph request failed', { action, numberId, attempt, ...said });
   }
 
   #pause(attempt: number, error: GraphError, signal: AbortSignal | undefined): Promise<void> {

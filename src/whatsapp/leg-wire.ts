@@ -69,7 +69,7 @@ export class LegWire {
 
   /** Ends the call at Meta; resolves when that is done or given up. */
   async end(action: 'reject' | 'terminate', waCallId: WaCallId): Promise<void> {
-    const ref = { numberId: this.number.id, waCallId };
+    const ref = { numberId: this.number.id, waCallId, logger: this.deps.logger };
     try {
       await this.request(`graph.${action}`, () => this.deps.graph[action](ref));
     } catch (err) {

@@ -60,6 +60,10 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
     );
   }
 
+  get call(): CallId {
+    return this.options.call;
+  }
+
   get mediaId(): string | undefined {
     return this.#media.id;
   }
@@ -146,8 +150,8 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
   }
 
   #session(): SessionArgs {
-    const { number, waCallId } = this.options;
-    return { numberId: number.id, waCallId, sdp: this.#answer, signal: this.#giveUp.signal };
+    const { number, waCallId, logger } = this.options;
+    return { numberId: number.id, waCallId, sdp: this.#answer, signal: this.#giveUp.signal, logger };
   }
 
   #preAccept(): void {

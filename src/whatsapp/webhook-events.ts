@@ -85,9 +85,26 @@ export interface UnknownEvent {
   readonly field: string;
   /** What it was, or what was wrong with it. */
   readonly what: string;
+  /** What Meta says went wrong, for the log: no call takes it. */
+  readonly errors?: readonly WebhookError[];
 }
 
 /** What concerns one call. */
 export type CallEventOfMeta = UserConnect | BusinessConnect | CallStatus | CallTerminate;
 
 export type WebhookEvent = CallEventOfMeta | PermissionReply | UnknownEvent;
+
+/** What became of webhook events; names are those of the `webhooks_total` results. */
+export type WebhookResult =
+  | 'handled'
+  | 'duplicate'
+  | 'foreign_number'
+  | 'not_graph'
+  | 'stale'
+  | 'ended_before'
+  | 'parked'
+  | 'parked_overflow'
+  | 'parked_forgotten'
+  | 'abandoned'
+  | 'unknown'
+  | 'failed';

@@ -84,20 +84,20 @@ function parseCallsField(value: ChangeValue, context: Context): WebhookEvent[] {
   ];
   if (events.length > 0) return events;
   const codes = context.errors.map(({ code }) => code).join(' ');
-  return [unknown(context.field, context.numberId, codes === '' ? 'neither calls nor statuses' : `errors ${codes}`)];
+  return [unusable(context, codes === '' ? 'neither calls nor statuses' : `errors ${codes}`)];
 }
 
 function parseCall(item: unknown, context: Context): WebhookEvent {
   const parsed = callSchema.safeParse(item);
   const call = parsed.data;
-  if (!call?.id || !isWaId(call.id)) return unknown(context.field, context.numberId, 'call without a usable id');
+  if (!call?.id || !isWaId(call.id)) return unusable(context, 'call without a usable id', call?.errors);
   switch (call.event?.toLowerCase()) {
     case 'connect':
       return parseConnect(call, call.id, context);
     case 'terminate':
       return parseTerminate(call, call.id, context);
     default:
-      return unknown(context.field, context.numberId, `event ${call.event ?? 'missing'}`);
+      return unusable(context, `event ${call.event ?? 'missing'}`, call.errors);
   }
 }
 
@@ -109,12 +109,12 @@ const directionOf = (call: CallItem): WaDirection | undefined => {
 function parseConnect(call: CallItem, id: WaCallId, context: Context): WebhookEvent {
   const { numberId, displayNumber, contacts } = context;
   const description = descriptionOf(call);
-  if (!description) return unknown(context.field, numberId, 'connect without a session description');
+  if (!description) return unusable(context, 'connect without a session description', call.errors);
   // Some samples lack the direction; who offers is who called.
   const direction = directionOf(call) ?? (description.type === 'OFFER' ? 'user_initiated' : 'business_initiated');
   const expected = direction === 'user_initiated' ? 'OFFER' : 'ANSWER';
   if (description.type !== undefined && description.type !== expected) {
-    return unknown(context.field, numberId, `${direction} connect with ${description.type}`);
+    return unusable(context, `${direction} connect with ${description.type}`, call.errors);
   }
   const common = {
     ...commonOf(call, id, numberId),
@@ -169,12 +169,12 @@ function parseTerminate(call: CallItem, id: WaCallId, context: Context): Webhook
 }
 
 function parseStatus(item: unknown, context: Context): WebhookEvent {
-  const { field, numberId, displayNumber, contacts } = context;
+  const { numberId, displayNumber, contacts } = context;
   const parsed = statusSchema.safeParse(item).data;
-  if (!parsed?.id || !isWaId(parsed.id)) return unknown(field, numberId, 'status without a usable id');
+  if (!parsed?.id || !isWaId(parsed.id)) return unusable(context, 'status without a usable id', parsed?.errors);
   const { status } = parsed;
   if (status !== 'RINGING' && status !== 'ACCEPTED' && status !== 'REJECTED') {
-    return unknown(field, numberId, `status ${status ?? 'missing'}`);
+    return unusable(context, `status ${status ?? 'missing'}`, parsed.errors);
   }
   const party = {
     id: parsed.recipient_id,
@@ -194,7 +194,7 @@ function parseStatus(item: unknown, context: Context): WebhookEvent {
 
 function parseMessagesField(value: ChangeValue, context: Context): WebhookEvent[] {
   const events = (value.messages ?? []).map((item) => parseMessage(item, context));
-  return events.length > 0 ? events : [unknown(context.field, context.numberId, 'no messages')];
+  return events.length > 0 ? events : [unusable(context, 'no messages')];
 }
 
 function parseMessage(item: unknown, context: Context): WebhookEvent {
@@ -236,6 +236,12 @@ function errorsOf(items: readonly unknown[] | undefined): WebhookError[] {
     if (!error) return [];
     return { code: error.code, title: error.title ?? error.message, details: error.error_data?.details };
   });
+}
+
+/** An item without use, with what Meta says went wrong: beside the items or inside this one. */
+function unusable(context: Context, what: string, own?: readonly unknown[]): UnknownEvent {
+  const errors = [...errorsOf(own), ...context.errors];
+  return { ...unknown(context.field, context.numberId, what), ...(errors.length > 0 && { errors }) };
 }
 
 function unknown(field: string, numberId: string | undefined, what: string): UnknownEvent {

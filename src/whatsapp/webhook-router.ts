@@ -8,7 +8,8 @@ import type { WaNumber } from '../routing/types.js';
 import { assertNever } from '../lib/assert-never.js';
 import { BoundedMemory } from './bounded-memory.js';
 import type { CallDirectory, LaterEvent, WebhookSink } from './call-directory.js';
-import type { CallEventOfMeta, PermissionReply, UserConnect, WebhookEvent } from './webhook-events.js';
+import { WebhookLog } from './webhook-log.js';
+import type { CallEventOfMeta, PermissionReply, UserConnect, WebhookEvent, WebhookResult } from './webhook-events.js';
 
 /** A user's call that has just come in. Names and payloads are as the user's side gave them, not sanitised. */
 export interface UserCall {
@@ -33,21 +34,6 @@ export interface UserLegSeed {
   readonly offer: string;
   readonly user: UserConnect['user'];
 }
-
-/** What became of webhook events; names are those of the `webhooks_total` results. */
-export type WebhookResult =
-  | 'handled'
-  | 'duplicate'
-  | 'foreign_number'
-  | 'not_graph'
-  | 'stale'
-  | 'ended_before'
-  | 'parked'
-  | 'parked_overflow'
-  | 'parked_forgotten'
-  | 'abandoned'
-  | 'unknown'
-  | 'failed';
 
 export interface WebhookRouterOptions {
   readonly numbers: () => readonly WaNumber[];
@@ -80,10 +66,12 @@ const FUTURE_MS = 60_000;
 export class WebhookRouter {
   readonly #seen: BoundedMemory<true>;
   readonly #ended: BoundedMemory<true>;
+  readonly #log: WebhookLog;
 
   constructor(private readonly options: WebhookRouterOptions) {
     this.#seen = new BoundedMemory(options.clock, SEEN_MS, SEEN_EVENTS);
     this.#ended = new BoundedMemory(options.clock, SEEN_MS, SEEN_EVENTS);
+    this.#log = new WebhookLog(options);
   }
 
   /** Handles the events of a delivery in order. */
@@ -95,10 +83,10 @@ export class WebhookRouter {
         result = this.#one(event, number);
       } catch (err) {
         result = 'failed';
-        this.options.logger.error('webhook event failed', { kind: event.kind, numberId: event.numberId, err });
+        this.#log.failed(event, err);
       }
       this.options.count?.(result, event.kind, number?.name ?? '');
-      this.#log(event, result);
+      this.#log.event(event, result);
     }
   }
 
@@ -186,16 +174,6 @@ export class WebhookRouter {
   #isOfUserCallWithoutLeg(event: LaterEvent): boolean {
     const isUserCall = event.kind === 'call_terminate' && event.direction === 'user_initiated';
     return isUserCall && !this.options.directory.knows(event.waCallId);
-  }
-
-  #log(event: WebhookEvent, result: WebhookResult): void {
-    const { kind, numberId } = event;
-    const waCallId = 'waCallId' in event ? event.waCallId : undefined;
-    const what = event.kind === 'unknown' ? { field: event.field, what: event.what } : undefined;
-    this.options.logger.debug('webhook event', { kind, result, numberId, waCallId, ...what });
-    if (result === 'not_graph') {
-      this.options.logger.warn('webhook call on a number that is set to SIP signalling', { numberId, waCallId });
-    }
   }
 }
 

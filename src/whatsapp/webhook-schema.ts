@@ -104,6 +104,7 @@ export const statusSchema = z.object({
   recipient_user_id: scalar(128),
   recipient_parent_user_id: scalar(128),
   biz_opaque_callback_data: whole(4096),
+  errors: list,
 });
 
 export const errorSchema = z.object({

@@ -121,6 +121,8 @@ type Action = 'connect' | 'preAccept' | 'accept' | 'reject' | 'terminate';
 /** The calls endpoint, answering when the test says so. */
 export class FakeGraph implements CallActions {
   readonly requests: { readonly action: Action; readonly args: Readonly<Record<string, unknown>> }[] = [];
+  /** The logger that came with each request. */
+  readonly loggers: unknown[] = [];
   readonly #pending = new Map<Action, Deferred<unknown>[]>();
   /** Actions that succeed at once. */
   readonly prompt = new Set<Action>();
@@ -159,7 +161,9 @@ export class FakeGraph implements CallActions {
   }
 
   #request(action: Action, args: Readonly<Record<string, unknown>>, value?: unknown): Promise<unknown> {
-    this.requests.push({ action, args });
+    const { logger, ...rest } = args;
+    this.requests.push({ action, args: rest });
+    this.loggers.push(logger);
     if (this.prompt.has(action)) return Promise.resolve(value);
     const open = deferred<unknown>();
     this.#pending.set(action, [...(this.#pending.get(action) ?? []), open]);

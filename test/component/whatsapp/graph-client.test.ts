@@ -137,9 +137,10 @@ describe('answers', () => {
     ],
     ['nothing', (response) => response.destroy(), { fault: 'transport', unsent: false }],
     ['silence', () => undefined, { fault: 'timeout' }],
-  ])('%s is a typed error, and connect is not repeated', async (_, reply, expected) => {
+  ])('%s is a typed error, and connect is not repeated', async (what, reply, expected) => {
     graph.replies(reply);
-    expect(await failure(client({ timeoutMs: 150 }).connect({ numberId, to: '1', sdp }))).toMatchObject(expected);
+    const timeoutMs = what === 'silence' ? 150 : 10_000;
+    expect(await failure(client({ timeoutMs }).connect({ numberId, to: '1', sdp }))).toMatchObject(expected);
     expect(graph.seen).toHaveLength(1);
   });
 
@@ -195,7 +196,7 @@ describe('repeats', () => {
     expect(graph.seen).toHaveLength(4);
   });
 
-  it.each([
+  it.each<[Record<string, string>, number, number]>([
     [{}, 0.5, 1000],
     [{ 'retry-after': '1' }, 0.5, 1000],
     [{ 'retry-after': '60' }, 0, 1200],
@@ -207,7 +208,7 @@ describe('repeats', () => {
       if (delayMs !== 9_999) pauses.push(delayMs);
       return systemClock.after(delayMs === 9_999 ? delayMs : 0, callback);
     };
-    graph.replies({ ...metaError(429, 130429, 'Rate limit hit'), headers } as Reply);
+    graph.replies({ status: 429, json: { error: { code: 130429, message: 'Rate limit hit' } }, headers });
     const timing = { clock: { ...systemClock, after }, timeoutMs: 9_999, backoffMs: 250, random: () => random };
     await client(timing).accept({ ...ref, sdp });
     expect(pauses).toEqual([pauseMs]);
@@ -261,6 +262,28 @@ describe('repeats', () => {
     await failure(client()[action](ref));
     graph.replies(metaError(401, 190, 'Session has expired: the call is over'));
     await failure(client()[action](ref));
+  });
+});
+
+describe('log lines', () => {
+  it('are those of the call whose leg asks', async () => {
+    const own = { ...ref, sdp, logger: logger.child({ call: 'CALL', leg: 'a' }) };
+    const fault = (response: { destroy: () => unknown }): void => void response.destroy();
+    const over = metaError(400, 100, 'Invalid parameter', 'Call already terminated');
+    graph.replies(fault, { status: 200, json: { success: true } }, fault);
+    await client().preAccept(own);
+    await client().accept(own);
+    graph.replies(over, over);
+    await client().reject(own);
+    await client().terminate(own);
+    await client().connect({ ...own, to: '1' });
+    const said = logger.lines.map(({ message }) => message);
+    expect(new Set(said)).toEqual(new Set(['graph request done', 'graph request failed', 'call was over already']));
+    expect(logger.lines.map(({ fields }) => fields['call'])).toEqual(said.map(() => 'CALL'));
+    logger.lines.length = 0;
+    await client().terminate(ref);
+    expect(logger.lines).toMatchObject([{ message: 'graph request done' }]);
+    expect(logger.lines[0]?.fields).not.toHaveProperty('call');
   });
 });
 

@@ -143,7 +143,7 @@ describe('business-initiated leg', () => {
   });
 
   it('terminates once when hung up', async () => {
-    const { leg, graph, types, clock } = await dialled();
+    const { leg, graph, types, clock, logger } = await dialled();
     graph.prompt.add('terminate');
     leg.hangup(hangup);
     leg.hangup(hangup);
@@ -153,6 +153,7 @@ describe('business-initiated leg', () => {
       args: { numberId: someNumber.id, waCallId: someWaCall },
     });
     expect(graph.actions).toEqual(['connect', 'terminate']);
+    expect(graph.loggers).toEqual([logger, logger]);
     expect(types()).toEqual(['terminated']);
     expect(clock.armed).toBe(0);
   });

@@ -44,7 +44,7 @@ const terminate = (extra: Partial<CallTerminate> = {}): CallTerminate => ({
 
 describe('user-initiated leg', () => {
   it('pre-accepts, starts media, accepts with the same SDP and sends only after the 200', async () => {
-    const { leg, graph, endpoint, types, journal, steps } = setUp();
+    const { leg, graph, endpoint, types, journal, steps, logger } = setUp();
     leg.trying();
     await settled();
     expect(graph.requests[0]).toMatchObject({
@@ -69,6 +69,7 @@ describe('user-initiated leg', () => {
     expect(endpoint.log).toContain('openSending');
     expect(types()).toEqual(['confirmed']);
     expect(steps.map(({ step }) => step)).toEqual(['graph.pre_accept', 'graph.accept']);
+    expect(graph.loggers).toEqual([logger, logger]);
     expect(leg.mediaId).toBe('media-1');
     expect(leg.facts).toEqual({ waCallId: someWaCall, numberId: someNumber.id, waUser: someUser });
   });

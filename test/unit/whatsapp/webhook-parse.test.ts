@@ -161,7 +161,13 @@ describe('parseWebhook', () => {
       { kind: 'unknown' },
       { kind: 'unknown' },
     ]);
-    expect(one({ errors: [{ code: 131044 }] })).toMatchObject({ kind: 'unknown', what: 'errors 131044' });
+    const alone = { kind: 'unknown', what: 'errors 131044', errors: [{ code: 131044 }] };
+    expect(one({ errors: [{ code: 131044 }] })).toMatchObject(alone);
+    const failed = { statuses: [{ id: 'wacid.1', status: 'FAILED' }], errors: [{ code: 131044, title: 't' }] };
+    const said = [{ code: 131044, title: 't', details: undefined }];
+    expect(one(failed)).toMatchObject({ kind: 'unknown', what: 'status FAILED', errors: said });
+    const own = { calls: [{ id: 'wacid.1', event: 'call_created', errors: [{ code: 131044, title: 't' }] }] };
+    expect(one(own)).toMatchObject({ kind: 'unknown', errors: said });
     expect(one({ statuses: [{ id: 'wacid.S', status: 'BUSY' }] })).toMatchObject({ what: 'status BUSY' });
     for (const id of [undefined, '', 'bad id', 7]) {
       expect(one({ statuses: [{ id, status: 'RINGING' }] })).toMatchObject({ what: 'status without a usable id' });

@@ -15,7 +15,10 @@ class FakeLeg {
   readonly facts = {};
   readonly webhooks: LaterEvent[] = [];
   readonly rejected: EndReason[] = [];
-  constructor(readonly seed: UserLegSeed) {}
+  readonly call: CallId;
+  constructor(readonly seed: UserLegSeed) {
+    this.call = seed.call;
+  }
   onWebhook(event: LaterEvent): void {
     this.webhooks.push(event);
   }
@@ -170,7 +173,7 @@ describe('webhook router', () => {
     const { router, clock, calls, logger } = setUp();
     router.handle([connect(clock, { numberId: '2' })]);
     expect(calls).toEqual([]);
-    expect(logger.lines.some(({ level }) => level === 'warn')).toBe(true);
+    expect(logger.lines.filter(({ level }) => level === 'warn')).toMatchObject([{ fields: { numberId: '2' } }]);
   });
 
   it('rejects the call when its owner throws, and goes on with the batch', () => {
@@ -250,5 +253,101 @@ describe('webhook router', () => {
     const nameless: WebhookEvent = { ...reply, messageId: undefined };
     router.handle([nameless, nameless]);
     expect(replies).toHaveLength(3);
+  });
+});
+
+describe('what the webhook router says', () => {
+  const warnings = ({ logger }: ReturnType<typeof setUp>) => logger.lines.filter(({ level }) => level === 'warn');
+
+  it.each([
+    [600_000, 600, 'ahead'],
+    [-600_000, -600, 'behind'],
+  ])('warns of connects that are too old or too new (%i ms), once a minute', (ageMs, ageS, direction) => {
+    const world = setUp();
+    const { router, clock } = world;
+    const stale = (n: number) =>
+      connect(clock, { timestampMs: clock.now() - ageMs, waCallId: `wacid.${n}` as WaCallId });
+    router.handle([stale(1), stale(2)]);
+    expect(warnings(world)).toMatchObject([
+      { fields: { kind: 'user_connect', numberId: someNumber.id, waCallId: 'wacid.1', ageS } },
+    ]);
+    expect(warnings(world)[0]?.fields['hint']).toContain(direction);
+    clock.advance(59_999);
+    router.handle([stale(3)]);
+    expect(warnings(world)).toHaveLength(1);
+    clock.advance(1);
+    router.handle([stale(4)]);
+    expect(warnings(world)).toHaveLength(2);
+  });
+
+  it('warns of each foreign number at its first sight', () => {
+    const world = setUp();
+    const { router, clock } = world;
+    const foreign = (numberId: string) => [connect(clock, { numberId }), terminate({ numberId })];
+    router.handle([...foreign('998'), ...foreign('999')]);
+    clock.advance(3600_000);
+    router.handle(foreign('998'));
+    expect(warnings(world).map(({ fields }) => fields['numberId'])).toEqual(['998', '999']);
+  });
+
+  const errors = [{ code: 138021, title: 'Media timeout', details: 'No media received' }];
+  const said = { metaCode: 138021, title: 'Media timeout', details: 'No media received' };
+
+  it('warns of errors that belong to no call', () => {
+    const world = setUp();
+    const unusable = { kind: 'unknown', numberId: someNumber.id, field: 'calls', what: 'errors 138021' } as const;
+    world.router.handle([{ ...unusable, errors }, unusable]);
+    expect(warnings(world)).toMatchObject([{ fields: { kind: 'unknown', numberId: someNumber.id, ...said } }]);
+  });
+
+  it('warns of errors for a call that is over or was never here, each code once a minute', () => {
+    const world = setUp();
+    world.router.handle([
+      terminate({ errors }),
+      terminate({ errors, waCallId: 'wacid.2' }),
+      terminate({ errors: [{ ...errors[0], code: 131044 }], waCallId: 'wacid.3' }),
+    ]);
+    expect(warnings(world)).toMatchObject([
+      { fields: { waCallId: someWaCall, result: 'ended_before', ...said } },
+      { fields: { waCallId: 'wacid.3', metaCode: 131044 } },
+    ]);
+  });
+
+  it('warns of parked errors only when no call has claimed them', () => {
+    const world = setUp();
+    const parked = (waCallId: string) => terminate({ errors, waCallId, direction: 'business_initiated' });
+    world.router.handle([parked('wacid.1'), parked('wacid.2')]);
+    world.directory.claim('wacid.1' as WaCallId, { onWebhook: () => undefined });
+    expect(warnings(world)).toEqual([]);
+    world.clock.advance(10_000);
+    expect(warnings(world)).toMatchObject([{ fields: { waCallId: 'wacid.2', result: 'parked', ...said } }]);
+  });
+
+  it('does not warn of errors that a call has, nor of their repetition', () => {
+    const world = setUp();
+    world.router.handle([connect(world.clock), terminate({ errors }), terminate({ errors })]);
+    expect(world.legs[0]?.webhooks).toHaveLength(1);
+    expect(warnings(world)).toEqual([]);
+  });
+
+  it('names our call on every line about one, also when it is over', () => {
+    const { router, clock, directory, legs, logger } = setUp();
+    const opaque = opaqueOf(someCall);
+    router.handle([connect(clock), connect(clock), terminate()]);
+    const call = legs[0]!.call;
+    directory.release(call, someWaCall);
+    router.handle([terminate(), terminate({ direction: undefined, numberId: '2' })]);
+    router.handle([status('RINGING', { waCallId: 'wacid.2', opaque }), status('RINGING', { waCallId: 'wacid.3' })]);
+    const lines = logger.lines.filter(({ message }) => message === 'webhook event');
+    expect(lines.map(({ fields }) => fields['call'])).toEqual([call, call, call, call, call, someCall, undefined]);
+  });
+
+  it('names our call when its webhook fails', () => {
+    const { router, clock, logger, legs } = setUp(() => {
+      throw new Error('no memory');
+    });
+    router.handle([connect(clock)]);
+    const failed = logger.lines.find(({ message }) => message === 'webhook event failed');
+    expect(failed?.fields['call']).toBe(legs[0]?.call);
   });
 });
