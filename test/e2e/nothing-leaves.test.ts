@@ -5,6 +5,8 @@ import { jsonFixture, metaFixture, metaIndex, readFixture } from '../support/fix
 import { loopbackSdp } from '../support/loopback-sdp.js';
 import { OutgoingGuard } from '../support/outgoing-guard.js';
 import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { RecordingLogger } from '../support/recording-logger.js';
+import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 describe('nothing leaves the machine', () => {
@@ -79,6 +81,7 @@ describe('nothing leaves the machine', () => {
 
 describe('each event of Meta’s reference, delivered to the running daemon', () => {
   let bridge: ScriptedBridge;
+  let logger: RecordingLogger;
   const trunks = (): string => `
 trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1 }], accept_from: [127.0.0.1/32] }]
 numbers:
@@ -86,16 +89,46 @@ numbers:
   - { id: "105615555715855", number: "+15551112222", name: legacy, trunk: pbx }
 `;
   beforeEach(async () => {
-    bridge = await ScriptedBridge.start({ trunks });
+    logger = new RecordingLogger();
+    bridge = await ScriptedBridge.start({ trunks, logger });
   });
   afterEach(() => bridge.stop());
 
-  const events = metaIndex().filter(({ kind }) => kind === 'event');
+  const SAMPLE = '106540352242922';
+  const LEGACY = '105615555715855';
+  /** Kind and result of each; calls of which nothing is known here wait for one that claims them. */
+  const expected: Record<string, readonly [kind: string, result: string, numberId: string, waCallId?: string]> = {
+    'business-connect-event.json': ['business_connect', 'parked', SAMPLE, 'wacid.ABGGFjFVU2AfAgo6V-Hc5eCgK5Gh'],
+    'business-connect-legacy-connection-event.json': ['business_connect', 'parked', LEGACY],
+    'status-ringing-event.json': ['call_status', 'parked', SAMPLE],
+    'status-accepted-event.json': ['call_status', 'parked', SAMPLE],
+    'status-rejected-event.json': ['call_status', 'parked', SAMPLE],
+    'terminate-completed-event.json': ['call_terminate', 'parked', SAMPLE, 'wacid.ABGGFjFVU2AfAgo6V-Hc5eCgK5Gh'],
+    'terminate-failed-event.json': ['call_terminate', 'parked', SAMPLE, 'wacid.ABGGFjFVU2AfAgo6V-Hc5eCgK5Gh'],
+    'permission-reply-user-event.json': ['permission_reply', 'handled', SAMPLE],
+    'permission-reply-automatic-event.json': ['permission_reply', 'handled', SAMPLE],
+  };
+  const lines = (): Record<string, unknown>[] =>
+    logger.lines.filter(({ message }) => message === 'webhook event').map(({ fields }) => fields);
+  const line = async (index: number): Promise<Record<string, unknown>> => {
+    await until(() => lines().length > index, `line ${index + 1} about a webhook event`);
+    return lines()[index]!;
+  };
 
-  it.each(events.map(({ file }) => [file]))('%s gets 200 and disturbs nothing', async (file) => {
+  it('has an expectation for each', () => {
+    const events = metaIndex().filter(({ kind }) => kind === 'event');
+    expect(Object.keys(expected).sort()).toEqual(events.map(({ file }) => file).sort());
+  });
+
+  it.each(Object.entries(expected))('%s is understood once, and disturbs nothing', async (file, event) => {
+    const [kind, result, numberId, waCallId] = event;
     const body = JSON.parse(onLoopback(JSON.stringify(metaFixture(file)))) as unknown;
     expect(await bridge.deliver(body)).toBe(200);
+    expect(await line(0)).toMatchObject({ kind, result, numberId, ...(waCallId && { waCallId }) });
     expect(await bridge.deliver(body)).toBe(200);
+    expect(await line(1)).toMatchObject({ kind, result: 'duplicate', numberId });
+    expect(lines()).toHaveLength(2);
+    expect(logger.lines.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
     expect(bridge.daemon.calls()).toBe(0);
     expect(bridge.actions).toEqual([]);
   });
@@ -103,6 +136,16 @@ numbers:
   it('the webhook sample with the older connection beside the session', async () => {
     const sample = jsonFixture('webhooks/business-initiated-connect-with-legacy-connection.json');
     expect(await bridge.deliver(JSON.parse(onLoopback(JSON.stringify(sample))))).toBe(200);
+    expect(await line(0)).toMatchObject({ kind: 'business_connect', result: 'parked' });
+  });
+
+  it('and one of a number that nobody configured is dropped aloud', async () => {
+    const strange = JSON.stringify(metaFixture('status-ringing-event.json')).replaceAll(SAMPLE, '999');
+    expect(await bridge.deliver(JSON.parse(strange))).toBe(200);
+    expect(await line(0)).toMatchObject({ kind: 'call_status', result: 'foreign_number', numberId: '999' });
+    expect(logger.lines).toContainEqual(
+      expect.objectContaining({ level: 'warn', message: 'webhook of a number that is not configured' }),
+    );
   });
 });
 
