@@ -56,6 +56,11 @@ const connected = async (options: Parameters<typeof invite>[0] = {}, ackBody = '
   return { ...arrival, ok };
 };
 
+/** The INVITE with an attribute of this many characters more in its SDP. */
+const withLongSdp = (text: string, length: number): string =>
+  text.replace(/Content-Length: (\d+)/, (_, own: string) => `Content-Length: ${Number(own) + length}`) +
+  `a=x-${'x'.repeat(length - 6)}\r\n`;
+
 const cancelText = (request: PeerMessage): string =>
   [
     `CANCEL ${request.uri} SIP/2.0`,
@@ -310,7 +315,7 @@ describe('an INVITE that cannot be served', () => {
     ['the Request-URI has no user', 484, (text) => text.replace(/sip:\+\d+@/g, 'sip:')],
     ['the body is no SDP', 415, (text) => text.replace('application/sdp', 'text/plain')],
     ['a dialog header is huge', 400, (text) => text.replace('"Alice"', `"${'x'.repeat(2_000)}"`)],
-    ['it is huge', 513, (text) => text.replace('Max-Forwards', `X-Long: ${'x'.repeat(17_000)}\r\nMax-Forwards`)],
+    ['its SDP is huge', 513, (text) => withLongSdp(text, 9_000)],
   ])('is refused when %s', async (_what, status, edit) => {
     invite({ edit });
     const refusal = await pbx.response(status, 'INVITE');

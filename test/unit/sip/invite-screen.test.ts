@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import type { SrfRequest } from '../../../src/sip/drachtio-types.js';
+import { messageLimit, screenInvite } from '../../../src/sip/invite-screen.js';
+
+/** An INVITE as srf hands it over, with as much as the screen reads of it. */
+const invite = (raw: string, contact: string | undefined = 'sip:pbx@192.0.2.1'): SrfRequest => {
+  const headers: Record<string, string> = {
+    From: '<sip:a@b>;tag=1',
+    To: '<sip:c@d>',
+    'Call-ID': 'x',
+    CSeq: '1 INVITE',
+  };
+  const request: Pick<SrfRequest, 'raw' | 'uri' | 'body' | 'get' | 'has'> & { getParsedHeader: unknown } = {
+    raw,
+    uri: 'sip:+4915112345678@192.0.2.9',
+    body: '',
+    get: (name) => headers[name],
+    has: (name) => name === 'Contact' && contact !== undefined,
+    getParsedHeader: (name: string) =>
+      name === 'contact'
+        ? [{ name: '', uri: contact, params: {} }]
+        : { name: '', uri: 'sip:a@b', params: { tag: '1' } },
+  };
+  return request as unknown as SrfRequest;
+};
+
+describe('screening of an INVITE', () => {
+  it('takes a message up to the limit', () => {
+    expect(screenInvite(invite('x'.repeat(messageLimit)), () => false)).toBeUndefined();
+  });
+
+  // The embedded SIP server drops what is larger before anybody sees it; a drachtio-server hands it on.
+  it('refuses a larger one with 513, whatever else is wrong with it', () => {
+    const large = 'x'.repeat(messageLimit + 1);
+    expect(screenInvite(invite(large), () => false)).toMatchObject({ status: 513 });
+    expect(screenInvite(invite(large, undefined), () => true)).toMatchObject({ status: 513 });
+  });
+});
