@@ -80,12 +80,11 @@ function fileServer(server: ServerItem): SipServer {
 function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, secrets: Secrets): Behaviour {
   const auth = own.auth ?? defaults.auth;
   const authPath = own.auth ? [...path, 'auth', 'password'] : ['trunk_defaults', 'auth', 'password'];
-  const dtmf = own.dtmf ?? defaults.dtmf ?? 'rfc4733';
   return {
     codecs: usableCodecs(own.codecs ?? defaults.codecs ?? ['PCMA', 'PCMU']),
     auth: auth && { username: auth.username, password: secrets.required(authPath, auth.password, 'with a username') },
     register: false,
-    dtmf: dtmf === 'inband' ? 'rfc4733' : dtmf,
+    dtmf: 'rfc4733',
     srtp: 'off',
     maxCalls: own.max_calls ?? defaults.max_calls ?? DEFAULT_MAX_CALLS,
   };
@@ -109,8 +108,8 @@ function refuseUnbuilt(path: KeyPath, own: TrunkDefaults, findings: Findings): v
     const message = 'SRTP is not in this version, and audio would go unencrypted';
     findings.error([...path, 'srtp'], { message, cure: 'write srtp: off if the network is private' });
   }
-  if (own.dtmf === 'inband') {
-    const message = 'inband DTMF is not in this version; rfc4733 is used';
+  if (own.dtmf === 'inband' || own.dtmf === 'info') {
+    const message = `${own.dtmf} DTMF is not in this version; rfc4733 is used`;
     findings.warn([...path, 'dtmf'], { message, cure: 'write dtmf: rfc4733' });
   }
   checkCodecs(path, own.codecs ?? [], findings);

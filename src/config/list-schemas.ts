@@ -26,7 +26,11 @@ function missingOrNull(written: unknown): Complaint | undefined {
 const server = z.strictObject({
   hostname: value<string>(formats.host, 'Host name or address of the SIP server.'),
   port: value<number>(formats.port, 'Its port; default 5060.', 5060).optional(),
-  transport: value<'udp' | 'tcp' | 'tls'>(formats.oneOf('udp', 'tcp', 'tls'), 'How it is reached.', 'udp').optional(),
+  transport: value<'udp' | 'tcp' | 'tls'>(
+    formats.oneOf('udp', 'tcp', 'tls'),
+    'How it is reached (tls: not in this version).',
+    'udp',
+  ).optional(),
   priority: value<number>(formats.wholeNumber(0, 65_535), 'Lower is tried first.', 1).optional(),
   weight: value<number>(formats.wholeNumber(0, 65_535), 'Share of calls within one priority.', 1).optional(),
   request_uri_user_params: value<Record<string, string>>(
@@ -46,13 +50,16 @@ const trunkBehaviour = {
       value<'PCMA' | 'PCMU' | 'G722' | 'opus'>(formats.oneOf('PCMA', 'PCMU', 'G722', 'opus'), 'Codec by its RTP name.'),
     )
     .min(1)
-    .meta({ description: 'Codecs in order of preference.', default: ['PCMA', 'PCMU'] })
+    .meta({
+      description: 'Codecs in order of preference (G722 and opus: not in this version).',
+      default: ['PCMA', 'PCMU'],
+    })
     .optional(),
   auth: auth.meta({ description: 'Credentials for the trunk.' }).optional(),
   register: value<boolean>(formats.yesOrNo, 'Register with the trunk (not in this version).', false).optional(),
   dtmf: value<'rfc4733' | 'info' | 'inband'>(
     formats.oneOf('rfc4733', 'info', 'inband'),
-    'How keys travel towards the trunk.',
+    'How keys travel towards the trunk (info and inband: not in this version).',
     'rfc4733',
   ).optional(),
   srtp: value<'off' | 'optional' | 'required'>(
@@ -85,7 +92,7 @@ export const numberSchema = z.strictObject({
   name: value<string>(formats.alias, 'Alias for logs and metric labels; default: the id.').optional(),
   signaling: value<'graph' | 'sip'>(
     formats.oneOf('graph', 'sip'),
-    'graph: webhooks and Graph API. sip: reserved.',
+    'graph: webhooks and Graph API. sip: reserved, not in this version.',
     'graph',
   ).optional(),
   permission: value<'none' | 'check' | 'ask'>(
@@ -117,7 +124,7 @@ export const routeSchema = z.strictObject({
 
 /** `sip.listen`. */
 export const sipListenSchema = z
-  .array(value<string>(formats.sipListen, 'TRANSPORT://HOST:PORT.'))
+  .array(value<string>(formats.sipListen, 'TRANSPORT://HOST:PORT (tls: not in this version).'))
   .min(1)
   .meta({ description: 'Sockets of the embedded SIP server.', default: ['udp://0.0.0.0:5060', 'tcp://0.0.0.0:5060'] });
 

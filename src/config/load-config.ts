@@ -9,6 +9,7 @@ import { crossCheck, isExposed, itemsOf } from './cross-checks.js';
 import type { FileReader } from './file-reader.js';
 import { besideFile, systemFileReader } from './file-reader.js';
 import { alias, parseDuration, parseListen, parsePortRange, parseSipListen } from './formats.js';
+import { warnIgnored } from './ignored-keys.js';
 import type { ConfigIssue } from './issue.js';
 import { byPlace, Findings, keyText } from './issue.js';
 import type { Item, Lists } from './lists.js';
@@ -107,6 +108,7 @@ function build(
   const { numbers, settingsTrunks } = buildNumbers(lists.numbers, { trunkNames, trunkDefaults, secrets, findings });
   const routes = buildRoutes(lists.routes, writtenNames(data, 'numbers', 'id'), trunkNames, findings);
   crossCheck(scalars, lists, source, milliseconds(scalars, 'calls.answer_timeout'), findings);
+  warnIgnored(scalars, source, findings);
   const inUse = itemsOf(data, 'numbers').length > 0;
   if (!inUse) {
     const message = 'no numbers are configured, so no calls can be made';

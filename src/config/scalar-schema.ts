@@ -79,7 +79,7 @@ export const scalarSchema = {
     },
     advertised_host: {
       default: '',
-      doc: "What Via, Contact and Record-Route show; empty: the socket's address.",
+      doc: "What the embedded server's Via, Contact and Record-Route show; empty: the socket's address.",
       format: formats.hostOrEmpty,
       env: 'SIP2WA_SIP_ADVERTISED_HOST',
     },
@@ -134,7 +134,7 @@ export const scalarSchema = {
   settings: {
     push: {
       default: 'apply',
-      doc: "What to do with numbers' settings on start and reload: apply (write what differs), report (only say) or off.",
+      doc: "What to do with numbers' settings on start and reload: apply (write what differs), report (only say) or off. Not in this version.",
       format: formats.oneOf('apply', 'report', 'off'),
     },
   },
@@ -156,7 +156,7 @@ export const scalarSchema = {
     },
     pre_accept: {
       default: 'immediate',
-      doc: "When a user's call is pre-accepted, so that media is up before the answer.",
+      doc: "When a user's call is pre-accepted, so that media is up before the answer; this version does immediate.",
       format: formats.oneOf('immediate', 'on_progress', 'never'),
     },
   },
@@ -177,7 +177,7 @@ export const scalarSchema = {
   journal: {
     dir: {
       default: './var/journal',
-      doc: 'Directory of the call journal.',
+      doc: 'Directory of the call journal (not in this version: it is in memory).',
       format: formats.filePath,
       env: 'SIP2WA_JOURNAL_DIR',
     },

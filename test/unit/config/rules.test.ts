@@ -193,6 +193,7 @@ describe('trunks', () => {
       11,
       'srtp: SRTP is not in this version; audio goes as plain RTP; write srtp: off, or use a private network',
     ],
+    ['dtmf: info', 11, 'dtmf: info DTMF is not in this version; rfc4733 is used; write dtmf: rfc4733'],
     ['dtmf: inband', 11, 'dtmf: inband DTMF is not in this version; rfc4733 is used; write dtmf: rfc4733'],
     ['codecs: [G722, PCMA]', 14, 'codecs[0]: G722 comes not before a later version; it is ignored; remove it for now'],
   ])('%s is warned of, and the configuration holds what really happens', (line, column, expected) => {
@@ -241,12 +242,12 @@ describe('trunks', () => {
 
   it('take from trunk_defaults what they do not say', () => {
     const top = [
-      'trunk_defaults: { codecs: [PCMU], dtmf: info, max_calls: 7, auth: { username: u, password: "${env:P}" } }',
+      'trunk_defaults: { codecs: [PCMU], dtmf: rfc4733, max_calls: 7, auth: { username: u, password: "${env:P}" } }',
     ];
     const config = configOf(working({ trunk: ['max_calls: 8'], top }), { env: { P: 'pass-1' } });
     expect(config.trunks[0]).toMatchObject({
       codecs: ['PCMU'],
-      dtmf: 'info',
+      dtmf: 'rfc4733',
       maxCalls: 8,
       auth: { username: 'u', password: 'pass-1' },
     });

@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { Config } from '../../../src/config/config.js';
+import { configJsonSchema } from '../../../src/config/json-schema.js';
+import { configOf, errorsOf, warningsOf, working } from './load.js';
+
+type Schema = Record<string, unknown>;
+
+interface Unbuilt {
+  /** The key as the schema has it. */
+  readonly key: string;
+  readonly text: string;
+  /** What stands in the loaded configuration instead; without it the value is an error. */
+  readonly instead?: readonly [(config: Config) => unknown, unknown];
+}
+
+const firstTrunk = (config: Config) => config.trunks[0];
+
+/** Every value that the file may hold and this version does not act upon (decision 0041). */
+const UNBUILT: readonly Unbuilt[] = [
+  ...['info', 'inband'].flatMap((dtmf) => [
+    {
+      key: 'trunks[].dtmf',
+      text: working({ trunk: [`dtmf: ${dtmf}`] }),
+      instead: [(config: Config) => firstTrunk(config)?.dtmf, 'rfc4733'] as const,
+    },
+    {
+      key: 'trunk_defaults.dtmf',
+      text: working({ top: [`trunk_defaults: { dtmf: ${dtmf} }`] }),
+      instead: [(config: Config) => firstTrunk(config)?.dtmf, 'rfc4733'] as const,
+    },
+  ]),
+  {
+    key: 'trunks[].register',
+    text: working({ trunk: ['register: true'] }),
+    instead: [(config) => firstTrunk(config)?.register, false],
+  },
+  {
+    key: 'trunk_defaults.register',
+    text: working({ top: ['trunk_defaults: { register: true }'] }),
+    instead: [(config) => firstTrunk(config)?.register, false],
+  },
+  {
+    key: 'trunks[].srtp',
+    text: working({ trunk: ['srtp: optional'] }),
+    instead: [(config) => firstTrunk(config)?.srtp, 'off'],
+  },
+  { key: 'trunks[].srtp', text: working({ trunk: ['srtp: required'] }) },
+  {
+    key: 'trunk_defaults.srtp',
+    text: working({ top: ['trunk_defaults: { srtp: optional }'] }),
+    instead: [(config) => firstTrunk(config)?.srtp, 'off'],
+  },
+  {
+    key: 'trunks[].codecs',
+    text: working({ trunk: ['codecs: [opus, PCMU]'] }),
+    instead: [(config) => firstTrunk(config)?.codecs, ['PCMU']],
+  },
+  { key: 'trunks[].codecs', text: working({ trunk: ['codecs: [G722]'] }) },
+  {
+    key: 'trunk_defaults.codecs',
+    text: working({ top: ['trunk_defaults: { codecs: [G722, PCMU] }'] }),
+    instead: [(config) => firstTrunk(config)?.codecs, ['PCMU']],
+  },
+  {
+    key: 'trunks[].servers[].transport',
+    text: working().replace('{ hostname: 10.0.0.5 }', '{ hostname: 10.0.0.5, transport: tls }'),
+  },
+  { key: 'numbers[].signaling', text: working({ number: ['signaling: sip'] }) },
+  ...['check', 'ask'].map((permission) => ({
+    key: 'numbers[].permission',
+    text: working({ number: [`permission: ${permission}`] }),
+    instead: [(config: Config) => config.numbers[0]?.permission, 'none'] as const,
+  })),
+  { key: 'sip.listen[]', text: working({ top: ['sip: { listen: ["tls://0.0.0.0:5061"] }'] }) },
+  {
+    key: 'media.workers',
+    text: working({ top: ['media: { workers: 4 }'] }),
+    instead: [(config) => config.media.workers, 1],
+  },
+  ...['apply', 'report'].map((push) => ({
+    key: 'settings.push',
+    text: working({ number: ['settings: { calling: { status: ENABLED } }'], top: [`settings: { push: ${push} }`] }),
+    instead: [(config: Config) => config.settings.push, push] as const,
+  })),
+  ...['on_progress', 'never'].map((policy) => ({
+    key: 'calls.pre_accept',
+    text: working({ top: [`calls: { pre_accept: ${policy} }`] }),
+    instead: [(config: Config) => config.calls.preAccept, 'immediate'] as const,
+  })),
+  {
+    key: 'journal.dir',
+    text: working({ top: ['journal: { dir: ./var/journal }'] }),
+    instead: [(config) => config.journal.dir, './var/journal'],
+  },
+];
+
+/** Every key below a schema that its description says is not in this version. */
+function saidToBeUnbuilt(schema: Schema, path = ''): string[] {
+  const own = /this version/.test(String(schema['description'])) ? [path] : [];
+  const properties = Object.entries((schema['properties'] ?? {}) as Record<string, Schema>);
+  const below = properties.flatMap(([key, value]) => saidToBeUnbuilt(value, path === '' ? key : `${path}.${key}`));
+  const items = schema['items'] ? saidToBeUnbuilt(schema['items'] as Schema, `${path}[]`) : [];
+  return [...own, ...below, ...items];
+}
+
+describe('what is not in this version is never silently ignored', () => {
+  it.each(UNBUILT.map((each) => [each.key, each.text.split('\n').filter((line) => !working().includes(line)), each]))(
+    '%s: %j',
+    (_key, _lines, { key, text, instead }) => {
+      const said = instead ? warningsOf(text) : errorsOf(text);
+      expect(said).toHaveLength(1);
+      expect(said[0]).toMatch(/not in this version|only immediate is in this version|comes not before|not pushed yet/);
+      expect(said[0]).toContain(`: ${instead ? 'warning: ' : ''}${key.replaceAll('[]', '[0]')}`);
+      if (instead) expect(instead[0](configOf(text))).toEqual(instead[1]);
+    },
+  );
+
+  it('and the schema names the same keys', () => {
+    expect(new Set(saidToBeUnbuilt(configJsonSchema()))).toEqual(new Set(UNBUILT.map(({ key }) => key)));
+  });
+
+  it('and so do the comments of example.yaml', () => {
+    const lines = readFileSync('config/example.yaml', 'utf8').split('\n');
+    for (const { key } of UNBUILT) {
+      const name = key === 'sip.listen[]' ? '- udp' : `${key.split('.').at(-1)}`;
+      const about = lines.filter((line) => line.replace(/^#/, '').trim().startsWith(`${name}:`));
+      expect(about, key).not.toEqual([]);
+      for (const line of about) expect(line, key).toContain('this version');
+    }
+  });
+});
+
+describe('keys of the embedded server beside a drachtio-server', () => {
+  const server = 'server: drachtio, drachtio: { secret: some-secret-9 }';
+
+  it('are warned of, since they do nothing', () => {
+    const text = `sip: { ${server}, listen: ["udp://0.0.0.0:5060"], advertised_host: a.example }\n`;
+    expect(warningsOf(text).filter((line) => line.includes('sip'))).toEqual([
+      'c.yaml:1:63: warning: sip.listen: is not used with sip.server: drachtio, which listens where its own configuration says; remove it, and set the sockets in drachtio.conf.xml',
+      'c.yaml:1:112: warning: sip.advertised_host: is not used with sip.server: drachtio, which shows the address of its own configuration; remove it, and set it in drachtio.conf.xml',
+    ]);
+  });
+
+  it('are warned of when the server is chosen by the environment', () => {
+    const text = 'sip: { listen: ["udp://0.0.0.0:5060"], drachtio: { secret: some-secret-9 } }\n';
+    expect(warningsOf(text).filter((line) => line.includes('sip'))).toEqual([]);
+    const env = { SIP2WA_SIP_SERVER: 'drachtio', SIP2WA_SIP_ADVERTISED_HOST: 'a.example' };
+    expect(warningsOf(text, { env }).filter((line) => line.includes('sip'))).toHaveLength(2);
+  });
+
+  it('are not missed when they are not written, or empty', () => {
+    for (const text of [`sip: { ${server} }\n`, `sip: { ${server}, advertised_host: "" }\n`])
+      expect(warningsOf(text).filter((line) => line.includes('sip'))).toEqual([]);
+  });
+});
