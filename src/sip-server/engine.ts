@@ -82,6 +82,7 @@ export class Engine {
     this.#apps = new AppListener({
       secret: this.secret,
       version: PROTOCOL_VERSION,
+      clock,
       logger: options.logger,
       uuid: () => uuid(ids),
       hostPorts: () => transports.hostPorts(),

@@ -57,7 +57,11 @@ export class Inbound {
   async receive(bytes: Buffer, flow: Flow): Promise<void> {
     const shown = await this.core.transports.shownAddress(flow);
     const parsed = parseMessage(bytes);
-    if (!parsed) return this.core.logger.debug('not a SIP message, or too large', { bytes: bytes.length, remote: flow.remote.host });
+    if (!parsed)
+      return this.core.logger.debug('not a SIP message, or too large', {
+        bytes: bytes.length,
+        remote: flow.remote.host,
+      });
     const { message, problems } = parsed;
     if (message.kind === 'response') return this.#response({ message, problems }, flow, bytes.length);
     const request = withCompletedVia(message, flow);

@@ -55,8 +55,9 @@ export class UserAgentServer {
     };
     this.core.serverRequests.set(txn, record);
     if (request.method === 'INVITE') {
-      transaction.respond(100, plainResponse(request, 100, undefined));
+      // Armed first: whatever happens from here on, the record does not stay for ever.
       record.silence = this.core.clock.after(this.core.timers.appSilenceMs, () => this.#appSilent(record));
+      transaction.respond(100, plainResponse(request, 100, undefined));
     }
     return record;
   }

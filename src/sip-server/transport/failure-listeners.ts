@@ -7,9 +7,16 @@ export class FailureListeners {
     return () => this.#callbacks.delete(callback);
   }
 
-  fire(error: Error): void {
+  /** Never throws: one listener that does is told to `onThrown`, and costs the others nothing. */
+  fire(error: Error, onThrown: (thrown: unknown) => void): void {
     const waiting = [...this.#callbacks];
     this.#callbacks.clear();
-    for (const callback of waiting) callback(error);
+    for (const callback of waiting) {
+      try {
+        callback(error);
+      } catch (thrown) {
+        onThrown(thrown);
+      }
+    }
   }
 }

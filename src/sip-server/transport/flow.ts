@@ -19,6 +19,7 @@ export interface Flow {
   /** The listener this flow belongs to: what Via and Contact show when nothing else is advertised. */
   readonly local: Address;
   readonly open: boolean;
+  /** Never throws: what cannot be sent is lost, as on the network, and told to the transport's sink. */
   send(bytes: Buffer): void;
   /** Calls back once when the peer is found unreachable or the connection fails. Returns the function that stops it. */
   onFailure(callback: (error: Error) => void): () => void;

@@ -1,9 +1,12 @@
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import type { Clock } from '../../lib/clock.js';
 
 const MAX_REMEMBERED = 1000;
 const PROBE_PORT = 9;
+/** Routes and addresses of a machine change while it runs. */
+const REMEMBERED_MS = 30_000;
 
 export const isWildcard = (host: string): boolean => host === '0.0.0.0' || host === '::';
 
@@ -13,32 +16,55 @@ export function isOwnAddress(host: string): boolean {
   return Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === host));
 }
 
+/** Asks the kernel for the address it would use; undefined when there is no way to the peer. */
+export type AddressProbe = (peerHost: string) => Promise<string | undefined>;
+
+interface Known {
+  readonly address: Promise<string>;
+  readonly untilMs: number;
+}
+
 /**
  * Which local address the kernel uses towards a peer: the one a connected datagram socket gets. Nothing is sent.
- * Needed when a listener is bound to all addresses and none is advertised.
+ * Needed when a listener is bound to all addresses and none is advertised. Answers are remembered for half a minute;
+ * that there was no way is not, since there may be one for the next message.
  */
 export class LocalAddresses {
-  readonly #known = new Map<string, Promise<string>>();
+  readonly #known = new Map<string, Known>();
 
+  constructor(
+    private readonly clock: Pick<Clock, 'monotonicMs'>,
+    private readonly probe: AddressProbe = probeLocalAddress,
+  ) {}
+
+  /** Never rejects. Without a way to the peer it is the loopback address: what it is written into will not leave. */
   towards(peerHost: string): Promise<string> {
+    const nowMs = this.clock.monotonicMs();
     const known = this.#known.get(peerHost);
-    if (known) return known;
+    if (known && nowMs < known.untilMs) return known.address;
     if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
-    const probe = probeLocalAddress(peerHost);
-    this.#known.set(peerHost, probe);
-    return probe;
+    const entry: Known = { address: this.#ask(peerHost), untilMs: nowMs + REMEMBERED_MS };
+    this.#known.set(peerHost, entry);
+    return entry.address;
+  }
+
+  async #ask(peerHost: string): Promise<string> {
+    const address = await this.probe(peerHost);
+    if (address !== undefined && !isWildcard(address)) return address;
+    this.#known.delete(peerHost);
+    return isIPv6(peerHost) ? '::1' : '127.0.0.1';
   }
 }
 
-function probeLocalAddress(peerHost: string): Promise<string> {
+function probeLocalAddress(peerHost: string): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const v6 = isIPv6(peerHost);
-    const socket = createSocket(v6 ? 'udp6' : 'udp4');
-    const finish = (address: string): void => {
+    const socket = createSocket(isIPv6(peerHost) ? 'udp6' : 'udp4');
+    const finish = (address: string | undefined): void => {
       resolve(address);
       socket.close();
     };
-    socket.once('error', () => finish(v6 ? '::1' : '127.0.0.1'));
-    socket.connect(PROBE_PORT, peerHost, () => finish(socket.address().address));
+    socket.once('error', () => finish(undefined));
+    // With a callback Node tells it of a failure to connect, and emits no 'error'.
+    socket.connect(PROBE_PORT, peerHost, (error?: Error) => finish(error ? undefined : socket.address().address));
   });
 }

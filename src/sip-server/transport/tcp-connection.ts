@@ -48,11 +48,14 @@ export class TcpConnection implements Flow {
   }
 
   send(bytes: Buffer): void {
-    const { socket, sink } = this.options;
+    const { sink } = this.options;
     if (!this.open) return;
-    if (socket.writableLength > MAX_BACKLOG_BYTES) return this.close();
-    sink.onSent(bytes, this);
-    socket.write(bytes);
+    try {
+      sink.onSent(bytes, this);
+      this.#write(bytes);
+    } catch (error) {
+      sink.onError('tcp send', error);
+    }
     this.#touch();
   }
 
@@ -68,8 +71,15 @@ export class TcpConnection implements Flow {
     this.options.socket.destroy();
   }
 
+  #write(bytes: Buffer): void {
+    const { socket } = this.options;
+    if (socket.writableLength > MAX_BACKLOG_BYTES) this.close();
+    else socket.write(bytes);
+  }
+
   #touch(): void {
     this.#idle?.cancel();
+    if (!this.open) return;
     const { clock, idleMs, graceMs } = this.options;
     this.#idle = clock.after(this.#proven ? idleMs : graceMs, () => this.close());
   }
@@ -79,13 +89,16 @@ export class TcpConnection implements Flow {
     this.options.sink.onMessage(bytes, this);
   }
 
+  /** Several pings at once get one pong: it says that we are here, and that is all a ping asks. */
   #receive(chunk: Buffer): void {
     try {
-      for (const item of this.#framer.push(chunk)) {
-        if (item.kind === 'ping') this.options.socket.write(PONG);
-        else this.#deliver(item.bytes);
+      const items = this.#framer.push(chunk);
+      if (items.some((item) => item.kind === 'ping')) this.#write(PONG);
+      for (const item of items) {
+        if (item.kind === 'message') this.#deliver(item.bytes);
       }
-      this.#touch();
+      // The grace of a stranger runs from the beginning: bytes that are no message do not prolong it.
+      if (this.#proven) this.#touch();
     } catch (error) {
       this.options.sink.onError('tcp stream', error);
       this.close();
@@ -97,10 +110,6 @@ export class TcpConnection implements Flow {
     this.#closed = true;
     this.#idle?.cancel();
     this.options.onClosed();
-    try {
-      this.#failures.fire(error);
-    } catch (thrown) {
-      this.options.sink.onError('tcp failure', thrown);
-    }
+    this.#failures.fire(error, (thrown) => this.options.sink.onError('tcp failure', thrown));
   }
 }

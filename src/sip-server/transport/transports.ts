@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { BridgeError } from '../../lib/bridge-error.js';
+import type { Clock } from '../../lib/clock.js';
 import { uriHost } from '../sip/uri.js';
 import type { Address, Flow, Protocol } from './flow.js';
 import { isOwnAddress, isWildcard, LocalAddresses } from './local-address.js';
@@ -17,12 +18,15 @@ const SHARED_PORT_ATTEMPTS = 20;
 
 /** All listeners of one server. */
 export class Transports {
-  readonly #localAddresses = new LocalAddresses();
+  readonly #localAddresses: LocalAddresses;
 
   private constructor(
     private readonly list: readonly Transport[],
     private readonly advertisedHost: string | undefined,
-  ) {}
+    clock: Clock,
+  ) {
+    this.#localAddresses = new LocalAddresses(clock);
+  }
 
   /** @throws BridgeError when a listener cannot be bound, or asks for TLS. */
   static async bind(
@@ -38,7 +42,7 @@ export class Transports {
       const bound: Transport[] = [];
       try {
         for (const entry of inBindOrder(listen)) bound.push(await bindOne(entry, bound, env));
-        return new Transports(bound, advertisedHost);
+        return new Transports(bound, advertisedHost, env.clock);
       } catch (cause) {
         await Promise.all(bound.map((transport) => transport.stop()));
         const chosenByUs = listen.some((entry) => entry.port === 0);

@@ -75,7 +75,7 @@ export class WatchedPeer {
         resolve();
       };
       this.#socket.on('error', (error) => {
-        if (this.#state === 'connected') this.#failures.fire(error);
+        if (this.#state === 'connected') this.#fail(error);
         else this.host.sink.onError('udp peer socket', error);
         settle('unwatched');
       });
@@ -92,9 +92,17 @@ export class WatchedPeer {
 
   #send(bytes: Buffer, flow: Flow): void {
     if (this.#state !== 'connected') return this.host.fallback.send(bytes);
-    this.host.sink.onSent(bytes, flow);
-    this.#socket.send(bytes, (error) => {
-      if (error && this.#state === 'connected') this.#failures.fire(error);
-    });
+    try {
+      this.host.sink.onSent(bytes, flow);
+      this.#socket.send(bytes, (error) => {
+        if (error && this.#state === 'connected') this.#fail(error);
+      });
+    } catch (error) {
+      this.host.sink.onError('udp send', error);
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#failures.fire(error, (thrown) => this.host.sink.onError('udp failure', thrown));
   }
 }

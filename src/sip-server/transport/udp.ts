@@ -92,15 +92,19 @@ export class UdpTransport {
   }
 
   #send(bytes: Buffer, remote: Address, flow: Flow): void {
-    this.sink.onSent(bytes, flow);
-    this.socket.send(bytes, remote.port, remote.host, (error) => {
-      if (error) this.sink.onError('udp send', error);
-    });
+    try {
+      this.sink.onSent(bytes, flow);
+      this.socket.send(bytes, remote.port, remote.host, (error) => {
+        if (error) this.sink.onError('udp send', error);
+      });
+    } catch (error) {
+      this.sink.onError('udp send', error);
+    }
   }
 
-  /** Keep-alives (a few CRLF or zero bytes) are no messages. */
+  /** Keep-alives (a few CRLF or zero bytes) are no messages, and to port 0, which only a forger writes, no answer goes. */
   #receive(bytes: Buffer, from: RemoteInfo): void {
-    if (bytes.length < MIN_DATAGRAM_BYTES) return;
+    if (bytes.length < MIN_DATAGRAM_BYTES || from.port === 0) return;
     try {
       this.sink.onMessage(bytes, this.flowTo({ host: from.address, port: from.port }));
     } catch (error) {

@@ -1,13 +1,18 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Socket } from 'node:net';
+import type { Clock, Timer } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { Frame } from './frame-codec.js';
 import { encodeFrame, FrameDecoder, SAFE_FRAME_BYTES } from './frame-codec.js';
+
+/** An application that has not given the secret by then is cut off, milliseconds. */
+const AUTHENTICATION_MS = 5000;
 
 /** What a session needs from the server it belongs to. */
 export interface SessionHost {
   readonly secret: string;
   readonly version: string;
+  readonly clock: Clock;
   readonly logger: Logger;
   /** A fresh UUID. */
   uuid(): string;
@@ -20,21 +25,26 @@ export interface SessionHost {
 
 /**
  * One connected application (drachtio.md §2). Unlike drachtio-server it obeys nothing before a correct secret:
- * any other first command closes the socket.
+ * any other first command closes the socket, and so does silence.
  */
 export class ClientSession {
   readonly #decoder = new FrameDecoder();
   readonly #verbs = new Set<string>();
+  readonly #patience: Timer;
   #authenticated = false;
 
   constructor(
     private readonly socket: Socket,
     private readonly host: SessionHost,
   ) {
+    this.#patience = host.clock.after(AUTHENTICATION_MS, () => this.close());
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => this.#receive(chunk));
     socket.on('error', (err) => host.logger.debug('sip application socket failed', { err }));
-    socket.on('close', () => host.onClosed(this));
+    socket.on('close', () => {
+      this.#patience.cancel();
+      host.onClosed(this);
+    });
   }
 
   /** Has it asked for requests of this method? */
@@ -134,6 +144,7 @@ export class ClientSession {
       return;
     }
     this.#authenticated = true;
+    this.#patience.cancel();
     const { advertised, local } = this.host.hostPorts();
     this.respond(messageId, ['OK', advertised, this.host.version, local]);
   }

@@ -20,7 +20,10 @@ export interface Frame {
 export class FrameDecoder {
   #buffer: Buffer = Buffer.alloc(0);
 
-  /** @throws BadInputError when the stream does not hold a length where one must stand, or it is too large. */
+  /**
+   * @throws BadInputError when the stream does not hold a length where one must stand, when it is too large, or when a
+   * token holds a line break.
+   */
   push(chunk: Buffer): Frame[] {
     this.#buffer = this.#buffer.length === 0 ? chunk : Buffer.concat([this.#buffer, chunk]);
     const frames: Frame[] = [];
@@ -60,7 +63,9 @@ function parsePayload(payload: Buffer): Frame {
   const end = payload.indexOf(CRLF);
   const line = end < 0 ? payload : payload.subarray(0, end);
   const sip = end < 0 ? undefined : payload.subarray(end + CRLF.length);
-  return { tokens: line.toString('utf8').split('|'), sip, byteLength: payload.length };
+  const text = line.toString('utf8');
+  if (/[\r\n]/.test(text)) throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', 'a frame token holds a line break');
+  return { tokens: text.split('|'), sip, byteLength: payload.length };
 }
 
 /** Writes one frame. There is no escape for `|`, CR or LF, so tokens that hold one are refused. */

@@ -1,6 +1,7 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../src/lib/clock.js';
 import type { Frame } from '../../../src/sip-server/wire/frame-codec.js';
 import { encodeFrame, FrameDecoder } from '../../../src/sip-server/wire/frame-codec.js';
 import { ClientSession } from '../../../src/sip-server/wire/client-session.js';
@@ -70,6 +71,7 @@ it('a frame that fails is answered, and the connection stays', async () => {
     new ClientSession(socket, {
       secret: 's',
       version: 'v1.0.0',
+      clock: new FakeClock(),
       logger: log,
       uuid: () => 'id',
       hostPorts: () => ({ advertised: '', local: '' }),
@@ -125,10 +127,21 @@ describe('the session', () => {
     await bench.peer.response(503, 'INVITE');
   });
 
-  it.each(['no length here', '0#', '99999999#', '1048577#', 'GET / HTTP/1.1\r\n'])('is closed on %j', async (junk) => {
-    app.write(junk);
-    await eventually(() => app.closed, 'closed');
+  it('is closed when the secret does not come, whatever else does', async () => {
+    const mute = await RawApp.open(bench.server.port);
+    await app.ask(['authenticate', bench.server.secret, '']);
+    bench.clock.skip(5000);
+    await eventually(() => mute.closed, 'closed');
+    expect((await app.ask(['ping'])).tokens[4]).toBe('pong');
   });
+
+  it.each(['no length here', '0#', '99999999#', '1048577#', 'GET / HTTP/1.1\r\n', '8#a\nb|ping', '8#a\rb|ping'])(
+    'is closed on %j',
+    async (junk) => {
+      app.write(junk);
+      await eventually(() => app.closed, 'closed');
+    },
+  );
 
   it('takes large frames with a warning, and refuses proxying and unknown commands', async () => {
     await app.ask(['authenticate', bench.server.secret, '']);

@@ -53,6 +53,13 @@ describe('FrameDecoder', () => {
     },
   );
 
+  it.each(['a\nb|ping', 'a|pi\rng', 'a|sip|\n|\r\nBYE sip:x SIP/2.0\r\n\r\n'])(
+    'refuses a line break in a token, which no answer could repeat: %j',
+    (payload) => {
+      expect(() => new FrameDecoder().push(Buffer.from(`${payload.length}#${payload}`))).toThrow(BadInputError);
+    },
+  );
+
   it('takes a frame of the largest size', () => {
     const payload = `i|sip||\r\n${'x'.repeat(MAX_FRAME_BYTES - 9)}`;
     const [frame] = new FrameDecoder().push(Buffer.from(`${payload.length}#${payload}`));
