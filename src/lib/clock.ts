@@ -24,6 +24,25 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * A clock whose callbacks cannot throw into the event loop, where an exception ends the process and every call with it:
+ * `onError` is told instead.
+ */
+export function guardedClock(clock: Clock, onError: (error: unknown) => void): Clock {
+  return {
+    now: () => clock.now(),
+    monotonicMs: () => clock.monotonicMs(),
+    after: (delayMs, callback) =>
+      clock.after(delayMs, () => {
+        try {
+          callback();
+        } catch (error) {
+          onError(error);
+        }
+      }),
+  };
+}
+
 interface Pending {
   at: number;
   order: number;

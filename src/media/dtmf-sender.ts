@@ -108,7 +108,14 @@ export class DtmfSender {
   #send(code: number, durationMs: number, end: boolean, marker: boolean): void {
     const duration = Math.min(0xffff, Math.round((durationMs * this.options.clockRate) / 1000));
     writeDtmfEvent(this.#payload, { code, end, duration });
-    this.options.wire.packet(this.#payload, marker);
+    try {
+      this.options.wire.packet(this.#payload, marker);
+    } catch (error) {
+      // A digit that cannot be sent must not keep audio away for the rest of the call.
+      this.#current = undefined;
+      this.#after(pauseMs, () => this.#next());
+      throw error;
+    }
   }
 
   #after(delayMs: number, callback: () => void): void {

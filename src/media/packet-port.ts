@@ -44,6 +44,6 @@ export interface PacketPort {
   skipAudio?(durationMs: number, packets: number): void;
   /** Packets of any kind heard from the far end so far, RTCP included; the media watchdog looks whether it grows. */
   readonly heard?: number;
-  /** The far end has announced that it sends nothing for now (hold): its silence is no fault. */
+  /** The far end has announced that it may send nothing for now (hold): its silence is no fault. */
   readonly quiet?: boolean;
 }

@@ -36,9 +36,11 @@ interface Slot {
   sequence: number;
 }
 
-/** Without a packet for this long, filling begins; it stays two frames behind real time, so that late packets find room. */
-const fillAfterMs = 60;
 const fillFrameMs = 20;
+/** Filling stays two frames behind the end of what was played, in real time, so that late packets find room. */
+const fillLagMs = 2 * fillFrameMs;
+/** Without a packet for this long, and longer behind a long one, filling begins. */
+const fillAfterMs = fillFrameMs + fillLagMs;
 /** After a stall of our own only so much is filled in one go. */
 const maxFillFrames = 10;
 /** Longer gaps are not covered: the stream begins anew behind them. */
@@ -127,7 +129,7 @@ export class PlayoutSequencer {
     this.#lateSinceMs = undefined;
     this.#expected = (timestamp + ticks) >>> 0;
     this.#nextSequence = (sequence + 1) & 0xffff;
-    this.#fillDueMs = nowMs + fillAfterMs;
+    this.#fillDueMs = nowMs + Math.max(fillAfterMs, ticks / this.#ticksPerMs + fillLagMs);
     this.stats.played++;
   }
 

@@ -55,8 +55,8 @@ export class RtcpSession {
 
   #schedule(meanMs: number): void {
     this.#timer = this.options.clock.after(meanMs * (0.5 + this.options.random()), () => {
-      this.#report(false);
       this.#schedule(intervalMs);
+      this.#report(false);
     });
   }
 

@@ -52,10 +52,10 @@ export class RtpSockets {
     }
   }
 
-  /** Sets the receivers; what arrived before is lost. */
-  listen(onRtp: DatagramListener, onRtcp: DatagramListener): void {
-    this.rtp.on('message', onRtp);
-    this.rtcp.on('message', onRtcp);
+  /** Sets the receivers; what arrived before is lost. What they throw would end the process: `onFault` is told instead. */
+  listen(onRtp: DatagramListener, onRtcp: DatagramListener, onFault: (error: unknown) => void): void {
+    this.rtp.on('message', guarded(onRtp, onFault));
+    this.rtcp.on('message', guarded(onRtcp, onFault));
   }
 
   /** Sends from the RTP port. The kernel takes the datagram before this returns, unless its buffer is full. */
@@ -75,6 +75,16 @@ export class RtpSockets {
     await Promise.all([closed(this.rtp), closed(this.rtcp)]);
     this.pool.release(this.rtpPort);
   }
+}
+
+function guarded(listener: DatagramListener, onFault: (error: unknown) => void): DatagramListener {
+  return (datagram, from) => {
+    try {
+      listener(datagram, from);
+    } catch (error) {
+      onFault(error);
+    }
+  };
 }
 
 /** Addresses only, and at once: a name must never be looked up on the packet path. */

@@ -5,6 +5,7 @@ import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
 import type { PbxMedia } from '../sdp/pbx-sdp.js';
 import { DtmfSender } from './dtmf-sender.js';
+import { faultLog } from './fault-log.js';
 import { alawToUlawTable, recodeG711, ulawToAlawTable } from './g711.js';
 import type { MediaStats } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
@@ -90,6 +91,7 @@ export class RtpStream implements PacketPort {
     sockets.listen(
       (datagram, from) => this.#receive(datagram, from),
       (datagram, from) => this.#receiveRtcp(datagram, from),
+      faultLog(options.logger, 'media packet failed'),
     );
   }
 
@@ -101,8 +103,9 @@ export class RtpStream implements PacketPort {
     return this.#heard;
   }
 
+  /** A PBX that holds the call may play music, and may as well send nothing: only an unheld one has to be heard. */
   get quiet(): boolean {
-    return this.#media !== undefined && !this.#mayReceive;
+    return this.#media !== undefined && this.#media.direction !== 'sendrecv';
   }
 
   /** Datagrams thrown away because of where they came from. */

@@ -90,13 +90,18 @@ class Joint {
 
   #tick(): void {
     const nowMs = this.options.clock.monotonicMs();
-    for (const direction of this.#directions) direction.tick(nowMs);
+    // Aims at the beat, not at 20 ms from now, so that lateness does not add up; armed first, so that no exception ends the beat.
+    this.#nextTickMs = Math.max(this.#nextTickMs + tickMs, nowMs + 1);
+    this.#timer = this.options.clock.after(this.#nextTickMs - nowMs, () => this.#tick());
     const timeout = this.#watchdog.check(nowMs);
     if (timeout) this.onTimeout(timeout);
     if (this.#closed) return;
-    // Aims at the beat, not at 20 ms from now, so that lateness does not add up.
-    this.#nextTickMs = Math.max(this.#nextTickMs + tickMs, nowMs + 1);
-    this.#timer = this.options.clock.after(this.#nextTickMs - nowMs, () => this.#tick());
+    const [there, back] = this.#directions;
+    try {
+      there.tick(nowMs);
+    } finally {
+      back.tick(nowMs);
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import { sequenceDelta } from './rtp-packet.js';
 
 /** Packets behind the newest one that are told apart from replays (RFC 3711 §3.3.2 asks for 64 at least); a power of two. */
 const windowSize = 128;
-/** Streams of one peer that are followed. Meta sends one; more than this is no telephone call. */
+/** Streams of one peer that are followed at once. Meta sends one; a peer that keeps changing it must neither fall silent nor fill memory. */
 const maxStreams = 8;
 
 /** What has been received of one SSRC. */
@@ -34,27 +34,30 @@ class Window {
  * authenticated packets may be shown to it, else a forger could move the window.
  */
 export class ReplayFilter {
-  /** Packets refused: seen before, too old to tell, or of one SSRC too many. */
+  /** Packets refused: seen before, or too old to tell. */
   refused = 0;
+  /** The stream that was silent longest comes first. */
   readonly #windows = new Map<number, Window>();
   #last: Window | undefined;
 
   /** False for a packet that must not be delivered. */
   accepts(ssrc: number, sequence: number): boolean {
-    const window = this.#last?.ssrc === ssrc ? this.#last : this.#windowOf(ssrc, sequence);
-    if (!window?.isNew(sequence)) {
+    const isSame = this.#last?.ssrc === ssrc;
+    const window = (isSame ? this.#last : this.#windows.get(ssrc)) ?? new Window(ssrc, sequence);
+    if (!window.isNew(sequence)) {
       this.refused++;
       return false;
     }
-    this.#last = window;
+    if (!isSame) this.#follow(window);
     return true;
   }
 
-  #windowOf(ssrc: number, sequence: number): Window | undefined {
-    const known = this.#windows.get(ssrc);
-    if (known || this.#windows.size >= maxStreams) return known;
-    const window = new Window(ssrc, sequence);
-    this.#windows.set(ssrc, window);
-    return window;
+  /** Makes this stream the last one heard; one too many takes the place of the one that was silent longest. */
+  #follow(window: Window): void {
+    this.#last = window;
+    this.#windows.delete(window.ssrc);
+    this.#windows.set(window.ssrc, window);
+    const [oldest] = this.#windows.keys();
+    if (this.#windows.size > maxStreams && oldest !== undefined) this.#windows.delete(oldest);
   }
 }

@@ -41,8 +41,8 @@ export class WebRtcReports {
   }
 
   #beat(): void {
-    this.#send(false);
     this.#timer = this.options.clock.after(intervalMs, () => this.#beat());
+    this.#send(false);
   }
 
   #send(bye: boolean): void {

@@ -1,10 +1,11 @@
 import type { CallObserver, CallStep } from '../call/observer.js';
 import type { MediaBridge } from '../call/media-bridge.js';
-import type { Clock } from '../lib/clock.js';
+import { guardedClock, type Clock } from '../lib/clock.js';
 import type { CallId, IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { standardCodecs } from './codec-registry.js';
 import { warmUpCodecs } from './codec-warm-up.js';
+import { faultLog } from './fault-log.js';
 import type {
   MediaEndpoint,
   MediaEndpointEvent,
@@ -87,7 +88,8 @@ export class WeriftMediaEngine implements MediaEngine {
 
   createWebRtcEndpoint({ call }: { readonly call: CallId }): Promise<WebRtcEndpoint> {
     this.#expectRunning();
-    const { listenIp, advertisedIp, webrtcPorts, clock } = this.options;
+    const { listenIp, advertisedIp, webrtcPorts } = this.options;
+    const logger = this.options.logger.child({ call, media: 'whatsapp' });
     const endpoint = createWeriftEndpoint({
       call,
       id: this.#newId(),
@@ -95,15 +97,16 @@ export class WeriftMediaEngine implements MediaEngine {
       advertisedIp: advertisedIp || listenIp,
       ports: webrtcPorts,
       remoteAllowed: this.#mayReachWhatsApp,
-      logger: this.options.logger.child({ call, media: 'whatsapp' }),
-      clock,
+      logger,
+      clock: this.#clockFor(logger),
     });
     return Promise.resolve(this.#register(endpoint, call, whatsAppSteps));
   }
 
   async createRtpEndpoint(options: RtpEndpointOptions): Promise<RtpEndpoint> {
     this.#expectRunning();
-    const { clock, ids } = this.options;
+    const logger = this.options.logger.child({ call: options.call, media: 'pbx' });
+    const clock = this.#clockFor(logger);
     const codecs = this.#codecs.supported(options.codecs);
     if (codecs.length === 0) throw new MediaError('no_codec', 'no codec of the trunk is built in');
     const maySendTo = remoteNetworks(options.remoteNetworks);
@@ -113,7 +116,6 @@ export class WeriftMediaEngine implements MediaEngine {
       await sockets.close();
       throw new MediaError('unavailable', 'the media engine stopped meanwhile');
     }
-    const logger = this.options.logger.child({ call: options.call, media: 'pbx' });
     const endpoint = new UdpRtpEndpoint({
       id: this.#newId(),
       sockets,
@@ -121,19 +123,20 @@ export class WeriftMediaEngine implements MediaEngine {
       codecs,
       maySendTo,
       clock,
-      ids,
+      ids: this.options.ids,
       logger,
     });
     return this.#register(endpoint, options.call, pbxSteps);
   }
 
   createBridge(call: CallId): MediaBridge {
-    const { clock, logger, watchdog } = this.options;
+    const { watchdog } = this.options;
+    const logger = this.options.logger.child({ call });
     return new TranscodingBridge({
       portOf: (mediaId) => this.#entries.get(mediaId)?.port,
       codecs: this.#codecs,
-      clock,
-      logger: logger.child({ call }),
+      clock: this.#clockFor(logger),
+      logger,
       ...(watchdog ? { watchdog } : {}),
     });
   }
@@ -149,6 +152,11 @@ export class WeriftMediaEngine implements MediaEngine {
     }
     if (advertisedIp === '') throw new MediaError('internal', 'no address to show in the SDP');
     return { bind: listenIp || '0.0.0.0', shown: advertisedIp };
+  }
+
+  /** One leg's fault in a timer must not end the other calls: it is logged, and what the timer was for goes on. */
+  #clockFor(logger: Logger): Clock {
+    return guardedClock(this.options.clock, faultLog(logger, 'media timer failed'));
   }
 
   #isStopped(): boolean {

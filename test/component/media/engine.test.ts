@@ -1,14 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { MediaBridge } from '../../../src/call/media-bridge.js';
 import type { CallStep } from '../../../src/call/observer.js';
-import { systemClock } from '../../../src/lib/clock.js';
+import { FakeClock, systemClock } from '../../../src/lib/clock.js';
 import { systemIds, type CallId } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import type { RtpEndpoint, WebRtcEndpoint } from '../../../src/media/media-engine.js';
+import { RtpSockets } from '../../../src/media/rtp-sockets.js';
 import { WeriftMediaEngine } from '../../../src/media/werift-media-engine.js';
 import { levelDbfs, strongestHz, toneLoss } from '../../../src/sandbox/audio/measure.js';
 import type { Pcm } from '../../../src/sandbox/audio/pcm.js';
 import { eventually } from '../../support/eventually.js';
 import { pace } from '../../support/pace.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
 import { fromG711, toG711, ToneSource } from '../../support/tones.js';
 import { WrtcPeer } from '../../support/wrtc-peer.js';
@@ -228,5 +231,100 @@ describe('media engine, its ports', () => {
     const opening = engine.createRtpEndpoint(options);
     await engine.stop();
     await expect(opening).rejects.toMatchObject({ endCode: 'unavailable' });
+  });
+});
+
+describe('media engine, an exception', () => {
+  let clock: FakeClock;
+  let logger: RecordingLogger;
+  let engine: WeriftMediaEngine;
+  beforeEach(() => {
+    clock = new FakeClock();
+    logger = new RecordingLogger();
+    engine = new WeriftMediaEngine({
+      listenIp: '127.0.0.1',
+      advertisedIp: '',
+      rtpPorts: [24_300, 24_399],
+      webrtcPorts: [0, 0],
+      remoteNetworks: ['127.0.0.0/8'],
+      logger,
+      clock,
+      ids: systemIds,
+    });
+  });
+
+  /** Two PBX legs of one call, joined, so that timers have something to send. */
+  async function joined(): Promise<{ bridge: MediaBridge; peer: RtpPeer; ports: number[] }> {
+    const options = { call, codecs: ['PCMA'] as const, remoteNetworks: ['127.0.0.0/8'] };
+    const peer = await RtpPeer.open();
+    const endpoints = await Promise.all([1, 2].map(() => engine.createRtpEndpoint(options)));
+    const ports: number[] = [];
+    for (const endpoint of endpoints) {
+      ports.push(Number(/^m=audio (\d+)/m.exec(await endpoint.createAnswer(peer.sdp()))?.[1]));
+    }
+    const bridge = engine.createBridge(call);
+    const [a, b] = endpoints as [RtpEndpoint, RtpEndpoint];
+    bridge.connect(a.id, b.id);
+    return { bridge, peer, ports };
+  }
+
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    await engine.stop();
+  });
+
+  it('in a timer is logged once for the call; audio both ways, reports and the watchdog go on after it', async () => {
+    const { bridge, peer } = await joined();
+    const timeouts: string[] = [];
+    bridge.onTimeout((kind) => timeouts.push(kind));
+    clock.advance(200);
+    await eventually(() => peer.received.length > 0, 'silence at the PBX');
+    const broken = vi.spyOn(RtpSockets.prototype, 'sendRtp').mockImplementation(() => {
+      throw new Error('the socket is broken');
+    });
+    vi.spyOn(RtpSockets.prototype, 'sendRtcp').mockImplementation(() => {
+      throw new Error('the other socket is broken');
+    });
+    clock.advance(10_000);
+    expect(broken.mock.calls.length).toBeGreaterThan(400);
+    const faults = logger.lines.filter(({ level }) => level === 'error');
+    const logged = faults.map(({ message, fields }) => [message, (fields['err'] as Error).message, fields['call']]);
+    // Once for the bridge's beat, once for the reports of each leg.
+    const [bridgeFault, reportFault] = ['the socket is broken', 'the other socket is broken'];
+    expect(logged.map(([, text]) => text).sort()).toEqual([reportFault, reportFault, bridgeFault]);
+    expect(new Set(logged.map(([message, , id]) => `${message} ${id}`))).toEqual(
+      new Set([`media timer failed ${call}`]),
+    );
+    vi.restoreAllMocks();
+    peer.received.length = peer.receivedRtcp.length = 0;
+    clock.advance(10_000);
+    const legs = () => new Set(peer.received.map(({ ssrc }) => ssrc)).size;
+    // So much at once is too much for a socket: some of each leg's packets is all that can be asked.
+    await eventually(() => legs() === 2, 'audio of both legs');
+    await eventually(() => peer.receivedRtcp.length >= 2, 'reports');
+    expect(timeouts).toEqual(['first']);
+    bridge.disconnect();
+    peer.close();
+  });
+
+  it('for a packet that comes in is logged once, and the next packets are taken', async () => {
+    const { bridge, peer, ports } = await joined();
+    const rtp = vi.spyOn(RtpSockets.prototype, 'sendRtp').mockImplementation(() => {
+      throw new Error('the socket is broken');
+    });
+    const play = (sequence: number): void => {
+      const payload = new Uint8Array(160);
+      peer.send(ports[0]!, { payloadType: 8, sequence, timestamp: sequence * 160, payload });
+    };
+    for (let i = 0; i < 5; i++) play(i);
+    await eventually(() => rtp.mock.calls.length >= 5, 'five packets were taken');
+    expect(logger.lines.filter(({ level }) => level === 'error')).toMatchObject([
+      { message: 'media packet failed', fields: { call, err: { message: 'the socket is broken' } } },
+    ]);
+    vi.restoreAllMocks();
+    for (let i = 5; i < 10; i++) play(i);
+    await eventually(() => peer.received.length >= 5, 'audio of the other leg');
+    bridge.disconnect();
+    peer.close();
   });
 });

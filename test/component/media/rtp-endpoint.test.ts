@@ -130,9 +130,7 @@ describe('RTP endpoint, sending', () => {
     const held = await scene.endpoint.createAnswer(peer.sdp({ formats: '0 8', direction: 'sendonly' }));
     expect(held).toContain('a=recvonly');
     for (let i = 0; i < 10; i++) scene.endpoint.port.sendAudio(frame, 20);
-    expect(scene.endpoint.port.quiet).toBe(false);
     await scene.endpoint.createAnswer(peer.sdp({ formats: '0 8', direction: 'inactive' }));
-    expect(scene.endpoint.port.quiet).toBe(true);
     scene.endpoint.port.sendAudio(frame, 20);
     await scene.endpoint.createAnswer(peer.sdp({ formats: '0 8', address: '0.0.0.0' }));
     scene.endpoint.port.sendAudio(frame, 20);
@@ -147,6 +145,30 @@ describe('RTP endpoint, sending', () => {
       timestamp: (before!.timestamp + 13 * 160) >>> 0,
       marker: true,
     });
+  });
+
+  it.each([
+    ['sendrecv', '127.0.0.1', false],
+    // A hold: music may come, but many PBXs play none.
+    ['sendonly', '127.0.0.1', true],
+    ['recvonly', '127.0.0.1', true],
+    ['inactive', '127.0.0.1', true],
+    ['sendrecv', '0.0.0.0', true],
+  ] as const)('may miss packets of a PBX that says a=%s from %s: %s', async (direction, address, quiet) => {
+    const [scene, peer] = [await openEndpoint(), await openPeer()];
+    expect(scene.endpoint.port.quiet).toBe(false);
+    await scene.endpoint.createAnswer(peer.sdp());
+    await scene.endpoint.createAnswer(peer.sdp({ direction, address }));
+    expect(scene.endpoint.port.quiet).toBe(quiet);
+    await scene.endpoint.createAnswer(peer.sdp());
+    expect(scene.endpoint.port.quiet).toBe(false);
+  });
+
+  it('still hears the music of a PBX that holds the call', async () => {
+    const [scene, peer] = [await openEndpoint(), await openPeer()];
+    await scene.endpoint.createAnswer(peer.sdp({ direction: 'sendonly' }));
+    peer.send(scene.port, { payloadType: 8, sequence: 1, timestamp: 160, payload: frame });
+    await eventually(() => scene.audio.length === 1, 'music arrives');
   });
 
   it('counts the version of its description up only when it changes', async () => {
@@ -312,7 +334,13 @@ describe('RTP endpoint, RTCP and closing', () => {
     scene.endpoint.sendDtmf('1', 100);
     await expect(scene.endpoint.createAnswer(peer.sdp())).rejects.toMatchObject({ endCode: 'internal' });
     expect(pool.taken).toBe(taken - 1);
-    expect(peer.received).toHaveLength(0);
+    const witness = await openPeer();
+    witness.send(peer.port, { payloadType: 8, sequence: 1, timestamp: 0, payload: frame });
+    await eventually(
+      () => peer.received.some(({ fromPort }) => fromPort === witness.port),
+      'what was sent later arrives',
+    );
+    expect(peer.received.map(({ fromPort }) => fromPort)).toEqual([witness.port]);
   });
 
   it('outlives a PBX whose port is closed (ICMP)', async () => {

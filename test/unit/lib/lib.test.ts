@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../../../src/lib/clock.js';
+import { FakeClock, guardedClock } from '../../../src/lib/clock.js';
 import { DeadlineError, withDeadline } from '../../../src/lib/deadline.js';
 import { systemIds, ulid } from '../../../src/lib/ids.js';
 import { MachineRunner } from '../../../src/lib/machine-runner.js';
@@ -17,6 +17,24 @@ describe('fake clock', () => {
     clock.advance(30);
     expect(fired).toEqual(['a@10', 'c@15', 'b@20']);
     expect(clock.armed).toBe(0);
+  });
+});
+
+describe('guarded clock', () => {
+  it('tells what a callback throws, and is the clock beneath in everything else', () => {
+    const clock = new FakeClock();
+    const errors: unknown[] = [];
+    const guarded = guardedClock(clock, (error) => errors.push(error));
+    const fault = new Error('timer');
+    const fired: number[] = [];
+    guarded.after(10, () => {
+      throw fault;
+    });
+    guarded.after(20, () => fired.push(guarded.monotonicMs()));
+    guarded.after(15, () => fired.push(-1)).cancel();
+    clock.advance(30);
+    expect([errors, fired, clock.armed]).toEqual([[fault], [20], 0]);
+    expect([guarded.now(), guarded.monotonicMs()]).toEqual([clock.now(), 30]);
   });
 });
 

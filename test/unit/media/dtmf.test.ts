@@ -23,12 +23,16 @@ describe('DTMF events', () => {
 class SenderScene {
   readonly clock = new FakeClock();
   readonly log: string[] = [];
+  /** Packets that the network refuses, counted from 1. */
+  readonly failAt = new Set<number>();
+  #packets = 0;
   readonly sender = new DtmfSender({
     clock: this.clock,
     clockRate: 8000,
     wire: {
       begin: () => this.log.push(`begin @${this.clock.monotonicMs()}`),
       packet: (payload, marker) => {
+        if (this.failAt.has(++this.#packets)) throw new Error('cannot be sent');
         const event = parseDtmfEvent(payload)!;
         this.log.push(`${event.code}${marker ? ' marker' : ''}${event.end ? ' end' : ''} ${event.duration}`);
       },
@@ -82,6 +86,22 @@ describe('DTMF sender', () => {
     expect([sender.play('x', 100), sender.play('', 100), sender.play('12', 100)]).toEqual([false, false, false]);
     const accepted = Array.from({ length: 100 }, () => sender.play('1', 100)).filter(Boolean);
     expect(accepted).toHaveLength(65);
+  });
+
+  it.each([1, 3, 8])('gives a digit up whose packet %i cannot be sent, and plays the next', (broken) => {
+    const { sender, clock, log, failAt } = new SenderScene();
+    failAt.add(broken);
+    const play = (): void => {
+      sender.play('5', 100);
+      clock.advance(150);
+    };
+    expect(play).toThrow('cannot be sent');
+    expect(sender.active).toBe(false);
+    log.length = 0;
+    sender.play('6', 100);
+    clock.advance(1000);
+    expect(log.slice(1, 2)).toEqual(['6 marker 160']);
+    expect([log.at(-1), sender.active, clock.armed]).toEqual(['finish 100', false, 0]);
   });
 
   it('stops at once when closed', () => {

@@ -150,6 +150,38 @@ describe('playout sequencer', () => {
     expect(scene.log.slice(4)).toEqual(['gap 20', 'gap 20', 'gap 20']);
   });
 
+  it.each([20, 40, 60, 120])('drops nothing of a stream of %i ms packets with 10 ms of jitter', (lengthMs) => {
+    for (let phaseMs = 0; phaseMs < 20; phaseMs++) {
+      const sink = { play: () => lengthMs * 48, conceal: () => undefined, restart: () => undefined };
+      const sequencer = new PlayoutSequencer({ clockRate: 48_000, holdMs: 40, fill: true }, sink, 0);
+      // The worst case of jitter: every other packet is 10 ms late.
+      const arrivals = Array.from({ length: 50 }, (_, n) => n * lengthMs + (n % 2) * 10);
+      let next = 0;
+      for (let nowMs = 0; next < arrivals.length; nowMs++) {
+        if (nowMs % 20 === phaseMs) sequencer.tick(nowMs);
+        if (arrivals[next] !== nowMs) continue;
+        const timestamp = next * lengthMs * 48;
+        sequencer.accept({ sequence: next++, timestamp, marker: false, payload: Uint8Array.of(1) }, nowMs);
+      }
+      expect(sequencer.stats).toEqual({ played: 50, concealedMs: 0, late: 0, restarts: 0 });
+    }
+  });
+
+  it('fills the pause behind a long packet 40 ms after its end', () => {
+    const log: string[] = [];
+    const sink = {
+      play: () => (log.push('play'), 480),
+      conceal: (ticks: number) => log.push(`gap ${ticks / 8}`),
+      restart: () => undefined,
+    };
+    const sequencer = new PlayoutSequencer({ clockRate: 8000, holdMs: 40, fill: true }, sink, 0);
+    sequencer.accept({ sequence: 0, timestamp: 0, marker: false, payload: Uint8Array.of(1) }, 0);
+    sequencer.tick(99);
+    expect(log).toEqual(['play']);
+    sequencer.tick(100);
+    expect(log).toEqual(['play', 'gap 20']);
+  });
+
   it('joins up exactly when packets come back after a lost stretch', () => {
     const scene = new Scene({ fill: true });
     scene.packet(0);

@@ -58,10 +58,21 @@ describe('several streams', () => {
     ]);
   });
 
-  it('are eight at most', () => {
+  it('are followed eight at a time: a ninth takes the place of the one that was silent longest', () => {
     const filter = new ReplayFilter();
     for (let ssrc = 0; ssrc < 8; ssrc++) expect(filter.accepts(ssrc, 1)).toBe(true);
-    expect(filter.accepts(8, 1)).toBe(false);
     expect(filter.accepts(0, 2)).toBe(true);
+    // A replay is no sign of life.
+    expect(filter.accepts(1, 1)).toBe(false);
+    expect(filter.accepts(8, 1)).toBe(true);
+    expect([0, 2, 3, 4, 5, 6, 7, 8].map((ssrc) => filter.accepts(ssrc, 1))).toEqual(Array<boolean>(8).fill(false));
+    expect(filter.accepts(1, 1)).toBe(true);
+  });
+
+  it('may change as often as the peer likes', () => {
+    const filter = new ReplayFilter();
+    for (let ssrc = 0; ssrc < 100; ssrc++) {
+      expect([filter.accepts(ssrc, 7), filter.accepts(ssrc, 7), filter.accepts(ssrc, 8)]).toEqual([true, false, true]);
+    }
   });
 });
