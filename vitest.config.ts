@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Projects by cost: unit and property need no sockets; component and e2e use loopback sockets; peers need Debian packages. */
 const project = (name: string, testTimeout: number, extra: Record<string, unknown> = {}) => ({
-  extends: true,
+  extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, ...extra },
 });
 
