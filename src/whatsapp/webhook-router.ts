@@ -40,8 +40,8 @@ export interface WebhookRouterOptions {
   readonly directory: CallDirectory;
   readonly createUserLeg: (seed: UserLegSeed) => OriginatingLeg & WebhookSink;
   readonly onUserCall: (call: UserCall) => void;
-  /** A call that we gave up on has turned up at Meta after all: it is to be terminated there. */
-  readonly endAbandoned: (numberId: string, waCallId: WaCallId) => void;
+  /** A call that we gave up on has turned up at Meta after all: it is to be terminated there. `call` is our id of it. */
+  readonly endAbandoned: (numberId: string, waCallId: WaCallId, call: CallId | undefined) => void;
   readonly onPermissionReply?: (reply: PermissionReply) => void;
   /** Counts one event; `number` is the alias in the configuration, or empty. */
   readonly count?: (result: WebhookResult, event: WebhookEvent['kind'], number: string) => void;
@@ -165,8 +165,10 @@ export class WebhookRouter {
     }
   }
 
-  #endAbandoned({ numberId, waCallId }: LaterEvent): WebhookResult {
-    if (!this.#ended.has(waCallId)) this.options.endAbandoned(numberId, waCallId);
+  #endAbandoned(event: LaterEvent): WebhookResult {
+    const { numberId, waCallId } = event;
+    const call = this.options.directory.callOf(event);
+    if (!this.#ended.has(waCallId)) this.options.endAbandoned(numberId, waCallId, call);
     this.#ended.add(waCallId, true);
     return 'abandoned';
   }

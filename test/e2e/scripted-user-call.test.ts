@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { metaError } from '../support/graph-double.js';
 import { pbxSdp, ScriptedBridge, type BridgeOptions } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
@@ -96,6 +97,15 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
     await bridge.deliver(bridge.userConnect('wacid.1', offer));
     expect(await bridge.record()).toMatchObject({ endedBy: 'a' });
     expect(bridge.actions).toEqual(['reject']);
+  });
+
+  it('keeps a call that was just answered when Meta asks to slow down', async () => {
+    await start();
+    bridge.graph.replies({ status: 200, json: { success: true } }, metaError(400, 130429, 'Rate limit hit'));
+    await pickUp(await call());
+    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    expect(bridge.actions).toEqual(['pre_accept', 'accept', 'accept']);
+    expect(answer(2)).toBe(answer(1));
   });
 
   it('gives up when the PBX does not answer in time: CANCEL and terminate', async () => {

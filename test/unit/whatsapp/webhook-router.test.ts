@@ -39,6 +39,7 @@ function setUp(onUserCall?: (call: UserCall) => void) {
   const calls: UserCall[] = [];
   const results: string[] = [];
   const abandoned: string[] = [];
+  const abandonedCalls: (CallId | undefined)[] = [];
   const replies: WebhookEvent[] = [];
   const steps: string[] = [];
   const logger = new RecordingLogger();
@@ -52,7 +53,10 @@ function setUp(onUserCall?: (call: UserCall) => void) {
       return leg;
     },
     onUserCall: onUserCall ?? ((call) => calls.push(call)),
-    endAbandoned: (_, waCallId) => abandoned.push(waCallId),
+    endAbandoned: (_, waCallId, call) => {
+      abandoned.push(waCallId);
+      abandonedCalls.push(call);
+    },
     onPermissionReply: (reply) => replies.push(reply),
     count: (result, kind, number) => results.push([result, kind, number].join(' ').trim()),
     ids: { callId: () => `01JDB2ZV4QXK00000000000000${next++}` as CallId, hex: () => '' },
@@ -60,7 +64,7 @@ function setUp(onUserCall?: (call: UserCall) => void) {
     observer: { step: (_, step) => steps.push(step) },
     logger,
   });
-  return { router, clock, directory, legs, calls, results, abandoned, replies, steps, logger };
+  return { router, clock, directory, legs, calls, results, abandoned, abandonedCalls, replies, steps, logger };
 }
 
 const user = { number: someUser, userId: undefined, parentUserId: undefined, name: 'Ana', username: undefined };
@@ -212,7 +216,7 @@ describe('webhook router', () => {
   });
 
   it('finds a leg by our key, and ends an abandoned call that turns up, once', () => {
-    const { router, directory, abandoned, results } = setUp();
+    const { router, directory, abandoned, abandonedCalls, results } = setUp();
     const opaque = opaqueOf(someCall);
     const got: LaterEvent[] = [];
     directory.expect(someCall, { onWebhook: (event) => got.push(event) });
@@ -222,6 +226,7 @@ describe('webhook router', () => {
     router.handle([status('ACCEPTED', { opaque }), status('RINGING', { opaque, waCallId: 'wacid.2' })]);
     router.handle([status('ACCEPTED', { opaque, waCallId: 'wacid.2' })]);
     expect(abandoned).toEqual([someWaCall, 'wacid.2']);
+    expect(abandonedCalls).toEqual([someCall, someCall]);
     expect(results.filter((result) => result.startsWith('abandoned'))).toHaveLength(3);
   });
 
