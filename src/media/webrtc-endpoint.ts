@@ -214,16 +214,22 @@ export class WeriftEndpoint implements WebRtcEndpoint {
     if (this.#isSending && this.#phase === 'connected' && this.#dtls) this.#stream.start(this.#dtls);
   }
 
-  /** Waits, after DTLS closed, until the peer is silent as well. */
+  /**
+   * Waits, after DTLS closed, until the peer is silent as well. A peer that hangs up closes DTLS, too: that is a fault only if
+   * the end of the call does not follow.
+   */
   #watchSilence(): void {
     if (this.#phase !== 'connected' || this.#silence) return;
-    this.options.logger.warn('DTLS closed by the peer or broken');
+    this.options.logger.debug('DTLS closed by the peer or broken');
     const check = (): void => {
       const { silentMs } = this.#stream;
       if (silentMs >= goneSilenceMs) this.#fail('media_failed', 'the peer closed DTLS and is silent');
       else this.#silence = this.options.clock.after(goneSilenceMs - silentMs, check);
     };
-    this.#silence = this.options.clock.after(goneSilenceMs, check);
+    this.#silence = this.options.clock.after(goneSilenceMs, () => {
+      this.options.logger.warn('DTLS is closed and the call was not ended', { silentMs: this.#stream.silentMs });
+      check();
+    });
   }
 
   #fail(code: EndCode, text: string): void {

@@ -2,12 +2,12 @@ import { Socket } from 'node:dgram';
 import { createRequire } from 'node:module';
 import type { Decoder, Encoder } from '@evan/opus';
 import { vi } from 'vitest';
-import { systemClock } from '../../src/lib/clock.js';
 import type { CallId } from '../../src/lib/ids.js';
 import type { MediaEndpointEvent } from '../../src/media/media-engine.js';
 import type { MediaPacket } from '../../src/media/packet-port.js';
 import { createWeriftEndpoint, type WeriftEndpoint } from '../../src/media/webrtc-endpoint.js';
 import { RecordingLogger } from './recording-logger.js';
+import { SkippableClock } from './skippable-clock.js';
 import { UdpRelay, type RelayRule } from './udp-relay.js';
 import { until } from './until.js';
 import { WrtcPeer, toneLevel } from './wrtc-peer.js';
@@ -40,6 +40,8 @@ export interface RtpHead {
 /** A WhatsApp endpoint, libwebrtc as its peer, a relay between them if wanted; all that is sent is recorded. */
 export class WebRtcScene {
   readonly logger = new RecordingLogger();
+  /** Real time, unless a test moves it on; counts what is armed. */
+  readonly clock = new SkippableClock();
   readonly events: MediaEndpointEvent[] = [];
   readonly received: MediaPacket[] = [];
   readonly sent: Sent[] = [];
@@ -59,7 +61,7 @@ export class WebRtcScene {
       ports: [0, 0],
       remoteAllowed,
       logger: this.logger,
-      clock: systemClock,
+      clock: this.clock,
     });
     this.endpoint.listen((event) => this.events.push(event));
     this.endpoint.port.onAudio = (packet) => this.received.push({ ...packet, payload: packet.payload.slice() });

@@ -4,7 +4,9 @@ import { systemClock } from '../../../src/lib/clock.js';
 import type { CallId } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { SourceGuard, datagramKind } from '../../../src/media/source-guard.js';
+import { silenceFrame } from '../../../src/media/webrtc-beat.js';
 import { createWeriftEndpoint } from '../../../src/media/webrtc-endpoint.js';
+import { pace } from '../../support/pace.js';
 import { boundSocket, type RelayRule } from '../../support/udp-relay.js';
 import { WebRtcScene } from '../../support/webrtc-scene.js';
 import { until } from '../../support/until.js';
@@ -182,13 +184,27 @@ describe('without the guard', () => {
 });
 
 describe('a peer that hangs up its media', () => {
-  it('is given up when DTLS is closed and 5 s were silent', async () => {
+  const linesAbout = (text: string) =>
+    scene.logger.lines.filter(({ message }) => message.includes(text)).map(({ level }) => level);
+
+  it('is given up, with a warning, when DTLS is closed and 5 s were silent', async () => {
     await talking('user-initiated');
     const closedAtMs = performance.now();
     scene.peer.close();
     await until(() => scene.saw('failed'), 'failed', 10_000);
     expect(performance.now() - closedAtMs).toBeGreaterThan(4500);
     expect(scene.events.at(-1)).toMatchObject({ type: 'failed', reason: { code: 'media_failed' } });
+    expect(linesAbout('DTLS')).toEqual(['debug', 'warn']);
+  });
+
+  it('is nothing to warn of when the call ends as well', async () => {
+    await talking('user-initiated');
+    scene.peer.close();
+    await until(() => linesAbout('DTLS closed').length > 0, 'DTLS closed');
+    await scene.endpoint.close();
+    expect(scene.clock.armed).toBe(0);
+    expect(linesAbout('DTLS')).toEqual(['debug']);
+    expect(scene.saw('failed')).toBe(false);
   });
 });
 
@@ -253,16 +269,23 @@ describe('closing', () => {
       process.getActiveResourcesInfo().filter((name) => name === 'UDPWrap' || name === 'Timeout').length;
     scene = new WebRtcScene();
     const before = alive();
+    expect(scene.clock.armed).toBe(0);
     await setUp('user-initiated');
     await scene.connected();
     scene.endpoint.openSending();
     await until(() => scene.rtpSent.length >= 5, 'some packets');
+    // The beat and the reports: both have to be counted for their absence to mean anything.
+    expect(scene.clock.armed).toBeGreaterThanOrEqual(2);
     await scene.endpoint.close();
     await scene.endpoint.close();
+    expect(scene.clock.armed).toBe(0);
+    const sent = scene.sent.length;
     scene.peer.close();
     await until(() => alive() <= before, `back to ${before} handles`, 2000);
-    const sent = scene.sent.length;
-    expect(scene.events.map(({ type }) => type)).not.toContain('failed');
+    // Ten beats with a frame for each, and all the deadlines of a call.
+    scene.clock.skip(60_000);
+    await pace(10, 20, () => scene.endpoint.port.sendAudio(silenceFrame, 20));
     expect(scene.sent.length).toBe(sent);
+    expect(scene.events.map(({ type }) => type)).not.toContain('failed');
   });
 });

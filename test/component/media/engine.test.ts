@@ -288,13 +288,12 @@ describe('media engine, an exception', () => {
     clock.advance(10_000);
     expect(broken.mock.calls.length).toBeGreaterThan(400);
     const faults = logger.lines.filter(({ level }) => level === 'error');
-    const logged = faults.map(({ message, fields }) => [message, (fields['err'] as Error).message, fields['call']]);
-    // Once for the bridge's beat, once for the reports of each leg.
-    const [bridgeFault, reportFault] = ['the socket is broken', 'the other socket is broken'];
-    expect(logged.map(([, text]) => text).sort()).toEqual([reportFault, reportFault, bridgeFault]);
-    expect(new Set(logged.map(([message, , id]) => `${message} ${id}`))).toEqual(
-      new Set([`media timer failed ${call}`]),
+    expect(faults.every(({ message, fields }) => message === 'media timer failed' && fields['call'] === call)).toBe(
+      true,
     );
+    // Once for the reports of each leg, once for the bridge's beat.
+    const texts = ['the other socket is broken', 'the other socket is broken', 'the socket is broken'];
+    expect(faults.map(({ fields }) => (fields['err'] as Error).message).sort()).toEqual(texts);
     vi.restoreAllMocks();
     peer.received.length = peer.receivedRtcp.length = 0;
     clock.advance(10_000);
