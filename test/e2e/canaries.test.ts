@@ -1,0 +1,192 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createLogger, type RootLogger } from '../../src/observability/logger.js';
+import { metaError } from '../support/graph-double.js';
+import { APP_SECRET, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { PeerMessage } from '../support/sip-script-peer.js';
+import { WrtcPeer } from '../support/wrtc-peer.js';
+
+const TOKEN = 'token-of-the-test';
+const VERIFY_TOKEN = 'verify-of-the-test';
+const PASSWORD = 'password-of-the-test';
+/** Somebody else's secrets, which no configuration knows: what a stranger tried, what the PBX wrote into its SDP and headers. */
+const TRIED_TOKEN = 'tried-as-verify-token';
+const SDES_KEY = 'WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz';
+const PBX_AUTHORIZATION = 'Digest username="pbx", realm="x", nonce="n", uri="sip:a", response="f0f1f2f3f4f5f6f7"';
+
+class LogText extends Writable {
+  text = '';
+
+  override _write(chunk: Buffer | string, _encoding: BufferEncoding, done: () => void): void {
+    this.text += chunk.toString();
+    done();
+  }
+
+  get lines(): Record<string, unknown>[] {
+    return this.text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  }
+}
+
+/** The values of an SDP that give a session away. */
+const icePasswords = (sdp: string): string[] => [...sdp.matchAll(/a=ice-pwd:(\S+)/g)].map(([, value]) => value ?? '');
+
+describe('the log at its most talkative', () => {
+  let log: LogText;
+  let logger: RootLogger;
+  let bridge: ScriptedBridge;
+  let phone: WrtcPeer;
+  let rtp: Socket;
+  /** Everything secret that came up in the run, filled by the scenes. */
+  let secrets: Set<string>;
+
+  beforeEach(async () => {
+    log = new LogText();
+    logger = createLogger({ level: 'debug', format: 'json', stream: log });
+    // what `sip2wa run` does with the secrets that the loader resolved
+    logger.redact([TOKEN, APP_SECRET, VERIFY_TOKEN, PASSWORD]);
+    secrets = new Set([TOKEN, APP_SECRET, VERIFY_TOKEN, PASSWORD, TRIED_TOKEN, SDES_KEY, 'f0f1f2f3f4f5f6f7']);
+    phone = new WrtcPeer();
+    rtp = createSocket('udp4');
+    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    bridge = await ScriptedBridge.start({
+      logger,
+      trunks: (pbx) => `
+trunks:
+  - name: pbx
+    servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }]
+    accept_from: [127.0.0.1/32]
+    auth: { username: sip2wa, password: ${PASSWORD} }
+numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx }]
+`,
+    });
+  });
+  afterEach(async () => {
+    phone.close();
+    rtp.close();
+    await bridge.stop();
+  });
+
+  const keepSecretsOf = (sdp: string): string => {
+    for (const password of icePasswords(sdp)) secrets.add(password);
+    return sdp;
+  };
+
+  /** A user calls; the PBX wants our password, answers with a key in its SDP, and hangs up. */
+  const answeredCall = async (): Promise<void> => {
+    expect(await bridge.deliver(bridge.userConnect('wacid.answered', keepSecretsOf(await phone.offer())))).toBe(200);
+    const challenged = await bridge.pbx.request('INVITE');
+    const challenge = 'Digest realm="pbx", nonce="5e11", algorithm=MD5, qop="auth"';
+    const headers = [`Proxy-Authenticate: ${challenge}`];
+    bridge.pbx.reply(challenged, 407, 'Proxy Authentication Required', { toTag: 'c1', headers });
+    await bridge.pbx.request('ACK');
+    const invite = await bridge.pbx.request('INVITE');
+    const authorization = invite.get('Proxy-Authorization');
+    secrets.add(/response="?([0-9a-f]{32})/.exec(authorization)?.[1] ?? 'no response in the digest');
+    expect(authorization).toContain('username="sip2wa"');
+    const crypto = `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${SDES_KEY}`;
+    const body = pbxSdp(rtp.address().port, '8 101', [crypto]);
+    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body });
+    await bridge.pbx.request('ACK');
+    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    const { sdp } = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    phone.play();
+    await phone.accept(keepSecretsOf(sdp));
+    await phone.reaches('connected');
+    bridge.pbx.send(bridge.pbx.fromCallee('BYE', invite, 'p1', 1), bridge.sip);
+    await bridge.pbx.response(200, 'BYE');
+    expect(await bridge.record(0)).toMatchObject({ code: 'hangup', waCallId: 'wacid.answered' });
+  };
+
+  /** A user calls; the PBX is busy. */
+  const refusedCall = async (): Promise<void> => {
+    const other = new WrtcPeer();
+    const offer = keepSecretsOf(await other.offer());
+    expect(await bridge.deliver(bridge.userConnect('wacid.refused', offer))).toBe(200);
+    const invite = await bridge.pbx.request('INVITE');
+    bridge.pbx.reply(invite, 486, 'Busy Here', { toTag: 'b1' });
+    await bridge.pbx.request('ACK');
+    expect(await bridge.record(1)).toMatchObject({ code: 'busy', waCallId: 'wacid.refused' });
+    other.close();
+  };
+
+  /** The PBX calls with credentials; Meta refuses our token and repeats it. */
+  const echoedToken = async (): Promise<void> => {
+    bridge.graph.replies(
+      metaError(401, 190, `Malformed access token ${TOKEN}`, `Authorization: Bearer ${TOKEN} was not accepted`),
+    );
+    const headers = [`Authorization: ${PBX_AUTHORIZATION}`];
+    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
+    const request = bridge.pbx.newRequest('INVITE', uri, { headers, body: pbxSdp(rtp.address().port) });
+    bridge.pbx.send(request, bridge.sip);
+    const refusal = await bridge.pbx.next(({ status }) => (status ?? 0) >= 400, 'a refusal');
+    const invite = new PeerMessage(request, bridge.pbx, undefined, 0);
+    expect(refusal.get('Call-ID')).toBe(invite.get('Call-ID'));
+    expect(await bridge.record(2)).toMatchObject({ direction: 'business_initiated' });
+  };
+
+  const verify = async (token: string): Promise<number> => {
+    const { host, port } = bridge.daemon.addresses.webhook;
+    const query = new URLSearchParams({
+      'hub.mode': 'subscribe',
+      'hub.challenge': '1158201444',
+      'hub.verify_token': token,
+    });
+    const response = await fetch(`http://${host}:${port}/webhook?${query.toString()}`);
+    await response.text();
+    return response.status;
+  };
+
+  it('holds no secret, and the call on every line about one', async () => {
+    await answeredCall();
+    await refusedCall();
+    const offer = keepSecretsOf('v=0\r\na=ice-pwd:pwd-of-a-forged-offer-0000\r\n');
+    const forged = bridge.userConnect('wacid.forged', offer);
+    expect(await bridge.deliver(forged, `sha256=${'5e'.repeat(32)}`)).toBe(401);
+    await echoedToken();
+    expect([await verify(VERIFY_TOKEN), await verify(TRIED_TOKEN)]).toEqual([200, 403]);
+    await bridge.daemon.stop();
+
+    for (const { body, headers } of bridge.graph.seen) {
+      expect(headers.authorization).toBe(`Bearer ${TOKEN}`);
+      const { sdp = '' } = (body['session'] ?? {}) as { sdp?: string };
+      keepSecretsOf(sdp);
+    }
+    expectNoSecrets();
+    expectCallOnEveryLine();
+  });
+
+  const expectNoSecrets = (): void => {
+    // the known ones, three offers, the answers and offer of the bridge, and the digest
+    expect(secrets.size).toBeGreaterThanOrEqual(7 + 3 + 3 + 1);
+    for (const secret of secrets) {
+      for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')])
+        expect(log.text).not.toContain(form);
+    }
+    expect(log.text).not.toMatch(/ice-pwd|a=crypto|inline:|Bearer|Digest|response=/i);
+    expect(log.text).not.toMatch(/Authorization(?!: \[redacted\])/i);
+    // what Meta echoed did come into the log, without the token
+    expect(log.lines).toContainEqual(
+      expect.objectContaining({ title: 'Malformed access token [redacted]', details: 'Authorization: [redacted]' }),
+    );
+  };
+
+  /** Lines about no call are of these kinds; every other line has a call, and one that there was. */
+  const expectCallOnEveryLine = (): void => {
+    const ofTheProcess = new Set([
+      ...['SIP server connected', 'ready', 'webhook verified'],
+      ...['webhook verification refused', 'webhook signature is wrong or missing'],
+    ]);
+    const withoutCall = log.lines.filter((line) => line['call'] === undefined);
+    expect(withoutCall.filter(({ msg }) => !ofTheProcess.has(String(msg)))).toEqual([]);
+    const ofCalls = log.lines.filter((line) => line['call'] !== undefined);
+    expect(new Set(ofCalls.map(({ call }) => call))).toEqual(new Set(bridge.records.map(({ call }) => call)));
+    for (const { call } of bridge.records) {
+      const messages = ofCalls.filter((line) => line['call'] === call).map(({ msg }) => msg);
+      expect(messages).toEqual(expect.arrayContaining(['call offered', 'call.state', 'call ended']));
+    }
+  };
+});
