@@ -237,7 +237,9 @@ class WhatsAppSide {
     const { baseUrl, version, accessToken, timeoutMs } = config.graph;
     this.#graph = new GraphClient({ baseUrl, version, token: () => accessToken, timeoutMs, clock, logger });
     const directory = new CallDirectory(clock, (events) => {
-      logger.warn('webhooks that no call claimed', { events: events.length });
+      logger.warn('webhooks that no call claimed', {
+        events: events.map(({ kind, waCallId }) => `${kind} ${waCallId}`),
+      });
     });
     this.legDeps = { graph: this.#graph, media, directory, journal, observer: timeline, clock, logger };
   }
@@ -256,9 +258,10 @@ class WhatsAppSide {
           logger: logger.child({ call: seed.call, leg: 'a' }),
         }),
       onUserCall,
-      endAbandoned: (numberId, waCallId) => {
-        this.#graph.terminate({ numberId, waCallId }).catch((err: unknown) => {
-          logger.error('abandoned call could not be ended at Meta', { waCallId, err });
+      endAbandoned: (numberId, waCallId, call) => {
+        const log = call === undefined ? logger : logger.child({ call });
+        this.#graph.terminate({ numberId, waCallId, logger: log }).catch((err: unknown) => {
+          log.error('abandoned call could not be ended at Meta', { waCallId, err });
         });
       },
       ids,
