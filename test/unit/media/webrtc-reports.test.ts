@@ -35,6 +35,26 @@ it('reports at once and then every 5 s', () => {
   expect(sent).toHaveLength(5);
 });
 
+it('goes on when a report cannot be sent', () => {
+  let broken = true;
+  reports = new WebRtcReports({
+    clock,
+    ssrc: 77,
+    cname: 'c0ffee',
+    beat,
+    received,
+    send: (compound) => {
+      if (broken) throw new Error('cannot be sent');
+      sent.push(compound);
+    },
+  });
+  expect(() => reports.start()).toThrow('cannot be sent');
+  expect(() => clock.advance(5000)).toThrow('cannot be sent');
+  broken = false;
+  clock.advance(5000);
+  expect(sent).toHaveLength(1);
+});
+
 it('says when, in both clocks, and how much was sent', () => {
   beat.start();
   clock.advance(1000);
