@@ -76,9 +76,10 @@ export class GraphTransport {
   async #exchange(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
     const { baseUrl, version, clock } = this.options;
     const send = this.options.fetch ?? fetch;
+    const token = this.#token();
     const response = await send(`${baseUrl.replace(/\/+$/, '')}/${version}/${path}`, {
       method: 'POST',
-      headers: { authorization: `Bearer ${this.#token()}`, 'content-type': 'application/json' },
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
       redirect: 'manual',
       signal,
@@ -88,7 +89,8 @@ export class GraphTransport {
       await response.body?.cancel();
       throw new GraphError('answer', 'redirected', { httpStatus: status });
     }
-    const json = parse(await readCapped(response), status);
+    // An error may quote the token, and its text goes to the PBX and into the CDR.
+    const json = parse(withoutToken(await readCapped(response), token), status);
     const parsed = errorBody.safeParse(json);
     if (parsed.success) throw apiError(parsed.data.error, response, clock);
     if (!response.ok) throw new GraphError('answer', 'error without a body of Meta’s form', { httpStatus: status });
@@ -103,6 +105,11 @@ export class GraphTransport {
     }
     return token;
   }
+}
+
+/** The body without the token, also where JSON has its slashes escaped. */
+function withoutToken(body: string, token: string): string {
+  return body.replaceAll(token, '[redacted]').replaceAll(token.replaceAll('/', '\\/'), '[redacted]');
 }
 
 async function readCapped(response: Response): Promise<string> {

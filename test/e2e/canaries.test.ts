@@ -123,9 +123,12 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     const request = bridge.pbx.newRequest('INVITE', uri, { headers, body: pbxSdp(rtp.address().port) });
     bridge.pbx.send(request, bridge.sip);
     const refusal = await bridge.pbx.next(({ status }) => (status ?? 0) >= 400, 'a refusal');
+    expect(refusal.raw).not.toContain(TOKEN);
+    expect(refusal.get('Warning')).toContain('[redacted]');
     const invite = new PeerMessage(request, bridge.pbx, undefined, 0);
     expect(refusal.get('Call-ID')).toBe(invite.get('Call-ID'));
     expect(await bridge.record(2)).toMatchObject({ direction: 'business_initiated' });
+    expect(JSON.stringify(bridge.records)).not.toContain(TOKEN);
   };
 
   const verify = async (token: string): Promise<number> => {
