@@ -18,9 +18,12 @@ const PARAM_CHARS = /^(?:[A-Za-z0-9\-_.!~*'()[\]/:&+$]|%[0-9A-Fa-f]{2})+$/;
 const HEADER_CHARS = /^(?:[A-Za-z0-9\-_.!~*'()[\]/?:+$=&;,@]|%[0-9A-Fa-f]{2})*$/;
 const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+$/;
 
+/** Each opening bracket costs drachtio-srf a pass over the rest of the URI. One is an IPv6 host; in parameters they are rare. */
+const MAX_BRACKETS = 8;
+
 /** Reads a SIP URI; undefined when it is not a valid one. `#` is taken in the user part: PBXs write it so. */
 export function parseSipUri(text: string): SipUri | undefined {
-  const match = SHAPE.exec(text);
+  const match = shapeOf(text);
   if (!match) return undefined;
   const [, scheme = '', user, host = '', portText, paramText = '', headers] = match;
   const port = parsePort(portText ?? '');
@@ -30,6 +33,8 @@ export function parseSipUri(text: string): SipUri | undefined {
   return { scheme: scheme.toLowerCase() === 'sips' ? 'sips' : 'sip', user, host, port, params, headers };
 }
 
+const shapeOf = (text: string): RegExpExecArray | null =>
+  text.split('[').length > MAX_BRACKETS + 1 ? null : SHAPE.exec(text);
 const isBadPort = (text: string | undefined, port: number | undefined): boolean =>
   text !== undefined && port === undefined;
 const isUserPart = (user: string | undefined): boolean => user === undefined || USER_INFO.test(user);

@@ -15,11 +15,15 @@ export interface Refusal {
 const SINGLE = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-type', 'refer-to'] as const;
 const ROUTES = ['route', 'record-route', 'path', 'service-route'] as const;
 const ADDRESSES = ['p-asserted-identity', 'remote-party-id', 'diversion', 'referred-by', 'refer-to'] as const;
+/** More blanks than this in a row nobody writes, and the expressions of drachtio-srf take their square in time. */
+const LONG_BLANKS = /[ \t]{65}/;
+/** More than this many Vias, contacts or routes no message on its way has; drachtio-srf takes their square in time. */
+const MAX_ELEMENTS = 64;
 const bad = (what: string): Refusal => ({ status: 400, reason: `Bad Request - ${what}` });
 
 /**
  * Judges a request before anything else looks at it. All that drachtio-srf's getters would trip over is refused here,
- * so that no application handler ever meets a message it cannot read.
+ * so that no application handler ever meets a message it cannot read, or one that it reads for a second.
  */
 export function refuseRequest(parsed: ParsedMessage & { message: SipRequest }): Refusal | undefined {
   const { message, problems } = parsed;
@@ -59,6 +63,7 @@ function refuseNumbers(message: SipRequest): Refusal | undefined {
 }
 
 function refuseCommon(message: SipMessage): Refusal | undefined {
+  if (message.headers.some((line) => LONG_BLANKS.test(line.value))) return bad('too many blanks');
   for (const key of SINGLE) {
     if (all(message, key).length > 1) return bad(`more than one ${key}`);
   }
@@ -81,9 +86,9 @@ function isParty(value: string): boolean {
 }
 
 function refuseVias(message: SipMessage): Refusal | undefined {
-  const vias = elements(message, 'via');
-  if (vias.length === 0) return bad('missing Via');
-  return vias.every((via) => parseVia(via)) ? undefined : bad('malformed Via');
+  const lines = all(message, 'via');
+  if (lines.length === 0) return bad('missing Via');
+  return isList(lines, (via) => parseVia(via) !== undefined) ? undefined : bad('malformed Via');
 }
 
 function refuseAddresses(message: SipMessage): Refusal | undefined {
@@ -101,11 +106,14 @@ function refuseAddresses(message: SipMessage): Refusal | undefined {
   return undefined;
 }
 
-function areAddresses(values: readonly string[]): boolean {
-  return values.every((value) => {
-    const parts = splitOutsideQuotes(value, ',');
-    return parts !== undefined && parts.every((part) => part.trim() === '' || parseNameAddr(part) !== undefined);
-  });
+const areAddresses = (values: readonly string[]): boolean =>
+  isList(values, (part) => parseNameAddr(part) !== undefined);
+
+/** Lists of elements, none of them empty: drachtio-srf's getters fail on `<sip:a@b>,`. */
+function isList(lines: readonly string[], isElement: (part: string) => boolean): boolean {
+  const lists = lines.map((line) => splitOutsideQuotes(line, ','));
+  const parts = lists.flatMap((list) => list ?? ['']);
+  return parts.length <= MAX_ELEMENTS && parts.every(isElement);
 }
 
 function isSipRoute(value: string): boolean {

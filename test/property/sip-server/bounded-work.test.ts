@@ -1,8 +1,10 @@
+import Srf from 'drachtio-srf';
 import { describe, expect, it } from 'vitest';
 import { splitOutsideQuotes } from '../../../src/sip-server/sip/grammar.js';
 import type { SipMessage } from '../../../src/sip-server/sip/message.js';
 import { elements, first } from '../../../src/sip-server/sip/message.js';
 import { MAX_MESSAGE_BYTES, parseMessage } from '../../../src/sip-server/sip/parse.js';
+import { serialise } from '../../../src/sip-server/sip/serialise.js';
 import { refuseRequest, refuseResponse } from '../../../src/sip-server/sip/validate.js';
 import { completeVia, parseVia } from '../../../src/sip-server/sip/via.js';
 import { plainResponse } from '../../../src/sip-server/core/response-text.js';
@@ -16,16 +18,27 @@ import { StreamFramer } from '../../../src/sip-server/transport/stream-framer.js
 const BOUND_MS = 200;
 const TRIES = 3;
 
-/** Everything the server does with bytes of a stranger before it decides what to answer. */
+const { SipMessage: SrfMessage } = Srf as unknown as {
+  SipMessage: new (text: string) => { has(name: string): boolean; getParsedHeader(name: string): unknown };
+};
+
+/** Everything the server does with bytes of a stranger before it decides what to answer, and what the application does. */
 function digest(bytes: Buffer): void {
   const parsed = parseMessage(bytes);
   if (!parsed) return;
   const { message, problems } = parsed;
   completeTopVia(message);
   if (message.kind === 'response') return void refuseResponse({ message, problems });
-  refuseRequest({ message, problems });
+  if (!refuseRequest({ message, problems })) readInApplication(message);
   serverKeys(message, message.method);
   plainResponse(message, 400, 'tag');
+}
+
+function readInApplication(message: SipMessage): void {
+  const read = new SrfMessage(serialise(message).toString('utf8'));
+  for (const name of ['from', 'to', 'cseq', 'via', 'contact', 'route']) {
+    if (read.has(name)) read.getParsedHeader(name);
+  }
 }
 
 function completeTopVia(message: SipMessage): void {

@@ -115,6 +115,7 @@ describe('parts of headers', () => {
       { scheme: 'sips', user: 'bob:pw', host: '[2001:db8::1]', port: 5061 },
     ],
     ['sip:+49(0)30;ext=1@192.0.2.1', { user: '+49(0)30;ext=1', host: '192.0.2.1' }],
+    [`sip:a@[::1];a=${'['.repeat(7)}`, { user: 'a', host: '[::1]' }],
     ['sip:*97#@pbx', { user: '*97#', host: 'pbx' }],
     ['sip:example.com;lr', { user: undefined, host: 'example.com' }],
   ])('reads %s', (text, parts) => {
@@ -134,6 +135,7 @@ describe('parts of headers', () => {
     'tel:1',
     'sip:a@[::1',
     'sip:a@-b-',
+    `sip:a@[::1];a=${'['.repeat(8)}`,
   ])('refuses %s as a SIP URI', (text) => {
     expect(parseSipUri(text)).toBeUndefined();
   });
