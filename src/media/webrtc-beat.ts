@@ -154,8 +154,11 @@ export class WebRtcBeat {
       return;
     }
     this.#isDeferred = false;
-    this.#fill(nowMs);
-    this.#arm();
+    try {
+      this.#fill(nowMs);
+    } finally {
+      this.#arm();
+    }
   }
 
   #fill(nowMs: number): void {
@@ -165,8 +168,11 @@ export class WebRtcBeat {
       this.#isMarked = true;
     }
     while (this.#dueMs + this.#slackMs <= nowMs) {
-      this.#fillSlot();
-      this.#advance(frameMs);
+      try {
+        this.#fillSlot();
+      } finally {
+        this.#advance(frameMs);
+      }
     }
   }
 

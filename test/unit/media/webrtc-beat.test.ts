@@ -369,3 +369,26 @@ describe('for reports', () => {
     expect((beat.timestampNow - origin) >>> 0).toBe(100 * 48);
   });
 });
+
+describe('a fault', () => {
+  it('of the encoder costs its slot and not the stream', () => {
+    let isBroken = false;
+    const faulty = new WebRtcBeat(
+      clock,
+      (kind, packet) => sent.push({ kind, atMs: clock.monotonicMs(), ...packet }),
+      { sequence: 1, timestamp: 0 },
+      () => {
+        if (isBroken) throw new Error('encoder');
+        return silence;
+      },
+    );
+    faulty.start();
+    isBroken = true;
+    expect(() => clock.advance(40)).toThrow('encoder');
+    isBroken = false;
+    const before = sent.length;
+    clock.advance(200);
+    expect(sent.length - before).toBeGreaterThanOrEqual(9);
+    faulty.stop();
+  });
+});
