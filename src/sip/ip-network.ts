@@ -13,12 +13,13 @@ export interface IpNetwork extends IpAddress {
 
 const mappedPrefix = 0xffffn;
 
+/** No address is longer, brackets and zone id included. */
+const longestAddress = 64;
+
 /** Reads an address, zone id and brackets tolerated; undefined for anything else. */
 export function parseIpAddress(text: string): IpAddress | undefined {
-  const bare = text
-    .trim()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/%.*$/, '');
+  if (text.length > longestAddress) return undefined;
+  const bare = bareAddress(text);
   if (isIPv4(bare)) return { family: 4, value: ipv4Value(bare) };
   if (!isIPv6(bare)) return undefined;
   const value = ipv6Value(bare);

@@ -216,6 +216,7 @@ describe('parseInfoDtmf', () => {
     [relay, '', undefined],
     ['text/plain', '5', undefined],
     [undefined, '5', undefined],
+    [relay, `${'\n'.repeat(300)}Signal=5`, undefined],
   ])('%s %j is %o', (type, body, expected) => {
     expect(parseInfoDtmf(type, body)).toEqual(expected);
   });
