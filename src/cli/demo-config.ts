@@ -58,6 +58,7 @@ function trunkTo({ host, port }: PbxAddress): Trunk {
     register: false,
     dtmf: 'rfc4733',
     srtp: 'off',
+    permission: 'none',
     maxCalls: 10,
   };
 }
@@ -112,7 +113,19 @@ export function demoConfig(options: {
     routes: [],
     settings: { push: 'off' },
     calls: { answerTimeoutMs: 30_000, ringTimeoutMs: 30_000, maxDurationMs: 3_600_000, preAccept: 'immediate' },
+    permissions: {
+      requestText: 'May we call you?',
+      requestTemplate: undefined,
+      requestLanguage: 'en',
+      maxAgeMs: 3_600_000,
+      lookupsPerSecond: 5,
+      requestsPerDay: 1,
+      requestsPerWeek: 2,
+      connectedCallsPerDay: 100,
+      unansweredInARow: 4,
+    },
     log: { level: 'warn', format: 'pretty' },
+    // in memory: the demo leaves nothing behind
     journal: { dir: '' },
     cdr: { file: '' },
   };

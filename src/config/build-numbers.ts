@@ -16,6 +16,8 @@ import type { Secrets } from './secrets.js';
 export interface NumberContext {
   /** Names of the trunks in the file, those with errors included. */
   readonly trunkNames: readonly string[];
+  /** What a trunk of the file says of permissions. */
+  readonly trunkPermission: (name: string | undefined) => WaNumber['permission'] | undefined;
   readonly trunkDefaults: TrunkDefaults;
   readonly secrets: Secrets;
   readonly findings: Findings;
@@ -39,13 +41,18 @@ export function buildNumbers(
       number: (toE164(value.number) ?? value.number) as E164,
       name,
       signaling: value.signaling ?? 'graph',
-      permission: 'none' as const,
+      permission: permissionOf(value, own, context),
       trunk: value.trunk ?? own?.name,
       callHours: settings.callHours,
       settings: value.settings,
     };
   });
   return { numbers, settingsTrunks };
+}
+
+/** The number's own word, else its trunk's. */
+function permissionOf(value: NumberItem, own: Trunk | undefined, context: NumberContext): WaNumber['permission'] {
+  return value.permission ?? own?.permission ?? context.trunkPermission(value.trunk) ?? 'none';
 }
 
 /** Reports a trunk's name that is not in the file. */
@@ -72,10 +79,6 @@ function refuseUnbuilt(path: KeyPath, number: NumberItem, findings: Findings): v
   if (number.signaling === 'sip') {
     const message = 'sip is reserved: calls that Meta signals by SIP itself are not in this version';
     findings.error([...path, 'signaling'], { message, cure: 'write signaling: graph' });
-  }
-  if (number.permission === 'check' || number.permission === 'ask') {
-    const message = `${number.permission} is not in this version; calls are placed without looking, and Meta refuses those it does not permit`;
-    findings.warn([...path, 'permission'], { message, cure: 'write permission: none' });
   }
 }
 

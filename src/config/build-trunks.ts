@@ -86,6 +86,7 @@ function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, s
     register: false,
     dtmf: 'rfc4733',
     srtp: 'off',
+    permission: own.permission ?? defaults.permission ?? 'none',
     maxCalls: own.max_calls ?? defaults.max_calls ?? DEFAULT_MAX_CALLS,
   };
 }

@@ -49,7 +49,22 @@ export interface Config {
     readonly maxDurationMs: number;
     readonly preAccept: 'immediate' | 'on_progress' | 'never';
   };
+  readonly permissions: {
+    /** Text of a permission request. */
+    readonly requestText: string;
+    /** Name of the template to ask with; undefined: a free-form message. */
+    readonly requestTemplate: string | undefined;
+    readonly requestLanguage: string;
+    readonly maxAgeMs: number;
+    readonly lookupsPerSecond: number;
+    /** Our own limits per user while Meta has not said its own; 0: none. */
+    readonly requestsPerDay: number;
+    readonly requestsPerWeek: number;
+    readonly connectedCallsPerDay: number;
+    readonly unansweredInARow: number;
+  };
   readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
+  /** Directory of the journal; empty: in memory only. */
   readonly journal: { readonly dir: string };
   readonly cdr: { readonly file: string };
 }

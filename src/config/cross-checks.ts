@@ -158,10 +158,6 @@ function warnUnbuilt(scalars: Scalars, lists: Lists, source: YamlSource, finding
         : 'remove it and use udp:// or tcp://';
     findings.error([section, 'tls'], { message: 'TLS is not in this version', cure }, 'key');
   }
-  if (scalars['calls.pre_accept'] !== 'immediate') {
-    const message = 'only immediate is in this version; immediate is used';
-    findings.warn(['calls', 'pre_accept'], { message, cure: 'write pre_accept: immediate' });
-  }
   if (scalars['media.workers'] !== 'auto' && scalars['media.workers'] !== 1) {
     const message = 'several media workers are not in this version; one is used';
     findings.warn(['media', 'workers'], { message, cure: 'write workers: auto' });

@@ -230,6 +230,28 @@ export const plainText: Format = format(
   'write at most 256 characters without line breaks',
 );
 
+/** Body text of a WhatsApp message (Meta: at most 1024 characters). */
+export const messageText: Format = format(
+  { type: 'string', minLength: 1, maxLength: 1024 },
+  (value) => typeof value === 'string' && value.trim() !== '' && value.length <= 1024,
+  'must be text',
+  'write 1 to 1024 characters',
+);
+
+export const templateNameOrEmpty: Format = format(
+  { type: 'string', pattern: '^[a-z0-9_]{0,512}$' },
+  (value) => typeof value === 'string' && /^[a-z0-9_]{0,512}$/.test(value),
+  'must be the name of a message template',
+  'use lower-case letters, digits and _ only, or "" for none',
+);
+
+export const languageCode: Format = format(
+  { type: 'string', pattern: '^[a-z]{2,3}(_[A-Z]{2})?$' },
+  (value) => typeof value === 'string' && /^[a-z]{2,3}(_[A-Z]{2})?$/.test(value),
+  'must be a language code',
+  'write for example en or en_US',
+);
+
 /** A secret as written: literal or a reference. Its length and form say nothing about it. */
 export const secretText: Format = format(
   { type: 'string' },

@@ -4,10 +4,6 @@ import type { YamlSource } from './yaml-source.js';
 
 /** Keys that are written and without effect, be it that they are not built or that another key turns them off. */
 export function warnIgnored(scalars: Scalars, source: YamlSource, findings: Findings): void {
-  if (source.has(['journal', 'dir'])) {
-    const message = 'a journal on disk is not in this version; calls are kept in memory alone';
-    findings.warn(['journal', 'dir'], { message, cure: 'remove the line' });
-  }
   if (scalars['sip.server'] !== 'drachtio') return;
   if (source.has(['sip', 'listen'])) {
     const message = 'is not used with sip.server: drachtio, which listens where its own configuration says';

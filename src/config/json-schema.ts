@@ -13,6 +13,7 @@ const SECTION_DOCS: Readonly<Record<string, string>> = {
   media: 'Audio.',
   settings: "Numbers' settings at Meta.",
   calls: 'How calls are treated.',
+  permissions: 'Leave to call users, and how often they may be asked and called.',
   log: 'Log.',
   journal: 'Call journal.',
   cdr: 'Call records.',

@@ -67,6 +67,11 @@ const trunkBehaviour = {
     'Encryption of audio towards the trunk (not in this version).',
     'off',
   ).optional(),
+  permission: value<'none' | 'check' | 'ask'>(
+    formats.oneOf('none', 'check', 'ask'),
+    'Before its calls to users: nothing (none), look the permission up (check), or ask the user for it as well (ask).',
+    'none',
+  ).optional(),
   max_calls: value<number>(formats.wholeNumber(1, 100_000), 'Most calls at a time over the trunk.', 100).optional(),
 };
 
@@ -97,7 +102,7 @@ export const numberSchema = z.strictObject({
   ).optional(),
   permission: value<'none' | 'check' | 'ask'>(
     formats.oneOf('none', 'check', 'ask'),
-    'Before calling a user: nothing, look the permission up, or ask for it (check and ask: not in this version).',
+    "Before calling a user: nothing (none), look the permission up (check), or ask the user for it as well (ask); default: the trunk's.",
     'none',
   ).optional(),
   trunk: value<string>(

@@ -105,7 +105,9 @@ function build(
   const trunkNames = writtenNames(data, 'trunks');
   const trunks = buildTrunks(lists.trunks, lists.trunkDefaults, secrets, findings);
   const { trunkDefaults } = lists;
-  const { numbers, settingsTrunks } = buildNumbers(lists.numbers, { trunkNames, trunkDefaults, secrets, findings });
+  const trunkPermission = (name: string | undefined) => trunks.find((trunk) => trunk.name === name)?.permission;
+  const context = { trunkNames, trunkPermission, trunkDefaults, secrets, findings };
+  const { numbers, settingsTrunks } = buildNumbers(lists.numbers, context);
   const routes = buildRoutes(lists.routes, writtenNames(data, 'numbers', 'id'), trunkNames, findings);
   crossCheck(scalars, lists, source, milliseconds(scalars, 'calls.answer_timeout'), findings);
   warnIgnored(scalars, source, findings);
@@ -186,22 +188,37 @@ function sipAndMedia(scalars: Scalars, lists: Lists, secrets: Secrets): Pick<Con
   };
 }
 
-function conduct(scalars: Scalars): Pick<Config, 'settings' | 'calls' | 'log' | 'journal' | 'cdr'> {
+function conduct(scalars: Scalars): Pick<Config, 'settings' | 'calls' | 'permissions' | 'log' | 'journal' | 'cdr'> {
   return {
     settings: { push: text(scalars, 'settings.push') as Config['settings']['push'] },
     calls: {
       answerTimeoutMs: milliseconds(scalars, 'calls.answer_timeout'),
       ringTimeoutMs: milliseconds(scalars, 'calls.ring_timeout'),
       maxDurationMs: milliseconds(scalars, 'calls.max_duration'),
-      // the other policies are not built: warned of in cross-checks.ts
-      preAccept: 'immediate',
+      preAccept: text(scalars, 'calls.pre_accept') as Config['calls']['preAccept'],
     },
+    permissions: permissions(scalars),
     log: {
       level: text(scalars, 'log.level') as LogLevel,
       format: text(scalars, 'log.format') as Config['log']['format'],
     },
     journal: { dir: text(scalars, 'journal.dir') },
     cdr: { file: text(scalars, 'cdr.file') },
+  };
+}
+
+function permissions(scalars: Scalars): Config['permissions'] {
+  const template = text(scalars, 'permissions.request_template');
+  return {
+    requestText: text(scalars, 'permissions.request_text'),
+    requestTemplate: template === '' ? undefined : template,
+    requestLanguage: text(scalars, 'permissions.request_language'),
+    maxAgeMs: milliseconds(scalars, 'permissions.max_age'),
+    lookupsPerSecond: Number(scalars['permissions.lookups_per_second']),
+    requestsPerDay: Number(scalars['permissions.requests_per_day']),
+    requestsPerWeek: Number(scalars['permissions.requests_per_week']),
+    connectedCallsPerDay: Number(scalars['permissions.connected_calls_per_day']),
+    unansweredInARow: Number(scalars['permissions.unanswered_in_a_row']),
   };
 }
 

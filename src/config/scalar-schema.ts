@@ -156,8 +156,51 @@ export const scalarSchema = {
     },
     pre_accept: {
       default: 'immediate',
-      doc: "When a user's call is pre-accepted, so that media is up before the answer; this version does immediate.",
+      doc: "When a user's call is pre-accepted, so that media is up before the answer: immediate (at once), on_progress (when the PBX rings) or never.",
       format: formats.oneOf('immediate', 'on_progress', 'never'),
+    },
+  },
+  permissions: {
+    request_text: {
+      default: 'We would like to call you on WhatsApp. May we?',
+      doc: 'Text of the message that asks a user for call permission.',
+      format: formats.messageText,
+    },
+    request_template: {
+      default: '',
+      doc: 'Approved template with a call_permission_request component, sent instead of the text; needed outside the 24-hour window.',
+      format: formats.templateNameOrEmpty,
+    },
+    request_language: { default: 'en', doc: 'Language code of the template.', format: formats.languageCode },
+    max_age: {
+      default: '1h',
+      doc: 'Longest time that a looked-up permission is believed; one that expires sooner is not kept longer.',
+      format: formats.duration(1_000, 24 * HOUR_MS),
+    },
+    lookups_per_second: {
+      default: 5,
+      doc: "Most permission look-ups a second and number; Meta's own limit is 5 or 100, by page.",
+      format: formats.wholeNumber(1, 1000),
+    },
+    requests_per_day: {
+      default: 1,
+      doc: 'Permission requests to one user in 24 hours, while Meta has not said its limit; 0: no limit of ours.',
+      format: formats.wholeNumber(0, 1000),
+    },
+    requests_per_week: {
+      default: 2,
+      doc: 'Permission requests to one user in 7 days, while Meta has not said its limit; 0: no limit of ours.',
+      format: formats.wholeNumber(0, 1000),
+    },
+    connected_calls_per_day: {
+      default: 100,
+      doc: 'Connected calls to one user in 24 hours, while Meta has not said its limit; 0: no limit of ours.',
+      format: formats.wholeNumber(0, 100_000),
+    },
+    unanswered_in_a_row: {
+      default: 4,
+      doc: 'Unanswered calls to one user in a row after which Meta takes the permission away, so that no further one is placed; 0: no limit of ours.',
+      format: formats.wholeNumber(0, 1000),
     },
   },
   log: {
@@ -177,7 +220,7 @@ export const scalarSchema = {
   journal: {
     dir: {
       default: './var/journal',
-      doc: 'Directory of the call journal (not in this version: it is in memory).',
+      doc: 'Directory of the call journal, from which a restart after a crash ends what was left open.',
       format: formats.filePath,
       env: 'SIP2WA_JOURNAL_DIR',
     },

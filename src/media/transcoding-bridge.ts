@@ -42,6 +42,10 @@ export class TranscodingBridge implements MediaBridge {
     this.#joint = new Joint([mediaIdA, mediaIdB], [a, b], this.options, (kind) => this.#onTimeout(kind));
   }
 
+  prepare(): void {
+    // filled in by the media room
+  }
+
   disconnect(): void {
     this.#joint?.close();
     this.#joint = undefined;

@@ -30,6 +30,8 @@ export interface Trunk {
   readonly register: boolean;
   readonly dtmf: 'rfc4733' | 'info' | 'inband';
   readonly srtp: 'off' | 'optional' | 'required';
+  /** What is done before a user is called for it, unless the number says otherwise. */
+  readonly permission: 'none' | 'check' | 'ask';
   readonly maxCalls: number;
 }
 

@@ -1,4 +1,4 @@
-import type { Journal } from '../call/journal.js';
+import type { Journal, JournalEvent } from '../call/journal.js';
 import type { CallObserver } from '../call/observer.js';
 import type { Clock } from '../lib/clock.js';
 import type { CallId, IdSource } from '../lib/ids.js';
@@ -69,7 +69,7 @@ function append(
   context: SipLegContext,
   logger: Logger,
   call: CallId,
-  event: string,
+  event: JournalEvent,
   data: Readonly<Record<string, string>>,
 ): void {
   context.journal.append({ call, event, data }).catch((err: unknown) => {

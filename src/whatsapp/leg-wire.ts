@@ -1,4 +1,4 @@
-import type { Journal } from '../call/journal.js';
+import type { Journal, JournalEvent } from '../call/journal.js';
 import type { CallObserver, CallStep } from '../call/observer.js';
 import type { Clock, Timer } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -43,7 +43,7 @@ export class LegWire {
   }
 
   /** Appends to the journal before the step it names is taken. @throws JournalError */
-  async journal(event: string, data: Readonly<Record<string, string>>): Promise<void> {
+  async journal(event: JournalEvent, data: Readonly<Record<string, string>>): Promise<void> {
     const entry = { call: this.call, event, data: { leg: 'whatsapp', numberId: this.number.id, ...data } };
     try {
       await withDeadline(this.deps.journal.append(entry), JOURNAL_DEADLINE_MS, 'journal', this.deps.clock);

@@ -27,6 +27,7 @@ export const sceneTrunk: Trunk = {
   register: false,
   dtmf: 'rfc4733',
   srtp: 'off',
+  permission: 'none',
   maxCalls: 10,
 };
 

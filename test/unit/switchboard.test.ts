@@ -10,7 +10,7 @@ import { ScriptedLeg } from '../support/scripted-leg.js';
 
 const trunk: Trunk = {
   ...{ name: 'pbx', acceptFrom: [], acceptFromServers: false, codecs: ['PCMA'], auth: undefined, register: false },
-  ...{ dtmf: 'rfc4733', srtp: 'off', maxCalls: 2 },
+  ...{ dtmf: 'rfc4733', srtp: 'off', permission: 'none', maxCalls: 2 },
   servers: ['one', 'two'].map((hostname, index) => ({
     ...{ hostname, port: 5060, transport: 'udp', priority: index, weight: 1, requestUriUserParams: {} },
   })),
@@ -60,7 +60,12 @@ describe('switchboard', () => {
       answerTimeoutMs: 25_000,
       ringTimeoutMs: 60_000,
       maxDurationMs: 1e6,
-      createBridge: () => ({ connect: () => undefined, disconnect: () => undefined, onTimeout: () => undefined }),
+      createBridge: () => ({
+        prepare: () => undefined,
+        connect: () => undefined,
+        disconnect: () => undefined,
+        onTimeout: () => undefined,
+      }),
       dialTrunk: (target) => dial(`invite ${target.user}@${target.server.hostname}`),
       dialUser: (number, to) => dial(`connect ${number.name} ${to}`),
       clock,

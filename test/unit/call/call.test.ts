@@ -23,6 +23,7 @@ describe('call', () => {
     a = new ScriptedLeg('a', log);
     b = new ScriptedLeg('b', log);
     const bridge: MediaBridge = {
+      prepare: () => undefined,
       connect: (one, two) => void log.push(`bridge ${one} ${two}`),
       disconnect: () => void log.push('unbridge'),
       onTimeout: (listener) => (mediaTimeout = listener),

@@ -68,6 +68,7 @@ describe('files shipped', () => {
         auth: { username: 'sip2wa', password: 'pbx-canary' },
         register: false,
         dtmf: 'rfc4733',
+        permission: 'none',
         srtp: 'off',
         maxCalls: 100,
       },

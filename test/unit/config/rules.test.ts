@@ -336,12 +336,11 @@ describe('numbers', () => {
     ]);
   });
 
-  it.each(['check', 'ask'])('warn of permission: %s and say what happens', (permission) => {
-    const text = working({ number: [`permission: ${permission}`] });
-    expect(warningsOf(text)).toEqual([
-      `c.yaml:11:17: warning: numbers[0].permission: ${permission} is not in this version; calls are placed without looking, and Meta refuses those it does not permit; write permission: none`,
-    ]);
-    expect(configOf(text).numbers[0]?.permission).toBe('none');
+  it.each(['check', 'ask'])('permission: %s holds for the number, or for all numbers of its trunk', (permission) => {
+    expect(configOf(working({ number: [`permission: ${permission}`] })).numbers[0]?.permission).toBe(permission);
+    expect(configOf(working({ trunk: [`permission: ${permission}`] })).numbers[0]?.permission).toBe(permission);
+    const both = working({ trunk: [`permission: ${permission}`], number: ['permission: none'] });
+    expect(configOf(both).numbers[0]?.permission).toBe('none');
   });
 
   it('want a trunk of the file', () => {
@@ -422,6 +421,7 @@ describe('settings of a number', () => {
     expect(config.numbers[0]?.trunk).toBe('settings:sales');
     expect(config.trunks[1]).toEqual({
       name: 'settings:sales',
+      permission: 'none',
       servers: [
         {
           hostname: 'pbx.example.com',
@@ -575,10 +575,6 @@ describe('what is not in this version', () => {
   ])('%s is an error', (text, expected) => expect(errorsOf(`${text}\n`)).toEqual([expected]));
 
   it.each([
-    [
-      'calls: { pre_accept: never }',
-      'c.yaml:1:22: warning: calls.pre_accept: only immediate is in this version; immediate is used; write pre_accept: immediate',
-    ],
     [
       'media: { workers: 4 }',
       'c.yaml:1:19: warning: media.workers: several media workers are not in this version; one is used; write workers: auto',

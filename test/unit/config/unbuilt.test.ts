@@ -67,11 +67,6 @@ const UNBUILT: readonly Unbuilt[] = [
     text: working().replace('{ hostname: 10.0.0.5 }', '{ hostname: 10.0.0.5, transport: tls }'),
   },
   { key: 'numbers[].signaling', text: working({ number: ['signaling: sip'] }) },
-  ...['check', 'ask'].map((permission) => ({
-    key: 'numbers[].permission',
-    text: working({ number: [`permission: ${permission}`] }),
-    instead: [(config: Config) => config.numbers[0]?.permission, 'none'] as const,
-  })),
   { key: 'sip.listen[]', text: working({ top: ['sip: { listen: ["tls://0.0.0.0:5061"] }'] }) },
   {
     key: 'media.workers',
@@ -83,16 +78,6 @@ const UNBUILT: readonly Unbuilt[] = [
     text: working({ number: ['settings: { calling: { status: ENABLED } }'], top: [`settings: { push: ${push} }`] }),
     instead: [(config: Config) => config.settings.push, push] as const,
   })),
-  ...['on_progress', 'never'].map((policy) => ({
-    key: 'calls.pre_accept',
-    text: working({ top: [`calls: { pre_accept: ${policy} }`] }),
-    instead: [(config: Config) => config.calls.preAccept, 'immediate'] as const,
-  })),
-  {
-    key: 'journal.dir',
-    text: working({ top: ['journal: { dir: ./var/journal }'] }),
-    instead: [(config) => config.journal.dir, './var/journal'],
-  },
 ];
 
 /** Every key below a schema that its description says is not in this version. */

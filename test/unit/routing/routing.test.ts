@@ -12,7 +12,7 @@ const server = (hostname: string, priority = 1, weight = 1): SipServer => ({
 });
 const trunk = (name: string, servers = [server(`${name}.example`)]): Trunk => ({
   ...{ name, servers, acceptFrom: [], acceptFromServers: false, codecs: ['PCMA'], auth: undefined },
-  ...{ register: false, dtmf: 'rfc4733', srtp: 'off', maxCalls: 10 },
+  ...{ register: false, dtmf: 'rfc4733', srtp: 'off', permission: 'none', maxCalls: 10 },
 });
 const number = (over: Partial<WaNumber> = {}): WaNumber => ({
   ...{ id: '1055', number: '+15551112222' as E164, name: 'sales', signaling: 'graph', permission: 'none' },

@@ -27,6 +27,7 @@ const trunk = (name: string, acceptFrom: string[], hostnames: string[] = []): Tr
   register: false,
   dtmf: 'rfc4733',
   srtp: 'off',
+  permission: 'none',
   maxCalls: 2,
 });
 
