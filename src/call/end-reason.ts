@@ -1,6 +1,6 @@
-import { causeTable, type Cause, type EndCode } from './cause-map.js';
+import { causeTable, type Cause, type EndCode } from './failure-table.js';
 
-export type { EndCode, ResultClass } from './cause-map.js';
+export type { EndCode, ResultClass } from './failure-table.js';
 
 /** Who ended it: the leg that originated the call, the leg that was dialled, or the bridge itself. */
 export type EndedBy = 'a' | 'b' | 'bridge';

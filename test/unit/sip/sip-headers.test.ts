@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { endReason, type EndCode } from '../../../src/call/end-reason.js';
-import { causeTable } from '../../../src/call/cause-map.js';
+import { causeTable } from '../../../src/call/failure-table.js';
 import { parseInfoDtmf } from '../../../src/sip/dtmf-relay.js';
 import { holdsUs } from '../../../src/sip/offer-direction.js';
 import { failureOfStatus, refusalStatus } from '../../../src/sip/sip-cause.js';

@@ -9,6 +9,7 @@ export type EndCode =
   | 'bad_number' // the dial string is not a telephone number
   | 'not_allowed' // policy: ours, the trunk's or Meta's
   | 'no_permission' // the user has not given leave to be called
+  | 'permission_requested' // the same, and the user has just been asked for it
   | 'no_route'
   | 'no_codec' // offer without a usable codec
   | 'bad_request' // a message we cannot use
@@ -36,10 +37,9 @@ export interface Cause {
   readonly result: ResultClass;
 }
 
-/**
- * The one table of causes: end code → SIP status (RFC 3261 §21), Q.850 cause, result class.
- * Everything that ends for a reason takes its status from here.
- */
+const cause = (sipStatus: number, q850: number, result: ResultClass): Cause => ({ sipStatus, q850, result });
+
+/** How a call ends for each end code: SIP status, Q.850 cause, result class. */
 export const causeTable: Readonly<Record<EndCode, Cause>> = {
   hangup: cause(480, 16, 'success'),
   cancelled: cause(487, 16, 'client_error'),
@@ -50,6 +50,7 @@ export const causeTable: Readonly<Record<EndCode, Cause>> = {
   bad_number: cause(484, 28, 'client_error'),
   not_allowed: cause(403, 21, 'client_error'),
   no_permission: cause(403, 21, 'client_error'),
+  permission_requested: cause(480, 20, 'client_error'),
   no_route: cause(404, 3, 'client_error'),
   no_codec: cause(488, 88, 'client_error'),
   bad_request: cause(400, 95, 'client_error'),
@@ -65,7 +66,3 @@ export const causeTable: Readonly<Record<EndCode, Cause>> = {
   shutdown: cause(503, 41, 'server_error'),
   internal: cause(500, 41, 'server_error'),
 };
-
-function cause(sipStatus: number, q850: number, result: ResultClass): Cause {
-  return { sipStatus, q850, result };
-}

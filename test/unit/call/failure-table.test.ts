@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { causeTable } from '../../../src/call/cause-map.js';
+import { causeTable } from '../../../src/call/failure-table.js';
 import { endReason } from '../../../src/call/end-reason.js';
 
 describe('cause map', () => {
