@@ -1,9 +1,10 @@
 import type { Trunk, WaNumber } from './types.js';
 import { toE164 } from './e164.js';
 
-/** Which business number a call from the PBX is placed with, or why there is none. */
+/** Which business number a call from the PBX is placed with and by what it was found, or why there is none. */
 export type NumberChoice =
-  { readonly ok: true; readonly number: WaNumber } | { readonly ok: false; readonly why: string };
+  | { readonly ok: true; readonly number: WaNumber; readonly by: string }
+  | { readonly ok: false; readonly why: string };
 
 /** What an INVITE of the PBX says about the number to call with. */
 export interface NumberHint {
@@ -13,27 +14,54 @@ export interface NumberHint {
   readonly callerUser: string | undefined;
 }
 
+/** What became of one number: it is called with, the PBX could have meant it, or it is not the PBX's to call with. */
+export interface NumberVerdict {
+  readonly number: WaNumber;
+  readonly result: 'chosen' | 'passed over' | 'refused';
+  readonly why: string;
+}
+
 /**
  * Picks the business number of a call from a PBX. Only numbers of the trunks that take calls from its address are ever
  * chosen (`trunks`, by name): the PBX may name one of them, else its caller number may be one of them, else there must be
  * just one.
  */
 export function numberOfCall(numbers: readonly WaNumber[], trunks: readonly string[], hint: NumberHint): NumberChoice {
+  const own = numbers.filter((number) => refusalOf(number, trunks) === undefined);
   const { namedNumber, callerUser } = hint;
-  const own = numbers.filter(
-    ({ trunk, signaling }) => trunk !== undefined && trunks.includes(trunk) && signaling === 'graph',
-  );
   if (namedNumber !== undefined) {
     const number = own.find((candidate) => candidate.id === namedNumber || candidate.name === namedNumber);
-    return number ? { ok: true, number } : { ok: false, why: 'X-WA-Number-Id names no number of this trunk' };
+    if (number) return { ok: true, number, by: 'X-WA-Number-Id names it' };
+    return { ok: false, why: 'X-WA-Number-Id names no number of this trunk' };
   }
   const caller = callerUser === undefined ? undefined : toE164(callerUser);
   const byCaller = caller && own.find((number) => number.number === caller);
-  if (byCaller) return { ok: true, number: byCaller };
+  if (byCaller) return { ok: true, number: byCaller, by: 'From has it as the caller' };
   const [only, ...more] = own;
   if (!only) return { ok: false, why: 'no number uses this trunk' };
   if (more.length > 0) return { ok: false, why: 'several numbers use this trunk: name one in From or X-WA-Number-Id' };
-  return { ok: true, number: only };
+  return { ok: true, number: only, by: 'it is the only one of the trunk' };
+}
+
+/** Why a PBX on these trunks may not call with a number; undefined if it may. */
+function refusalOf({ trunk, signaling }: WaNumber, trunks: readonly string[]): string | undefined {
+  if (trunk === undefined) return 'has no trunk';
+  if (!trunks.includes(trunk)) return `is on trunk ${trunk}`;
+  return signaling === 'graph' ? undefined : `signaling is ${signaling}`;
+}
+
+/** Says of every number why the choice fell on it or not. */
+export function explainNumbers(
+  numbers: readonly WaNumber[],
+  trunks: readonly string[],
+  choice: NumberChoice,
+): NumberVerdict[] {
+  return numbers.map((number) => {
+    const refusal = refusalOf(number, trunks);
+    if (refusal !== undefined) return { number, result: 'refused', why: refusal };
+    if (choice.ok && choice.number === number) return { number, result: 'chosen', why: choice.by };
+    return { number, result: 'passed over', why: choice.ok ? `${choice.number.name} is meant` : choice.why };
+  });
 }
 
 /** Which of the trunks that share a PBX's address a call is on: that of its number, else the first. */

@@ -1,0 +1,55 @@
+/** Wall clock of a time zone: date as YYYY-MM-DD, time as HHMM, English day name as Meta spells it. */
+export interface LocalTime {
+  readonly date: string;
+  readonly hhmm: string;
+  readonly day: string;
+}
+
+const WEEKDAYS = ['SUNDAY', 'MONDAY', 'TUESDAY', 'WEDNESDAY', 'THURSDAY', 'FRIDAY', 'SATURDAY'] as const;
+
+/** What the clocks of a zone (IANA name) show at `atMs`, Unix milliseconds. */
+export function localTime(atMs: number, timezoneId: string): LocalTime {
+  const parts = new Intl.DateTimeFormat('en-CA', {
+    timeZone: timezoneId,
+    hourCycle: 'h23',
+    year: 'numeric',
+    month: '2-digit',
+    day: '2-digit',
+    hour: '2-digit',
+    minute: '2-digit',
+  }).formatToParts(atMs);
+  const part = (type: string): string => parts.find((p) => p.type === type)?.value ?? '';
+  const date = `${part('year')}-${part('month')}-${part('day')}`;
+  const day = WEEKDAYS[new Date(`${date}T00:00:00Z`).getUTCDay()] ?? 'SUNDAY';
+  return { date, hhmm: part('hour') + part('minute'), day };
+}
+
+/** A date, a time to the minute or second, and perhaps a zone (ISO 8601, extended form). */
+const STAMP = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}(?::\d{2})?)(Z|[+-]\d{2}:?\d{2})?$/;
+
+/**
+ * Reads `2026-12-24T10:00`, with `Z` or an offset behind it or else as clocks of `timezoneId` show it; Unix milliseconds,
+ * undefined if it is no time. A time that the clocks skip in spring is taken as if they had not been put forward.
+ */
+export function instantOf(text: string, timezoneId: string): number | undefined {
+  const [, date = '', time = '', zone] = STAMP.exec(text) ?? [];
+  const asUtcMs = Date.parse(`${date}T${time}Z`);
+  if (Number.isNaN(asUtcMs) || !new Date(asUtcMs).toISOString().startsWith(date)) return undefined;
+  if (zone !== undefined) return withOffset(`${date}T${time}`, zone);
+  const guessMs = asUtcMs - offsetMs(asUtcMs, timezoneId);
+  return asUtcMs - offsetMs(guessMs, timezoneId);
+}
+
+function withOffset(stamp: string, zone: string): number | undefined {
+  const atMs = Date.parse(`${stamp}${zone.replace(/^(...)(\d\d)$/, '$1:$2')}`);
+  return Number.isNaN(atMs) ? undefined : atMs;
+}
+
+const MINUTE_MS = 60_000;
+
+/** How far the clocks of a zone are ahead of UTC, to the minute. */
+function offsetMs(atMs: number, timezoneId: string): number {
+  const { date, hhmm } = localTime(atMs, timezoneId);
+  const shownMs = Date.parse(`${date}T${hhmm.slice(0, 2)}:${hhmm.slice(2)}Z`);
+  return shownMs - Math.floor(atMs / MINUTE_MS) * MINUTE_MS;
+}
