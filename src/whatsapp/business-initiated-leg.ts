@@ -175,7 +175,7 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
     const { call, number, to, graph, directory, logger } = this.options;
     const opaque = opaqueOf(call);
     directory.expect(call, this);
-    const args = { numberId: number.id, to, sdp: this.#offer, opaque, logger };
+    const args = { numberId: number.id, user: { number: to }, sdp: this.#offer, opaque, logger };
     this.#wire
       .journal('dial', { opaque })
       .then(() => this.#wire.request('graph.connect', () => graph.connect(args)))

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { WaCallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import type { UserAddress } from '../routing/user-address.js';
 import { isAcceptedAlready, isOverAlready, isRateLimit, isTransient } from './graph-classify.js';
 import { GraphError } from './graph-error.js';
 import { GraphTransport, type GraphTransportOptions } from './graph-transport.js';
@@ -30,8 +31,8 @@ export interface SessionArgs extends CallRef {
 
 export interface ConnectArgs extends OfLeg {
   readonly numberId: string;
-  /** The user: digits, with or without "+". */
-  readonly to: string;
+  /** Who is called: goes as `to`, or as `recipient` when only a business-scoped user id is known. */
+  readonly user: UserAddress;
   readonly sdp: string;
   readonly opaque?: string | undefined;
 }
@@ -99,8 +100,8 @@ export class GraphClient implements CallActions {
     this.#random = options.random ?? Math.random;
   }
 
-  async connect({ numberId, to, sdp, opaque, logger }: ConnectArgs): Promise<WaCallId> {
-    const fields = { to: to.replace(/^\+/, ''), session: { sdp_type: 'offer', sdp }, ...opaqueField(opaque) };
+  async connect({ numberId, user, sdp, opaque, logger }: ConnectArgs): Promise<WaCallId> {
+    const fields = { ...addressFields(user), session: { sdp_type: 'offer', sdp }, ...opaqueField(opaque) };
     const request = { action: 'connect', numberId, fields, logger } as const;
     const { calls } = await this.#call({ ...request, answer: connected, rule: placing });
     return (calls[0]?.id ?? '') as WaCallId;
@@ -183,6 +184,14 @@ export class GraphClient implements CallActions {
     const delayMs = Math.min(wantedMs, PAUSE_CAP_MS / (1 + JITTER)) * jitter;
     return new Promise((resolve) => this.options.clock.after(delayMs, resolve));
   }
+}
+
+/**
+ * The fields that name a user in a request: `to` with digits only, or `recipient` with a business-scoped user id. Never both:
+ * `to` would win (Meta's page on business-scoped user ids).
+ */
+export function addressFields(user: UserAddress): { to: string } | { recipient: string } {
+  return 'number' in user ? { to: user.number.replace(/^\+/, '') } : { recipient: user.userId };
 }
 
 const opaqueField = (opaque: string | undefined): { biz_opaque_callback_data?: string } =>

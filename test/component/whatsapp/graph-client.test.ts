@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type Timer } from '../../../src/lib/clock.js';
-import type { WaCallId } from '../../../src/lib/ids.js';
+import type { E164, WaCallId } from '../../../src/lib/ids.js';
+import type { WaUserId } from '../../../src/routing/user-address.js';
 import { GraphClient, type GraphClientOptions } from '../../../src/whatsapp/graph-client.js';
 import { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { metaFixture } from '../../support/fixtures.js';
@@ -10,6 +11,7 @@ import { someWaCall } from '../../support/whatsapp-fakes.js';
 
 const numberId = '106540352242922';
 const token = 'EAAcanaryTOKEN123';
+const user = { number: '+13057765456' as E164 };
 const sdp = 'v=0\r\na=ice-pwd:canarySDP\r\n';
 const ref = { numberId, waCallId: someWaCall };
 const overloaded: Reply = metaError(500, 131000, 'Something went wrong');
@@ -45,7 +47,7 @@ describe('requests have the shape of Meta’s reference', () => {
 
   it('connect', async () => {
     const expected = metaFixture('connect-request.json') as Record<string, unknown>;
-    const args = { numberId, to: '+14085551234', sdp: sdpOf(expected), opaque: '0fS5cePMok' };
+    const args = { numberId, user: { number: '+14085551234' as E164 }, sdp: sdpOf(expected), opaque: '0fS5cePMok' };
     expect(await client().connect(args)).toBe('wacid.double-1');
     expect(graph.seen[0]).toMatchObject({ method: 'POST', path: `/v23.0/${numberId}/calls`, body: expected });
     expect(graph.seen[0]?.body).toEqual(expected);
@@ -53,6 +55,14 @@ describe('requests have the shape of Meta’s reference', () => {
       authorization: `Bearer ${token}`,
       'content-type': 'application/json',
     });
+  });
+
+  it('connect to a user who hides the number names the business-scoped id, and nothing else', async () => {
+    const userId = 'US.13491208655302741918' as WaUserId;
+    await client().connect({ numberId, user: { userId }, sdp });
+    const session = { sdp_type: 'offer', sdp };
+    const expected = { messaging_product: 'whatsapp', action: 'connect', recipient: userId, session };
+    expect(graph.seen[0]?.body).toEqual(expected);
   });
 
   const waCallId = 'wacid.ABGGFjFVU2AfAgo6V-Hc5eCgK5Gh' as WaCallId;
@@ -87,7 +97,7 @@ describe('requests have the shape of Meta’s cURL samples', () => {
 
   it('connect, accept and terminate', async () => {
     const [connect, accept, terminate] = [sample('connect'), sample('accept'), sample('terminate')];
-    await client().connect({ numberId, to: connect.to ?? '', sdp: connect.session.sdp });
+    await client().connect({ numberId, user: { number: `+${connect.to ?? ''}` as E164 }, sdp: connect.session.sdp });
     await client().accept({ numberId, waCallId: accept.call_id, sdp: accept.session.sdp });
     await client().terminate({ numberId, waCallId: terminate.call_id });
     // The sample's "to" is no part of accept.
@@ -100,14 +110,14 @@ describe('answers', () => {
   it('reads Meta’s sample answers', async () => {
     graph.replies({ status: 200, json: metaFixture('connect-response.json') });
     graph.replies({ status: 200, json: metaFixture('pre-accept-response.json') });
-    expect(await client().connect({ numberId, to: '1', sdp })).toBe('wacid.ABGGFjFVU2AfAgo6V');
+    expect(await client().connect({ numberId, user, sdp })).toBe('wacid.ABGGFjFVU2AfAgo6V');
     await client().preAccept({ ...ref, sdp });
   });
 
   it('types an error body, with the time a limit names', async () => {
     const details = 'Limit reached. Try again after 2999-01-01T00:00:00+0000';
     graph.replies(metaError(400, 138012, 'Call limit', details));
-    const error = await failure(client().connect({ numberId, to: '1', sdp }));
+    const error = await failure(client().connect({ numberId, user, sdp }));
     expect(error).toMatchObject({ fault: 'api', httpStatus: 400, metaCode: 138012, title: 'Call limit', details });
     expect(error.retryAfterS).toBeGreaterThan(1e9);
   });
@@ -118,7 +128,7 @@ describe('answers', () => {
     };
     graph.replies({ status: 429, json, headers: { 'retry-after': '7' } });
     const expected = { metaCode: 4, metaSubcode: 2494010, title: 't', details: 'u', retryAfterS: 7 };
-    expect(await failure(client().connect({ numberId, to: '1', sdp }))).toMatchObject(expected);
+    expect(await failure(client().connect({ numberId, user, sdp }))).toMatchObject(expected);
   });
 
   it.each<[string, Reply, object]>([
@@ -140,13 +150,13 @@ describe('answers', () => {
   ])('%s is a typed error, and connect is not repeated', async (what, reply, expected) => {
     graph.replies(reply);
     const timeoutMs = what === 'silence' ? 150 : 10_000;
-    expect(await failure(client({ timeoutMs }).connect({ numberId, to: '1', sdp }))).toMatchObject(expected);
+    expect(await failure(client({ timeoutMs }).connect({ numberId, user, sdp }))).toMatchObject(expected);
     expect(graph.seen).toHaveLength(1);
   });
 
   it('stops a body that never ends at the deadline', async () => {
     graph.replies((response) => void response.writeHead(200).write('{"success":'));
-    expect(await failure(client({ timeoutMs: 100 }).connect({ numberId, to: '1', sdp }))).toMatchObject({
+    expect(await failure(client({ timeoutMs: 100 }).connect({ numberId, user, sdp }))).toMatchObject({
       fault: 'timeout',
     });
   });
@@ -157,7 +167,7 @@ describe('repeats', () => {
     const gone = await GraphDouble.start();
     const { baseUrl } = gone;
     await gone.close();
-    const error = await failure(client({ baseUrl }).connect({ numberId, to: '1', sdp }));
+    const error = await failure(client({ baseUrl }).connect({ numberId, user, sdp }));
     expect(error).toMatchObject({ fault: 'transport', unsent: true });
     expect(logger.lines).toHaveLength(2);
   });
@@ -216,7 +226,7 @@ describe('repeats', () => {
 
   it('does not repeat a connect that met a limit', async () => {
     graph.replies(metaError(429, 4, 'Application request limit reached'));
-    expect(await failure(client().connect({ numberId, to: '1', sdp }))).toMatchObject({ metaCode: 4 });
+    expect(await failure(client().connect({ numberId, user, sdp }))).toMatchObject({ metaCode: 4 });
     expect(graph.seen).toHaveLength(1);
   });
 
@@ -276,7 +286,7 @@ describe('log lines', () => {
     graph.replies(over, over);
     await client().reject(own);
     await client().terminate(own);
-    await client().connect({ ...own, to: '1' });
+    await client().connect({ ...own, user });
     const said = logger.lines.map(({ message }) => message);
     expect(new Set(said)).toEqual(new Set(['graph request done', 'graph request failed', 'call was over already']));
     expect(logger.lines.map(({ fields }) => fields['call'])).toEqual(said.map(() => 'CALL'));

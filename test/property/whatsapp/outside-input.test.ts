@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BadInputError } from '../../../src/lib/bridge-error.js';
 import { systemClock } from '../../../src/lib/clock.js';
+import type { E164 } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { GraphClient } from '../../../src/whatsapp/graph-client.js';
 import { GraphError } from '../../../src/whatsapp/graph-error.js';
@@ -160,7 +161,9 @@ describe('Graph answers', () => {
             ),
         });
         try {
-          expect(isWaId(await client.connect({ numberId: '1', to: '1', sdp: 'x' }))).toBe(true);
+          expect(
+            isWaId(await client.connect({ numberId: '1', user: { number: '+13057765456' as E164 }, sdp: 'x' })),
+          ).toBe(true);
         } catch (error) {
           expect(error).toBeInstanceOf(GraphError);
           const reason = reasonFromGraphError(error as GraphError);

@@ -61,7 +61,12 @@ describe('business-initiated leg', () => {
     const { leg, graph, endpoint, directory, journal, types, steps } = setUp();
     leg.dial();
     await settled();
-    const session = { numberId: someNumber.id, to: someUser, sdp: 'our offer', opaque: opaqueOf(someCall) };
+    const session = {
+      numberId: someNumber.id,
+      user: { number: someUser },
+      sdp: 'our offer',
+      opaque: opaqueOf(someCall),
+    };
     expect(graph.requests).toEqual([{ action: 'connect', args: session }]);
     expect(journal.entries).toMatchObject([{ call: someCall, event: 'dial', data: { opaque: opaqueOf(someCall) } }]);
     graph.succeed('connect', someWaCall);
