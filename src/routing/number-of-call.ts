@@ -3,8 +3,7 @@ import { toE164 } from './e164.js';
 
 /** Which business number a call from the PBX is placed with and by what it was found, or why there is none. */
 export type NumberChoice =
-  | { readonly ok: true; readonly number: WaNumber; readonly by: string }
-  | { readonly ok: false; readonly why: string };
+  { readonly ok: true; readonly number: WaNumber; readonly by: string } | { readonly ok: false; readonly why: string };
 
 /** What an INVITE of the PBX says about the number to call with. */
 export interface NumberHint {
