@@ -1,4 +1,5 @@
-import { endReason, type EndCode, type EndReason } from '../call/end-reason.js';
+import { endReason, type EndReason } from '../call/end-reason.js';
+import { sipFailures, sipFailuresByClass, type SipFailure } from '../call/failure-table.js';
 import type { SrfMessage, SrfRequest, SrfResponse } from './drachtio-types.js';
 import { parseReasonHeader, parseRetryAfter } from './sip-headers.js';
 import { plainSipText } from './sip-text.js';
@@ -9,44 +10,13 @@ export interface DialFailure {
   readonly retry: boolean;
 }
 
-/** Final statuses with a meaning of their own; the rest goes by class. */
-const codeOfStatus: Readonly<Record<number, EndCode>> = {
-  401: 'not_allowed',
-  403: 'not_allowed',
-  404: 'not_found',
-  407: 'not_allowed',
-  408: 'no_answer',
-  410: 'not_found',
-  415: 'no_codec',
-  429: 'limit',
-  433: 'declined',
-  480: 'unavailable',
-  481: 'unavailable',
-  482: 'no_route',
-  483: 'no_route',
-  484: 'bad_number',
-  485: 'bad_number',
-  486: 'busy',
-  487: 'no_answer',
-  488: 'no_codec',
-  491: 'unavailable',
-  503: 'trunk_down',
-  504: 'trunk_down',
-  600: 'busy',
-  603: 'declined',
-  604: 'not_found',
-  606: 'no_codec',
-  607: 'declined',
-  608: 'declined',
+const failureOf = (status: number): SipFailure => {
+  const known = sipFailures.get(status);
+  if (known) return known;
+  if (status < 400) return sipFailuresByClass[3];
+  if (status < 500) return sipFailuresByClass[4];
+  return sipFailuresByClass[status < 600 ? 5 : 6];
 };
-
-function codeOf(status: number): EndCode {
-  const code = codeOfStatus[status];
-  if (code) return code;
-  if (status < 400) return 'unavailable'; // 3xx: a redirect is not followed, it could point anywhere
-  if (status < 500) return 'bad_request';
-  return status < 600 ? 'trunk_down' : 'declined';
-}
 
 /**
  * What a final response to our INVITE means. A Q.850 cause in its Reason header (RFC 6432) is taken over the table's.
@@ -56,20 +26,23 @@ export function failureOfStatus(
   status: number,
   detail: { local?: boolean; reason?: string | undefined; retryAfter?: string | undefined; phrase?: string } = {},
 ): DialFailure {
-  const code = detail.local === true ? 'trunk_down' : codeOf(status);
-  const cause = q850Of(detail.reason);
+  const isLocal = detail.local === true;
+  const failure = isLocal ? nobodyAnswered : failureOf(status);
+  const q850 = q850Of(detail.reason) ?? failure.q850;
   const retryAfterS = parseRetryAfter(detail.retryAfter);
   const text = plainSipText(`${status} ${detail.phrase ?? ''}`);
   return {
-    reason: endReason(code, {
+    reason: endReason(failure.code, {
       text,
-      ...(detail.local === true || status < 400 ? {} : { sipStatus: status }),
-      ...(cause === undefined ? {} : { q850: cause }),
+      ...(isLocal || status < 400 ? {} : { sipStatus: status }),
+      ...(q850 === undefined ? {} : { q850 }),
       ...(retryAfterS === undefined ? {} : { retryAfterS }),
     }),
-    retry: code === 'trunk_down',
+    retry: failure.retry,
   };
 }
+
+const nobodyAnswered: SipFailure = { code: 'trunk_down', retry: true };
 
 /** The same, read from srf's response object. */
 export function failureOfResponse(response: SrfResponse): DialFailure {

@@ -11,7 +11,10 @@ export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE';
 
 /** Retry-After of a 503 that says nothing itself, in seconds: without one it counts as 500 (RFC 3261 §21.5.4). */
 const defaultRetryAfterS = 5;
-const longestRetryAfterS = 3600;
+/** A 503 stops all calls of the PBX to us for that time, not only those to one user (RFC 3261 §21.5.4). */
+const longestOutageS = 3600;
+/** Meta's longest limit runs for 7 days. */
+const longestRetryAfterS = 7 * 24 * 3600;
 
 /** What a Reason header says (RFC 3326), as far as it is used. */
 export interface SipReason {
@@ -20,10 +23,18 @@ export interface SipReason {
   readonly text: string | undefined;
 }
 
+/** Longest text of Reason and Warning, in characters: Meta's sentences are longer than names. */
+const textLimit = 160;
+
+/** What the other side said, with Meta's error code before it: the words an operator can look up. */
+function saidText({ metaCode, text = '' }: EndReason): string {
+  return plainSipText(metaCode === undefined ? text : `${metaCode} ${text}`, textLimit);
+}
+
 /** `Reason: Q.850;cause=16;text="…"` (RFC 3326, in responses RFC 6432). */
 export function reasonHeader(reason: EndReason): string {
-  const text = reason.text === undefined ? '' : plainSipText(reason.text);
-  return `Q.850;cause=${reason.q850}${text === '' ? '' : `;text=${quotedSipText(text)}`}`;
+  const text = saidText(reason);
+  return `Q.850;cause=${reason.q850}${text === '' ? '' : `;text=${quotedSipText(text, textLimit)}`}`;
 }
 
 /** `Reason: SIP;cause=488;text="…"`: an answer that came too late to be refused in its own transaction. */
@@ -32,8 +43,8 @@ export function sipReasonHeader(status: number, text: string): string {
 }
 
 /** Warning 399 (miscellaneous) with Meta's error code, for the operator who reads a trace. */
-function metaWarning(metaCode: number, text: string | undefined): string {
-  return `399 ${agentName} ${quotedSipText(`${metaCode} ${text ?? ''}`)}`;
+function metaWarning(reason: EndReason): string {
+  return `399 ${agentName} ${quotedSipText(saidText(reason), textLimit)}`;
 }
 
 /** Warning 305 (incompatible media format) naming what we would have taken (RFC 3261 §20.43). */
@@ -44,11 +55,12 @@ export function codecWarning(codecs: readonly PbxCodec[]): string {
 /** Headers of a final response that refuses for this reason. */
 export function refusalHeaders(reason: EndReason, codecs: readonly PbxCodec[]): SrfHeaders {
   const headers: SrfHeaders = { Reason: reasonHeader(reason) };
-  if (reason.metaCode !== undefined) headers['Warning'] = metaWarning(reason.metaCode, reason.text);
+  if (reason.metaCode !== undefined) headers['Warning'] = metaWarning(reason);
   else if (reason.code === 'no_codec') headers['Warning'] = codecWarning(codecs);
   const retryAfterS = reason.retryAfterS ?? (reason.sipStatus === 503 ? defaultRetryAfterS : undefined);
   if (retryAfterS !== undefined) {
-    headers['Retry-After'] = String(Math.min(longestRetryAfterS, Math.max(0, Math.ceil(retryAfterS))));
+    const longestS = reason.sipStatus === 503 ? longestOutageS : longestRetryAfterS;
+    headers['Retry-After'] = String(Math.min(longestS, Math.max(0, Math.ceil(retryAfterS))));
   }
   return headers;
 }
@@ -96,5 +108,5 @@ function splitOutsideQuotes(value: string, separator: string): string[] {
 /** Seconds of a Retry-After header (RFC 3261 §20.33: comment and parameters may follow). */
 export function parseRetryAfter(value: string | undefined): number | undefined {
   const seconds = /^\s*(\d{1,9})/.exec(value ?? '')?.[1];
-  return seconds === undefined ? undefined : Math.min(longestRetryAfterS, Number(seconds));
+  return seconds === undefined ? undefined : Math.min(longestOutageS, Number(seconds));
 }

@@ -1,4 +1,5 @@
-import { endReason, type EndCode, type EndDetail, type EndReason } from '../call/end-reason.js';
+import { endReason, type EndDetail, type EndReason } from '../call/end-reason.js';
+import { metaFailures, metaOtherwise, type MetaFailure } from '../call/failure-table.js';
 import type { GraphError } from './graph-error.js';
 
 /** What Meta said went wrong with a call, from an HTTP answer or a webhook. */
@@ -18,74 +19,13 @@ export interface WebhookError {
   readonly details: string | undefined;
 }
 
-interface Row {
-  readonly code: EndCode;
-  readonly sipStatus?: number;
-  readonly q850?: number;
-  /** Retry-After when Meta names no time, in seconds. */
-  readonly retryAfterS?: number;
-}
-
-const row = (code: EndCode, extra: Omit<Row, 'code'> = {}): Row => ({ code, ...extra });
-
-/**
- * Meta's error codes to our end codes. SIP statuses follow the table of codes in the API notes; the choices where that
- * leaves room are in decision note 0050.
- */
-const rows: ReadonlyMap<number, Row> = new Map([
-  // Service and rate limits (Meta's general error codes).
-  [1, row('upstream')],
-  [2, row('upstream')],
-  [4, row('limit', { retryAfterS: 60 })],
-  [10, row('credentials')],
-  [190, row('credentials')],
-  [613, row('limit', { retryAfterS: 5 })],
-  [80007, row('limit', { retryAfterS: 60 })],
-  [130429, row('limit', { retryAfterS: 60 })],
-  [130497, row('not_allowed')],
-  [131000, row('upstream')],
-  [131009, row('internal')],
-  [131016, row('upstream')],
-  [131026, row('unavailable')],
-  [131030, row('not_allowed')],
-  [131044, row('not_allowed')],
-  // The number is in SIP mode: a fault of the set-up, not of the call.
-  [131055, row('internal', { sipStatus: 503 })],
-  // Calling (Meta's troubleshooting page).
-  [138000, row('not_allowed')],
-  [138001, row('not_found')],
-  [138002, row('limit', { retryAfterS: 10 })],
-  [138003, row('busy')],
-  [138004, row('upstream', { sipStatus: 500 })],
-  [138005, row('limit', { retryAfterS: 3600 })],
-  [138006, row('no_permission')],
-  [138007, row('media_failed')],
-  [138008, row('internal')],
-  [138009, row('no_permission')],
-  [138011, row('no_permission')],
-  [138012, row('limit', { sipStatus: 403, retryAfterS: 3600 })],
-  [138013, row('not_allowed')],
-  [138014, row('not_allowed')],
-  [138015, row('not_allowed')],
-  [138017, row('internal')],
-  [138018, row('not_allowed')],
-  [138019, row('unavailable')],
-  [138020, row('unavailable')],
-  [138021, row('media_timeout')],
-  [138022, row('media_timeout')],
-  [138023, row('media_failed', { q850: 41 })],
-  [138024, row('not_allowed')],
-  [138025, row('not_allowed')],
-]);
-
 /** How a call ends because a request to the Graph API failed. */
 export function reasonFromGraphError(error: GraphError): EndReason {
-  if (error.fault === 'token') return endReason('credentials', { text: error.message });
-  if (error.fault === 'timeout') return endReason('upstream', { sipStatus: 504, text: 'no answer from Meta in time' });
-  if (error.fault === 'transport') return endReason('upstream', { text: 'Meta cannot be reached' });
-  const known = rowOf(error);
-  if (known) return reasonOf(known, error);
-  return reasonOf(rowOfStatus(error.httpStatus ?? 0), { ...factsOf(error), title: error.title ?? error.message });
+  if (error.fault === 'token') return reasonOf(metaOtherwise.noAccess, { title: error.message });
+  if (error.fault === 'timeout') return reasonOf(metaOtherwise.timeout, { title: 'no answer from Meta in time' });
+  if (error.fault === 'transport') return reasonOf(metaOtherwise.unreachable, { title: 'Meta cannot be reached' });
+  const failure = failureOf(error) ?? failureOfStatus(error.httpStatus ?? 0);
+  return reasonOf(failure, { ...factsOf(error), title: error.title ?? error.message });
 }
 
 /**
@@ -102,25 +42,25 @@ export function reasonFromWebhookErrors(
 ): EndReason {
   for (const { code, title, details } of errors) {
     const fault = { metaCode: code, title, details };
-    const known = rowOf(fault);
-    if (known) return reasonOf(call.answered ? afterAnswer(known) : known, fault);
+    const known = failureOf(fault);
+    if (known) return reasonOf(inCall(known, call.answered), fault);
   }
-  const first = errors[0];
-  const said = first ? detailOf({ metaCode: first.code, title: first.title, details: first.details }) : {};
-  if (call.outcome === 'FAILED' || first) return endReason(call.answered ? 'upstream' : 'unavailable', said);
+  const [first] = errors;
+  const said = first ? { metaCode: first.code, title: first.title, details: first.details } : {};
+  if (call.outcome === 'FAILED' || first) return reasonOf(inCall(metaOtherwise.failed, call.answered), said);
   if (call.answered) return endReason('hangup');
   return endReason(call.direction === 'user_initiated' ? 'cancelled' : 'no_answer');
 }
 
-/** A relay that cannot be reached is "unavailable" before the answer, and lost media after it. */
-const afterAnswer = (known: Row): Row => (known.code === 'unavailable' ? row('media_failed', { q850: 41 }) : known);
+const inCall = (failure: MetaFailure, answered: boolean): MetaFailure =>
+  answered ? (failure.afterAnswer ?? failure) : failure;
 
-function rowOf(fault: MetaFault): Row | undefined {
+function failureOf(fault: MetaFault): MetaFailure | undefined {
   const code = fault.metaCode;
   if (code === undefined) return undefined;
-  if (code === 100) return rowOfInvalidParameter(fault);
-  if (code >= 200 && code <= 299) return row('credentials');
-  return rows.get(code);
+  if (code === 100) return failureOfInvalidParameter(fault);
+  if (code >= 200 && code <= 299) return metaOtherwise.noAccess;
+  return metaFailures.get(code);
 }
 
 /** The number is not ours to use, or not there: what Meta says of an object without permission. Subcode 33 is the same. */
@@ -134,18 +74,18 @@ const malformed =
   /format|malformed|digit|numeric|\ba valid(?! whatsapp)|invalid (?:phone|number|to|recipient)|too (?:short|long)/i;
 
 /** Code 100 is any invalid parameter; its text names which one. */
-function rowOfInvalidParameter({ metaSubcode, message, title, details }: MetaFault): Row {
+function failureOfInvalidParameter({ metaSubcode, message, title, details }: MetaFault): MetaFailure {
   const said = [details, title, message].join(' \n');
-  if (metaSubcode === noAccessSubcode || noAccess.test(said)) return row('credentials');
-  if (!recipient.test(said) || session.test(said)) return row('internal');
-  return malformed.test(said) ? row('bad_number') : row('not_found');
+  if (metaSubcode === noAccessSubcode || noAccess.test(said)) return metaOtherwise.noAccess;
+  if (!recipient.test(said) || session.test(said)) return metaOtherwise.badRequest;
+  return malformed.test(said) ? metaOtherwise.malformedUser : metaOtherwise.unknownUser;
 }
 
 /** For codes that are not in the table. */
-function rowOfStatus(httpStatus: number): Row {
-  if (httpStatus === 429) return row('limit', { retryAfterS: 60 });
-  if (httpStatus === 401 || httpStatus === 403) return row('credentials');
-  return httpStatus >= 400 && httpStatus < 500 ? row('upstream', { sipStatus: 500 }) : row('upstream');
+function failureOfStatus(httpStatus: number): MetaFailure {
+  if (httpStatus === 429) return metaOtherwise.http429;
+  if (httpStatus === 401 || httpStatus === 403) return metaOtherwise.noAccess;
+  return httpStatus >= 400 && httpStatus < 500 ? metaOtherwise.http4xx : metaOtherwise.http5xx;
 }
 
 const factsOf = ({ metaCode, title, details, retryAfterS }: GraphError): MetaFault => ({
@@ -155,13 +95,13 @@ const factsOf = ({ metaCode, title, details, retryAfterS }: GraphError): MetaFau
   retryAfterS,
 });
 
-function reasonOf({ code, sipStatus, q850, retryAfterS }: Row, fault: MetaFault): EndReason {
+function reasonOf({ code, sipStatus, q850, retryAfterS }: MetaFailure, fault: MetaFault): EndReason {
   const after = fault.retryAfterS ?? retryAfterS;
   return endReason(code, {
     ...detailOf(fault),
     ...(sipStatus !== undefined && { sipStatus }),
     ...(q850 !== undefined && { q850 }),
-    ...(after !== undefined && (code === 'limit' || fault.retryAfterS !== undefined) && { retryAfterS: after }),
+    ...(after !== undefined && { retryAfterS: after }),
   });
 }
 

@@ -94,10 +94,30 @@ describe('Reason, Warning, Retry-After', () => {
   it.each<[EndCode, object, Record<string, string>]>([
     ['busy', {}, { Reason: 'Q.850;cause=17' }],
     ['no_codec', {}, { Reason: 'Q.850;cause=88', Warning: '305 sip2wa "supported: PCMA PCMU"' }],
-    ['no_codec', { metaCode: 138008 }, { Reason: 'Q.850;cause=88', Warning: '399 sip2wa "138008"' }],
+    ['no_codec', { metaCode: 138008 }, { Reason: 'Q.850;cause=88;text="138008"', Warning: '399 sip2wa "138008"' }],
+    [
+      'no_permission',
+      { metaCode: 138006, text: 'No "approved"\r\npermission' },
+      {
+        Reason: 'Q.850;cause=21;text="138006 No \\"approved\\" permission"',
+        Warning: '399 sip2wa "138006 No \\"approved\\" permission"',
+      },
+    ],
+    // A sentence of Meta's is not cut like a name.
+    [
+      'not_allowed',
+      { metaCode: 138014, text: 'x'.repeat(500) },
+      {
+        Reason: `Q.850;cause=21;text="138014 ${'x'.repeat(153)}"`,
+        Warning: `399 sip2wa "138014 ${'x'.repeat(153)}"`,
+      },
+    ],
     ['upstream', {}, { Reason: 'Q.850;cause=41', 'Retry-After': '5' }],
     ['limit', { retryAfterS: 12.3 }, { Reason: 'Q.850;cause=42', 'Retry-After': '13' }],
     ['limit', { retryAfterS: 1e9 }, { Reason: 'Q.850;cause=42', 'Retry-After': '3600' }],
+    // Other statuses do not put the whole trunk out of use.
+    ['permission_requested', { retryAfterS: 86_400 }, { Reason: 'Q.850;cause=20', 'Retry-After': '86400' }],
+    ['limit', { sipStatus: 403, retryAfterS: 1e9 }, { Reason: 'Q.850;cause=42', 'Retry-After': '604800' }],
     ['not_allowed', { retryAfterS: -1 }, { Reason: 'Q.850;cause=21', 'Retry-After': '0' }],
   ])('refusing for %s %o', (code, detail, headers) => {
     expect(refusalHeaders(endReason(code, detail), ['PCMA', 'PCMU'])).toEqual(headers);
