@@ -1,7 +1,14 @@
 import type { GraphError } from './graph-error.js';
 
-/** Codes of Meta's general rate limits, which may come with HTTP 400 as well as 429. */
-const rateLimitCodes: ReadonlySet<number> = new Set([4, 80007, 130429]);
+/**
+ * Codes of Meta's rate limits, which may come with HTTP 400 as well as 429: app, account, throughput, look-ups, concurrent
+ * calls of a number, calls of a number in a day.
+ */
+const rateLimitCodes: ReadonlySet<number> = new Set([4, 80007, 130429, 613, 138002, 138005]);
+/** Access token expired, revoked or unreadable (Meta's general error codes). */
+const tokenCodes: ReadonlySet<number> = new Set([102, 190]);
+/** An object that the token may not see is said not to exist: code 100 with this subcode. */
+const NO_ACCESS_SUBCODE = 33;
 
 /** Whether Meta asks to slow down. */
 export function isRateLimit(error: GraphError): boolean {
@@ -26,6 +33,40 @@ export function isOutcomeUnknown(error: GraphError): boolean {
   if (error.fault === 'transport' || error.fault === 'timeout') return true;
   const status = error.httpStatus ?? 0;
   return error.metaCode === undefined && (status >= 500 || (status >= 200 && status < 300));
+}
+
+/**
+ * Whether a connect met an answer that cannot be used: HTML with a 200, cut JSON, wrong types, 50 MB, a redirect. Meta may have
+ * placed the call, yet its id is lost, and waiting for a webhook would keep the PBX waiting for what will hardly come: the call
+ * is given up at once, and a webhook that turns up all the same ends it. Such an error is of unknown outcome, too.
+ */
+export function isAnswerUnusable(error: GraphError): boolean {
+  return error.fault === 'answer' && (error.httpStatus ?? 0) < 400;
+}
+
+/** Whether the access token itself is refused, so that nothing works with it, whatever the number. */
+export function isTokenRefused(error: GraphError): boolean {
+  if (error.fault === 'token') return true;
+  const { metaCode, httpStatus } = error;
+  if (error.fault !== 'api') return false;
+  return metaCode === undefined ? httpStatus === 401 : tokenCodes.has(metaCode);
+}
+
+/**
+ * Whether the token is good but may not do this on this number: codes 10 and 200 to 299, or an object that it does not see.
+ * 138000 and 138006 come with HTTP 401 as well and are about the call.
+ */
+export function isPermissionMissing(error: GraphError): boolean {
+  const { metaCode = 0, metaSubcode } = error;
+  if (error.fault !== 'api') return false;
+  return (
+    metaCode === 10 || (metaCode >= 200 && metaCode <= 299) || (metaCode === 100 && metaSubcode === NO_ACCESS_SUBCODE)
+  );
+}
+
+/** Whether the credentials are at fault, and no call can be placed until the operator has done something. */
+export function isCredentialFault(error: GraphError): boolean {
+  return isTokenRefused(error) || isPermissionMissing(error);
 }
 
 const over =

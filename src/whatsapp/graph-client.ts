@@ -2,19 +2,15 @@ import { z } from 'zod';
 import type { WaCallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { UserAddress } from '../routing/user-address.js';
-import { isAcceptedAlready, isOverAlready, isRateLimit, isTransient } from './graph-classify.js';
+import { isAcceptedAlready, isOverAlready } from './graph-classify.js';
 import { GraphError } from './graph-error.js';
+import type { GraphRequest, Lane } from './graph-request.js';
+import { pauseMs, retryRule } from './graph-retry.js';
 import { GraphTransport, type GraphTransportOptions } from './graph-transport.js';
 import { isWaId } from './wa-ids.js';
 
-/** Whose request it is. */
-interface OfLeg {
-  /** The leg's own logger, so that the lines about the request carry its call; the client's when there is no leg. */
-  readonly logger?: Logger | undefined;
-}
-
 /** A call on a business number. */
-export interface CallRef extends OfLeg {
+export interface CallRef extends Pick<GraphRequest<unknown>, 'logger'> {
   /** Meta's phone_number_id. */
   readonly numberId: string;
   readonly waCallId: WaCallId;
@@ -29,7 +25,7 @@ export interface SessionArgs extends CallRef {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface ConnectArgs extends OfLeg {
+export interface ConnectArgs extends Pick<GraphRequest<unknown>, 'logger'> {
   readonly numberId: string;
   /** Who is called: goes as `to`, or as `recipient` when only a business-scoped user id is known. */
   readonly user: UserAddress;
@@ -48,6 +44,10 @@ export interface CallActions {
 }
 
 export interface GraphClientOptions extends GraphTransportOptions {
+  /** Asked for every request, so that a rotated token is used at once. */
+  readonly token: () => string;
+  /** Deadline of one request, answer included, in milliseconds. */
+  readonly timeoutMs: number;
   readonly logger: Logger;
   /** Pause before the first repeat, in milliseconds; doubles with each, ±25 %. */
   readonly backoffMs?: number;
@@ -55,42 +55,17 @@ export interface GraphClientOptions extends GraphTransportOptions {
   readonly random?: () => number;
 }
 
-/** One action and what it takes to send it. */
-interface Request<Answer> extends OfLeg {
-  readonly action: Action;
-  readonly numberId: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-  readonly answer: z.ZodType<Answer>;
-  readonly rule: RetryRule;
-  readonly signal?: AbortSignal | undefined;
-}
-
 type Action = 'connect' | 'pre_accept' | 'accept' | 'reject' | 'terminate';
 
-/** How often a request is repeated, and after which errors. */
-interface RetryRule {
-  readonly repeats: number;
-  readonly when: (error: GraphError) => boolean;
-}
-
-const isPassing = (error: GraphError): boolean => isTransient(error) || isRateLimit(error);
-const ending: RetryRule = { repeats: 2, when: isPassing };
-/** Once: the answer window is 30 to 60 s, and the user hears it ring or hears nothing meanwhile. */
-const answering: RetryRule = { repeats: 1, when: isPassing };
-/** A second connect would ring the user twice or give 138003. */
-const placing: RetryRule = { repeats: 1, when: (error) => error.fault === 'transport' && error.unsent };
-
-/** Longest pause before a repeat, jitter included and whatever Retry-After says, in milliseconds: callers are waiting. */
-const PAUSE_CAP_MS = 2000;
-/** Share of a pause that jitter adds or takes away, at most. */
-const JITTER = 0.25;
-/** A limit passes more slowly than a fault of the network. */
-const LIMIT_BACKOFF_FACTOR = 4;
-
 const done = z.object({ success: z.union([z.literal(true), z.literal('true')]) });
+const acceptedBefore = (error: GraphError): z.infer<typeof done> | undefined =>
+  isAcceptedAlready(error) ? { success: true } : undefined;
 const connected = z.object({ calls: z.array(z.object({ id: z.string().refine(isWaId) })).min(1) });
 
-/** The calls endpoint of Meta's Graph API. Logs actions and outcomes, never the token or an SDP. */
+/**
+ * Meta's Graph API: the calls endpoint, and any other request by `request`. Logs actions and outcomes, never the token, an SDP or
+ * a body.
+ */
 export class GraphClient implements CallActions {
   readonly #transport: GraphTransport;
   readonly #random: () => number;
@@ -100,10 +75,9 @@ export class GraphClient implements CallActions {
     this.#random = options.random ?? Math.random;
   }
 
-  async connect({ numberId, user, sdp, opaque, logger }: ConnectArgs): Promise<WaCallId> {
+  async connect({ user, sdp, opaque, ...args }: ConnectArgs): Promise<WaCallId> {
     const fields = { ...addressFields(user), session: { sdp_type: 'offer', sdp }, ...opaqueField(opaque) };
-    const request = { action: 'connect', numberId, fields, logger } as const;
-    const { calls } = await this.#call({ ...request, answer: connected, rule: placing });
+    const { calls } = await this.request({ ...call('connect', 'connect', args, fields), answer: connected });
     return (calls[0]?.id ?? '') as WaCallId;
   }
 
@@ -123,46 +97,60 @@ export class GraphClient implements CallActions {
     await this.#end('terminate', ref);
   }
 
-  async #answer(
-    action: 'pre_accept' | 'accept',
-    { numberId, waCallId, signal, logger }: Omit<SessionArgs, 'sdp' | 'opaque'>,
-    session: Readonly<Record<string, unknown>>,
-  ): Promise<void> {
-    const fields = { call_id: waCallId, ...session };
-    await this.#call({ action, numberId, fields, answer: done, rule: answering, signal, logger });
-  }
-
-  async #end(action: 'reject' | 'terminate', { numberId, waCallId, logger }: CallRef): Promise<void> {
-    try {
-      await this.#call({ action, numberId, fields: { call_id: waCallId }, answer: done, rule: ending, logger });
-    } catch (error) {
-      if (!(error instanceof GraphError) || !isOverAlready(error)) throw error;
-      const log = logger ?? this.options.logger;
-      log.debug('call was over already', { action, waCallId, metaCode: error.metaCode });
-    }
-  }
-
-  async #call<Answer>(request: Request<Answer>): Promise<Answer> {
-    const { rule, signal, answer } = request;
+  /**
+   * Sends any request, with the deadline and the repeats of its lane, and checks the answer.
+   * @throws GraphError
+   */
+  async request<Answer>(request: GraphRequest<Answer>): Promise<Answer> {
+    const { clock, timeoutMs } = this.options;
+    const rule = retryRule(request, timeoutMs);
+    const endMs = clock.monotonicMs() + rule.totalMs;
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#once(request);
+        return await this.#once(request, Math.min(rule.attemptMs, endMs - clock.monotonicMs()));
       } catch (error) {
         if (!(error instanceof GraphError)) throw error;
-        // The first one came through although its answer did not: what the repeat meets is success.
-        if (rule === answering && attempt > 0 && isAcceptedAlready(error)) return answer.parse({ success: true });
+        const earlier = attempt > 0 ? request.cameThrough?.(error) : undefined;
+        if (earlier !== undefined) return earlier;
         this.#logFailure(request, attempt, error);
-        if (attempt >= rule.repeats || !rule.when(error)) throw error;
-        await this.#pause(attempt, error, signal);
-        if (signal?.aborted) throw error;
+        if (attempt + 1 >= rule.attempts || !rule.repeatAfter(error)) throw error;
+        await this.#pause(attempt, error, endMs, request.signal);
       }
     }
   }
 
-  async #once<Answer>({ action, numberId, fields, answer, logger }: Request<Answer>): Promise<Answer> {
+  /** Waits before a repeat. @throws the error when there is no time for one, or nobody wants it any more */
+  async #pause(attempt: number, error: GraphError, endMs: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock, backoffMs = 250 } = this.options;
+    const delayMs = pauseMs(attempt, error, backoffMs, this.#random());
+    if (signal?.aborted || clock.monotonicMs() + delayMs >= endMs) throw error;
+    await new Promise<void>((resolve) => clock.after(delayMs, resolve));
+    if (signal?.aborted) throw error;
+  }
+
+  async #answer(
+    action: 'pre_accept' | 'accept',
+    { waCallId, ...args }: Omit<SessionArgs, 'sdp' | 'opaque'>,
+    session: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    const request = call('answer', action, args, { call_id: waCallId, ...session });
+    await this.request({ ...request, answer: done, cameThrough: acceptedBefore });
+  }
+
+  async #end(action: 'reject' | 'terminate', { waCallId, ...args }: CallRef): Promise<void> {
+    try {
+      await this.request({ ...call('end', action, args, { call_id: waCallId }), answer: done });
+    } catch (error) {
+      if (!(error instanceof GraphError) || !isOverAlready(error)) throw error;
+      const log = args.logger ?? this.options.logger;
+      log.debug('call was over already', { action, waCallId, metaCode: error.metaCode });
+    }
+  }
+
+  async #once<Answer>(request: GraphRequest<Answer>, timeoutMs: number): Promise<Answer> {
+    const { numberId, what: action, answer, logger } = request;
     const startedMs = this.options.clock.monotonicMs();
-    const body = { messaging_product: 'whatsapp', action, ...fields };
-    const json = await this.#transport.post(`${encodeURIComponent(numberId)}/calls`, body, action);
+    const json = await this.#transport.exchange(request, { token: this.options.token(), timeoutMs });
     const read = answer.safeParse(json);
     if (!read.success) throw new GraphError('answer', `answer to ${action} has another form`, { httpStatus: 200 });
     const tookMs = Math.round(this.options.clock.monotonicMs() - startedMs);
@@ -170,20 +158,22 @@ export class GraphClient implements CallActions {
     return read.data;
   }
 
-  #logFailure({ action, numberId, logger }: Request<unknown>, attempt: number, error: GraphError): void {
+  #logFailure({ what: action, numberId, logger }: GraphRequest<unknown>, attempt: number, error: GraphError): void {
     const { fault, httpStatus, metaCode, metaSubcode, title, details, message: why } = error;
     const said = { fault, httpStatus, metaCode, metaSubcode, title, details, why };
     (logger ?? this.options.logger).warn('graph request failed', { action, numberId, attempt, ...said });
   }
+}
 
-  #pause(attempt: number, error: GraphError, signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted) return Promise.resolve();
-    const factor = isRateLimit(error) ? LIMIT_BACKOFF_FACTOR : 1;
-    const wantedMs = Math.max((this.options.backoffMs ?? 250) * factor * 2 ** attempt, (error.retryAfterS ?? 0) * 1000);
-    const jitter = 1 - JITTER + this.#random() * 2 * JITTER;
-    const delayMs = Math.min(wantedMs, PAUSE_CAP_MS / (1 + JITTER)) * jitter;
-    return new Promise((resolve) => this.options.clock.after(delayMs, resolve));
-  }
+/** A request to the calls endpoint of a number, `POST /<PHONE_NUMBER_ID>/calls`. */
+function call(
+  lane: Lane,
+  action: Action,
+  { numberId, signal, logger }: Pick<SessionArgs, 'numberId' | 'signal' | 'logger'>,
+  fields: Readonly<Record<string, unknown>>,
+): Omit<GraphRequest<unknown>, 'answer' | 'cameThrough'> {
+  const body = { messaging_product: 'whatsapp', action, ...fields };
+  return { lane, method: 'POST', path: `${numberId}/calls`, body, numberId, what: action, signal, logger };
 }
 
 /**

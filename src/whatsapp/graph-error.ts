@@ -3,9 +3,10 @@ import { BridgeError } from '../lib/bridge-error.js';
 /**
  * What kind of trouble a request to the Graph API met:
  * `api` Meta answered with an error body; `answer` Meta (or something before it) answered in a form we cannot use;
- * `timeout` no whole answer in time; `transport` the connection failed; `token` ours cannot be sent at all.
+ * `timeout` no whole answer in time; `transport` the connection failed; `token` ours cannot be sent at all;
+ * `held` not sent, because Meta asked for quiet, cannot be reached or refuses our credentials: what it said then is in the facts.
  */
-export type GraphFault = 'api' | 'answer' | 'timeout' | 'transport' | 'token';
+export type GraphFault = 'api' | 'answer' | 'timeout' | 'transport' | 'token' | 'held';
 
 /** What is known about a failed request; texts come from outside and are not yet fit for headers. */
 export interface GraphErrorFacts {
@@ -27,6 +28,7 @@ const codeOf: Readonly<Record<GraphFault, `SIP2WA_${string}`>> = {
   timeout: 'SIP2WA_GRAPH_TIMEOUT',
   transport: 'SIP2WA_GRAPH_TRANSPORT',
   token: 'SIP2WA_GRAPH_TOKEN',
+  held: 'SIP2WA_GRAPH_HELD',
 };
 
 /** A request to the Graph API that did not succeed. Never holds the token, the request or an SDP. */

@@ -1,26 +1,29 @@
-import { z } from 'zod';
 import type { Clock } from '../lib/clock.js';
 import { DeadlineError, withDeadline } from '../lib/deadline.js';
+import { readAnswer } from './graph-answer.js';
 import { GraphError } from './graph-error.js';
-
-/** Longest answer that is read, in bytes. */
-const ANSWER_CAP_BYTES = 1024 * 1024;
-/** Longest text taken from an error body, in characters. */
-const TEXT_CAP = 500;
+import type { GraphRequest } from './graph-request.js';
 
 export interface GraphTransportOptions {
   /** `https://graph.facebook.com`; plain http only towards a loopback double. */
   readonly baseUrl: string;
   /** `v23.0`. */
   readonly version: string;
-  /** Asked for every request, so that a rotated token is used at once. */
-  readonly token: () => string;
-  /** Deadline of one request, answer included, in milliseconds. */
-  readonly timeoutMs: number;
   readonly clock: Clock;
   /** Injected in tests; the runtime's own `fetch` otherwise. */
   readonly fetch?: typeof fetch | undefined;
 }
+
+/** How one exchange is done. */
+export interface ExchangeTerms {
+  readonly token: string;
+  /** Longest wait for the whole answer, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Told the headers of any answer, refusals included. */
+  readonly onHeaders?: (headers: Headers) => void;
+}
+
+type Target = Pick<GraphRequest<unknown>, 'method' | 'path' | 'query' | 'body' | 'what'>;
 
 /** Network errors that come before a byte of the request was written. */
 const unsentCodes: ReadonlySet<string> = new Set([
@@ -38,126 +41,55 @@ const unsentCodes: ReadonlySet<string> = new Set([
   'ERR_TLS_CERT_ALTNAME_INVALID',
 ]);
 
-const text = z
-  .string()
-  .transform((value) => value.slice(0, TEXT_CAP))
-  .optional()
-  .catch(undefined);
-const errorBody = z.object({
-  error: z.object({
-    message: text,
-    code: z.coerce.number().int().optional().catch(undefined),
-    error_subcode: z.coerce.number().int().optional().catch(undefined),
-    error_user_title: text,
-    error_user_msg: text,
-    error_data: z.object({ details: text }).optional().catch(undefined),
-  }),
-});
-
 /** One HTTP exchange with the Graph API: deadline, no redirects, capped answer, typed errors. */
 export class GraphTransport {
   constructor(private readonly options: GraphTransportOptions) {}
 
   /**
-   * Posts `body` and returns the JSON of a successful answer, not yet checked against a schema.
+   * Sends a request and returns the JSON of a successful answer, not yet checked against a schema.
    * @throws GraphError
    */
-  async post(path: string, body: unknown, what: string): Promise<unknown> {
-    const { timeoutMs, clock } = this.options;
+  async exchange(target: Target, terms: ExchangeTerms): Promise<unknown> {
     const abort = new AbortController();
     try {
-      return await withDeadline(this.#exchange(path, body, abort.signal), timeoutMs, what, clock);
+      const exchange = this.#send(target, terms, abort.signal);
+      return await withDeadline(exchange, terms.timeoutMs, target.what, this.options.clock);
     } catch (error) {
       abort.abort();
-      throw asGraphError(error, what);
+      throw asGraphError(error, target.what);
     }
   }
 
-  async #exchange(path: string, body: unknown, signal: AbortSignal): Promise<unknown> {
-    const { baseUrl, version, clock } = this.options;
+  async #send(target: Target, { token, onHeaders }: ExchangeTerms, signal: AbortSignal): Promise<unknown> {
+    checkToken(token);
+    const { body, method } = target;
     const send = this.options.fetch ?? fetch;
-    const token = this.#token();
-    const response = await send(`${baseUrl.replace(/\/+$/, '')}/${version}/${path}`, {
-      method: 'POST',
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
+    const response = await send(this.#url(target), {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
       redirect: 'manual',
       signal,
     });
-    const { status } = response;
-    if (response.type === 'opaqueredirect' || (status >= 300 && status < 400)) {
-      await response.body?.cancel();
-      throw new GraphError('answer', 'redirected', { httpStatus: status });
-    }
-    // An error may quote the token, and its text goes to the PBX and into the CDR.
-    const json = parse(withoutToken(await readCapped(response), token), status);
-    const parsed = errorBody.safeParse(json);
-    if (parsed.success) throw apiError(parsed.data.error, response, clock);
-    if (!response.ok) throw new GraphError('answer', 'error without a body of Meta’s form', { httpStatus: status });
-    return json;
+    onHeaders?.(response.headers);
+    return readAnswer(response, token, this.options.clock.now());
   }
 
-  /** A token with a control character would be quoted in fetch's own error; it is refused here without being shown. */
-  #token(): string {
-    const token = this.options.token();
-    if (!/^[\x21-\x7e]+$/.test(token)) {
-      throw new GraphError('token', 'access token is empty or has unusable characters', { unsent: true });
-    }
-    return token;
+  #url({ path, query }: Target): string {
+    const { baseUrl, version } = this.options;
+    const parts = path.split('/').map(encodeURIComponent).join('/');
+    const asked = query === undefined ? '' : `?${new URLSearchParams(query).toString()}`;
+    return `${baseUrl.replace(/\/+$/, '')}/${version}/${parts}${asked}`;
   }
 }
 
-/** The body without the token, also where JSON has its slashes escaped. */
-function withoutToken(body: string, token: string): string {
-  return body.replaceAll(token, '[redacted]').replaceAll(token.replaceAll('/', '\\/'), '[redacted]');
-}
-
-async function readCapped(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  const reader = response.body?.getReader();
-  for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
-    const chunk = next.value as Uint8Array;
-    bytes += chunk.byteLength;
-    if (bytes > ANSWER_CAP_BYTES) {
-      await reader?.cancel();
-      throw new GraphError('answer', 'longer than 1 MiB', { httpStatus: response.status });
-    }
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function parse(body: string, httpStatus: number): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    throw new GraphError('answer', 'not JSON', { httpStatus });
-  }
-}
-
-function apiError(body: z.infer<typeof errorBody>['error'], response: Response, clock: Clock): GraphError {
-  const details = body.error_data?.details ?? body.error_user_msg;
-  return new GraphError('api', body.message ?? body.error_user_title ?? 'error without a message', {
-    httpStatus: response.status,
-    metaCode: body.code,
-    metaSubcode: body.error_subcode,
-    title: body.error_user_title ?? body.message,
-    details,
-    retryAfterS: retryAfterS(response.headers.get('retry-after'), details, clock.now()),
-  });
-}
-
-/**
- * Seconds until a new attempt, from Retry-After (RFC 9110 §10.2.3: seconds or a date), else from a time that the details
- * name: 138012 says when the next call is allowed.
- */
-function retryAfterS(header: string | null, details: string | undefined, nowMs: number): number | undefined {
-  if (header !== null && /^\d{1,9}$/.test(header)) return Number(header);
-  const named = header ?? /\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)/.exec(details ?? '')?.[0];
-  const unix = /\b(1[6-9]\d{8}|2\d{9})\b/.exec(details ?? '')?.[0];
-  const atMs = named === undefined ? Number(unix) * 1000 : Date.parse(named);
-  return Number.isFinite(atMs) && atMs > nowMs ? Math.ceil((atMs - nowMs) / 1000) : undefined;
+/** A token with a control character would be quoted in fetch's own error; it is refused here without being shown. */
+function checkToken(token: string): void {
+  if (/^[\x21-\x7e]+$/.test(token)) return;
+  throw new GraphError('token', 'access token is empty or has unusable characters', { unsent: true });
 }
 
 function asGraphError(error: unknown, what: string): GraphError {

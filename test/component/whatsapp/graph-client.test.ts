@@ -172,13 +172,13 @@ describe('repeats', () => {
     expect(logger.lines).toHaveLength(2);
   });
 
-  it.each(['reject', 'terminate'] as const)('%s up to three times in all', async (action) => {
-    graph.replies(overloaded, metaError(429, 4, 'slow down'));
+  it.each(['reject', 'terminate'] as const)('%s is persistent, up to eight times', async (action) => {
+    graph.replies(overloaded, metaError(429, 4, 'slow down'), metaError(401, 190, 'token expired'));
     await client()[action](ref);
-    expect(graph.actions).toEqual([action, action, action]);
-    graph.replies(overloaded, overloaded, overloaded);
+    expect(graph.actions).toEqual([action, action, action, action]);
+    graph.replies(...Array<Reply>(8).fill(overloaded));
     expect(await failure(client()[action](ref))).toMatchObject({ metaCode: 131000 });
-    expect(graph.seen).toHaveLength(6);
+    expect(graph.seen).toHaveLength(12);
   });
 
   it.each(['accept', 'preAccept'] as const)('%s once, with the same SDP', async (action) => {
@@ -270,7 +270,7 @@ describe('repeats', () => {
     }
     graph.replies(metaError(400, 100, 'Invalid parameter', 'call_id is malformed'));
     await failure(client()[action](ref));
-    graph.replies(metaError(401, 190, 'Session has expired: the call is over'));
+    graph.replies(...Array<Reply>(8).fill(metaError(401, 190, 'Session has expired: the call is over')));
     await failure(client()[action](ref));
   });
 });
