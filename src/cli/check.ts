@@ -12,8 +12,12 @@ export interface CheckOptions {
 
 /** `sip2wa check`: reads the configuration and says everything that is wrong with it. Exit code 0, or 1 on errors. */
 export function checkCommand(options: CheckOptions, io: ConsoleIo): number {
-  const result = loadConfig({ file: options.config, env: io.env });
-  if (options.json) io.stdout(`${JSON.stringify(jsonReport(result), null, 2)}\n`);
+  return reportCheck(loadConfig({ file: options.config, env: io.env }), options.json === true, io);
+}
+
+/** Prints what came of reading the configuration, and returns the exit code of it. */
+export function reportCheck(result: LoadResult, json: boolean, io: ConsoleIo): number {
+  if (json) io.stdout(`${JSON.stringify(jsonReport(result), null, 2)}\n`);
   else printReport(result, io);
   return result.ok ? EXIT.ok : EXIT.failed;
 }

@@ -4,6 +4,8 @@ import { checkCommand } from './check.js';
 import type { CheckOptions } from './check.js';
 import type { ConsoleIo } from './console-io.js';
 import { EXIT, processIo } from './console-io.js';
+import type { RouteTestOptions } from './route-test.js';
+import { routeTestCommand } from './route-test.js';
 
 /** Commands that are loaded only when they are used; a test puts others in. */
 export interface LazyCommands {
@@ -82,7 +84,36 @@ function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) =>
     .option('--pbx <host:port>', 'use a PBX of your own in place of the built-in one')
     .option('--keep', 'stay up afterwards, until SIGTERM or SIGINT', false)
     .action(async (options: { json: boolean; pbx?: string; keep: boolean }) => done(await lazy.demo(options)));
+  addRouteTest(program, io, done);
   return program;
+}
+
+const ROUTE_TEST_HELP = `
+Examples:
+  sip2wa route-test --number sales --from +49301234567 --at 2026-12-24T10:00
+  sip2wa route-test --trunk pbx --to +49301234567 --caller 100
+
+Exit status: 0 the call would be placed, 1 it would be refused, 2 the command line was wrong
+`;
+
+function addRouteTest(program: Command, io: ConsoleIo, done: (code: number) => void): void {
+  program
+    .command('route-test')
+    .description('say where a call would go and why, with the code that routes; nothing is sent')
+    .option('-c, --config <file>', 'configuration file (default: $SIP2WA_CONFIG, then config/default.yaml)')
+    .option('--json', 'print one JSON object on standard output instead')
+    .option('--number <number>', 'a user calls: the business number, by name, id or number')
+    .option('--from <caller>', '  the user: number with country code; left out: one who hides the number')
+    .option(
+      '--at <time>',
+      '  when, like 2026-12-24T10:00[+01:00]; without an offset in the zone of the number’s call hours',
+    )
+    .option('--trunk <name>', 'a PBX calls: the trunk it calls by')
+    .option('--to <dialled>', '  whom it dials: user part of the Request-URI')
+    .option('--caller <user>', '  user part of its From')
+    .option('--number-id <number>', '  what its header X-WA-Number-Id says')
+    .addHelpText('after', ROUTE_TEST_HELP)
+    .action((options: RouteTestOptions) => done(routeTestCommand(options, io)));
 }
 
 /** The version in package.json, which lies as far above the source as above the built file. */

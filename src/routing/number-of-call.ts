@@ -16,7 +16,7 @@ export interface NumberHint {
 /** What became of one number: it is called with, the PBX could have meant it, or it is not the PBX's to call with. */
 export interface NumberVerdict {
   readonly number: WaNumber;
-  readonly result: 'chosen' | 'passed over' | 'refused';
+  readonly result: 'chosen' | 'possible' | 'refused';
   readonly why: string;
 }
 
@@ -59,7 +59,7 @@ export function explainNumbers(
     const refusal = refusalOf(number, trunks);
     if (refusal !== undefined) return { number, result: 'refused', why: refusal };
     if (choice.ok && choice.number === number) return { number, result: 'chosen', why: choice.by };
-    return { number, result: 'passed over', why: choice.ok ? `${choice.number.name} is meant` : choice.why };
+    return { number, result: 'possible', why: choice.ok ? `${choice.number.name} is meant` : choice.why };
   });
 }
 

@@ -106,7 +106,7 @@ describe('the explanation of a call from the PBX', () => {
   it('says of every number why it is chosen or not', () => {
     const { numbers, decision } = explainTrunkCall({ ...asked, namedNumber: 'help' }, [sales, help, ...others]);
     expect(numbers.map((verdict) => [verdict.number.name, verdict.result, verdict.why])).toEqual([
-      ['sales', 'passed over', 'help is meant'],
+      ['sales', 'possible', 'help is meant'],
       ['help', 'chosen', 'X-WA-Number-Id names it'],
       ['foreign', 'refused', 'is on trunk other'],
       ['direct', 'refused', 'signaling is sip'],
