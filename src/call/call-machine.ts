@@ -74,7 +74,8 @@ export type CallEffect =
   | { readonly type: 'reject'; readonly reason: EndReason }
   | { readonly type: 'hangup'; readonly leg: 'a'; readonly reason: EndReason }
   | { readonly type: 'hangup'; readonly leg: 'b'; readonly attempt: number; readonly reason: EndReason }
-  | { readonly type: 'bridge'; readonly on: boolean }
+  /** `keep`: what the B leg says waits for the A leg. `join` lets it flow, both ways. `part` ends either. */
+  | { readonly type: 'bridge'; readonly do: 'keep' | 'join' | 'part' }
   | { readonly type: 'arm'; readonly timer: CallTimer }
   | { readonly type: 'disarm'; readonly timer: CallTimer }
   | { readonly type: 'dtmf'; readonly to: 'a' | 'b'; readonly digit: string; readonly durationMs: number }
@@ -121,7 +122,7 @@ type Gone = 'a' | 'b' | undefined;
 /** The one exit. Rejects or hangs up what is still there, disarms all timers, gives the legs a time to go. */
 function end(state: CallState, reason: EndReason, by: EndedBy, gone?: Gone): Step {
   const effects: CallEffect[] = state.armed.map((timer) => ({ type: 'disarm', timer }));
-  if (state.name === 'connected') effects.push({ type: 'bridge', on: false });
+  if (hasBridge(state)) effects.push({ type: 'bridge', do: 'part' });
   if (state.openA && gone !== 'a') effects.push(endOfA(state, reason));
   if (gone !== 'b' && state.openB.includes(state.attempt)) {
     effects.push({ type: 'hangup', leg: 'b', attempt: state.attempt, reason });
@@ -132,10 +133,11 @@ function end(state: CallState, reason: EndReason, by: EndedBy, gone?: Gone): Ste
   return { next: settled.next, effects: [...effects, ...settled.effects] };
 }
 
+/** The B leg has answered. */
+const hasBridge = ({ name }: CallState): boolean => name === 'answering' || name === 'connected';
+
 const endOfA = (state: CallState, reason: EndReason): CallEffect =>
-  state.name === 'answering' || state.name === 'connected'
-    ? { type: 'hangup', leg: 'a', reason }
-    : { type: 'reject', reason };
+  hasBridge(state) ? { type: 'hangup', leg: 'a', reason } : { type: 'reject', reason };
 
 /** `ending` turns to `ended` once no leg is open. */
 function settle(state: CallState): Step {
@@ -176,7 +178,13 @@ function bFailed(state: CallState, event: EventOf<'b.failed'>): Step {
 function bAnswered(state: CallState): Step {
   return {
     next: { ...state, name: 'answering', armed: ['answerAck'] },
-    effects: [{ type: 'disarm', timer: 'noAnswer' }, { type: 'arm', timer: 'answerAck' }, { type: 'answer' }],
+    effects: [
+      // The first words of the B leg come before the A leg is up.
+      { type: 'bridge', do: 'keep' },
+      { type: 'disarm', timer: 'noAnswer' },
+      { type: 'arm', timer: 'answerAck' },
+      { type: 'answer' },
+    ],
   };
 }
 
@@ -185,7 +193,7 @@ function aConfirmed(state: CallState): Step {
     next: { ...state, name: 'connected', armed: ['maxDuration'] },
     effects: [
       { type: 'disarm', timer: 'answerAck' },
-      { type: 'bridge', on: true },
+      { type: 'bridge', do: 'join' },
       { type: 'arm', timer: 'maxDuration' },
     ],
   };

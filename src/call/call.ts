@@ -13,7 +13,7 @@ import {
 } from './call-machine.js';
 import type { CallDirection } from './call-record.js';
 import { endReason, type EndReason, type EndedBy } from './end-reason.js';
-import type { DialledLeg, LegEvent, OriginatingLeg } from './leg.js';
+import type { DialledLeg, LegEvent, LegFacts, OriginatingLeg } from './leg.js';
 import type { MediaBridge } from './media-bridge.js';
 import type { CallObserver } from './observer.js';
 
@@ -32,8 +32,8 @@ export interface CallOutcome {
   readonly reason: EndReason;
   readonly endedBy: EndedBy;
   /** Facts of the A leg and of the last B leg. */
-  readonly a: OriginatingLeg['facts'];
-  readonly b: DialledLeg['facts'];
+  readonly a: LegFacts;
+  readonly b: LegFacts;
 }
 
 export interface CallOptions {
@@ -119,21 +119,22 @@ export class Call {
     this.options.observer.step(this.id, 'call.state', { from: before.name, to: after.name, event: event.type });
   }
 
-  /** An adapter must not throw; if one does, the fault is logged and the call ends rather than hangs. */
+  /** An adapter must not throw; if one does, the fault is logged and the call ends rather than hangs. First words may be lost. */
   #faulted(err: unknown, effect: CallEffect): void {
     this.options.logger.error('call effect failed', { effect: effect.type, err });
-    if (effect.type !== 'ended') this.#post({ type: 'shutdown.force' });
+    const isHarmless = effect.type === 'ended' || (effect.type === 'bridge' && effect.do === 'keep');
+    if (!isHarmless) this.#post({ type: 'shutdown.force' });
   }
 
   #perform(effect: CallEffect): void {
-    const { a, bridge } = this.options;
+    const { a } = this.options;
     switch (effect.type) {
       case 'trying':
         return a.trying();
       case 'ring':
-        return a.ring();
+        return a.ring(this.#dialled());
       case 'answer':
-        return a.answer();
+        return a.answer(this.#dialled());
       case 'reject':
         return a.reject(effect.reason);
       case 'hangup':
@@ -141,7 +142,7 @@ export class Call {
       case 'dial':
         return this.#dial(effect.attempt);
       case 'bridge':
-        return effect.on ? this.#bridge() : bridge.disconnect();
+        return this.#bridge(effect.do);
       case 'arm':
         return this.#arm(effect.timer);
       case 'disarm':
@@ -167,11 +168,27 @@ export class Call {
     leg.dial();
   }
 
-  #bridge(): void {
-    const b = this.#legsB[this.#machine.state.attempt];
-    const [idA, idB] = [this.options.a.mediaId, b?.mediaId];
-    if (idA === undefined || idB === undefined) throw new Error('a leg answered without media');
-    this.options.bridge.connect(idA, idB);
+  /** Facts of the B leg that is being dialled, as they stand now. */
+  #dialled(): LegFacts {
+    return this.#legsB[this.#machine.state.attempt]?.facts ?? {};
+  }
+
+  #bridge(what: 'keep' | 'join' | 'part'): void {
+    const { a, bridge } = this.options;
+    const [idA, idB] = [a.mediaId, this.#legsB[this.#machine.state.attempt]?.mediaId];
+    switch (what) {
+      case 'keep':
+        // A leg without media is found out when they are to be joined.
+        if (idA !== undefined && idB !== undefined) bridge.prepare(idA, idB);
+        return;
+      case 'join':
+        if (idA === undefined || idB === undefined) throw new Error('a leg answered without media');
+        return bridge.connect(idA, idB);
+      case 'part':
+        return bridge.disconnect();
+      default:
+        assertNever(what, 'bridge effect');
+    }
   }
 
   #record(effect: Extract<CallEffect, { readonly type: 'record' }>): void {

@@ -1,8 +1,10 @@
 import type { AudioDecoder, AudioEncoder } from './audio-codec.js';
 import type { CodecRegistry } from './codec-registry.js';
+import { blendPcm, FrameBacklog, keptPauseMs } from './frame-backlog.js';
 import { FrameFifo } from './frame-fifo.js';
 import { opusDurationMs } from './opus-codec.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import { loudnessOf } from './silence-gate.js';
 import { PlayoutSequencer, type PlayoutSink, type SequencerStats } from './playout-sequencer.js';
 
 /** One direction of a bridge: what arrives at one port, on its way to the other. */
@@ -10,6 +12,10 @@ export interface AudioPath {
   accept(packet: MediaPacket, nowMs: number): void;
   /** Every 20 ms or so. */
   tick(nowMs: number): void;
+  /** Plays packets that were kept, in real time from now on; what is accepted meanwhile comes behind them. */
+  playKept(packets: readonly MediaPacket[], nowMs: number): void;
+  /** How much later than usual what is accepted now goes out, because of kept packets. */
+  readonly delayMs: number;
   /** While set, silence goes out in place of the audio: a DTMF digit is being pressed. */
   muted: boolean;
   readonly stats: SequencerStats;
@@ -30,6 +36,9 @@ export interface AudioPathOptions {
 const opusFrameMs = 20;
 /** Longest audio of one packet: 120 ms at 48 kHz. */
 const maxPcmSamples = 5760;
+/** Enough to tell speech from silence; 120 ms of it. */
+const earSampleRate = 8000;
+const maxEarSamples = 960;
 /** Made-up audio beyond this is silence: what was heard last says nothing any more. */
 const maxConcealmentMs = 1000;
 
@@ -46,6 +55,7 @@ class TranscodingPath implements AudioPath, PlayoutSink {
   readonly #decoder: AudioDecoder;
   readonly #encoder: AudioEncoder;
   readonly #fifo: FrameFifo;
+  readonly #backlog: FrameBacklog<Int16Array>;
   readonly #pcm = new Int16Array(maxPcmSamples);
   /** RTP ticks of the source in one sample. */
   readonly #ticksPerSample: number;
@@ -64,10 +74,19 @@ class TranscodingPath implements AudioPath, PlayoutSink {
     this.#decoder = codecs.get(source.codec).createDecoder(sampleRate);
     const encoder = codecs.get(sink.codec).createEncoder(sampleRate, frameSamples);
     this.#encoder = encoder;
-    this.#fifo = new FrameFifo(frameSamples, (frame) => port.sendAudio(encoder.encode(frame), frameMs));
+    const backlog = new FrameBacklog<Int16Array>({
+      send: (frame, durationMs) => port.sendAudio(encoder.encode(frame), durationMs),
+      copy: (frame) => frame.slice(),
+      loudness: loudnessOf,
+      blend: blendPcm,
+    });
+    this.#backlog = backlog;
+    this.#fifo = new FrameFifo(frameSamples, (frame) => backlog.put(frame, frameMs));
     this.#fills = sink.codec !== 'opus';
     // Foreign silence between frames of one encoder would leave the far decoder with a state that the encoder does not share.
-    if (!this.#fills) port.fillSlot = () => encoder.encode(this.#fifo.take());
+    const silence = new Int16Array(frameSamples);
+    if (!this.#fills)
+      port.fillSlot = () => encoder.encode(backlog.isBehind ? (backlog.take() ?? silence) : this.#fifo.take());
     this.#sequencer = sequencerOf(options, this, this.#fills);
   }
 
@@ -81,6 +100,17 @@ class TranscodingPath implements AudioPath, PlayoutSink {
 
   tick(nowMs: number): void {
     this.#sequencer.tick(nowMs);
+    this.#backlog.tick(nowMs);
+  }
+
+  playKept(packets: readonly MediaPacket[], nowMs: number): void {
+    this.#backlog.fallBehind(nowMs);
+    for (const packet of packets) this.#sequencer.accept(packet, nowMs);
+    this.#backlog.tick(nowMs);
+  }
+
+  get delayMs(): number {
+    return this.#backlog.delayMs;
   }
 
   play(payload: Uint8Array): number {
@@ -92,7 +122,7 @@ class TranscodingPath implements AudioPath, PlayoutSink {
 
   conceal(ticks: number, next: Uint8Array | undefined): void {
     // A sink with a beat of its own has put silence there by now: more audio would only make it late.
-    if (!this.#fills) return;
+    if (!this.#fills && !this.#backlog.isBehind) return;
     const samples = Math.round(ticks / this.#ticksPerSample);
     // Only the last frame of a gap can be had from the packet behind it.
     const last = next ? Math.min(samples, this.#samplesOf(next)) : 0;
@@ -102,6 +132,8 @@ class TranscodingPath implements AudioPath, PlayoutSink {
 
   restart(): void {
     this.#fifo.clear();
+    // The pause in which nothing came is over before what waits is played: words would run into each other.
+    if (!this.#fills && this.#backlog.isBehind) this.#pause(2 * keptPauseMs);
   }
 
   close(): void {
@@ -114,6 +146,12 @@ class TranscodingPath implements AudioPath, PlayoutSink {
     if (this.#concealedInARow < this.#maxConcealment) this.#decoder.conceal(samples, next, this.#pcm);
     else this.#pcm.fill(0, 0, samples);
     this.#concealedInARow += samples;
+    this.#forward(samples);
+  }
+
+  #pause(durationMs: number): void {
+    const samples = (durationMs * this.options.source.clockRate) / 1000 / this.#ticksPerSample;
+    this.#pcm.fill(0, 0, samples);
     this.#forward(samples);
   }
 
@@ -134,11 +172,22 @@ class PassthroughPath implements AudioPath, PlayoutSink {
   readonly #sequencer: PlayoutSequencer;
   readonly #port: PacketPort;
   readonly #ticksPerMs: number;
+  readonly #backlog: FrameBacklog<Uint8Array>;
+  /** Listens in on frames that wait, to tell pauses from speech. */
+  #ear: AudioDecoder | undefined;
+  readonly #heard = new Int16Array(maxEarSamples);
 
-  constructor(options: AudioPathOptions) {
+  constructor(private readonly options: AudioPathOptions) {
     this.#port = options.port;
     this.#ticksPerMs = options.source.clockRate / 1000;
     this.#sequencer = sequencerOf(options, this, false);
+    this.#backlog = new FrameBacklog<Uint8Array>({
+      send: (payload, durationMs) => this.#port.sendAudio(payload, durationMs),
+      copy: (payload) => Uint8Array.from(payload),
+      loudness: (payload) => this.#loudness(payload),
+      // Coded frames cannot be mixed; the far decoder glides over the seam.
+      blend: () => undefined,
+    });
   }
 
   get stats(): SequencerStats {
@@ -151,27 +200,49 @@ class PassthroughPath implements AudioPath, PlayoutSink {
 
   tick(nowMs: number): void {
     this.#sequencer.tick(nowMs);
+    this.#backlog.tick(nowMs);
+  }
+
+  playKept(packets: readonly MediaPacket[], nowMs: number): void {
+    this.#backlog.fallBehind(nowMs);
+    for (const packet of packets) this.#sequencer.accept(packet, nowMs);
+    this.#backlog.tick(nowMs);
+  }
+
+  get delayMs(): number {
+    return this.#backlog.delayMs;
   }
 
   play(payload: Uint8Array): number {
     const durationMs = opusDurationMs(payload);
     if (durationMs === 0) return 0;
-    if (this.muted) this.#port.skipAudio?.(durationMs, 0);
-    else this.#port.sendAudio(payload, durationMs);
+    if (this.muted) this.#skip(durationMs, 0);
+    else this.#backlog.put(payload, durationMs);
     return durationMs * this.#ticksPerMs;
   }
 
   conceal(ticks: number): void {
     const durationMs = ticks / this.#ticksPerMs;
-    this.#port.skipAudio?.(durationMs, Math.max(1, Math.round(durationMs / opusFrameMs)));
+    this.#skip(durationMs, Math.max(1, Math.round(durationMs / opusFrameMs)));
   }
 
   restart(): void {
-    // Nothing waits here.
+    // Frames that wait were heard before, whatever comes next.
   }
 
   close(): void {
-    // Nothing is held.
+    this.#ear?.close();
+    this.#ear = undefined;
+  }
+
+  /** What is missing behind frames that wait shortens the wait. */
+  #skip(durationMs: number, packets: number): void {
+    if (!this.#backlog.isBehind) this.#port.skipAudio?.(durationMs, packets);
+  }
+
+  #loudness(payload: Uint8Array): number {
+    this.#ear ??= this.options.codecs.get('opus').createDecoder(earSampleRate);
+    return loudnessOf(this.#heard.subarray(0, this.#ear.decode(payload, this.#heard)));
   }
 }
 

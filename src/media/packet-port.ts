@@ -42,6 +42,13 @@ export interface PacketPort {
   fillSlot?: (() => Uint8Array) | undefined;
   /** Leaves out audio that is missing: time passes, and `packets` sequence numbers are skipped so that the far end sees a loss. */
   skipAudio?(durationMs: number, packets: number): void;
+  /** False as long as nothing that is handed over would go out yet. */
+  readonly sending?: boolean;
+  /**
+   * Hands what was heard around the answer, before anybody listened, to `onAudio`. Only before the first packet that a
+   * listener got is there any.
+   */
+  recall?(): void;
   /** Packets of any kind heard from the far end so far, RTCP included; the media watchdog looks whether it grows. */
   readonly heard?: number;
   /** The far end has announced that it may send nothing for now (hold): its silence is no fault. */

@@ -10,6 +10,7 @@ import { alawToUlawTable, recodeG711, ulawToAlawTable } from './g711.js';
 import type { MediaStats } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { ReceiveStatistics } from './receive-statistics.js';
+import { RecentPackets } from './recent-packets.js';
 import { RtcpSession } from './rtcp-session.js';
 import { emptyRtpFields, isRtcp, parseRtp, timestampDelta, type RtpFields } from './rtp-packet.js';
 import { RtpSender } from './rtp-sender.js';
@@ -32,6 +33,8 @@ export interface RtpStreamOptions {
 const comfortNoise = 13;
 const lawOf = { PCMU: 0, PCMA: 8 } as const;
 const defaultClockRate = 8000;
+/** A stream that begins so shortly before the answer is applied is the answer's own, not ringback. */
+const freshMs = 300;
 /** RTP on this port leaves no port above it for RTCP. */
 const highestPort = 65_535;
 
@@ -58,6 +61,10 @@ export class RtpStream implements PacketPort {
   #otherLaw = -1;
   #recodeTable = alawToUlawTable;
   #dtmfBegan = 0;
+  /** Before anybody listens; its packets are sorted once the answer has said where they must come from. */
+  #unheard: RecentPackets<{ readonly datagram: Buffer; readonly from: RemoteInfo }> | undefined = new RecentPackets(
+    freshMs,
+  );
   readonly #lock: RtpSourceLock;
   readonly #sender: RtpSender;
   readonly #received = new ReceiveStatistics(defaultClockRate);
@@ -122,11 +129,24 @@ export class RtpStream implements PacketPort {
     this.#mayReceive = direction === 'sendrecv' || direction === 'recvonly';
     this.#setSending((direction === 'sendrecv' || direction === 'sendonly') && media.address !== '0.0.0.0');
     this.#understandOtherLaw(codec);
+    this.#unheard?.answered(this.options.clock.monotonicMs());
     // An address of all zeros is a hold of the old kind: source and target stay what they were.
     if (media.address !== '0.0.0.0') {
       const { address, port } = media;
       this.#lock.expect({ address, port, rtcpPort: media.rtcpPort ?? port + 1 });
       this.#rtcp.start();
+    }
+  }
+
+  recall(): void {
+    const packets = this.#unheard?.take(this.options.clock.monotonicMs()) ?? [];
+    this.#unheard = undefined;
+    const source = this.#lock.source;
+    for (const { datagram, from } of packets) {
+      if (source?.port !== from.port || source.address !== from.address || !parseRtp(datagram, this.#fields)) continue;
+      const { payloadType } = this.#fields;
+      const isAudio = this.#isKnown(payloadType) && payloadType !== this.#media?.telephoneEventPayloadType;
+      if (isAudio && this.#mayReceive) this.#deliver(datagram, false);
     }
   }
 
@@ -195,6 +215,7 @@ export class RtpStream implements PacketPort {
       this.#receiveRtcp(datagram, from);
       return;
     }
+    if (this.#unheard && this.#isUnheard(datagram, from, this.#unheard)) return;
     const fields = this.#fields;
     const wellFormed = parseRtp(datagram, fields);
     const plausible = wellFormed && this.#isKnown(fields.payloadType);
@@ -207,7 +228,20 @@ export class RtpStream implements PacketPort {
     if (plausible && this.#mayReceive) this.#deliver(datagram, isEvent);
   }
 
+  /** Keeps what may yet turn out to be the answer's first packets; true if nothing else can be done with it now. */
+  #isUnheard(datagram: Buffer, from: RemoteInfo, unheard: RecentPackets<object>): boolean {
+    if (this.onAudio) {
+      this.#unheard = undefined;
+      return false;
+    }
+    if (!this.options.mayLearn(from.address)) return false;
+    unheard.add({ datagram, from }, this.options.clock.monotonicMs());
+    return this.#media === undefined;
+  }
+
   #deliver(datagram: Buffer, isEvent: boolean): void {
+    const listener = isEvent ? this.onTelephoneEvent : this.onAudio;
+    if (!listener) return;
     const { payloadType, payloadStart, payloadEnd, sequence, timestamp, marker } = this.#fields;
     // Comfort noise is silence: whoever plays the stream makes its own.
     if (payloadType === comfortNoise || payloadStart === payloadEnd) return;
@@ -217,7 +251,7 @@ export class RtpStream implements PacketPort {
     packet.marker = marker;
     packet.payload = datagram.subarray(payloadStart, payloadEnd);
     if (payloadType === this.#otherLaw) recodeG711(this.#recodeTable, packet.payload);
-    (isEvent ? this.onTelephoneEvent : this.onAudio)?.(packet);
+    listener(packet);
   }
 
   #isKnown(payloadType: number): boolean {

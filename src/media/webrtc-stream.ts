@@ -5,6 +5,7 @@ import type { WhatsAppRemote } from '../sdp/whatsapp-remote.js';
 import type { MediaStats } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { ReceiveStatistics } from './receive-statistics.js';
+import { RecentPackets } from './recent-packets.js';
 import { silenceFrame, WebRtcBeat } from './webrtc-beat.js';
 import { ReplayFilter } from './webrtc-replay.js';
 import { WebRtcReports } from './webrtc-reports.js';
@@ -19,6 +20,8 @@ export interface PacketPath {
 /** What Meta sends DTMF on when its SDP names no payload type. */
 const defaultEventPayloadType = 126;
 const opusClockRate = 48_000;
+/** The webhook that tells of the pick-up takes a while; the user's first word may be faster. */
+const freshMs = 1000;
 
 /** The RTP of one WhatsApp leg: one Opus stream each way, reports, and the bridge's face of it. Knows no ICE and no DTLS. */
 export class WebRtcStream {
@@ -38,6 +41,7 @@ export class WebRtcStream {
   #audio: NegotiatedAudio | undefined;
   #heard = 0;
   #lastPacketMs = 0;
+  #unheard: RecentPackets<MediaPacket> | undefined = new RecentPackets(freshMs);
 
   constructor(private readonly clock: Clock) {
     const origin = { sequence: randomInt(2 ** 15), timestamp: randomInt(2 ** 32) };
@@ -109,7 +113,7 @@ export class WebRtcStream {
     this.#received.receive(ssrc, sequence, timestamp, this.#lastPacketMs, isAudio);
     if (isFirst) this.onFirstPacket();
     const packet = { sequence, timestamp, marker, payload };
-    if (isAudio) this.port.onAudio?.(packet);
+    if (isAudio) this.#deliver(packet);
     else if (payloadType === this.#eventPayloadType) this.port.onTelephoneEvent?.(packet);
   }
 
@@ -119,6 +123,19 @@ export class WebRtcStream {
     if (packet instanceof RtcpSrPacket) {
       this.#reports.peerReported(Number((packet.senderInfo.ntpTimestamp >> 16n) & 0xffff_ffffn));
     }
+  }
+
+  #deliver(packet: MediaPacket): void {
+    if (this.port.onAudio) {
+      this.#unheard = undefined;
+      this.port.onAudio(packet);
+    } else this.#unheard?.add({ ...packet, payload: Uint8Array.from(packet.payload) }, this.#lastPacketMs);
+  }
+
+  #recall(): void {
+    const packets = this.#unheard?.take(this.clock.monotonicMs());
+    this.#unheard = undefined;
+    packets?.forEach((packet) => this.port.onAudio?.(packet));
   }
 
   get #eventPayloadType(): number {
@@ -134,6 +151,7 @@ export class WebRtcStream {
   #makePort(): PacketPort {
     const audio = () => this.#audio;
     const heard = () => this.#heard;
+    const sending = () => this.#beat.isRunning;
     return {
       get audio() {
         return audio();
@@ -141,6 +159,10 @@ export class WebRtcStream {
       get heard() {
         return heard();
       },
+      get sending() {
+        return sending();
+      },
+      recall: () => this.#recall(),
       onAudio: undefined,
       onTelephoneEvent: undefined,
       fillSlot: undefined,

@@ -14,16 +14,21 @@ describe('call', () => {
   let a: ScriptedLeg;
   let b: ScriptedLeg;
   let call: Call;
+  let keepFails: boolean;
   let mediaTimeout: (kind: 'first' | 'idle') => void;
 
   beforeEach(() => {
     log = [];
     clock = new FakeClock();
     outcomes = [];
+    keepFails = false;
     a = new ScriptedLeg('a', log);
     b = new ScriptedLeg('b', log);
     const bridge: MediaBridge = {
-      prepare: () => undefined,
+      prepare: (one, two) => {
+        log.push(`keep ${one} ${two}`);
+        if (keepFails) throw new Error('no memory');
+      },
       connect: (one, two) => void log.push(`bridge ${one} ${two}`),
       disconnect: () => void log.push('unbridge'),
       onTimeout: (listener) => (mediaTimeout = listener),
@@ -51,18 +56,32 @@ describe('call', () => {
 
   it('carries a call from offer to hang-up and reports how it went', () => {
     answer();
-    expect(log).toEqual(['a trying', 'b dial', 'a ring', 'a answer', 'bridge media-a media-b']);
+    expect(log).toEqual(['a trying', 'b dial', 'a ring', 'keep media-a media-b', 'a answer', 'bridge media-a media-b']);
     clock.advance(5_000);
     b.say({ type: 'ended', reason: endReason('hangup') });
     b.say({ type: 'terminated' });
     expect(outcomes).toEqual([]);
     a.say({ type: 'terminated' });
-    expect(log.slice(5)).toEqual(['unbridge', 'a hangup hangup']);
+    expect(log.slice(6)).toEqual(['unbridge', 'a hangup hangup']);
     expect(outcomes).toMatchObject([
       { durationMs: 7_000, billsecMs: 5_000, endedBy: 'b', a: { name: 'a' }, b: { name: 'b' } },
     ]);
     expect(outcomes[0]?.reason.code).toBe('hangup');
     expect(clock.armed).toBe(0);
+  });
+
+  it('goes on without the first words when they cannot be kept', () => {
+    keepFails = true;
+    answer();
+    expect(log.slice(-3)).toEqual(['keep media-a media-b', 'a answer', 'bridge media-a media-b']);
+    expect(call.state).toBe('connected');
+  });
+
+  it('lets go of what it kept when the caller leaves before the call is up', () => {
+    call.route([() => b]);
+    b.say({ type: 'answered' });
+    a.say({ type: 'cancelled', reason: endReason('cancelled') });
+    expect(log.slice(-4)).toEqual(['keep media-a media-b', 'a answer', 'unbridge', 'b hangup cancelled']);
   });
 
   it('dials the next target when one fails, and refuses the caller when none is left', () => {
@@ -118,6 +137,6 @@ describe('call', () => {
       log.push('eager dial returns');
     };
     call.route([() => eager]);
-    expect(log).toEqual(['a trying', 'eager dial', 'eager dial returns', 'a answer']);
+    expect(log).toEqual(['a trying', 'eager dial', 'eager dial returns', 'keep media-a media-eager', 'a answer']);
   });
 });

@@ -1,0 +1,116 @@
+import type { Clock } from '../lib/clock.js';
+import type { Logger } from '../lib/logger.js';
+import { createAudioPath, type AudioPath } from './audio-path.js';
+import type { CodecRegistry } from './codec-registry.js';
+import { DtmfRecogniser } from './dtmf-recogniser.js';
+import type { KeptAudio } from './kept-audio.js';
+import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+
+export interface DirectionOptions {
+  readonly codecs: CodecRegistry;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long packets from WhatsApp wait for reordered ones; default 40. */
+  readonly holdMs?: number;
+}
+
+const defaultHoldMs = 40;
+/** For events before the codec is known: telephone-event's own clock (RFC 4733 §2.1). */
+const defaultClockRate = 8000;
+
+/** What flows from one port to the other; what was kept of it comes first, as soon as the other one sends. */
+export class BridgeDirection {
+  #path: AudioPath | undefined;
+  #recogniser: DtmfRecogniser | undefined;
+  #from: NegotiatedAudio | undefined;
+  #to: NegotiatedAudio | undefined;
+  #kept: KeptAudio | undefined;
+
+  constructor(
+    private readonly source: PacketPort,
+    private readonly sink: PacketPort,
+    kept: KeptAudio | undefined,
+    private readonly options: DirectionOptions,
+    private readonly onPacket: () => void,
+  ) {
+    if (kept?.port === source) this.#kept = kept;
+    source.onAudio = (packet) => this.#accept(packet);
+    source.onTelephoneEvent = (packet) => this.#acceptEvent(packet);
+  }
+
+  tick(nowMs: number): void {
+    this.#recogniser?.tick(nowMs);
+    const path = this.#currentPath(nowMs);
+    if (!path) return;
+    path.muted = this.#recogniser?.active === true;
+    if (this.#kept && this.sink.sending !== false) this.#playKept(this.#kept, path, nowMs);
+    path.tick(nowMs);
+  }
+
+  close(): void {
+    this.source.onAudio = undefined;
+    this.source.onTelephoneEvent = undefined;
+    this.#path?.close();
+    this.#path = undefined;
+  }
+
+  #accept(packet: MediaPacket): void {
+    this.onPacket();
+    if (this.#kept) {
+      this.#kept.add(packet);
+      return;
+    }
+    const nowMs = this.options.clock.monotonicMs();
+    const path = this.#currentPath(nowMs);
+    if (!path) return;
+    path.muted = this.#recogniser?.active === true;
+    path.accept(packet, nowMs);
+  }
+
+  #acceptEvent(packet: MediaPacket): void {
+    this.onPacket();
+    this.#recogniser ??= new DtmfRecogniser({
+      clock: this.options.clock,
+      clockRate: this.source.audio?.clockRate ?? defaultClockRate,
+      onDigit: (digit, durationMs) => this.sink.sendDtmf(digit, durationMs),
+    });
+    this.#recogniser.accept(packet);
+  }
+
+  #playKept(kept: KeptAudio, path: AudioPath, nowMs: number): void {
+    this.#kept = undefined;
+    path.playKept(kept.packets, nowMs);
+    this.options.logger.debug('audio from before the joining is played', { delayMs: path.delayMs });
+  }
+
+  /** The path for what is negotiated right now; made anew when a later offer or answer changed it. */
+  #currentPath(nowMs: number): AudioPath | undefined {
+    const from = this.source.audio;
+    const to = this.sink.audio;
+    if (from === this.#from && to === this.#to) return this.#path;
+    if (this.#path && isSameAudio(from, this.#from) && isSameAudio(to, this.#to)) {
+      this.#from = from;
+      this.#to = to;
+      return this.#path;
+    }
+    this.#path?.close();
+    this.#from = from;
+    this.#to = to;
+    this.#path = from && to ? this.#makePath(from, to, nowMs) : undefined;
+    return this.#path;
+  }
+
+  #makePath(source: NegotiatedAudio, sink: NegotiatedAudio, nowMs: number): AudioPath | undefined {
+    const { codecs, logger, holdMs = defaultHoldMs } = this.options;
+    try {
+      return createAudioPath({ source, sink, port: this.sink, codecs, holdMs, nowMs });
+    } catch (err) {
+      logger.error('codecs cannot be joined', { from: source.codec, to: sink.codec, err });
+      return undefined;
+    }
+  }
+}
+
+function isSameAudio(a: NegotiatedAudio | undefined, b: NegotiatedAudio | undefined): boolean {
+  return a?.codec === b?.codec && a?.clockRate === b?.clockRate && a?.ptimeMs === b?.ptimeMs;
+}
