@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config';
 
-/** Projects by cost: unit and property need no sockets; component and e2e use loopback sockets; peers need Debian packages. */
+/** Projects by cost: unit and property need no sockets; component, e2e and crash use loopback sockets; peers need Debian packages. */
 const project = (name: string, testTimeout: number, extra: Record<string, unknown> = {}) => ({
   extends: true as const,
   test: { name, include: [`test/${name}/**/*.test.ts`], testTimeout, hookTimeout: testTimeout, ...extra },
@@ -18,6 +18,8 @@ export default defineConfig({
       project('property', 20_000, { isolate: false }),
       project('component', 20_000),
       project('e2e', 60_000, { fileParallelism: false, pool: 'forks' }),
+      // the built daemon, killed again and again
+      project('crash', 60_000, { fileParallelism: false, pool: 'forks' }),
       project('peers', 120_000, { fileParallelism: false, pool: 'forks' }),
     ],
   },

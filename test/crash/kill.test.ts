@@ -1,0 +1,146 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { APP_SECRET, BUSINESS, NUMBER_ID } from '../support/scripted-bridge.js';
+import { until } from '../support/until.js';
+import { CountingMeta } from './counting-meta.js';
+import { CountingPbx } from './counting-pbx.js';
+import { DaemonProcess, freeTcpPort, freeUdpPort } from './daemon-process.js';
+import { Random } from './random.js';
+
+/** How often the daemon is killed; `SIP2WA_KILLS` for more. */
+const KILLS = Number(process.env['SIP2WA_KILLS'] ?? 30);
+const CALLS = 20;
+/** The calls of a round begin within this time, and the kill comes somewhere in it or up to a second later. */
+const LOAD_MS = 1500;
+/** By then, from the start of the new process, no leg is up on either side. */
+const RECOVERY_MS = 5000;
+
+const random = new Random(Number(process.env['SIP2WA_SEED'] ?? Date.now() % 2 ** 31));
+const folder = mkdtempSync(join(tmpdir(), 'sip2wa-crash-'));
+const figures: { readonly atKill: string; readonly recoveryMs: number }[] = [];
+let meta: CountingMeta;
+let pbx: CountingPbx;
+let daemon: DaemonProcess;
+let sip: { host: string; port: number };
+
+beforeAll(async () => {
+  const [webhook, admin, sipPort] = [await freeTcpPort(), await freeTcpPort(), await freeUdpPort()];
+  meta = await CountingMeta.start(`http://127.0.0.1:${webhook}/webhook`);
+  pbx = await CountingPbx.start();
+  sip = { host: '127.0.0.1', port: sipPort };
+  const file = join(folder, 'sip2wa.yaml');
+  const yaml = `
+graph: { base_url: "${meta.baseUrl}", access_token: token-of-the-test, app_secret: ${APP_SECRET}, timeout: 5s }
+webhook: { listen: "127.0.0.1:${webhook}", verify_token: verify-of-the-test }
+admin: { listen: "127.0.0.1:${admin}" }
+sip: { listen: ["udp://127.0.0.1:${sipPort}"] }
+media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
+settings: { push: "off" }
+trunks:
+  - { name: pbx, servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }], accept_from: [127.0.0.1/32] }
+numbers:
+  - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
+journal: { dir: "${folder}/journal" }
+cdr: { file: "${folder}/cdr.jsonl" }
+`;
+  writeFileSync(file, yaml, { mode: 0o600 });
+  daemon = new DaemonProcess(file, join(folder, 'log'), admin);
+  daemon.start();
+  await daemon.ready();
+});
+
+afterAll(async () => {
+  await daemon.stop();
+  await pbx.close();
+  await meta.close();
+  rmSync(folder, { recursive: true });
+  const times = figures.map(({ recoveryMs }) => recoveryMs).sort((a, b) => a - b);
+  const median = times[Math.floor(times.length / 2)];
+  process.stderr.write(
+    `kills ${times.length}, recovery ms: median ${median}, longest ${times.at(-1)}; seed ${random.seed}\n`,
+  );
+  for (const { atKill, recoveryMs } of figures) process.stderr.write(`  ${recoveryMs} ms: ${atKill}\n`);
+});
+
+const maybe = (share: number, low: number, high: number): number | undefined =>
+  random.chance(share) ? random.between(low, high) : undefined;
+
+/** Calls of both directions with every kind of ending, spread over the load's time. Returns how to stop further ones. */
+function load(): () => void {
+  pbx.script = () => ({
+    ringMs: random.between(0, 80),
+    answerMs: maybe(0.7, 80, 700),
+    hangupMs: maybe(0.3, 700, 1800),
+  });
+  meta.script = () => ({
+    replyMs: random.between(0, 120),
+    ringMs: random.between(0, 150),
+    answerMs: maybe(0.7, 150, 700),
+    hangupMs: maybe(0.3, 700, 1800),
+  });
+  const timers = Array.from({ length: CALLS }, (_, index) =>
+    setTimeout(
+      () => {
+        const user = `49170${random.between(1_000_000, 9_999_999)}`;
+        if (index % 2 === 0) meta.userCall(user, maybe(0.3, 100, 1500));
+        else pbx.place(user, sip, { cancelMs: maybe(0.2, 20, 600), hangupMs: maybe(0.3, 700, 1800) });
+      },
+      random.between(0, LOAD_MS),
+    ),
+  );
+  return () => timers.forEach(clearTimeout);
+}
+
+function legsUp(): string {
+  const sipLegs = pbx.up.map(({ kind, state, history }) => `SIP ${kind} ${state}: ${history.join(', ')}`);
+  const waLegs = meta.up.map(({ id, direction, history }) => `${direction} ${id}: ${history.join(', ')}`);
+  return [...sipLegs, ...waLegs].join('\n');
+}
+
+/** A user's call that is answered, heard of on both sides, and hung up. */
+async function cleanCall(): Promise<void> {
+  pbx.script = () => ({ ringMs: 0, answerMs: 20, hangupMs: undefined });
+  const call = meta.userCall('491700000001');
+  await until(() => call.accepted, `accept of a clean call\n${daemon.tail()}`, 5000);
+  meta.hangup(call);
+  await until(() => pbx.up.length === 0, 'BYE of a clean call', 5000);
+}
+
+describe('kill -9 at a random moment under load', () => {
+  it.each(Array.from({ length: KILLS }, (_, index) => index + 1))(
+    'kill %i: 5 s after the restart no leg is up on either side, and calls are taken',
+    async () => {
+      const stopLoad = load();
+      const momentMs = random.between(100, LOAD_MS + 1000);
+      await new Promise((resolve) => setTimeout(resolve, momentMs));
+      stopLoad();
+      await daemon.kill();
+      pbx.forgetUnheard();
+      meta.forgetUnheard();
+      const count = (state: string): number => pbx.up.filter((leg) => leg.state === state).length;
+      const wa = meta.up.length;
+      const atKill = `after ${momentMs} ms; SIP calling ${count('calling')}, ringing ${count('ringing')}, answered ${count('answered')}; WhatsApp ${wa}`;
+      const startMs = performance.now();
+      daemon.start();
+      const noLegs = (): boolean => pbx.up.length === 0 && meta.up.length === 0;
+      await until(noLegs, `end of all legs; ${atKill}`, RECOVERY_MS).catch((error: unknown) => {
+        throw new Error(`${String(error)}; seed ${random.seed}\n${legsUp()}\n${daemon.tail()}`);
+      });
+      figures.push({ atKill, recoveryMs: Math.round(performance.now() - startMs) });
+      await daemon.ready();
+      await cleanCall();
+    },
+    30_000,
+  );
+
+  it('met calls in every state', () => {
+    const sum = (pattern: RegExp): number =>
+      figures.reduce((total, { atKill }) => total + Number(pattern.exec(atKill)?.[1] ?? 0), 0);
+    expect(figures).toHaveLength(KILLS);
+    expect(sum(/ringing (\d+)/)).toBeGreaterThan(KILLS / 3);
+    expect(sum(/answered (\d+)/)).toBeGreaterThan(KILLS / 3);
+    expect(sum(/WhatsApp (\d+)/)).toBeGreaterThan(KILLS);
+  });
+});
