@@ -7,7 +7,9 @@ import { withDeadline } from '../lib/deadline.js';
 import { systemIds, type IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { WebhookEvent } from '../whatsapp/webhook-events.js';
+import { journalData } from '../whatsapp/webhook-journal.js';
 import { parseWebhookBody } from '../whatsapp/webhook-parse.js';
+import { unknownOf } from '../whatsapp/webhook-unknown.js';
 import { challengeOf, isSigned } from '../whatsapp/webhook-verify.js';
 import { AttemptLimit } from './attempt-limit.js';
 import { listenOn, type HttpListener } from './http-listener.js';
@@ -29,6 +31,10 @@ export interface WebhookListenerOptions {
   /** Takes the events of a delivery after it was answered with 200. */
   readonly onDelivery: (events: readonly WebhookEvent[]) => Promise<void> | void;
   readonly journal: Journal;
+  /** Whether a `phone_number_id` is configured: events of others are not journalled. Default: all are. */
+  readonly isOurNumber?: (numberId: string) => boolean;
+  /** Takes what of a delivery nobody understood, as one line, for an operator to look at. */
+  readonly keepUnknown?: (items: string) => void;
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly ids?: IdSource;
@@ -115,6 +121,7 @@ class WebhookRoutes {
       this.options.logger.error('webhook could not be journalled', { events: events.length, err });
       return reply.code(503).send();
     }
+    this.#keepUnknown(body, events);
     setImmediate(() => void this.#handOver(events));
     return reply.code(200).send();
   }
@@ -129,17 +136,20 @@ class WebhookRoutes {
     }
   }
 
-  /** What recovery needs of each call's event to end an orphan: ids, never an SDP or a name. */
+  /** All at once, so that one write to the disk makes the whole delivery safe. */
   async #journal(events: readonly WebhookEvent[]): Promise<void> {
+    const { journal, isOurNumber = () => true } = this.options;
     const delivery = this.#ids.callId();
     const appends = events.flatMap((event) => {
-      if (!('waCallId' in event)) return [];
-      const { kind, numberId, waCallId, timestampMs } = event;
-      const what = event.kind === 'call_status' ? { status: event.status } : undefined;
-      const data = { kind, numberId, waCallId, timestampMs: String(timestampMs ?? ''), ...what };
-      return [this.options.journal.append({ call: delivery, event: 'webhook', data })];
+      const data = event.numberId !== undefined && isOurNumber(event.numberId) ? journalData(event) : undefined;
+      return data ? [journal.append({ call: delivery, event: 'webhook', data })] : [];
     });
     await withDeadline(Promise.all(appends), JOURNAL_DEADLINE_MS, 'journal', this.#clock);
+  }
+
+  #keepUnknown(body: Buffer, events: readonly WebhookEvent[]): void {
+    const items = this.options.keepUnknown && unknownOf(body, events);
+    if (items !== undefined) this.options.keepUnknown?.(items);
   }
 
   async #handOver(events: readonly WebhookEvent[]): Promise<void> {

@@ -1,3 +1,4 @@
+import type { SeenKeys } from '../call/journal.js';
 import type { Clock } from '../lib/clock.js';
 
 /** A map that forgets: entries older than `ttlMs`, and the oldest beyond `capacity`. Needs no timers. */
@@ -57,4 +58,10 @@ export class BoundedMemory<Value> {
       return;
     }
   }
+}
+
+/** Keys that are known for `ttlMs`, in memory only. */
+export function boundedKeys(clock: Clock, ttlMs: number, capacity: number): SeenKeys {
+  const memory = new BoundedMemory<true>(clock, ttlMs, capacity);
+  return { has: (key) => memory.has(key), add: (key) => memory.add(key, true) };
 }

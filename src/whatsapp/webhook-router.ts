@@ -1,4 +1,5 @@
 import { endReason } from '../call/end-reason.js';
+import type { Journal, JournalData, JournalEvent, SeenKeys } from '../call/journal.js';
 import type { CallObserver } from '../call/observer.js';
 import type { OriginatingLeg } from '../call/leg.js';
 import type { Clock } from '../lib/clock.js';
@@ -6,8 +7,9 @@ import type { CallId, E164, IdSource, WaCallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { WaNumber } from '../routing/types.js';
 import { assertNever } from '../lib/assert-never.js';
-import { BoundedMemory } from './bounded-memory.js';
+import { boundedKeys } from './bounded-memory.js';
 import type { CallDirectory, LaterEvent, WebhookSink } from './call-directory.js';
+import { replyKey } from './webhook-journal.js';
 import { WebhookLog } from './webhook-log.js';
 import type { CallEventOfMeta, PermissionReply, UserConnect, WebhookEvent, WebhookResult } from './webhook-events.js';
 
@@ -33,6 +35,8 @@ export interface UserLegSeed {
   readonly waCallId: WaCallId;
   readonly offer: string;
   readonly user: UserConnect['user'];
+  readonly ctaPayload: string | undefined;
+  readonly deeplinkPayload: string | undefined;
 }
 
 export interface WebhookRouterOptions {
@@ -45,6 +49,10 @@ export interface WebhookRouterOptions {
   readonly onPermissionReply?: (reply: PermissionReply) => void;
   /** Counts one event; `number` is the alias in the configuration, or empty. */
   readonly count?: (result: WebhookResult, event: WebhookEvent['kind'], number: string) => void;
+  /** Events that were handled, over restarts; default: in memory for 8 days. */
+  readonly seen?: SeenKeys;
+  /** Told which journalled events need nobody's attention after a crash. */
+  readonly journal?: Journal;
   readonly ids: IdSource;
   readonly clock: Clock;
   readonly observer: CallObserver;
@@ -64,13 +72,11 @@ const FUTURE_MS = 60_000;
  * events of other apps' numbers are counted and dropped. `handle` never throws.
  */
 export class WebhookRouter {
-  readonly #seen: BoundedMemory<true>;
-  readonly #ended: BoundedMemory<true>;
+  readonly #seen: SeenKeys;
   readonly #log: WebhookLog;
 
   constructor(private readonly options: WebhookRouterOptions) {
-    this.#seen = new BoundedMemory(options.clock, SEEN_MS, SEEN_EVENTS);
-    this.#ended = new BoundedMemory(options.clock, SEEN_MS, SEEN_EVENTS);
+    this.#seen = options.seen ?? boundedKeys(options.clock, SEEN_MS, SEEN_EVENTS);
     this.#log = new WebhookLog(options);
   }
 
@@ -87,7 +93,28 @@ export class WebhookRouter {
       }
       this.options.count?.(result, event.kind, number?.name ?? '');
       this.#log.event(event, result);
+      this.#settle(event, result);
     }
+  }
+
+  /** A call that was ended without a leg: no event of it makes one any more. */
+  forget(call: CallKey): void {
+    this.#seen.add(givenUpKey(call));
+  }
+
+  /** What failed stays open in the journal: a terminate webhook or the next start closes it. */
+  #settle(event: WebhookEvent, result: WebhookResult): void {
+    if (result === 'failed') return;
+    if (event.kind === 'permission_reply') return this.#note('permission_handled', { key: replyKey(event) });
+    if (event.kind !== 'user_connect' || result === 'handled') return;
+    this.#note('webhook_settled', { waCallId: event.waCallId });
+  }
+
+  #note(event: JournalEvent, data: JournalData): void {
+    const { journal, ids, logger } = this.options;
+    journal?.append({ call: ids.callId(), event, data }).catch((err: unknown) => {
+      logger.error('journal entry not stored', { event, err });
+    });
   }
 
   #one(event: WebhookEvent, number: WaNumber | undefined): WebhookResult {
@@ -113,21 +140,21 @@ export class WebhookRouter {
     const key = keyOf(event);
     if (key === undefined) return false;
     if (this.#seen.has(key)) return true;
-    this.#seen.add(key, true);
+    this.#seen.add(key);
     return false;
   }
 
   #userConnect(event: UserConnect, number: WaNumber): WebhookResult {
     const { waCallId, user, offer } = event;
     if (number.signaling !== 'graph') return 'not_graph';
-    if (this.#ended.has(waCallId) || this.options.directory.knows(waCallId)) return 'ended_before';
+    if (this.#hasEnded(event) || this.options.directory.knows(waCallId)) return 'ended_before';
     if (this.#isStale(event.timestampMs)) return 'stale';
     const call = this.options.ids.callId();
     this.options.observer.step(call, 'webhook.connect', { direction: 'in', waCallId });
-    const leg = this.options.createUserLeg({ call, number, waCallId, offer, user });
-    this.options.directory.claim(waCallId, leg);
     const { ctaPayload, deeplinkPayload } = event;
-    const caller = { from: user.number, fromUserId: user.userId, fromName: user.name };
+    const leg = this.options.createUserLeg({ call, number, waCallId, offer, user, ctaPayload, deeplinkPayload });
+    this.options.directory.claim(waCallId, leg);
+    const caller = { from: user.number, fromUserId: user.userId, fromName: user.name ?? user.username };
     try {
       this.options.onUserCall({ call, leg, number, ...caller, waCallId, ctaPayload, deeplinkPayload, offer });
     } catch (error) {
@@ -145,8 +172,6 @@ export class WebhookRouter {
   }
 
   #later(event: LaterEvent): WebhookResult {
-    // Remembered before delivery: a connect that comes after its own terminate must not ring.
-    if (event.kind === 'call_terminate') this.#ended.add(event.waCallId, true);
     if (this.#isOfUserCallWithoutLeg(event)) return 'ended_before';
     const delivery = this.options.directory.deliver(event);
     switch (delivery) {
@@ -168,9 +193,14 @@ export class WebhookRouter {
   #endAbandoned(event: LaterEvent): WebhookResult {
     const { numberId, waCallId } = event;
     const call = this.options.directory.callOf(event);
-    if (!this.#ended.has(waCallId)) this.options.endAbandoned(numberId, waCallId, call);
-    this.#ended.add(waCallId, true);
+    if (!this.#hasEnded(event)) this.options.endAbandoned(numberId, waCallId, call);
+    this.forget(event);
     return 'abandoned';
+  }
+
+  /** By its terminate, which the check for duplicates has noted, or because we gave it up. */
+  #hasEnded(call: CallKey): boolean {
+    return this.#seen.has(terminateKey(call)) || this.#seen.has(givenUpKey(call));
   }
 
   #isOfUserCallWithoutLeg(event: LaterEvent): boolean {
@@ -193,8 +223,12 @@ function keyOf(event: CallEventOfMeta | PermissionReply): string | undefined {
     case 'call_status':
       return `${call}|status|${event.status}`;
     case 'call_terminate':
-      return `${call}|terminate`;
+      return terminateKey(event);
     default:
       return assertNever(event, 'webhook event');
   }
 }
+
+type CallKey = Pick<CallEventOfMeta, 'numberId' | 'waCallId'>;
+const terminateKey = ({ numberId, waCallId }: CallKey): string => `${numberId}|${waCallId}|terminate`;
+const givenUpKey = ({ numberId, waCallId }: CallKey): string => `${numberId}|${waCallId}|given_up`;

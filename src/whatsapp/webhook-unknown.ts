@@ -1,0 +1,34 @@
+import type { WebhookEvent } from './webhook-events.js';
+
+/**
+ * What of a delivery an operator may want to look at because this version has no use for it, as one line of JSON; undefined if
+ * there is nothing. Customers' messages are none of it, and session descriptions, which hold keys, are left out.
+ */
+export function unknownOf(body: Buffer, events: readonly WebhookEvent[]): string | undefined {
+  const fields = new Set(events.flatMap((event) => (isWorthKeeping(event) ? [event.field] : [])));
+  if (fields.size === 0) return undefined;
+  const delivery = JSON.parse(body.toString('utf8')) as { readonly entry: readonly unknown[] };
+  const items = delivery.entry.flatMap((entry) => changesOf(entry).filter((change) => fields.has(fieldOf(change))));
+  return JSON.stringify(items, (key, value: unknown) =>
+    secretive.has(key) && typeof value === 'string' ? `(${value.length} characters)` : value,
+  );
+}
+
+const secretive: ReadonlySet<string> = new Set(['sdp']);
+
+function isWorthKeeping(event: WebhookEvent): event is Extract<WebhookEvent, { readonly kind: 'unknown' }> {
+  return event.kind === 'unknown' && (event.field !== 'messages' || event.what.startsWith('permission reply'));
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+/** An entry or change that is not of Meta's form is kept as it is. */
+function changesOf(entry: unknown): readonly unknown[] {
+  return isObject(entry) && Array.isArray(entry['changes']) ? (entry['changes'] as unknown[]) : [entry];
+}
+
+const fieldOf = (change: unknown): string =>
+  isObject(change) && isObject(change['value']) && typeof change['field'] === 'string'
+    ? change['field'].slice(0, 64)
+    : '';
