@@ -131,12 +131,14 @@ export function terminateEvent(number: BusinessNumber, call: WaCall, nowMs: numb
   return { name: 'terminate', callId: call.id, body };
 }
 
-/** The user's answer to a permission request. */
+/** The user's answer to a permission request, or a grant or revocation without one. */
 export function permissionReplyEvent(
   number: BusinessNumber,
   reply: {
     readonly userWaId: string;
-    readonly contextId: string;
+    readonly userId: string | undefined;
+    readonly contextId: string | undefined;
+    readonly source: 'user_action' | 'automatic';
     readonly messageId: string;
     readonly response: 'accept' | 'reject';
     readonly isPermanent: boolean;
@@ -144,22 +146,24 @@ export function permissionReplyEvent(
   },
   nowMs: number,
 ): WebhookEvent {
-  const { userWaId, response, isPermanent, expiresAtMs } = reply;
+  const { userWaId, userId, contextId, response, isPermanent, expiresAtMs } = reply;
   const call_permission_reply = {
     response,
     is_permanent: isPermanent,
     ...(expiresAtMs === undefined ? {} : { expiration_timestamp: seconds(expiresAtMs) }),
-    response_source: 'user_action',
+    response_source: reply.source,
   };
   const messages = [
     {
       from: userWaId,
+      ...(userId === undefined ? {} : { from_user_id: userId }),
       id: reply.messageId,
       timestamp: seconds(nowMs),
-      context: { from: number.digits, id: reply.contextId },
+      ...(contextId === undefined ? {} : { context: { from: number.digits, id: contextId } }),
       type: 'interactive',
       interactive: { type: 'call_permission_reply', call_permission_reply },
     },
   ];
-  return { name: 'message', callId: undefined, body: envelope(number, 'messages', { messages }) };
+  const contacts = [{ wa_id: userWaId, ...(userId === undefined ? {} : { user_id: userId }) }];
+  return { name: 'message', callId: undefined, body: envelope(number, 'messages', { contacts, messages }) };
 }

@@ -19,6 +19,8 @@ import { CallingSettings } from './settings.js';
 /** What a user's phone does when Meta tells it something. Phones are told; they answer through the exchange. */
 export interface PhoneLine {
   readonly waId: string;
+  /** The user's business-scoped id; requests may name the user by it, and webhooks carry it. */
+  readonly userId?: string;
   readonly profileName: string;
   /** The business calls: the relay's answer to its offer. The phone goes on by `ring`, `accept`, `reject`. */
   offered(call: WaCall, offer: string): Promise<string>;
@@ -43,10 +45,13 @@ const byBusiness: WaCallEnd = { by: 'business', status: 'COMPLETED', rejected: f
 export class Exchange {
   readonly settings = new CallingSettings();
   readonly calls = new CallBook();
+  /** Names of the templates that were approved with a call_permission_request component. */
+  readonly permissionTemplates = new Set(['call_permission']);
   readonly #phones = new Map<string, PhoneLine>();
   readonly #permissions = new Map<string, CallPermission>();
   readonly #timers = new Map<string, Timer>();
   #stopped = false;
+  #replies = 0;
 
   constructor(private readonly options: ExchangeOptions) {}
 
@@ -72,15 +77,30 @@ export class Exchange {
     return permission;
   }
 
-  /** The user grants or takes back permission; the business is told by webhook, as an answer to `contextId`. */
-  decidePermission(userWaId: string, status: PermissionStatus, contextId: string): void {
+  /** The number of the user with this business-scoped id; what is no such id, or nobody's, comes back as it is. */
+  waIdOf(user: string): string {
+    return [...this.#phones.values()].find(({ userId }) => userId === user)?.waId ?? user;
+  }
+
+  /**
+   * The user grants or takes back permission, or Meta does so in the user's name (`automatic`); the business is told by
+   * webhook. `contextId`: the request or the call that is answered; none from the user's view of the business's profile.
+   */
+  decidePermission(
+    userWaId: string,
+    status: PermissionStatus,
+    contextId?: string,
+    source: 'user_action' | 'automatic' = 'user_action',
+  ): void {
     const now = this.options.clock.now();
     const permission = this.permissionOf(userWaId);
     permission.decide(status, now);
     const reply = {
       userWaId,
+      userId: this.#phones.get(userWaId)?.userId,
       contextId,
-      messageId: `wamid.${Buffer.from(`${userWaId}${now}`).toString('base64')}`,
+      source,
+      messageId: `wamid.${Buffer.from(`${userWaId}${now}${this.#replies++}`).toString('base64')}`,
       response: status === 'no_permission' ? ('reject' as const) : ('accept' as const),
       isPermanent: status === 'permanent',
       expiresAtMs: permission.expiresAtMs,
@@ -186,6 +206,22 @@ export class Exchange {
     this.#timers.delete(call.id);
     if (!this.#stopped) this.options.send(terminateEvent(this.number, call, this.options.clock.now()));
     this.#phones.get(call.userWaId)?.ended(call, end);
+    if (!this.#stopped) this.#afterCall(call, end);
+  }
+
+  /** What a call that is over does to the permission (Meta's permission page). */
+  #afterCall(call: WaCall, end: WaCallEnd): void {
+    const { userWaId, direction, acceptedAt } = call;
+    const permission = this.permissionOf(userWaId);
+    if (direction === 'USER_INITIATED') {
+      const isNew = permission.status(this.options.clock.now()) === 'no_permission';
+      if (isNew && this.settings.callbackPermission) {
+        this.decidePermission(userWaId, 'temporary', call.id, 'automatic');
+      }
+      return;
+    }
+    const rangOut = acceptedAt === undefined && end.error === undefined;
+    if (rangOut && permission.unanswered()) this.decidePermission(userWaId, 'no_permission', undefined, 'automatic');
   }
 
   /** Ends every call without a word to the business. */
@@ -210,7 +246,9 @@ export class Exchange {
   #pickedUp(call: WaCall): void {
     call.state = 'accepted';
     call.acceptedAt = this.options.clock.now();
-    this.permissionOf(call.userWaId).connected(call.acceptedAt);
+    const permission = this.permissionOf(call.userWaId);
+    if (call.direction === 'BUSINESS_INITIATED') permission.connected(call.acceptedAt);
+    else permission.talked();
     this.#timers.get(call.id)?.cancel();
     this.#timers.delete(call.id);
   }

@@ -56,5 +56,7 @@ export const permissionRequestLimit = (): GraphRefusal =>
     'Call permission request limit hit',
     'Limit of permission requests for this user reached',
   );
+export const unknownTemplate = (name: string): GraphRefusal =>
+  new GraphRefusal(404, 132001, 'Template name does not exist', `template ${name.slice(0, 60)} does not exist`);
 export const permanentPermissionExists = (): GraphRefusal =>
   new GraphRefusal(400, 138017, 'Permission exists', 'The user has granted permanent permission already');

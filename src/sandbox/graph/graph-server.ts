@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../lib/clock.js';
 import type { Exchange } from './exchange.js';
 import { GraphRefusal, invalidParameter, invalidToken, unknownObject } from './graph-error.js';
+import { asksPermission, fieldsOf, type Fields } from './message-check.js';
 import { readUser } from './permissions.js';
 import { readSession } from './sdp-check.js';
 
@@ -51,15 +52,9 @@ export interface GraphServerOptions {
   readonly clock: Clock;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
 const ACTIONS = ['connect', 'pre_accept', 'accept', 'reject', 'terminate'] as const;
 const MAX_OPAQUE = 512;
 const HOST = '127.0.0.1';
-
-function fieldsOf(value: unknown): Fields {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidParameter('body must be JSON');
-  return value as Fields;
-}
 
 function opaqueOf(body: Fields): string | undefined {
   const value = body['biz_opaque_callback_data'];
@@ -180,8 +175,7 @@ export class GraphServer {
         exchange.settings.write(request.body, new Date(this.options.clock.now()).toISOString().slice(0, 10));
         return { success: true };
       case 'call_permissions': {
-        const { user_wa_id, recipient } = request.query as Fields;
-        const user = readUser(user_wa_id ?? recipient, 'user_wa_id');
+        const user = exchange.waIdOf(readUser(request.query as Fields, 'user_wa_id'));
         return exchange.permissionOf(user).describe(this.options.clock.now());
       }
       case 'messages':
@@ -197,7 +191,7 @@ export class GraphServer {
     const { exchange } = this.options;
     needProduct(body);
     if (action === 'connect') {
-      const user = readUser(body['to'] ?? body['recipient'], 'to');
+      const user = exchange.waIdOf(readUser(body, 'to'));
       const opaque = opaqueOf(body);
       const call = exchange.connect(user, readSession(body['session'], 'offer'), opaque);
       return { messaging_product: 'whatsapp', calls: [{ id: call.id }], success: true };
@@ -212,23 +206,12 @@ export class GraphServer {
 
   #message(body: Fields): object {
     needProduct(body);
-    const user = readUser(body['to'] ?? body['recipient'], 'to');
-    const type = body['type'] ?? 'text';
-    const interactive = type === 'interactive' ? fieldsOf(body['interactive']) : undefined;
-    if (type === 'text' && typeof fieldsOf(body['text'])['body'] !== 'string')
-      throw invalidParameter('text.body is required');
-    if (type !== 'text' && !interactive) throw invalidParameter('type must be text or interactive');
-    if (interactive?.['type'] === 'call_permission_request') this.#permissionRequest(user, interactive);
+    const { exchange, clock } = this.options;
+    const input = readUser(body, 'to');
+    const user = exchange.waIdOf(input);
+    if (asksPermission(body, exchange.permissionTemplates)) exchange.permissionOf(user).request(clock.now());
     const id = `wamid.${randomBytes(24).toString('base64')}`;
-    return { messaging_product: 'whatsapp', contacts: [{ input: user, wa_id: user }], messages: [{ id }] };
-  }
-
-  #permissionRequest(user: string, interactive: Fields): void {
-    if (fieldsOf(interactive['action'])['name'] !== 'call_permission_request') {
-      throw invalidParameter('interactive.action.name must be call_permission_request');
-    }
-    if (interactive['header'] ?? interactive['footer']) throw invalidParameter('interactive: no header or footer');
-    this.options.exchange.permissionOf(user).request(this.options.clock.now());
+    return { messaging_product: 'whatsapp', contacts: [{ input, wa_id: user }], messages: [{ id }] };
   }
 
   async #refuse(error: unknown, reply: FastifyReply): Promise<void> {

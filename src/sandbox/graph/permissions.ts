@@ -7,6 +7,8 @@ const TEMPORARY_MS = 7 * DAY_MS;
 const REQUESTS_A_DAY = 1;
 const REQUESTS_A_WEEK = 2;
 const CALLS_A_DAY = 100;
+/** Calls in a row that nobody picked up, after which Meta takes the permission away. */
+const UNANSWERED_REVOKES = 4;
 
 interface Limit {
   readonly period: 'PT24H' | 'P7D';
@@ -36,6 +38,7 @@ export class CallPermission {
   #expiresAtMs: number | undefined;
   #requests: number[] = [];
   readonly #calls: number[] = [];
+  #unanswered = 0;
 
   constructor(status: PermissionStatus, nowMs: number) {
     this.#status = status;
@@ -56,6 +59,7 @@ export class CallPermission {
   decide(status: PermissionStatus, nowMs: number): void {
     this.#status = status;
     this.#expiresAtMs = status === 'temporary' ? nowMs + TEMPORARY_MS : undefined;
+    this.#unanswered = 0;
   }
 
   /** The business asks. @throws GraphRefusal 138017 or 138009 */
@@ -68,7 +72,19 @@ export class CallPermission {
   /** A call was picked up: requests may be sent afresh. */
   connected(nowMs: number): void {
     this.#calls.push(nowMs);
+    this.talked();
+  }
+
+  /** Business and user talked, whoever called. */
+  talked(): void {
     this.#requests = [];
+    this.#unanswered = 0;
+  }
+
+  /** A call of the business's was not picked up. @returns whether the permission is to be taken away for it */
+  unanswered(): boolean {
+    this.#unanswered += 1;
+    return this.#unanswered === UNANSWERED_REVOKES;
   }
 
   /** Whether the day's calls to this user are used up (138012). */
@@ -104,8 +120,24 @@ export class CallPermission {
   }
 }
 
-/** A user's number as a request names it: digits with or without a plus. @throws GraphRefusal 100 */
-export function readUser(value: unknown, field: string): string {
+/** Meta's business-scoped user ids: country code, dot, letters and digits. */
+const USER_ID = /^[A-Z]{2}\.[A-Za-z0-9.]{1,125}$/;
+
+/**
+ * The user that a request names: a number in `numberField`, else a business-scoped user id in `recipient`; with both the
+ * number wins (Meta's page on business-scoped user ids). @throws GraphRefusal 100
+ */
+export function readUser(fields: Readonly<Record<string, unknown>>, numberField: 'to' | 'user_wa_id'): string {
+  const { [numberField]: number, recipient } = fields;
+  if (number !== undefined || recipient === undefined) return readNumber(number, numberField);
+  if (typeof recipient !== 'string' || !USER_ID.test(recipient)) {
+    throw invalidParameter('recipient must be a business-scoped user id');
+  }
+  return recipient;
+}
+
+/** A number: digits with or without a plus. */
+function readNumber(value: unknown, field: string): string {
   const digits = typeof value === 'string' ? value.replace(/^\+/, '') : typeof value === 'number' ? String(value) : '';
   if (!/^\d{5,15}$/.test(digits)) throw invalidParameter(`${field} must be a phone number`);
   return digits;

@@ -100,6 +100,11 @@ export class CallingSettings {
     return this.#calling['status'] === 'ENABLED';
   }
 
+  /** A user's call leaves the business a permission to call back. */
+  get callbackPermission(): boolean {
+    return this.#calling['callback_permission_status'] === 'ENABLED';
+  }
+
   /** The number is in SIP mode: the Graph calling endpoints are closed to it. */
   get sipEnabled(): boolean {
     const sip = this.#calling['sip'];

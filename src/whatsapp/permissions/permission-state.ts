@@ -83,7 +83,8 @@ export function permissionTransition(state: PermissionState, event: PermissionIn
     case 'accepted':
       return accepted(state, event);
     case 'rejected': {
-      const name = isGranted(state) || event.automatic ? 'revoked' : 'none';
+      const isTakenAway = isGranted(state) || event.automatic || state.name === 'revoked';
+      const name = isTakenAway ? 'revoked' : 'none';
       return { ...named(state, { name }), ...heard(event) };
     }
     case 'call_refused': {
