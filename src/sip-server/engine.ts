@@ -10,6 +10,9 @@ import { Inbound } from './core/inbound.js';
 import { UserAgentClient } from './core/uac.js';
 import { UserAgentServer } from './core/uas.js';
 import { DialogTable } from './dialog/dialog-table.js';
+import type { CallRecord, OpenCall } from './recovery/call-record.js';
+import type { Endings } from './recovery/end-calls.js';
+import { endCalls } from './recovery/end-calls.js';
 import type { SipTimers } from './timers.js';
 import { guardedClock } from './timers.js';
 import { TransactionTable } from './transaction/transaction-table.js';
@@ -41,6 +44,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly onMessage: ((message: TracedMessage) => void) | undefined;
+  /** Opens the record of open calls; called once the listeners are bound, so that no other server has it. */
+  readonly record: () => CallRecord;
 }
 
 /** Puts the layers together: transports, transactions, dialogs, and the protocol towards the application. */
@@ -72,6 +77,7 @@ export class Engine {
       dialogs: new DialogTable(),
       serverRequests: new Map(),
       clientRequests: new Map(),
+      record: options.record(),
       pick: (method) => this.#apps.pick(method),
     };
     this.#uac = new UserAgentClient(this.#core);
@@ -136,6 +142,11 @@ export class Engine {
     this.#core.serverRequests.clear();
     this.#core.clientRequests.clear();
     await this.transports.stop();
+  }
+
+  /** Ends calls that a process before this one left open; to be called before an application connects. */
+  endCalls(left: readonly OpenCall[]): Endings {
+    return endCalls({ core: this.#core, uas: this.#uas, uac: this.#uac }, left);
   }
 
   onMessage(bytes: Buffer, flow: Flow): void {

@@ -1,10 +1,15 @@
 import type { Clock } from '../lib/clock.js';
 import { systemClock } from '../lib/clock.js';
+import { withDeadline } from '../lib/deadline.js';
 import type { IdSource } from '../lib/ids.js';
 import { systemIds } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { TracedMessage } from './engine.js';
 import { Engine } from './engine.js';
+import type { CallRecord, OpenCall } from './recovery/call-record.js';
+import { NO_CALL_RECORD } from './recovery/call-record.js';
+import type { EndingCounts } from './recovery/end-calls.js';
+import { RecordFile } from './recovery/record-file.js';
 import type { SipTimers } from './timers.js';
 import { DEFAULT_TIMERS } from './timers.js';
 
@@ -21,6 +26,11 @@ export interface EmbeddedSipServerOptions {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly ids?: IdSource;
+  /**
+   * File in which open calls are noted, so that a start after a crash ends them. Without one a crash leaves the peers'
+   * side of each call up until their own timers end it.
+   */
+  readonly recordFile?: string;
   /** Every SIP message on the wire, for traces. */
   readonly onMessage?: (message: TracedMessage) => void;
 }
@@ -32,30 +42,68 @@ export interface EmbeddedSipServer {
   /** Random for each start. */
   readonly secret: string;
   readonly sockets: readonly { readonly transport: string; readonly host: string; readonly port: number }[];
+  /** How the calls went that a process before this one left open: as of now, since some may take longer than the start. */
+  readonly recovered: () => EndingCounts;
   /** What is alive now: all zero when no call is left and 64·T1 have passed. */
   readonly counts: () => { transactions: number; dialogs: number; pending: number };
   stop(): Promise<void>;
 }
 
+/** The calls of a process before this one get this long to end before new ones are taken; the rest ends beside them. */
+const RECOVERY_MS = 4_000;
+
 /**
- * Starts the SIP server inside this process. drachtio-srf connects to it as it would to a drachtio-server.
+ * Starts the SIP server inside this process. drachtio-srf connects to it as it would to a drachtio-server. Calls that are
+ * open on the record file are ended first.
  * @throws BridgeError when a listener cannot be bound or asks for TLS.
  */
 export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions): Promise<EmbeddedSipServer> {
+  const { logger } = options;
+  const clock = options.clock ?? systemClock;
+  let opened = NO_RECORD;
   const engine = await Engine.start({
     listen: options.listen,
     advertisedHost: options.advertisedHost,
     timers: { ...DEFAULT_TIMERS, ...options.timers },
-    logger: options.logger,
-    clock: options.clock ?? systemClock,
+    logger,
+    clock,
     ids: options.ids ?? systemIds,
     onMessage: options.onMessage,
+    record: () => (opened = openRecord(options.recordFile, logger)).record,
+  }).catch((err: unknown) => {
+    opened.close();
+    throw err;
   });
+  const { left, close } = opened;
+  const endings = engine.endCalls(left);
+  await withDeadline(endings.settled, RECOVERY_MS, 'end of the calls left open', clock).catch(() => undefined);
+  if (left.length > 0) logger.info('calls left open by a crash ended', { ...endings.counts() });
   return {
     ...engine.address,
     secret: engine.secret,
     sockets: engine.sockets,
+    recovered: endings.counts,
     counts: () => engine.counts(),
-    stop: () => engine.stop(),
+    stop: () => engine.stop().finally(close),
   };
+}
+
+interface OpenedRecord {
+  readonly record: CallRecord;
+  readonly left: readonly OpenCall[];
+  readonly close: () => void;
+}
+
+const NO_RECORD: OpenedRecord = { record: NO_CALL_RECORD, left: [], close: () => undefined };
+
+/** Calls can be taken without a record: a bad disk must not stop the telephones. */
+function openRecord(path: string | undefined, logger: Logger): OpenedRecord {
+  if (path === undefined) return NO_RECORD;
+  try {
+    const { record, left } = RecordFile.open({ path, logger });
+    return { record, left, close: () => record.close() };
+  } catch (err) {
+    logger.error('SIP call record cannot be used: a crash would leave calls up', { path, err });
+    return NO_RECORD;
+  }
 }

@@ -20,11 +20,11 @@ export class AckSender {
   ) {}
 
   /** A 2xx has come. Without an ACK of the application in 64·T1 the server acknowledges and hangs up. */
-  expect(record: ClientRequest, dialog: Dialog, byeReason: string | undefined): void {
+  expect(invite: SipRequest, dialog: Dialog, byeReason: string | undefined): void {
     dialog.ack?.deadline?.cancel();
     const ack = {
-      seq: cseqOf(record.request)?.number ?? 0,
-      invite: record.request,
+      seq: cseqOf(invite)?.number ?? 0,
+      invite,
       sent: undefined,
       sentOn: undefined,
       byeReason,
@@ -90,7 +90,7 @@ export class AckSender {
     const fork = Dialog.calling(record.request, record.client, record.txn, record.flow);
     fork.learn(received.message, received.flow);
     record.forks.set(fork.remoteTag ?? '', fork);
-    this.expect(record, fork, undefined);
+    this.expect(record.request, fork, undefined);
     await this.send(fork, [], NO_BODY);
     fork.ack?.deadline?.cancel();
     const { flow, shown } = await wayInDialog(this.core, fork);

@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { IdSource } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { DialogTable } from '../dialog/dialog-table.js';
+import type { CallRecord } from '../recovery/call-record.js';
 import type { SipTimers } from '../timers.js';
 import type { TransactionTable } from '../transaction/transaction-table.js';
 import type { Resolver } from '../transport/resolver.js';
@@ -23,6 +24,8 @@ export interface Core {
   readonly serverRequests: Map<string, ServerRequest>;
   /** Requests of the application that wait for a final answer from the network, by TXN. */
   readonly clientRequests: Map<string, ClientRequest>;
+  /** What is open, for the process that comes after a crash. */
+  readonly record: CallRecord;
   /** The application whose turn it is for this method. */
   pick(method: string): ClientSession | undefined;
 }

@@ -2,7 +2,7 @@ import type { Dialog } from '../dialog/dialog.js';
 import type { SipMessage } from '../sip/message.js';
 import { serialise } from '../sip/serialise.js';
 import type { Address, Flow } from '../transport/flow.js';
-import type { ClientSession } from '../wire/client-session.js';
+import type { AppSession } from '../wire/app-session.js';
 import type { Core } from './core.js';
 
 /** UTC `HH:MM:SS.uuuuuu`. */
@@ -19,7 +19,7 @@ interface Origin {
 /** Tells of a message from the network (drachtio.md §3). `receivedOn` goes with requests outside a dialog. */
 export function networkEvent(
   core: Core,
-  client: ClientSession,
+  client: AppSession,
   message: SipMessage,
   origin: Origin,
   ids: { readonly txn: string; readonly dialogId: string; readonly receivedOn?: Address },
@@ -32,13 +32,7 @@ export function networkEvent(
 }
 
 /** Tells of a response made here: no address, port 0. */
-export function localEvent(
-  core: Core,
-  client: ClientSession,
-  message: SipMessage,
-  txn: string,
-  dialogId: string,
-): void {
+export function localEvent(core: Core, client: AppSession, message: SipMessage, txn: string, dialogId: string): void {
   const sip = serialise(message);
   client.event(['network', sip.length, 'udp', '', 0, stackTime(core), txn, dialogId, ''], sip);
 }
@@ -53,7 +47,7 @@ export function unsolicitedEvent(core: Core, dialog: Dialog, sip: Buffer, flow: 
 /** The `OK` for a response of the application (drachtio.md §4.1). */
 export function responseSent(
   core: Core,
-  to: { readonly client: ClientSession; readonly messageId: string },
+  to: { readonly client: AppSession; readonly messageId: string },
   sip: Buffer,
   flow: Flow,
   ids: { readonly txn: string; readonly dialogId: string },
@@ -70,7 +64,7 @@ export function responseSent(
 /** The `OK` for a request of the application (drachtio.md §4.2). */
 export function requestSent(
   core: Core,
-  to: { readonly client: ClientSession; readonly messageId: string },
+  to: { readonly client: AppSession; readonly messageId: string },
   sip: Buffer,
   flow: Flow,
   shown: Address,

@@ -131,12 +131,22 @@ export class Inbound {
     }
     dialog.remoteSeq = seq;
     if (request.method === 'INVITE' || request.method === 'UPDATE') {
-      dialog.refreshTarget(request);
-      dialog.flow = flow;
+      this.#refresh(dialog, request, flow);
     }
     const record = this.uas.open(received, dialog.owner, dialog);
     networkEvent(this.core, dialog.owner, request, received, { txn: record.txn, dialogId: dialog.id });
     if (request.method === 'BYE') this.#onBye(dialog, record);
+  }
+
+  /** RFC 3261 §12.2.2: target and way may change. */
+  #refresh(dialog: Dialog, request: SipRequest, flow: Flow): void {
+    const before = dialog.remoteTarget;
+    const from = dialog.flow?.remote;
+    dialog.refreshTarget(request);
+    dialog.flow = flow;
+    if (before !== dialog.remoteTarget || from?.host !== flow.remote.host || from.port !== flow.remote.port) {
+      this.core.record.moved(dialog.inviteTxn, dialog.remoteTarget, flow);
+    }
   }
 
   /** RFC 3261 §14.2: an INVITE of theirs not yet answered → 500; one of ours under way → 491. */
@@ -160,6 +170,7 @@ export class Inbound {
       if (record.request.method === 'INVITE') this.uac.cancel(record, []);
     }
     this.core.dialogs.remove(dialog);
+    this.core.record.ended(dialog.inviteTxn);
   }
 
   #ack(received: Received): void {
@@ -172,6 +183,7 @@ export class Inbound {
     if (!dialog || waiting?.seq !== cseqOf(request)?.number || !waiting) return;
     waiting.stop();
     dialog.twoHundred = undefined;
+    if (waiting.ackTxn === dialog.inviteTxn) this.core.record.acknowledged(dialog.inviteTxn);
     networkEvent(this.core, dialog.owner, request, received, { txn: waiting.ackTxn, dialogId: dialog.id });
   }
 

@@ -23,12 +23,12 @@ export interface Way {
 
 /**
  * Opens the way to a URI (RFC 3263 without SRV and NAPTR). A name that does not resolve gives a dead way: its request
- * fails with 503 as one to a dead peer does. @throws RefusedError
+ * fails with 503 as one to a dead peer does. `otherwise` is the transport of a URI that names none. @throws RefusedError
  */
-export async function wayTo(core: Core, uriText: string): Promise<Way> {
+export async function wayTo(core: Core, uriText: string, otherwise: Protocol = 'udp'): Promise<Way> {
   const uri = parseSipUri(uriText);
   if (!uri) throw new RefusedError(`invalid request-uri: ${uriText}`);
-  const protocol = protocolOf(uri);
+  const protocol = protocolOf(uri, otherwise);
   if (!protocol || !core.transports.serves(protocol)) {
     throw new RefusedError('requested protocol/transport not available');
   }
@@ -63,7 +63,8 @@ export async function wayInDialog(core: Core, dialog: Dialog): Promise<Way> {
   const { flow, routeSet } = dialog;
   if (flow?.reliable && flow.open) return { flow, shown: await core.transports.shownAddress(flow) };
   const [top] = routeSet;
-  if (top !== undefined) return wayTo(core, parseNameAddr(top)?.uri ?? '');
+  // RFC 3263 §4.1 leaves the choice to us: who came over a connection can be reached over one.
+  if (top !== undefined) return wayTo(core, parseNameAddr(top)?.uri ?? '', flow?.protocol);
   if (flow && !flow.reliable) return openWay(core, { protocol: 'udp', ...flow.remote });
-  return wayTo(core, dialog.remoteTarget);
+  return wayTo(core, dialog.remoteTarget, flow?.protocol);
 }

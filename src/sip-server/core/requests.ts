@@ -5,12 +5,12 @@ import type { ServerTransaction } from '../transaction/transaction-table.js';
 import type { InviteClientTransaction } from '../transaction/invite-client.js';
 import type { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
 import type { Address, Flow } from '../transport/flow.js';
-import type { ClientSession } from '../wire/client-session.js';
+import type { AppSession } from '../wire/app-session.js';
 
 /** A request from the network in the application's hands. */
 export interface ServerRequest {
   readonly txn: string;
-  readonly client: ClientSession;
+  readonly client: AppSession;
   /** As received, top Via completed. */
   readonly request: SipRequest;
   readonly transaction: ServerTransaction;
@@ -22,6 +22,8 @@ export interface ServerRequest {
   /** Did it come outside a dialog? */
   readonly initial: boolean;
   localTag: string | undefined;
+  /** Has the peer been shown our tag? */
+  tagged: boolean;
   silence: Timer | undefined;
 }
 
@@ -29,7 +31,7 @@ export interface ServerRequest {
 export interface ClientRequest {
   readonly txn: string;
   /** Undefined for requests the server makes by itself: nobody is told of their answers. */
-  readonly client: ClientSession | undefined;
+  readonly client: AppSession | undefined;
   /** As sent. */
   readonly request: SipRequest;
   readonly flow: Flow;

@@ -11,7 +11,7 @@ import { InviteClientTransaction } from '../transaction/invite-client.js';
 import { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
 import { clientKey } from '../transaction/transaction-table.js';
 import type { Flow } from '../transport/flow.js';
-import type { ClientSession } from '../wire/client-session.js';
+import type { AppSession } from '../wire/app-session.js';
 import { AckSender } from './ack-sender.js';
 import type { Core } from './core.js';
 import { localEvent, networkEvent, unsolicitedEvent } from './events.js';
@@ -22,7 +22,7 @@ import { buildResponse } from './response-text.js';
 
 interface Launch {
   readonly txn: string;
-  readonly client: ClientSession | undefined;
+  readonly client: AppSession | undefined;
   readonly request: SipRequest;
   readonly bytes: Buffer;
   readonly flow: Flow;
@@ -43,6 +43,27 @@ export class UserAgentClient {
 
   /** Starts the transaction. The caller has already answered `OK`, or does so before it yields. */
   launch(start: Launch): ClientRequest {
+    const record = this.#keep(start);
+    if (record.initial && record.dialog) this.core.record.calling(record.txn, record.request, record.flow);
+    this.#transact(record, start.bytes).start();
+    return record;
+  }
+
+  /**
+   * Goes on with an INVITE of the process before this one. `heard` is what had come for it; its owner is gone, so a 2xx,
+   * then or later, is acknowledged and hung up.
+   */
+  resume(start: Launch, heard: ReceivedResponse | undefined): ClientRequest {
+    const record = this.#keep(start);
+    // Whatever has come for it went to a process that is no more: there is no waiting for a first answer.
+    record.provisional = true;
+    const transaction = this.#transact(record, start.bytes);
+    if (transaction instanceof InviteClientTransaction) transaction.resume();
+    if (heard) transaction.receive(heard);
+    return record;
+  }
+
+  #keep(start: Launch): ClientRequest {
     const { request, client, txn, flow } = start;
     const initial = start.dialog === undefined;
     const isCall = request.method === 'INVITE';
@@ -65,7 +86,6 @@ export class UserAgentClient {
       cancelTimer: undefined,
     };
     this.core.clientRequests.set(txn, record);
-    this.#transact(record, start.bytes).start();
     return record;
   }
 
@@ -100,6 +120,7 @@ export class UserAgentClient {
     if (record.request.method === 'INVITE' && message.status < 300 && record.dialog) {
       if (!this.core.clientRequests.has(record.txn))
         return this.acks.onRepeatedSuccess(record, record.dialog, received);
+      if (record.initial) this.core.record.heard(record.txn, message, received.flow);
       this.#onCallAnswered(record, record.dialog, received);
     }
     this.#complete(record, received);
@@ -116,15 +137,22 @@ export class UserAgentClient {
     const bytes = serialise(message);
     if (record.lastProvisional?.equals(bytes)) return;
     record.lastProvisional = bytes;
-    if (record.initial) record.dialog?.learn(message, received.flow);
+    if (record.initial && record.dialog) this.#learnEarly(record.dialog, record, received);
     this.#tell(record, received);
+  }
+
+  #learnEarly(dialog: Dialog, record: ClientRequest, received: ReceivedResponse): void {
+    const { remoteTag, remoteTarget } = dialog;
+    dialog.learn(received.message, received.flow);
+    const isNews = remoteTag !== dialog.remoteTag || remoteTarget !== dialog.remoteTarget;
+    if (isNews && dialog.remoteTag !== undefined) this.core.record.heard(record.txn, received.message, received.flow);
   }
 
   #onCallAnswered(record: ClientRequest, dialog: Dialog, received: ReceivedResponse): void {
     const withoutContact = record.initial && first(received.message, 'contact') === undefined;
     dialog.learn(received.message, received.flow);
-    if (record.cancel !== 'none') this.acks.expect(record, dialog, 'ACK-BYE due to cancel race condition');
-    else this.acks.expect(record, dialog, withoutContact ? 'no Contact in the answer' : undefined);
+    if (record.cancel !== 'none') this.acks.expect(record.request, dialog, 'ACK-BYE due to cancel race condition');
+    else this.acks.expect(record.request, dialog, withoutContact ? 'no Contact in the answer' : undefined);
     if (!dialog.owner.open) this.endDialog(dialog, 'application gone');
   }
 
@@ -138,14 +166,19 @@ export class UserAgentClient {
     if (!dialog) return;
     const method = record.request.method;
     if (method === 'UPDATE' && response.status < 300) dialog.refreshTarget(response);
-    if (method === 'INVITE' && record.initial && response.status >= 300) this.core.dialogs.remove(dialog);
-    if (method === 'BYE') this.#afterBye(dialog, response.status);
+    if (method === 'INVITE' && record.initial && response.status >= 300) this.#forget(dialog);
+    if (method === 'BYE') this.#afterBye(record, dialog, response.status);
   }
 
   /** A challenged BYE is tried again with credentials, unless the application has none. */
-  #afterBye(dialog: Dialog, status: number): void {
-    if (status !== 401 && status !== 407) return this.core.dialogs.remove(dialog);
-    this.core.clock.after(transactionLifeMs(this.core.timers), () => this.core.dialogs.remove(dialog));
+  #afterBye(record: ClientRequest, dialog: Dialog, status: number): void {
+    if ((status !== 401 && status !== 407) || !record.client) return this.#forget(dialog);
+    this.core.clock.after(transactionLifeMs(this.core.timers), () => this.#forget(dialog));
+  }
+
+  #forget(dialog: Dialog): void {
+    this.core.dialogs.remove(dialog);
+    this.core.record.ended(dialog.inviteTxn);
   }
 
   #tell(record: ClientRequest, received: ReceivedResponse): void {
@@ -162,7 +195,7 @@ export class UserAgentClient {
     const response = buildResponse(request, { status, reason, toTag: undefined, headers: [], body: NO_BODY });
     if (client) localEvent(this.core, client, response, record.txn, dialog?.id ?? '');
     if (!dialog) return;
-    if (request.method === 'BYE' || (request.method === 'INVITE' && record.initial)) this.core.dialogs.remove(dialog);
+    if (request.method === 'BYE' || (request.method === 'INVITE' && record.initial)) this.#forget(dialog);
   }
 
   /** CANCEL leaves at once if the peer has answered provisionally, else with its first such answer (RFC 3261 §9.1). */
@@ -181,7 +214,10 @@ export class UserAgentClient {
       request: serialise(request),
       flow: record.flow,
       user: {
-        onResponse: () => undefined,
+        onResponse: ({ message }) => {
+          // The peer knows no such INVITE (any more). A 2xx that comes all the same is still ended.
+          if (message.status === 481 && !record.client?.open) this.core.record.ended(record.txn);
+        },
         onTimeout: () => undefined,
         onTransportError: () => undefined,
         onTerminated: () => this.core.transactions.removeClient(key),
@@ -199,7 +235,10 @@ export class UserAgentClient {
   endDialog(dialog: Dialog, reason: string): void {
     if (dialog.state === 'ended') return;
     this.core.dialogs.remove(dialog);
-    this.#serverBye(dialog, reason).catch((err: unknown) => this.core.logger.warn('BYE could not be sent', { err }));
+    this.#serverBye(dialog, reason).catch((err: unknown) => {
+      this.core.logger.warn('BYE could not be sent', { err });
+      this.core.record.ended(dialog.inviteTxn);
+    });
   }
 
   async #serverBye(dialog: Dialog, reason: string): Promise<void> {

@@ -9,7 +9,8 @@ import { InviteServerTransaction } from '../transaction/invite-server.js';
 import { NonInviteServerTransaction } from '../transaction/non-invite-server.js';
 import type { ServerKeys, ServerTransaction } from '../transaction/transaction-table.js';
 import type { Address, Flow } from '../transport/flow.js';
-import type { ClientSession } from '../wire/client-session.js';
+import type { AppSession } from '../wire/app-session.js';
+import { NO_APP } from '../wire/app-session.js';
 import { appHeaders, bracketContacts, contentTypeOf, hasControlCharacter } from './app-message.js';
 import type { Core } from './core.js';
 import { uuid } from './core.js';
@@ -37,9 +38,28 @@ export class UserAgentServer {
   ) {}
 
   /** Opens the transaction of a request that goes to the application. An INVITE gets its 100 at once. */
-  open(arrival: Arrival, client: ClientSession, dialog: Dialog | undefined): ServerRequest {
+  open(arrival: Arrival, client: AppSession, dialog: Dialog | undefined): ServerRequest {
+    const { request, flow } = arrival;
+    const record = this.#keep(arrival, { client, dialog, txn: uuid(this.core.ids) });
+    if (request.method === 'INVITE') {
+      // Armed first: whatever happens from here on, the record does not stay for ever.
+      record.silence = this.core.clock.after(this.core.timers.appSilenceMs, () => this.#appSilent(record));
+      if (record.initial) this.core.record.arrived(record.txn, request, flow);
+      record.transaction.respond(100, plainResponse(request, 100, undefined));
+    }
+    return record;
+  }
+
+  /** An INVITE that came to the process before this one, and was not answered. */
+  resume(arrival: Arrival, txn: string, localTag: string | undefined): ServerRequest {
+    const record = this.#keep(arrival, { client: NO_APP, dialog: undefined, txn });
+    record.localTag = localTag;
+    return record;
+  }
+
+  #keep(arrival: Arrival, names: Pick<ServerRequest, 'client' | 'dialog' | 'txn'>): ServerRequest {
     const { request, flow, shown } = arrival;
-    const txn = uuid(this.core.ids);
+    const { client, dialog, txn } = names;
     const transaction = this.#openTransaction(arrival, txn);
     const record: ServerRequest = {
       txn,
@@ -51,14 +71,10 @@ export class UserAgentServer {
       dialog,
       initial: dialog === undefined,
       localTag: dialog?.localTag ?? tagOf(first(request, 'to')),
+      tagged: false,
       silence: undefined,
     };
     this.core.serverRequests.set(txn, record);
-    if (request.method === 'INVITE') {
-      // Armed first: whatever happens from here on, the record does not stay for ever.
-      record.silence = this.core.clock.after(this.core.timers.appSilenceMs, () => this.#appSilent(record));
-      transaction.respond(100, plainResponse(request, 100, undefined));
-    }
     return record;
   }
 
@@ -69,7 +85,11 @@ export class UserAgentServer {
     const callId = first(request, 'call-id');
     const ended = {
       onTerminated: (): void => this.core.transactions.removeServer(keys, transaction),
-      onAckTimeout: (): void => this.core.logger.info('no ACK to a refusal', { callId }),
+      onAcknowledged: (): void => this.core.record.ended(txn),
+      onAckTimeout: (): void => {
+        this.core.logger.info('no ACK to a refusal', { callId });
+        this.core.record.ended(txn);
+      },
       onUnanswered: (): void => {
         this.core.logger.warn('application never answered', { method, callId });
         this.core.serverRequests.delete(txn);
@@ -84,7 +104,7 @@ export class UserAgentServer {
   }
 
   /** A response of the application (drachtio.md §4.1). */
-  respond(client: ClientSession, messageId: string, txn: string, message: SipResponse): void {
+  respond(client: AppSession, messageId: string, txn: string, message: SipResponse): void {
     const record = this.core.serverRequests.get(txn);
     const refusal = this.#refusal(client, record, message);
     if (!record || refusal !== undefined) {
@@ -96,6 +116,7 @@ export class UserAgentServer {
     const dialog = this.#dialogOf(record, message.status);
     const sip = serialise(this.#build(record, message));
     const dialogId = record.request.method === 'BYE' ? '' : (dialog?.id ?? '');
+    if (dialog && record.initial) this.#note(record, dialog, message.status);
     responseSent(this.core, { client, messageId }, sip, record.flow, { txn, dialogId });
     record.transaction.respond(message.status, sip);
     if (message.status >= 200) this.#finish(record, message.status, sip);
@@ -107,7 +128,7 @@ export class UserAgentServer {
     return isToken(wanted) ? wanted : this.core.ids.hex(8);
   }
 
-  #refusal(client: ClientSession, record: ServerRequest | undefined, message: SipResponse): string | undefined {
+  #refusal(client: AppSession, record: ServerRequest | undefined, message: SipResponse): string | undefined {
     const method = cseqOf(message)?.method;
     if (method === 'CANCEL') return '200 OK to incoming CANCEL is automatically generated by the stack';
     if (!record || record.client !== client) return 'Response not sent due to unknown transaction';
@@ -124,6 +145,14 @@ export class UserAgentServer {
     record.dialog = Dialog.answering(record.request, record.localTag, record.client, record.txn, record.flow);
     this.core.dialogs.add(record.dialog);
     return record.dialog;
+  }
+
+  /** What the answer that is about to leave makes of the call. A second provisional one makes nothing new of it. */
+  #note(record: ServerRequest, dialog: Dialog, status: number): void {
+    const { txn } = record;
+    if (status >= 200 && status < 300) this.core.record.answered(txn, dialog.localTag);
+    else if (status < 200 && !record.tagged) this.core.record.tagged(txn, dialog.localTag);
+    record.tagged = true;
   }
 
   #build(record: ServerRequest, message: SipResponse): SipResponse {
@@ -164,11 +193,11 @@ export class UserAgentServer {
   }
 
   /** The server answers in the application's place: CANCEL, BYE or silence. Later answers find no transaction. */
-  preempt(record: ServerRequest, status: number): void {
+  preempt(record: ServerRequest, status: number, headers: readonly SipHeader[] = []): void {
     record.silence?.cancel();
     this.core.serverRequests.delete(record.txn);
     record.localTag ??= this.core.ids.hex(8);
-    record.transaction.respond(status, plainResponse(record.request, status, record.localTag));
+    record.transaction.respond(status, plainResponse(record.request, status, record.localTag, headers));
     if (record.initial && record.dialog && record.dialog.state === 'early') this.core.dialogs.remove(record.dialog);
   }
 

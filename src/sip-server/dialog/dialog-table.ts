@@ -1,7 +1,7 @@
 import type { SipRequest, SipResponse } from '../sip/message.js';
 import { first } from '../sip/message.js';
 import { tagOf } from '../sip/name-addr.js';
-import type { ClientSession } from '../wire/client-session.js';
+import type { AppSession } from '../wire/app-session.js';
 import type { Dialog } from './dialog.js';
 
 /** All live dialogs, by the application's name for them and by Call-ID. */
@@ -33,7 +33,7 @@ export class DialogTable {
   }
 
   /** A dialog of this application with this Call-ID. */
-  byCallId(callId: string, owner: ClientSession): Dialog | undefined {
+  byCallId(callId: string, owner: AppSession): Dialog | undefined {
     return [...(this.#byCallId.get(callId) ?? [])].find((dialog) => dialog.owner === owner);
   }
 
@@ -51,7 +51,7 @@ export class DialogTable {
     return [...this.#byId.values()];
   }
 
-  ownedBy(owner: ClientSession): Dialog[] {
+  ownedBy(owner: AppSession): Dialog[] {
     return [...this.#byId.values()].filter((dialog) => dialog.owner === owner);
   }
 

@@ -3,7 +3,7 @@ import type { SipMessage, SipRequest, SipResponse } from '../sip/message.js';
 import { cseqOf, elements, first } from '../sip/message.js';
 import { formatNameAddr, parseNameAddr, tagOf } from '../sip/name-addr.js';
 import type { Flow } from '../transport/flow.js';
-import type { ClientSession } from '../wire/client-session.js';
+import type { AppSession } from '../wire/app-session.js';
 import type { TwoHundred } from './two-hundred.js';
 
 /** Name of a dialog towards the application: the From tag is always the one of the request that created it. */
@@ -29,7 +29,7 @@ interface DialogStart {
   readonly localTag: string;
   /** Our From in requests: a name-addr with tag. */
   readonly localParty: string;
-  readonly owner: ClientSession;
+  readonly owner: AppSession;
   /** The application's name for the INVITE. */
   readonly inviteTxn: string;
 }
@@ -41,7 +41,7 @@ export class Dialog {
   readonly callId: string;
   readonly localTag: string;
   readonly localParty: string;
-  readonly owner: ClientSession;
+  readonly owner: AppSession;
   readonly inviteTxn: string;
 
   state: 'early' | 'confirmed' | 'ended' = 'early';
@@ -69,7 +69,7 @@ export class Dialog {
   }
 
   /** UAS side, when the application answers an INVITE for the first time (§12.1.1). */
-  static answering(request: SipRequest, localTag: string, owner: ClientSession, txn: string, flow: Flow): Dialog {
+  static answering(request: SipRequest, localTag: string, owner: AppSession, txn: string, flow: Flow): Dialog {
     const from = first(request, 'from') ?? '';
     const callId = first(request, 'call-id') ?? '';
     const remoteTag = tagOf(from) ?? '';
@@ -94,7 +94,7 @@ export class Dialog {
   }
 
   /** UAC side, when the INVITE leaves (§12.1.2); the peer's half is learned from responses. */
-  static calling(request: SipRequest, owner: ClientSession, txn: string, flow: Flow): Dialog {
+  static calling(request: SipRequest, owner: AppSession, txn: string, flow: Flow): Dialog {
     const from = first(request, 'from') ?? '';
     const callId = first(request, 'call-id') ?? '';
     const localTag = tagOf(from) ?? '';

@@ -63,6 +63,11 @@ export class InviteClientTransaction {
     else this.#timers.arm('closed', 0, () => this.#transportFailed(new Error('connection closed')));
   }
 
+  /** Goes on with a request another process sent, which may have been answered provisionally. */
+  resume(): void {
+    this.#state = 'proceeding';
+  }
+
   receive(received: ReceivedResponse): void {
     const response = received.message;
     if (this.#state === 'calling' || this.#state === 'proceeding') return this.#firstResponses(received);

@@ -6,6 +6,8 @@ import { TimerSet } from './environment.js';
 export interface InviteServerUser {
   /** Timer H: a refusal was never acknowledged. */
   onAckTimeout(): void;
+  /** A refusal was acknowledged. */
+  onAcknowledged(): void;
   onTerminated(): void;
 }
 
@@ -73,6 +75,7 @@ export class InviteServerTransaction {
     this.#last = undefined;
     this.#timers.cancelAll();
     this.#timers.arm('I', this.flow.reliable ? 0 : this.env.timers.t4Ms, () => this.terminate());
+    this.user.onAcknowledged();
   }
 
   terminate(): void {

@@ -31,9 +31,9 @@ export function systemResolver(clock: Clock, deadlineMs: number): Resolver {
   };
 }
 
-/** The transport a URI asks for (RFC 3263 §4.1 without NAPTR); undefined when we do not speak it. */
-export function protocolOf(uri: SipUri): Protocol | undefined {
+/** The transport a URI asks for (RFC 3263 §4.1 without NAPTR), else this one; undefined when we do not speak it. */
+export function protocolOf(uri: SipUri, otherwise: Protocol): Protocol | undefined {
   if (uri.scheme === 'sips') return undefined;
-  const wanted = uri.params.get('transport')?.toLowerCase() ?? 'udp';
+  const wanted = uri.params.get('transport')?.toLowerCase() ?? otherwise;
   return wanted === 'udp' || wanted === 'tcp' ? wanted : undefined;
 }

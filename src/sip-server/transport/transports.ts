@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { BridgeError } from '../../lib/bridge-error.js';
 import type { Clock } from '../../lib/clock.js';
 import { uriHost } from '../sip/uri.js';
+import { deadFlow } from './dead-flow.js';
 import type { Address, Flow, Protocol } from './flow.js';
 import { isOwnAddress, isWildcard, LocalAddresses } from './local-address.js';
 import type { NextHop } from './resolver.js';
@@ -66,6 +67,16 @@ export class Transports {
   /** The way to the next hop. Opened lazily; failures come through the flow. Undefined without such a listener. */
   async connect(hop: NextHop): Promise<Flow | undefined> {
     return this.#for(hop.protocol, hop.host)?.connect({ host: hop.host, port: hop.port });
+  }
+
+  /** The way back to where a message came from: for datagrams the listener's own, else a connection that may be gone. */
+  backTo(hop: NextHop): Flow {
+    const transport = this.#for(hop.protocol, hop.host);
+    if (transport?.protocol === 'udp') return transport.flowTo({ host: hop.host, port: hop.port });
+    return deadFlow(hop.protocol, transport?.local ?? { host: '127.0.0.1', port: 0 }, {
+      host: hop.host,
+      port: hop.port,
+    });
   }
 
   serves(protocol: Protocol): boolean {

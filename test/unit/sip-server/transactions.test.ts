@@ -57,6 +57,7 @@ class NotedUser {
   onTimeout = (): void => void this.events.push('timeout');
   onTransportError = (): void => void this.events.push('transport error');
   onAckTimeout = (): void => void this.events.push('no ACK');
+  onAcknowledged = (): void => void this.events.push('acknowledged');
   onUnanswered = (): void => void this.events.push('unanswered');
   onTerminated = (): void => void this.events.push('terminated');
 }
@@ -252,7 +253,7 @@ describe('INVITE server transaction', () => {
     expect(udp.times('486')).toHaveLength(6);
     expect(transaction.refused).toBe(true);
     clock.advance(1);
-    expect(user.events).toEqual(['terminated']);
+    expect(user.events).toEqual(['acknowledged', 'terminated']);
     expect(clock.armed).toBe(0);
   });
 
@@ -272,7 +273,7 @@ describe('INVITE server transaction', () => {
     expect(tcp.sent).toHaveLength(1);
     transaction.receiveAck();
     clock.advance(0);
-    expect(user.events).toEqual(['terminated']);
+    expect(user.events).toEqual(['acknowledged', 'terminated']);
   });
 
   it('absorbs INVITE copies after a 2xx until timer L, and takes no second final response', () => {

@@ -4,6 +4,7 @@ import { systemIds } from '../../../src/lib/ids.js';
 import type { Core } from '../../../src/sip-server/core/core.js';
 import type { UserAgentClient } from '../../../src/sip-server/core/uac.js';
 import { UserAgentServer } from '../../../src/sip-server/core/uas.js';
+import { NO_CALL_RECORD } from '../../../src/sip-server/recovery/call-record.js';
 import type { SipRequest } from '../../../src/sip-server/sip/message.js';
 import { parseMessage } from '../../../src/sip-server/sip/parse.js';
 import { DEFAULT_TIMERS, guardedClock, transactionLifeMs } from '../../../src/sip-server/timers.js';
@@ -36,6 +37,7 @@ it('an INVITE whose answers cannot be sent does not hold a place for ever', () =
     timers: DEFAULT_TIMERS,
     transactions: new TransactionTable(),
     serverRequests: new Map(),
+    record: NO_CALL_RECORD,
   } as unknown as Core;
   const flow = {
     protocol: 'udp',
