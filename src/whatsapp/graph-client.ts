@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import type { WaCallId } from '../lib/ids.js';
-import type { Logger } from '../lib/logger.js';
 import type { UserAddress } from '../routing/user-address.js';
 import { isAcceptedAlready, isOverAlready } from './graph-classify.js';
 import { GraphError } from './graph-error.js';
 import type { GraphRequest, Lane } from './graph-request.js';
 import { pauseMs, retryRule } from './graph-retry.js';
-import { GraphTransport, type GraphTransportOptions } from './graph-transport.js';
+import { GraphDispatch, type GraphDispatchOptions } from './graph-dispatch.js';
 import { isWaId } from './wa-ids.js';
 
 /** A call on a business number. */
@@ -31,6 +30,8 @@ export interface ConnectArgs extends Pick<GraphRequest<unknown>, 'logger'> {
   readonly user: UserAddress;
   readonly sdp: string;
   readonly opaque?: string | undefined;
+  /** Once aborted, a failed request is not repeated: no phone rings for a caller who is gone. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** The actions of the calls endpoint (`POST /<PHONE_NUMBER_ID>/calls`); each throws GraphError. */
@@ -43,12 +44,9 @@ export interface CallActions {
   terminate(args: CallRef): Promise<void>;
 }
 
-export interface GraphClientOptions extends GraphTransportOptions {
-  /** Asked for every request, so that a rotated token is used at once. */
-  readonly token: () => string;
+export interface GraphClientOptions extends GraphDispatchOptions {
   /** Deadline of one request, answer included, in milliseconds. */
   readonly timeoutMs: number;
-  readonly logger: Logger;
   /** Pause before the first repeat, in milliseconds; doubles with each, ±25 %. */
   readonly backoffMs?: number;
   /** 0 to 1, for jitter. */
@@ -67,12 +65,27 @@ const connected = z.object({ calls: z.array(z.object({ id: z.string().refine(isW
  * a body.
  */
 export class GraphClient implements CallActions {
-  readonly #transport: GraphTransport;
+  readonly #dispatch: GraphDispatch;
   readonly #random: () => number;
 
   constructor(private readonly options: GraphClientOptions) {
-    this.#transport = new GraphTransport(options);
+    this.#dispatch = new GraphDispatch(options);
     this.#random = options.random ?? Math.random;
+  }
+
+  /** False while Meta refuses the access token, so that no call can be placed. */
+  get credentialsOk(): boolean {
+    return this.#dispatch.credentials.ok;
+  }
+
+  /** The token has been replaced: it counts at once, and is tried. */
+  tokenChanged(): void {
+    this.#dispatch.credentials.tokenChanged();
+  }
+
+  /** Stops looking after the credentials; requests can still be sent. */
+  close(): void {
+    this.#dispatch.credentials.close();
   }
 
   async connect({ user, sdp, opaque, ...args }: ConnectArgs): Promise<WaCallId> {
@@ -107,12 +120,11 @@ export class GraphClient implements CallActions {
     const endMs = clock.monotonicMs() + rule.totalMs;
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#once(request, Math.min(rule.attemptMs, endMs - clock.monotonicMs()));
+        return await this.#dispatch.send(request, { attempt, attemptMs: rule.attemptMs, endMs });
       } catch (error) {
         if (!(error instanceof GraphError)) throw error;
         const earlier = attempt > 0 ? request.cameThrough?.(error) : undefined;
         if (earlier !== undefined) return earlier;
-        this.#logFailure(request, attempt, error);
         if (attempt + 1 >= rule.attempts || !rule.repeatAfter(error)) throw error;
         await this.#pause(attempt, error, endMs, request.signal);
       }
@@ -145,23 +157,6 @@ export class GraphClient implements CallActions {
       const log = args.logger ?? this.options.logger;
       log.debug('call was over already', { action, waCallId, metaCode: error.metaCode });
     }
-  }
-
-  async #once<Answer>(request: GraphRequest<Answer>, timeoutMs: number): Promise<Answer> {
-    const { numberId, what: action, answer, logger } = request;
-    const startedMs = this.options.clock.monotonicMs();
-    const json = await this.#transport.exchange(request, { token: this.options.token(), timeoutMs });
-    const read = answer.safeParse(json);
-    if (!read.success) throw new GraphError('answer', `answer to ${action} has another form`, { httpStatus: 200 });
-    const tookMs = Math.round(this.options.clock.monotonicMs() - startedMs);
-    (logger ?? this.options.logger).debug('graph request done', { action, numberId, tookMs });
-    return read.data;
-  }
-
-  #logFailure({ what: action, numberId, logger }: GraphRequest<unknown>, attempt: number, error: GraphError): void {
-    const { fault, httpStatus, metaCode, metaSubcode, title, details, message: why } = error;
-    const said = { fault, httpStatus, metaCode, metaSubcode, title, details, why };
-    (logger ?? this.options.logger).warn('graph request failed', { action, numberId, attempt, ...said });
   }
 }
 
