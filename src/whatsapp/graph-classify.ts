@@ -15,6 +15,53 @@ export function isRateLimit(error: GraphError): boolean {
   return error.httpStatus === 429 || (error.metaCode !== undefined && rateLimitCodes.has(error.metaCode));
 }
 
+/** A limit, and whom it holds back. */
+export interface LimitReach {
+  readonly scope: 'app' | 'number';
+  /** The first pause when Meta names no time, in milliseconds. */
+  readonly baseMs: number;
+}
+
+const LIMIT_BASE_MS = 5_000;
+/** First pauses of limits that pass faster or more slowly: look-ups a second, calls that are on, calls in a day. */
+const limitBases: ReadonlyMap<number, number> = new Map([
+  [613, 1_000],
+  [138002, 2_000],
+  [138005, 60_000],
+]);
+/** These are about one pair of business and user and say nothing of the next call, whatever their HTTP status. */
+const pairCodes: ReadonlySet<number> = new Set([138003, 138009, 138012]);
+
+/** Whom a limit holds back: code 4 the whole app, the others the number; undefined when the error is none. */
+export function limitReach(error: GraphError): LimitReach | undefined {
+  const { metaCode } = error;
+  if (!isRateLimit(error) || error.fault === 'held' || (metaCode !== undefined && pairCodes.has(metaCode)))
+    return undefined;
+  const baseMs = (metaCode === undefined ? undefined : limitBases.get(metaCode)) ?? LIMIT_BASE_MS;
+  return { scope: metaCode === 4 ? 'app' : 'number', baseMs };
+}
+
+/**
+ * Where a fault of the network or of Meta's servers lies: a connection that fails is everybody's; silence, HTTP 5xx and answers
+ * that nobody can read may be one number's. Codes of calling (138…) are about the call.
+ */
+export function faultScope(error: GraphError): 'app' | 'number' | undefined {
+  const { metaCode = 0, httpStatus = 0 } = error;
+  switch (error.fault) {
+    case 'transport':
+      return 'app';
+    case 'timeout':
+      return error.unsent ? undefined : 'number';
+    case 'answer':
+      return httpStatus >= 400 && httpStatus < 500 ? undefined : 'number';
+    case 'api':
+      return httpStatus >= 500 && Math.floor(metaCode / 1000) !== 138 ? 'number' : undefined;
+    case 'token':
+    case 'held':
+      return undefined;
+  }
+}
+
 /** Whether the fault lies with the network or with Meta's servers, so that the same request may succeed later. */
 export function isTransient(error: GraphError): boolean {
   return (

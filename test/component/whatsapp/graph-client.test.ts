@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { systemClock, type Timer } from '../../../src/lib/clock.js';
+import { systemClock } from '../../../src/lib/clock.js';
 import type { E164, WaCallId } from '../../../src/lib/ids.js';
 import type { WaUserId } from '../../../src/routing/user-address.js';
 import { GraphClient, type GraphClientOptions } from '../../../src/whatsapp/graph-client.js';
@@ -204,24 +204,6 @@ describe('repeats', () => {
     graph.replies(limited, limited);
     expect(await failure(client()[action]({ ...ref, sdp }))).toMatchObject({ fault: 'api' });
     expect(graph.seen).toHaveLength(4);
-  });
-
-  it.each<[Record<string, string>, number, number]>([
-    [{}, 0.5, 1000],
-    [{ 'retry-after': '1' }, 0.5, 1000],
-    [{ 'retry-after': '60' }, 0, 1200],
-    [{ 'retry-after': '60' }, 1, 2000],
-  ])('pauses before a repeat, 2 s at most: the answer window is open (%j)', async (headers, random, pauseMs) => {
-    const pauses: number[] = [];
-    const after = (delayMs: number, callback: () => void): Timer => {
-      // The other timers are deadlines of requests.
-      if (delayMs !== 9_999) pauses.push(delayMs);
-      return systemClock.after(delayMs === 9_999 ? delayMs : 0, callback);
-    };
-    graph.replies({ status: 429, json: { error: { code: 130429, message: 'Rate limit hit' } }, headers });
-    const timing = { clock: { ...systemClock, after }, timeoutMs: 9_999, backoffMs: 250, random: () => random };
-    await client(timing).accept({ ...ref, sdp });
-    expect(pauses).toEqual([pauseMs]);
   });
 
   it('does not repeat a connect that met a limit', async () => {
