@@ -12,8 +12,10 @@ export interface CallRecord {
   readonly direction: CallDirection;
   /** Alias of the business number; absent when the call ended before it was known. */
   readonly number?: string;
-  /** The WhatsApp user, unmasked: records are for billing. */
+  /** The WhatsApp user's number, unmasked: records are for billing. No record has the profile name, which bills nobody. */
   readonly user?: string;
+  /** The user's business-scoped id, which stands for a number that is hidden. */
+  readonly userId?: string;
   readonly trunk?: string;
   /** When the call arrived. */
   readonly start: string;
@@ -34,6 +36,17 @@ export interface CallRecord {
   /** What the other side said; sanitised by whoever writes it out. */
   readonly text?: string;
   readonly waCallId?: string;
+  /** Meta's own times of a call that was picked up, from its terminate webhook, beside ours above. */
+  readonly metaStart?: string;
+  readonly metaEnd?: string;
+  readonly metaDurationS?: number;
+  /** What Meta calls the outcome: COMPLETED says nothing about an answer. */
+  readonly metaStatus?: string;
+  /** Payload of the call button or of the deep link that the user came by. */
+  readonly ctaPayload?: string;
+  readonly deeplinkPayload?: string;
+  /** The operator's own string (`X-WA-Opaque`), whole even where Meta had to be given less. */
+  readonly opaque?: string;
   /** Call-ID headers of the SIP leg's dialogs, the last one being the one that was answered, if any. */
   readonly sipCallIdA?: string;
   readonly sipCallIdB?: string;
@@ -41,9 +54,17 @@ export interface CallRecord {
   readonly codec?: string;
 }
 
+/** What is known of a call when it arrives; its record follows. */
+export type CallStart = Pick<
+  CallRecord,
+  'call' | 'direction' | 'number' | 'user' | 'userId' | 'trunk' | 'opaque' | 'start'
+>;
+
 /** Takes call records. Never throws and never delays a call. */
 export interface CdrSink {
   write(record: CallRecord): void;
+  /** Told of every call whose record will follow. */
+  started?(start: CallStart): void;
   /** Resolves when all that was taken has been stored, or has been given up. */
   close(): Promise<void>;
 }

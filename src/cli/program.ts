@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../lib/package-version.js';
 import { checkCommand } from './check.js';
 import type { CheckOptions } from './check.js';
 import type { ConsoleIo } from './console-io.js';
@@ -114,10 +114,4 @@ function addRouteTest(program: Command, io: ConsoleIo, done: (code: number) => v
     .option('--number-id <number>', '  what its header X-WA-Number-Id says')
     .addHelpText('after', ROUTE_TEST_HELP)
     .action((options: RouteTestOptions) => done(routeTestCommand(options, io)));
-}
-
-/** The version in package.json, which lies as far above the source as above the built file. */
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -28,7 +28,7 @@ export function decideTrunkCall(request: TrunkCallRequest, numbers: readonly WaN
   if (!choice.ok) return { ok: false, code: 'not_allowed', why: choice.why, number: undefined, user };
   const { number, by } = choice;
   if (user) return { ok: true, number, user, by };
-  return { ok: false, code: 'bad_number', why: 'dial the user as +COUNTRY NUMBER', number, user: undefined };
+  return { ok: false, code: 'bad_number', why: 'dial the user as +COUNTRY NUMBER or by id', number, user: undefined };
 }
 
 export interface TrunkCallExplanation {

@@ -164,7 +164,7 @@ describe('route-test of a call from the PBX', () => {
   it.each([
     [['--trunk', 'pbx', '--to', '+49301234567'], 403, 'not_allowed', 'several numbers use this trunk'],
     [['--trunk', 'far', '--to', '+49301234567', '--number-id', 'sales'], 403, 'not_allowed', 'names no number'],
-    [['--trunk', 'far', '--to', 'reception'], 484, 'bad_number', 'dial the user as +COUNTRY NUMBER'],
+    [['--trunk', 'far', '--to', 'reception'], 484, 'bad_number', 'dial the user as +COUNTRY NUMBER or by id'],
   ])('%j is refused', async (args, sipStatus, code, why) => {
     const { code: exit, out } = await routeTest(...args);
     expect(exit).toBe(1);

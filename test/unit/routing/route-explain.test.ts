@@ -127,7 +127,7 @@ describe('the explanation of a call from the PBX', () => {
     [{}, [sales, help], 'not_allowed', 'several numbers use this trunk: name one in From or X-WA-Number-Id'],
     [{}, others, 'not_allowed', 'no number uses this trunk'],
     [{ namedNumber: 'none' }, [sales], 'not_allowed', 'X-WA-Number-Id names no number of this trunk'],
-    [{ calledUser: 'reception' }, [sales], 'bad_number', 'dial the user as +COUNTRY NUMBER'],
+    [{ calledUser: 'reception' }, [sales], 'bad_number', 'dial the user as +COUNTRY NUMBER or by id'],
   ])('%j is refused', (more, numbers, code, why) => {
     const { decision, numbers: verdicts } = explainTrunkCall({ ...asked, ...more }, numbers);
     expect(decision).toMatchObject({ ok: false, code, why });

@@ -1,0 +1,28 @@
+import type { CallRecord, CallStart, CdrSink } from '../call/call-record.js';
+import type { EventBus } from './event-bus.js';
+import type { Metrics } from './metrics.js';
+
+/** Counts calls and tells of them as they begin and end, then hands their records on: the one place that does. */
+export class CallReports implements CdrSink {
+  constructor(
+    private readonly records: CdrSink,
+    private readonly metrics: Metrics,
+    private readonly events: EventBus,
+  ) {}
+
+  started(start: CallStart): void {
+    this.metrics.callStarted(start);
+    this.events.publish({ type: 'call_started', data: start });
+    this.records.started?.(start);
+  }
+
+  write(record: CallRecord): void {
+    this.metrics.callEnded(record);
+    this.events.publish({ type: 'call_ended', data: record });
+    this.records.write(record);
+  }
+
+  close(): Promise<void> {
+    return this.records.close();
+  }
+}

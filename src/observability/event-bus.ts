@@ -1,0 +1,102 @@
+import type { CallRecord, CallStart } from '../call/call-record.js';
+import { deferred, type Deferred } from '../lib/deferred.js';
+
+/** Something that whoever watches the bridge is told. */
+export type BridgeEvent =
+  | { readonly type: 'call_started'; readonly data: CallStart }
+  | { readonly type: 'call_ended'; readonly data: CallRecord }
+  /** A user's answer about being called, with all its fields. */
+  | { readonly type: 'permission'; readonly data: object }
+  /** The last one of a subscriber who did not keep up: this many were missed, and no more follow. */
+  | { readonly type: 'dropped'; readonly data: { readonly missed: number } };
+
+/** An event with its place in the sequence, counted from 1 since the start of the process. */
+export type PublishedEvent = BridgeEvent & { readonly id: number };
+
+/** Events as they come, for one reader. Ends when it is closed, by either side, or was too slow. */
+export interface EventSubscription extends AsyncIterable<PublishedEvent> {
+  /** Idempotent; what waits is forgotten. */
+  close(): void;
+}
+
+/** Events that wait for one reader. */
+const QUEUE_CAP = 1_000;
+
+/** Hands events to whoever subscribed, at once and in order. Nothing is kept for later, and no reader delays a call. */
+export class EventBus {
+  readonly #subscriptions = new Set<Subscription>();
+  #published = 0;
+
+  constructor(private readonly queueCap = QUEUE_CAP) {}
+
+  /** Subscribers at present. */
+  get size(): number {
+    return this.#subscriptions.size;
+  }
+
+  /** Never throws. */
+  publish(event: Exclude<BridgeEvent, { readonly type: 'dropped' }>): void {
+    const id = ++this.#published;
+    for (const subscription of [...this.#subscriptions]) subscription.push({ ...event, id });
+  }
+
+  subscribe(): EventSubscription {
+    const subscription = new Subscription(this.queueCap, () => this.#subscriptions.delete(subscription));
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /** Ends every subscription once what waits has been read. */
+  close(): void {
+    for (const subscription of [...this.#subscriptions]) subscription.end();
+  }
+}
+
+class Subscription implements EventSubscription {
+  #waiting: PublishedEvent[] = [];
+  #isOver = false;
+  #wake: Deferred<void> | undefined;
+
+  constructor(
+    private readonly cap: number,
+    private readonly onOver: () => void,
+  ) {}
+
+  push(event: PublishedEvent): void {
+    if (this.#isOver) return;
+    if (this.#waiting.length < this.cap) {
+      this.#waiting.push(event);
+      this.#wake?.resolve();
+      return;
+    }
+    this.#waiting = [{ type: 'dropped', id: event.id, data: { missed: this.#waiting.length + 1 } }];
+    this.end();
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.onOver();
+    this.#wake?.resolve();
+  }
+
+  close(): void {
+    this.#waiting = [];
+    this.end();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<PublishedEvent, void, void> {
+    for (;;) {
+      const event = this.#waiting.shift();
+      if (event) yield event;
+      else if (this.#isOver) return;
+      else await this.#more();
+    }
+  }
+
+  async #more(): Promise<void> {
+    this.#wake = deferred();
+    await this.#wake.promise;
+    this.#wake = undefined;
+  }
+}

@@ -1,0 +1,169 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { CallRecord, CallStart } from '../call/call-record.js';
+
+/** What is asked for each time the metrics are read. */
+export interface Probes {
+  /** Whether the link to the SIP server is up. */
+  readonly isSipConnected: () => boolean;
+  /** Calls whose webhooks wait for the HTTP reply that names their id. */
+  readonly parkedWebhooks: () => number;
+}
+
+/** One request to the Graph API that is over, repeats counted apart. */
+export interface GraphRequestCount {
+  /** `connect`, `call_permissions`, …: one of a fixed few. */
+  readonly operation: string;
+  /** Meta's error code, the HTTP status without one, `ok`, or what kept it from being answered. */
+  readonly code: string;
+  readonly tookMs: number;
+}
+
+const LABELS = { calls: ['direction', 'trunk', 'number', 'result', 'cause'], live: ['direction', 'trunk'] } as const;
+
+/** Buckets in seconds. */
+const BUCKETS = {
+  setup: [0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 60],
+  duration: [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400],
+  delay: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600],
+  request: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
+} as const;
+
+const seconds = (ms: number): number => ms / 1000;
+
+/**
+ * What the bridge counts, in a registry of its own and by Prometheus' naming: base units, `_total`, prefix `sip2wa_`. Labels are
+ * names of the configuration and words of a fixed list: never a telephone number, a call id or anything from outside.
+ */
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #live = new Map<CallStart['call'], { readonly direction: string; readonly trunk: string }>();
+  #probes: Probes = { isSipConnected: () => false, parkedWebhooks: () => 0 };
+
+  readonly #callsActive = this.#gauge('calls_active', 'Calls that are not over.', LABELS.live);
+  readonly #callsTotal = this.#counter('calls_total', 'Calls that are over.', LABELS.calls);
+  readonly #setup = this.#histogram('call_setup_seconds', 'From arrival to answer.', BUCKETS.setup, ['direction']);
+  readonly #duration = this.#histogram('call_duration_seconds', 'From answer to end.', BUCKETS.duration, ['direction']);
+  readonly #forced = this.#counter('call_end_forced_total', 'Calls given up on since a leg did not end in time.');
+  readonly #webhooks = this.#counter('webhooks_total', 'Webhook events by what became of them.', [
+    ...['number', 'event', 'result'],
+  ]);
+  readonly #webhookDelay = this.#histogram(
+    'webhook_delay_seconds',
+    'From Meta’s stamp of an event to its arrival, by both clocks.',
+    BUCKETS.delay,
+    ['event'],
+  );
+  readonly #graphRequests = this.#counter('graph_requests_total', 'Requests to the Graph API.', ['operation', 'code']);
+  readonly #graphSeconds = this.#histogram(
+    'graph_request_seconds',
+    'From sending a request to the Graph API to its answer.',
+    BUCKETS.request,
+    ['operation'],
+  );
+  readonly #rateLimited = this.#counter('graph_rate_limited_total', 'Requests that Meta refused for their rate.', [
+    'operation',
+  ]);
+  readonly #permissionReplies = this.#counter(
+    'permission_replies_total',
+    'Users’ answers about being called; source is automatic, user_action or unknown.',
+    ['response', 'source'],
+  );
+  readonly #journalFailures = this.#counter('journal_failures_total', 'Journal entries that could not be stored.');
+
+  constructor(build: { readonly version: string }) {
+    const labels = { version: build.version, node: process.version };
+    this.#gauge('build_info', 'Version of the bridge; always 1.', ['version', 'node']).set(labels, 1);
+    this.#probe('drachtio_connected', 'Whether the link to the SIP server is up.', () =>
+      Number(this.#probes.isSipConnected()),
+    );
+    this.#probe('webhook_parked', 'Calls whose webhooks wait for their HTTP reply.', () =>
+      this.#probes.parkedWebhooks(),
+    );
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** Says where the values that are read rather than counted come from. */
+  probe(probes: Partial<Probes>): void {
+    this.#probes = { ...this.#probes, ...probes };
+  }
+
+  /** Everything in the text format of Prometheus. */
+  async read(): Promise<{ readonly contentType: string; readonly text: string }> {
+    return { contentType: this.registry.contentType, text: await this.registry.metrics() };
+  }
+
+  callStarted({ call, direction, trunk = '' }: CallStart): void {
+    const labels = { direction, trunk };
+    this.#live.set(call, labels);
+    this.#callsActive.inc(labels);
+  }
+
+  callEnded(record: CallRecord): void {
+    const { call, direction, trunk = '', number = '', result, code } = record;
+    const live = this.#live.get(call);
+    if (live) this.#callsActive.dec(live);
+    this.#live.delete(call);
+    this.#callsTotal.inc({ direction, trunk, number, result, cause: code });
+    if (record.answer === undefined) return;
+    this.#setup.observe({ direction }, seconds(record.durationMs - record.billsecMs));
+    this.#duration.observe({ direction }, seconds(record.billsecMs));
+  }
+
+  callEndForced(): void {
+    this.#forced.inc();
+  }
+
+  /** `number` is an alias, or empty for numbers that are not ours. */
+  webhookEvent(result: string, event: string, number: string): void {
+    this.#webhooks.inc({ number, event, result });
+  }
+
+  /** Clocks may differ: what seems to come from the future took no time. */
+  webhookDelay(event: string, delayMs: number): void {
+    this.#webhookDelay.observe({ event }, Math.max(0, seconds(delayMs)));
+  }
+
+  graphRequest({ operation, code, tookMs }: GraphRequestCount): void {
+    this.#graphRequests.inc({ operation, code });
+    this.#graphSeconds.observe({ operation }, seconds(tookMs));
+  }
+
+  graphRateLimited(operation: string): void {
+    this.#rateLimited.inc({ operation });
+  }
+
+  permissionReply(response: 'accept' | 'reject', source: 'user_action' | 'automatic' | undefined): void {
+    this.#permissionReplies.inc({ response, source: source ?? 'unknown' });
+  }
+
+  journalFailed(): void {
+    this.#journalFailures.inc();
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: readonly Label[] = []): Counter<Label> {
+    return new Counter({ name: `sip2wa_${name}`, help, labelNames, registers: [this.registry] });
+  }
+
+  #gauge<Label extends string>(name: string, help: string, labelNames: readonly Label[]): Gauge<Label> {
+    return new Gauge({ name: `sip2wa_${name}`, help, labelNames, registers: [this.registry] });
+  }
+
+  #histogram<Label extends string>(
+    name: string,
+    help: string,
+    buckets: readonly number[],
+    labelNames: readonly Label[],
+  ): Histogram<Label> {
+    return new Histogram({
+      ...{ name: `sip2wa_${name}`, help, buckets: [...buckets], labelNames },
+      registers: [this.registry],
+    });
+  }
+
+  #probe(name: string, help: string, read: () => number): void {
+    const collect = function (this: Gauge): void {
+      this.set(read());
+    };
+    new Gauge({ name: `sip2wa_${name}`, help, registers: [this.registry], collect });
+  }
+}
