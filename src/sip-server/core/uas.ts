@@ -116,7 +116,7 @@ export class UserAgentServer {
     const dialog = this.#dialogOf(record, message.status);
     const sip = serialise(this.#build(record, message));
     const dialogId = record.request.method === 'BYE' ? '' : (dialog?.id ?? '');
-    if (dialog && record.initial) this.#note(record, dialog, message.status);
+    this.#note(record, dialog, message.status);
     responseSent(this.core, { client, messageId }, sip, record.flow, { txn, dialogId });
     record.transaction.respond(message.status, sip);
     if (message.status >= 200) this.#finish(record, message.status, sip);
@@ -148,8 +148,9 @@ export class UserAgentServer {
   }
 
   /** What the answer that is about to leave makes of the call. A second provisional one makes nothing new of it. */
-  #note(record: ServerRequest, dialog: Dialog, status: number): void {
-    const { txn } = record;
+  #note(record: ServerRequest, dialog: Dialog | undefined, status: number): void {
+    const { txn, initial } = record;
+    if (!dialog || !initial) return;
     if (status >= 200 && status < 300) this.core.record.answered(txn, dialog.localTag);
     else if (status < 200 && !record.tagged) this.core.record.tagged(txn, dialog.localTag);
     record.tagged = true;
