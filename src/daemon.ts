@@ -11,6 +11,7 @@ import { CdrFile } from './observability/cdr-file.js';
 import { Timeline } from './observability/timeline.js';
 import { startEmbeddedSipServer } from './sip-server/start-embedded-sip-server.js';
 import { SipUserAgent, type SipUserAgentOptions } from './sip/sip-user-agent.js';
+import type { WhatsAppFacts } from './sip/invite-headers.js';
 import type { OutboundLegOptions } from './sip/outbound-sip-leg.js';
 import { Switchboard, type ArrivingUserCall } from './switchboard.js';
 import { BusinessInitiatedLeg } from './whatsapp/business-initiated-leg.js';
@@ -117,9 +118,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   const whatsapp = new WhatsAppSide(base);
   const switchboard = createSwitchboard(base, sip, whatsapp, cdr);
   sip.onInboundCall((call) => switchboard.trunkCall({ ...call, namedNumber: call.header('X-WA-Number-Id') }));
-  const router = whatsapp.router((call) => {
-    switchboard.userCall({ ...call, payload: call.ctaPayload ?? call.deeplinkPayload });
-  });
+  const router = whatsapp.router((call) => switchboard.userCall(call));
 
   const webhook = await startWebhookListener({
     listen: config.webhook.listen,
@@ -200,9 +199,9 @@ function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: WhatsAppSide
     ...config.calls,
     createBridge: (call) => media.createBridge(call),
     dialTrunk: (target, from) => sip.createOutboundLeg(toPbx(target, from)),
-    dialUser: (number, to, { call }) => {
+    dialUser: (number, to, { call, opaque }) => {
       const log = logger.child({ call, leg: 'b' });
-      return new BusinessInitiatedLeg({ ...whatsapp.legDeps, call, number, to, logger: log });
+      return new BusinessInitiatedLeg({ ...whatsapp.legDeps, call, number, to, opaque, logger: log });
     },
     clock,
     random: Math.random,
@@ -217,14 +216,20 @@ function toPbx(target: Target, from: ArrivingUserCall): OutboundLegOptions {
   return {
     call: from.call,
     target,
-    caller: { user: from.from ?? 'anonymous', name: from.fromName },
+    caller: { user: from.from ?? from.fromUserId ?? 'anonymous', name: from.fromName },
     whatsApp: {
       numberId: from.number.id,
       callId: from.waCallId,
       direction: 'user_initiated',
-      payload: from.payload,
+      payload: payloadOf(from),
     },
   };
+}
+
+/** A user comes by a button or by a link, never by both. */
+function payloadOf({ ctaPayload, deeplinkPayload }: ArrivingUserCall): WhatsAppFacts['payload'] {
+  if (ctaPayload !== undefined) return { type: 'cta', text: ctaPayload };
+  return deeplinkPayload === undefined ? undefined : { type: 'deeplink', text: deeplinkPayload };
 }
 
 /** The Meta side: Graph client, call directory, webhook router. */

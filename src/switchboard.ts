@@ -1,7 +1,7 @@
 import { Call, fixedTimeouts, shuttingDown, type CallOutcome } from './call/call.js';
 import type { CallRecord, CdrSink } from './call/call-record.js';
 import { endReason } from './call/end-reason.js';
-import type { DialledLeg, OriginatingLeg } from './call/leg.js';
+import type { DialledLeg, LegFacts, OriginatingLeg } from './call/leg.js';
 import type { MediaBridge } from './call/media-bridge.js';
 import type { CallObserver } from './call/observer.js';
 import { CallRegistry } from './call/registry.js';
@@ -9,10 +9,10 @@ import type { Clock } from './lib/clock.js';
 import { withDeadline } from './lib/deadline.js';
 import type { CallId, E164, WaCallId } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
-import { toE164 } from './routing/e164.js';
 import { numberOfCall } from './routing/number-of-call.js';
 import { routeUserCall } from './routing/route-table.js';
 import type { Route, Target, Trunk, WaNumber } from './routing/types.js';
+import { toUserAddress, type UserAddress } from './routing/user-address.js';
 
 /** A WhatsApp user calls the business. */
 export interface ArrivingUserCall {
@@ -21,10 +21,14 @@ export interface ArrivingUserCall {
   readonly number: WaNumber;
   /** The user's number; undefined for users who hide it behind a username. */
   readonly from: E164 | undefined;
+  /** The user's business-scoped id, where Meta gives one. */
+  readonly fromUserId: string | undefined;
   readonly fromName: string | undefined;
   readonly waCallId: WaCallId;
-  /** Payload of the call button or deep link the user came by. */
-  readonly payload: string | undefined;
+  /** Payload of the call button the user came by. */
+  readonly ctaPayload: string | undefined;
+  /** Payload of the deep link the user came by. */
+  readonly deeplinkPayload: string | undefined;
 }
 
 /** The PBX calls a WhatsApp user. */
@@ -39,6 +43,8 @@ export interface ArrivingTrunkCall {
   readonly callerUser: string | undefined;
   /** `X-WA-Number-Id`, when the PBX names the number to call with. */
   readonly namedNumber: string | undefined;
+  /** `X-WA-Opaque`: what the PBX wants Meta to carry along. */
+  readonly opaque: string | undefined;
 }
 
 export interface SwitchboardOptions {
@@ -52,7 +58,7 @@ export interface SwitchboardOptions {
   /** Makes the SIP leg that rings a target for a user's call. */
   readonly dialTrunk: (target: Target, from: ArrivingUserCall) => DialledLeg;
   /** Makes the WhatsApp leg that rings a user for a call from the PBX. */
-  readonly dialUser: (number: WaNumber, to: E164, from: ArrivingTrunkCall) => DialledLeg;
+  readonly dialUser: (number: WaNumber, to: UserAddress, from: ArrivingTrunkCall) => DialledLeg;
   readonly clock: Clock;
   /** 0 to 1; shares calls among servers by weight. */
   readonly random: () => number;
@@ -62,7 +68,7 @@ export interface SwitchboardOptions {
 }
 
 /** What the CDR says of a call beyond its outcome. */
-type Parties = Pick<CallRecord, 'number' | 'user' | 'trunk'>;
+type Parties = Pick<CallRecord, 'number' | 'user' | 'userId' | 'trunk' | 'opaque'>;
 
 /** Takes arriving calls of both sides, decides where they go, and keeps them until they are over. */
 export class Switchboard {
@@ -78,7 +84,8 @@ export class Switchboard {
     const atMs = options.clock.now();
     const route = routeUserCall({ number, from, atMs }, options.routes, options.trunks, options.random);
     const trunk = route.ok ? route.targets[0]?.trunk.name : undefined;
-    const parties = { number: number.name, ...given('user', from), ...given('trunk', trunk) };
+    const user = { ...given('user', from), ...given('userId', arriving.fromUserId) };
+    const parties = { number: number.name, ...user, ...given('trunk', trunk) };
     const call = this.#open('user_initiated', arriving, options.answerTimeoutMs, parties);
     if (this.#closed) return call.refuse(shuttingDown);
     if (!route.ok) return call.refuse(endReason('no_route', { text: route.why }));
@@ -88,15 +95,18 @@ export class Switchboard {
   /** A call from the PBX: placed to a WhatsApp user. */
   trunkCall(arriving: ArrivingTrunkCall): void {
     const { trunk, calledUser } = arriving;
-    const to = toE164(calledUser);
+    const to = toUserAddress(calledUser);
     const names = arriving.trunks.map(({ name }) => name);
     const choice = numberOfCall(this.options.numbers, names, arriving);
     const number = choice.ok ? choice.number : undefined;
-    const parties = { trunk: trunk.name, ...given('number', number?.name), ...given('user', to) };
+    const called = to && 'number' in to ? { user: to.number } : { ...to };
+    const own = given('opaque', arriving.opaque);
+    const parties = { trunk: trunk.name, ...given('number', number?.name), ...called, ...own };
     const call = this.#open('business_initiated', arriving, this.options.ringTimeoutMs, parties);
     if (this.#closed) return call.refuse(shuttingDown);
     if (!choice.ok) return call.refuse(endReason('not_allowed', { text: choice.why }));
-    if (to === undefined) return call.refuse(endReason('bad_number', { text: 'dial the user as +COUNTRY NUMBER' }));
+    if (to === undefined)
+      return call.refuse(endReason('bad_number', { text: 'dial the user as +COUNTRY NUMBER or by id' }));
     call.route([() => this.options.dialUser(choice.number, to, arriving)]);
   }
 
@@ -174,5 +184,20 @@ export function callRecord(outcome: CallOutcome, parties: Parties): CallRecord {
     ...given('waCallId', a['waCallId'] ?? b['waCallId']),
     ...given('sipCallIdA', a['sipCallId']),
     ...given('sipCallIdB', b['sipCallId']),
+    ...metaFacts({ ...b, ...a }),
+  };
+}
+
+/** What the WhatsApp leg has from Meta, and the operator's string as a leg has it. */
+function metaFacts(facts: LegFacts): Partial<CallRecord> {
+  const durationS = facts['metaDurationS'];
+  return {
+    ...given('metaStart', facts['metaStart']),
+    ...given('metaEnd', facts['metaEnd']),
+    ...given('metaDurationS', durationS === undefined ? undefined : Number(durationS)),
+    ...given('metaStatus', facts['metaStatus']),
+    ...given('ctaPayload', facts['ctaPayload']),
+    ...given('deeplinkPayload', facts['deeplinkPayload']),
+    ...given('opaque', facts['opaque']),
   };
 }

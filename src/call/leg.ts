@@ -33,14 +33,17 @@ export type LegEvent =
   /** Everything of this leg is over on the wire and its media is closed. */
   | { readonly type: 'terminated' };
 
+/** What is known of a leg: for the CDR, for the journal, and for the other side's dial plan. */
+export type LegFacts = Readonly<Record<string, string>>;
+
 /** One side of a call. Commands never throw and never wait: what comes of them is reported as events. */
 export interface Leg {
   /** SIP or WhatsApp; for logs and the CDR. */
   readonly kind: 'sip' | 'whatsapp';
   /** Id of this leg's media endpoint in the media engine, once it has one. */
   readonly mediaId: string | undefined;
-  /** Facts of the leg for the CDR and the journal: sipCallId, waCallId, addresses. */
-  readonly facts: Readonly<Record<string, string>>;
+  /** Facts of the leg as they stand now: sipCallId, waCallId, addresses, the operator's opaque string, Meta's own times. */
+  readonly facts: LegFacts;
   /** Sets the one receiver of this leg's events. Events that came before are delivered at once, in order. */
   listen(listener: (event: LegEvent) => void): void;
   /** Ends the leg whatever its state (CANCEL, BYE, terminate). Idempotent. */
@@ -51,10 +54,10 @@ export interface Leg {
 export interface OriginatingLeg extends Leg {
   /** The call is being routed: 100 Trying is out; a WhatsApp leg pre-accepts here. */
   trying(): void;
-  /** The dialled side rings: 180 on SIP; nothing on WhatsApp, whose user hears ringing already. */
-  ring(): void;
-  /** The dialled side answered: 200 OK; accept. Reports `confirmed` or `failed`. */
-  answer(): void;
+  /** The dialled side rings: 180 on SIP; nothing on WhatsApp, whose user hears ringing already. `dialled`: its leg's facts. */
+  ring(dialled?: LegFacts): void;
+  /** The dialled side answered: 200 OK; accept. Reports `confirmed` or `failed`. `dialled`: its leg's facts. */
+  answer(dialled?: LegFacts): void;
   /** Refuses the call before the answer: final status; reject, or terminate once pre-accepted. */
   reject(reason: EndReason): void;
 }

@@ -1,8 +1,10 @@
 import type { OriginatingLeg } from '../call/leg.js';
 import type { CallId } from '../lib/ids.js';
+import type { Logger } from '../lib/logger.js';
 import type { NumberHint } from '../routing/number-of-call.js';
 import type { Trunk } from '../routing/types.js';
 import type { SrfRequest } from './drachtio-types.js';
+import { opaqueOf } from './opaque-header.js';
 import { plainSipText, unquotedSipText } from './sip-text.js';
 import { userOfUri } from './sip-uri.js';
 
@@ -17,6 +19,8 @@ export interface InboundCall {
   readonly calledUser: string;
   readonly callerUser: string | undefined;
   readonly callerName: string | undefined;
+  /** What the PBX wants Meta to carry along; see opaque-header.ts. */
+  readonly opaque: string | undefined;
   /** A header of the INVITE as cleaned text; undefined if absent or empty. */
   header(name: string): string | undefined;
 }
@@ -31,10 +35,12 @@ export function inboundCall(
   leg: OriginatingLeg,
   { trunk, trunks }: Pick<InboundCall, 'trunk' | 'trunks'>,
   request: SrfRequest,
+  logger: Logger,
 ): InboundCall {
   const calledUser = userOfUri(request.uri) ?? '';
   const header = (name: string): string | undefined => headerText(request, name);
-  return { call, leg, trunk, trunks, calledUser, ...callerOf(request), header };
+  const opaque = opaqueOf(request, logger);
+  return { call, leg, trunk, trunks, calledUser, ...callerOf(request), opaque, header };
 }
 
 /** What an INVITE says about the business number it wants. */

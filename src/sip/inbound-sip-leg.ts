@@ -1,5 +1,5 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
-import type { LegEvent, OriginatingLeg } from '../call/leg.js';
+import type { LegEvent, LegFacts, OriginatingLeg } from '../call/leg.js';
 import type { CallStep } from '../call/observer.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Timer } from '../lib/clock.js';
@@ -7,7 +7,15 @@ import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Trunk } from '../routing/types.js';
-import { isSipError, type SrfDialog, type SrfMessage, type SrfRequest, type SrfResponse } from './drachtio-types.js';
+import {
+  isSipError,
+  type SrfDialog,
+  type SrfHeaders,
+  type SrfMessage,
+  type SrfRequest,
+  type SrfResponse,
+} from './drachtio-types.js';
+import { dialPlanHeaders } from './invite-headers.js';
 import {
   inboundTransition,
   type InboundLegEffect,
@@ -43,6 +51,8 @@ export class InboundSipLeg implements OriginatingLeg {
   readonly #hasOffer: boolean;
   /** Our answer, or our offer if the INVITE came without one (RFC 3261 §13.2.1). */
   #localSdp = '';
+  /** What is known of the WhatsApp side, for the dial plan that placed the call. */
+  #dialled: LegFacts = {};
   #dialog: SipDialog | undefined;
   #byeReason: EndReason | undefined;
   #wireTimer: Timer | undefined;
@@ -99,11 +109,13 @@ export class InboundSipLeg implements OriginatingLeg {
     this.logger.debug('call is being routed');
   }
 
-  ring(): void {
+  ring(dialled: LegFacts = {}): void {
+    this.#dialled = dialled;
     this.#machine.post({ type: 'ring' });
   }
 
-  answer(): void {
+  answer(dialled: LegFacts = this.#dialled): void {
+    this.#dialled = dialled;
     this.#machine.post({ type: 'answer' });
   }
 
@@ -180,9 +192,15 @@ export class InboundSipLeg implements OriginatingLeg {
     return this.context.localAddressFor(source);
   }
 
+  #dialPlanHeaders(): SrfHeaders {
+    const { waUser, waUserId, numberId, waCallId } = this.#dialled;
+    const whatsApp = { numberId, callId: waCallId, direction: 'business_initiated' } as const;
+    return dialPlanHeaders(this.options.call, { user: waUser ?? waUserId }, whatsApp);
+  }
+
   #sendRinging(): void {
     this.#step('sip.ringing', { direction: 'out', status: 180 });
-    this.options.response.send(180, { headers: { Allow: allowedMethods } });
+    this.options.response.send(180, { headers: { ...this.#dialPlanHeaders(), Allow: allowedMethods } });
   }
 
   #sendAnswer(): void {
@@ -192,7 +210,8 @@ export class InboundSipLeg implements OriginatingLeg {
     };
     this.#arm(this.context.timeouts.responseMs, () => failed('200 not sent in time'));
     this.#step('sip.answer', { direction: 'out', status: 200 });
-    const headers = { Allow: allowedMethods, Accept: 'application/sdp', 'Content-Type': 'application/sdp' };
+    const about = { Allow: allowedMethods, Accept: 'application/sdp', 'Content-Type': 'application/sdp' };
+    const headers = { ...this.#dialPlanHeaders(), ...about };
     this.context.srf.createUAS(request, response, { localSdp: this.#localSdp, headers }, (err, dialog) => {
       if (dialog) return this.#established(dialog);
       this.#wireTimer?.cancel();
@@ -270,7 +289,8 @@ export class InboundSipLeg implements OriginatingLeg {
     const done = (): void => this.#machine.post({ type: 'wireDone' });
     this.#arm(this.context.timeouts.responseMs, done);
     this.#step('sip.refused', { direction: 'out', status });
-    this.options.response.send(status, { headers: refusalHeaders(reason, this.options.trunk.codecs) }, (err) => {
+    const headers = { ...this.#dialPlanHeaders(), ...refusalHeaders(reason, this.options.trunk.codecs) };
+    this.options.response.send(status, { headers }, (err) => {
       if (err !== null && err !== undefined) this.logger.debug('refusal not sent', { status, err });
       done();
     });

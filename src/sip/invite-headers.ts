@@ -5,15 +5,15 @@ import { agentName, allowedMethods } from './sip-headers.js';
 import { plainSipText } from './sip-text.js';
 import { escapeSipUser, nameAddr, uriHost } from './sip-uri.js';
 
-/** What the PBX's dial plan is told about the WhatsApp side of a call. */
+/** What the PBX's dial plan is told about the WhatsApp side of a call, as far as it is known. */
 export interface WhatsAppFacts {
   /** Meta's phone_number_id of the business number. */
-  readonly numberId: string;
+  readonly numberId: string | undefined;
   /** Meta's call id. */
-  readonly callId: string;
+  readonly callId: string | undefined;
   readonly direction: 'user_initiated' | 'business_initiated';
-  /** Payload of the call button or link, if the user came by one. */
-  readonly payload?: string | undefined;
+  /** Payload of the call button (`cta`) or of the deep link, if the user came by one. */
+  readonly payload?: { readonly type: 'cta' | 'deeplink'; readonly text: string } | undefined;
 }
 
 export interface InviteFacts {
@@ -29,6 +29,8 @@ export interface InviteFacts {
 export const frameLimitBytes = 4_000;
 
 const idLimit = 256;
+/** Meta's own limit is 512 characters; a link's payload can be anybody's, and an INVITE has to fit a frame. */
+const payloadLimitBytes = 512;
 
 /** The SIP server puts its own address in its place (drachtio reference, §4.3). */
 const ownHost = 'localhost';
@@ -48,15 +50,42 @@ export function inviteHeaders({ call, target, caller, whatsApp, sipCallId, local
     Allow: allowedMethods,
     Accept: 'application/sdp',
     'Content-Type': 'application/sdp',
-    'X-CID': call,
   };
-  addFact(headers, 'X-WA-User', caller.user);
-  addFact(headers, 'X-WA-Name', caller.name);
-  addFact(headers, 'X-WA-Number-Id', whatsApp.numberId);
-  addFact(headers, 'X-WA-Call-Id', whatsApp.callId, idLimit);
-  addFact(headers, 'X-WA-Direction', whatsApp.direction);
-  addFact(headers, 'X-WA-Payload', whatsApp.payload, idLimit);
+  return { ...headers, ...dialPlanHeaders(call, caller, whatsApp) };
+}
+
+/** Our call id and what is known of the WhatsApp side: on an INVITE to a PBX, and on what answers the PBX's own. */
+export function dialPlanHeaders(
+  call: CallId,
+  user: { readonly user: string | undefined; readonly name?: string | undefined },
+  { numberId, callId, direction, payload }: WhatsAppFacts,
+): SrfHeaders {
+  const headers: SrfHeaders = { 'X-CID': call };
+  addFact(headers, 'X-WA-User', user.user, idLimit);
+  addFact(headers, 'X-WA-Name', user.name);
+  addFact(headers, 'X-WA-Number-Id', numberId);
+  addFact(headers, 'X-WA-Call-Id', callId, idLimit);
+  addFact(headers, 'X-WA-Direction', direction);
+  addFact(
+    headers,
+    'X-WA-Payload',
+    payload && cutToBytes(plainSipText(payload.text, payloadLimitBytes)),
+    payloadLimitBytes,
+  );
+  if ('X-WA-Payload' in headers) addFact(headers, 'X-WA-Payload-Type', payload?.type);
   return headers;
+}
+
+/** At most `payloadLimitBytes` of UTF-8, no character cut in two. */
+function cutToBytes(text: string): string {
+  let bytes = 0;
+  let out = '';
+  for (const char of text) {
+    bytes += Buffer.byteLength(char);
+    if (bytes > payloadLimitBytes) break;
+    out += char;
+  }
+  return out;
 }
 
 function addFact(headers: SrfHeaders, name: string, value: string | undefined, limit?: number): void {

@@ -9,6 +9,7 @@ import {
   type SrfRequest,
   type SrfResponse,
 } from './drachtio-types.js';
+import { opaqueOf } from './opaque-header.js';
 import { ServerProbe } from './server-probe.js';
 import { failureOfResponse, failureOfStatus } from './sip-cause.js';
 import { reasonHeader } from './sip-headers.js';
@@ -16,7 +17,13 @@ import type { SipLegContext } from './sip-leg-context.js';
 
 /** What comes back for an INVITE. */
 export type InviteOutcome =
-  | { readonly type: 'provisional'; readonly status: number; readonly sdp: string; readonly from: string }
+  | {
+      readonly type: 'provisional';
+      readonly status: number;
+      readonly sdp: string;
+      readonly from: string;
+      readonly opaque: string | undefined;
+    }
   | { readonly type: 'accepted'; readonly dialog: SrfDialog }
   | {
       readonly type: 'refused';
@@ -96,7 +103,9 @@ export class OutboundInvite {
   #provisional(response: SrfResponse): void {
     this.stop();
     const { status, source_address: from } = response;
-    if (status > 100) this.onOutcome({ type: 'provisional', status, sdp: response.body ?? '', from });
+    if (status <= 100) return;
+    const opaque = opaqueOf(response, this.logger);
+    this.onOutcome({ type: 'provisional', status, sdp: response.body ?? '', from, opaque });
   }
 
   /** After a CANCEL that crossed a 200 this is a dialog all the same. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { endReason, type EndReason } from '../call/end-reason.js';
-import type { DialledLeg, LegEvent } from '../call/leg.js';
+import type { DialledLeg, LegEvent, LegFacts } from '../call/leg.js';
 import type { CallStep } from '../call/observer.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Timer } from '../lib/clock.js';
@@ -20,6 +20,7 @@ import {
   type OutboundLegEvent,
   type OutboundLegState,
 } from './outbound-leg-machine.js';
+import { opaqueOf } from './opaque-header.js';
 import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-invite.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
@@ -46,6 +47,8 @@ export class OutboundSipLeg implements DialledLeg {
   readonly #localTag: string;
   readonly #uri: string;
   #remoteAddress = '';
+  /** What the PBX wants Meta to carry along: its last word on it counts. */
+  #opaque: string | undefined;
   #offer = '';
   #nextHop: string | undefined;
   #earlySdp: string | undefined;
@@ -83,13 +86,14 @@ export class OutboundSipLeg implements DialledLeg {
     return this.#media.id;
   }
 
-  get facts(): Readonly<Record<string, string>> {
+  get facts(): LegFacts {
     const { trunk, server } = this.options.target;
     return {
       sipCallId: this.#sipCallId,
       trunk: trunk.name,
       server: `${server.hostname}:${server.port}`,
       remoteAddress: this.#remoteAddress,
+      ...(this.#opaque !== undefined && { opaque: this.#opaque }),
     };
   }
 
@@ -230,9 +234,10 @@ export class OutboundSipLeg implements DialledLeg {
     }
   }
 
-  #provisional({ status, sdp, from }: Extract<InviteOutcome, { type: 'provisional' }>): void {
+  #provisional({ status, sdp, from, opaque }: Extract<InviteOutcome, { type: 'provisional' }>): void {
     this.#remoteAddress = from;
     if (sdp !== '') this.#earlySdp = sdp;
+    this.#opaque = opaque ?? this.#opaque;
     const isEarlyMedia = status === 183 && sdp !== '';
     this.#step(isEarlyMedia ? 'sip.progress' : 'sip.ringing', { direction: 'in', status });
     this.#machine.post({ type: isEarlyMedia ? 'earlyMedia' : 'ringing' });
@@ -243,6 +248,7 @@ export class OutboundSipLeg implements DialledLeg {
     const { srf, clock, timeouts } = this.context;
     this.#remoteAddress = dialog.res.source_address;
     this.#answer = dialog.res.body;
+    this.#opaque = opaqueOf(dialog.res, this.logger) ?? this.#opaque;
     this.#dialog = new SipDialog({
       srf,
       dialog,

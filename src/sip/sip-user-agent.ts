@@ -217,7 +217,7 @@ export class SipUserAgent {
       release();
       this.#legs.remove(leg);
     };
-    const onReady = (): void => this.#listener?.(inboundCall(call, leg, origin, request));
+    const onReady = (): void => this.#listener?.(inboundCall(call, leg, origin, request, logger));
     const leg: InboundSipLeg = new InboundSipLeg(
       this.#context,
       { call, trunk, request, response, onReady, onOver },

@@ -1,8 +1,9 @@
 import { assertNever } from '../lib/assert-never.js';
 import type { EndReason } from '../call/end-reason.js';
-import type { DialledLeg, LegEvent } from '../call/leg.js';
-import type { CallId, E164, WaCallId } from '../lib/ids.js';
+import type { DialledLeg, LegEvent, LegFacts } from '../call/leg.js';
+import type { CallId, WaCallId } from '../lib/ids.js';
 import type { WaNumber } from '../routing/types.js';
+import type { UserAddress } from '../routing/user-address.js';
 import {
   initialBusinessLegState,
   transition,
@@ -15,12 +16,14 @@ import { isOutcomeUnknown } from './graph-classify.js';
 import { reasonFromWebhookErrors } from './graph-cause.js';
 import { GraphError } from './graph-error.js';
 import type { LaterEvent, WebhookSink } from './call-directory.js';
+import { compareOpaque, factsOfTerminate, opaqueFor } from './leg-facts.js';
 import { LegMedia } from './leg-media.js';
 import { LegOutbox } from './leg-outbox.js';
 import { reasonOf } from './leg-reason.js';
-import { LegWire, type WhatsAppLegDeps } from './leg-wire.js';
+import { LAST_WORD_MS, LegWire, type WhatsAppLegDeps } from './leg-wire.js';
 import { MachineRunner } from '../lib/machine-runner.js';
 import { opaqueOf } from './wa-ids.js';
+import type { CallTerminate } from './webhook-events.js';
 
 /** How long a connect with an unknown outcome may still turn up by a webhook, in milliseconds. */
 const ADOPTION_MS = 10_000;
@@ -29,7 +32,9 @@ export interface BusinessInitiatedLegOptions extends WhatsAppLegDeps {
   readonly call: CallId;
   readonly number: WaNumber;
   /** The user who is called. */
-  readonly to: E164;
+  readonly to: UserAddress;
+  /** What the PBX wants Meta to carry along (`X-WA-Opaque`), behind our own key. */
+  readonly opaque?: string | undefined;
 }
 
 /** The WhatsApp side of a call that the PBX placed: connect, statuses, Meta's answer, terminate. */
@@ -39,8 +44,11 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
   readonly #media: LegMedia;
   readonly #wire: LegWire;
   readonly #machine: MachineRunner<BusinessLegState, BusinessLegEvent, BusinessLegEffect>;
+  readonly #giveUp = new AbortController();
   #offer = '';
   #waCallId: WaCallId | undefined;
+  #opaque: string | undefined;
+  #metaFacts: LegFacts = {};
 
   constructor(private readonly options: BusinessInitiatedLegOptions) {
     const { call, number, media: engine, observer, clock, logger } = options;
@@ -68,9 +76,10 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
     return this.#machine.state.phase;
   }
 
-  get facts(): Readonly<Record<string, string>> {
+  get facts(): LegFacts {
     const { number, to } = this.options;
-    return { numberId: number.id, waUser: to, ...(this.#waCallId && { waCallId: this.#waCallId }) };
+    const user = 'number' in to ? { waUser: to.number } : { waUserId: to.userId };
+    return { ...this.#metaFacts, numberId: number.id, ...user, ...(this.#waCallId && { waCallId: this.#waCallId }) };
   }
 
   listen(listener: (event: LegEvent) => void): void {
@@ -111,10 +120,13 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
     this.#machine.post({ type: word });
   }
 
-  #onTerminate({ errors, outcome }: Extract<LaterEvent, { readonly kind: 'call_terminate' }>): void {
+  #onTerminate(event: CallTerminate): void {
+    const { errors, outcome } = event;
     this.#wire.step('webhook.terminate', { direction: 'in', ...(outcome && { outcome }) });
     const reason = (answered: boolean): EndReason =>
       reasonFromWebhookErrors(errors, { answered, direction: 'business_initiated', outcome });
+    this.#metaFacts = factsOfTerminate(event);
+    compareOpaque(this.#opaque, event, this.options.logger);
     this.#machine.post({ type: 'remote_terminated', before: reason(false), after: reason(true) });
   }
 
@@ -144,12 +156,17 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
       case 'abandon':
         return this.options.directory.abandon(this.options.call);
       case 'close_media':
+        this.#giveUp.abort();
         void this.#media.close().then(() => this.#machine.post({ type: 'media_closed' }));
         return;
       case 'arm_adoption':
         return this.#wire.arm('adoption', ADOPTION_MS, () => this.#machine.post({ type: 'adoption_timeout' }));
       case 'disarm_adoption':
         return this.#wire.disarm('adoption');
+      case 'arm_word':
+        return this.#wire.arm('word', LAST_WORD_MS, () => this.#machine.post({ type: 'word_timeout' }));
+      case 'disarm_word':
+        return this.#wire.disarm('word');
       case 'arm_deadline':
         return this.#wire.armEnd(() => this.#machine.post({ type: 'end_deadline' }));
       case 'disarm_deadline':
@@ -173,18 +190,21 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
 
   #connect(): void {
     const { call, number, to, graph, directory, logger } = this.options;
-    const opaque = opaqueOf(call);
+    const opaque = opaqueFor(call, this.options.opaque, logger);
+    this.#opaque = opaque;
     directory.expect(call, this);
-    const args = { numberId: number.id, user: { number: to }, sdp: this.#offer, opaque, logger };
+    const { signal } = this.#giveUp;
+    const args = { numberId: number.id, user: to, sdp: this.#offer, opaque, signal, logger };
     this.#wire
-      .journal('dial', { opaque })
-      .then(() => this.#wire.request('graph.connect', () => graph.connect(args)))
+      .journal('dial', { opaque: opaqueOf(call), ...('userId' in to && { userId: to.userId }) })
+      .then(() => {
+        // The leg ended while the journal wrote: no phone rings for it.
+        if (signal.aborted) throw new GraphError('transport', 'given up', { unsent: true });
+        return this.#wire.request('graph.connect', () => graph.connect(args));
+      })
       .then(
         (waCallId) => this.#onConnected(waCallId),
-        (error: unknown) => {
-          const unknown = error instanceof GraphError && isOutcomeUnknown(error);
-          this.#machine.post({ type: unknown ? 'connect_unknown' : 'connect_refused', reason: reasonOf(error) });
-        },
+        (error: unknown) => this.#machine.post({ type: outcomeOfConnect(error), reason: reasonOf(error) }),
       );
   }
 
@@ -215,4 +235,11 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
     if (event.type === 'terminated') this.options.directory.release(this.options.call, this.#waCallId);
     this.#outbox.emit(event);
   }
+}
+
+/** What is known of a connect that failed. Only Meta's own silence or server error is worth waiting for a webhook. */
+function outcomeOfConnect(error: unknown): 'connect_refused' | 'connect_unknown' | 'connect_unusable' {
+  if (!(error instanceof GraphError)) return 'connect_refused';
+  if (error.fault === 'answer' && (error.httpStatus ?? 0) < 400) return 'connect_unusable';
+  return isOutcomeUnknown(error) ? 'connect_unknown' : 'connect_refused';
 }

@@ -1,7 +1,7 @@
 import type { Step as MachineStep } from '../lib/machine-runner.js';
 import type { EndReason } from '../call/end-reason.js';
-import { endReason } from '../call/end-reason.js';
 import type { LegEvent } from '../call/leg.js';
+import { rejectedReason, timedOutReason } from './graph-cause.js';
 
 /*
  * The rules of a business-initiated WhatsApp leg. Pure.
@@ -10,13 +10,15 @@ import type { LegEvent } from '../call/leg.js';
  *   idle ───────► offering ────────► connecting ────────► dialled ────────────────────────────► confirmed
  *                                        │ outcome unknown    ▲                                     │
  *                                        └───► uncertain ─────┘ a webhook names the id              │
+ *                                              (an answer of no use: ending at once, and abandoned)  │
  *   any of them:  hangup, a failure, REJECTED, Meta's terminate ──────► ending ◄────────────────────┘
- *                                                                         │ told and media closed | deadline
+ *                                                                         │ told, heard, media closed | deadline
  *                                                                         ▼
  *                                                                     terminated (absorbing)
  *
  * Meta's rules that hold here: order of HTTP reply, connect webhook and statuses is not guaranteed; ACCEPTED is the pick-up;
- * connect is never repeated; terminate is always posted when the end comes from our side, as soon as the id is known.
+ * connect is never repeated; terminate is always posted when the end comes from our side, as soon as the id is known. After
+ * the terminate of an answered call Meta's own is waited for, shortly: it has the times that Meta bills by.
  */
 
 export type BusinessLegPhase =
@@ -29,8 +31,13 @@ export interface BusinessLegState {
   readonly answer: 'none' | 'applying' | 'applied';
   /** ACCEPTED has come. */
   readonly accepted: boolean;
-  /** While ending: what is still to be done. `id`: connect is on its way and must be terminated once it has a name. */
-  readonly open: { readonly wire: 'id' | 'post' | 'none'; readonly media: boolean };
+  /** Meta's terminate has come. */
+  readonly over: boolean;
+  /**
+   * While ending: what is still to be done. `id`: connect is on its way and must be terminated once it has a name; `word`:
+   * Meta's own terminate is waited for.
+   */
+  readonly open: { readonly wire: 'id' | 'post' | 'word' | 'none'; readonly media: boolean };
 }
 
 export type BusinessLegEvent =
@@ -44,6 +51,8 @@ export type BusinessLegEvent =
   | { readonly type: 'connect_refused'; readonly reason: EndReason }
   /** No usable answer to connect: Meta may have taken the call. */
   | { readonly type: 'connect_unknown'; readonly reason: EndReason }
+  /** Something answered that is not Meta, or not whole: the call may stand all the same, but no webhook is worth the wait. */
+  | { readonly type: 'connect_unusable'; readonly reason: EndReason }
   | { readonly type: 'adoption_timeout' }
   | { readonly type: 'remote_answer'; readonly sdp: string }
   | { readonly type: 'answer_applied' }
@@ -55,6 +64,8 @@ export type BusinessLegEvent =
   /** Meta's terminate webhook, with the reason it has before and after the answer. */
   | { readonly type: 'remote_terminated'; readonly before: EndReason; readonly after: EndReason }
   | { readonly type: 'wire_ended' }
+  /** Meta's own terminate did not come soon after ours. */
+  | { readonly type: 'word_timeout' }
   | { readonly type: 'media_closed' }
   | { readonly type: 'end_deadline' };
 
@@ -69,6 +80,8 @@ export type BusinessLegEffect =
   | { readonly do: 'close_media' }
   | { readonly do: 'arm_adoption' }
   | { readonly do: 'disarm_adoption' }
+  | { readonly do: 'arm_word' }
+  | { readonly do: 'disarm_word' }
   | { readonly do: 'arm_deadline' }
   | { readonly do: 'disarm_deadline' }
   | { readonly do: 'emit'; readonly event: LegEvent };
@@ -80,6 +93,7 @@ export const initialBusinessLegState: BusinessLegState = {
   rang: false,
   answer: 'none',
   accepted: false,
+  over: false,
   open: { wire: 'none', media: false },
 };
 
@@ -148,6 +162,26 @@ function settle(
 
 const hangup = (state: BusinessLegState): Step => endHere(state);
 
+/** Our terminate is through: of a call that was picked up, Meta has its times to tell yet. */
+function wireEnded(state: BusinessLegState): Step {
+  if (state.open.wire !== 'post') return { next: state, effects: [] };
+  const wasAnswered = state.accepted && state.answer === 'applied';
+  if (!wasAnswered || state.over) return settle(state, { wire: 'none' });
+  return { next: { ...state, open: { ...state.open, wire: 'word' } }, effects: [{ do: 'arm_word' }] };
+}
+
+/** What the leg's own deadline leaves behind. */
+function givingUp({ open }: BusinessLegState): BusinessLegEffect[] {
+  if (open.wire === 'id') return [{ do: 'abandon' }];
+  return open.wire === 'word' ? [{ do: 'disarm_word' }] : [];
+}
+
+/** Meta's terminate came after ours had been asked for. */
+function overMeanwhile(state: BusinessLegState): Step {
+  const next: BusinessLegState = { ...state, over: true };
+  return state.open.wire === 'word' ? settle(next, { wire: 'none' }, { do: 'disarm_word' }) : { next, effects: [] };
+}
+
 const table: Readonly<Record<BusinessLegPhase, Row>> = {
   idle: {
     hangup,
@@ -165,13 +199,13 @@ const table: Readonly<Record<BusinessLegPhase, Row>> = {
     id_known: (state) => go(state, 'dialled'),
     connect_refused: (state, { reason }) => end(state, 'none', failed(reason)),
     connect_unknown: (state) => go(state, 'uncertain', { do: 'arm_adoption' }),
+    connect_unusable: (state, { reason }) => end(state, 'none', failed(reason), { do: 'abandon' }),
   },
   uncertain: {
     hangup,
     media_failed: failHere,
     id_known: (state) => go(state, 'dialled', { do: 'disarm_adoption' }),
-    adoption_timeout: (state) =>
-      endHere(state, failed(endReason('upstream', { sipStatus: 504, text: 'no answer from Meta in time' }))),
+    adoption_timeout: (state) => endHere(state, failed(timedOutReason)),
   },
   dialled: {
     hangup,
@@ -188,7 +222,7 @@ const table: Readonly<Record<BusinessLegPhase, Row>> = {
         ? { next: state, effects: [] }
         : { next: { ...state, rang: true }, effects: [emit({ type: 'progress' })] },
     accepted: (state) => settleAnswer({ ...state, accepted: true }),
-    rejected: (state) => end(state, 'none', failed(endReason('declined'))),
+    rejected: (state) => end(state, 'none', failed(rejectedReason)),
     remote_terminated: (state, { before }) => end(state, 'none', failed(before)),
   },
   confirmed: {
@@ -205,13 +239,14 @@ const table: Readonly<Record<BusinessLegPhase, Row>> = {
       state.open.wire === 'id' ? settle(state, { wire: 'none' }) : { next: state, effects: [] },
     connect_unknown: (state) =>
       state.open.wire === 'id' ? settle(state, { wire: 'none' }, { do: 'abandon' }) : { next: state, effects: [] },
-    wire_ended: (state) =>
-      state.open.wire === 'post' ? settle(state, { wire: 'none' }) : { next: state, effects: [] },
+    connect_unusable: (state) =>
+      state.open.wire === 'id' ? settle(state, { wire: 'none' }, { do: 'abandon' }) : { next: state, effects: [] },
+    wire_ended: wireEnded,
+    remote_terminated: overMeanwhile,
+    word_timeout: (state) =>
+      state.open.wire === 'word' ? settle(state, { wire: 'none' }) : { next: state, effects: [] },
     media_closed: (state) => settle(state, { media: false }),
-    end_deadline: (state) =>
-      state.open.wire === 'id'
-        ? go(state, 'terminated', { do: 'abandon' }, emit({ type: 'terminated' }))
-        : go(state, 'terminated', emit({ type: 'terminated' })),
+    end_deadline: (state) => go(state, 'terminated', ...givingUp(state), emit({ type: 'terminated' })),
   },
   terminated: {},
 };

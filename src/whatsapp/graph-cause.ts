@@ -19,10 +19,15 @@ export interface WebhookError {
   readonly details: string | undefined;
 }
 
+/** Meta did not say in time what became of a request. */
+export const timedOutReason = reasonOf(metaOtherwise.timeout, { title: 'no answer from Meta in time' });
+/** The user's REJECTED. */
+export const rejectedReason = reasonOf(metaOtherwise.rejected, {});
+
 /** How a call ends because a request to the Graph API failed. */
 export function reasonFromGraphError(error: GraphError): EndReason {
   if (error.fault === 'token') return reasonOf(metaOtherwise.noAccess, { title: error.message });
-  if (error.fault === 'timeout') return reasonOf(metaOtherwise.timeout, { title: 'no answer from Meta in time' });
+  if (error.fault === 'timeout') return timedOutReason;
   if (error.fault === 'transport') return reasonOf(metaOtherwise.unreachable, { title: 'Meta cannot be reached' });
   const failure = failureOf(error) ?? failureOfStatus(error.httpStatus ?? 0);
   return reasonOf(failure, { ...factsOf(error), title: error.title ?? error.message });

@@ -16,6 +16,8 @@ import type { CallDirectory } from './call-directory.js';
 const JOURNAL_DEADLINE_MS = 2000;
 /** Longest a leg takes to end, in milliseconds; what is still on its way then goes on without it. */
 const END_DEADLINE_MS = 15_000;
+/** How long Meta's terminate, with the times that it bills by, is waited for once ours is through, in milliseconds. */
+export const LAST_WORD_MS = 1000;
 
 /** What both kinds of WhatsApp leg work with. */
 export interface WhatsAppLegDeps {

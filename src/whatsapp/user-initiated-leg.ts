@@ -1,15 +1,16 @@
 import { assertNever } from '../lib/assert-never.js';
-import type { LegEvent, OriginatingLeg } from '../call/leg.js';
+import type { LegEvent, LegFacts, OriginatingLeg } from '../call/leg.js';
 import type { EndReason } from '../call/end-reason.js';
 import type { CallId, WaCallId } from '../lib/ids.js';
 import type { WaNumber } from '../routing/types.js';
 import { reasonFromWebhookErrors } from './graph-cause.js';
 import type { SessionArgs } from './graph-client.js';
 import type { LaterEvent, WebhookSink } from './call-directory.js';
+import { compareOpaque, factsOfTerminate, opaqueFor, payloadFacts } from './leg-facts.js';
 import { LegMedia } from './leg-media.js';
 import { LegOutbox } from './leg-outbox.js';
 import { reasonOf } from './leg-reason.js';
-import { isFatalForPreAccept, LegWire, type WhatsAppLegDeps } from './leg-wire.js';
+import { isFatalForPreAccept, LAST_WORD_MS, LegWire, type WhatsAppLegDeps } from './leg-wire.js';
 import { MachineRunner } from '../lib/machine-runner.js';
 import {
   initialUserLegState,
@@ -20,7 +21,6 @@ import {
   type UserLegPhase,
   type UserLegState,
 } from './user-initiated-machine.js';
-import { opaqueOf } from './wa-ids.js';
 import type { WaUser } from './webhook-events.js';
 
 export interface UserInitiatedLegOptions extends WhatsAppLegDeps {
@@ -31,23 +31,26 @@ export interface UserInitiatedLegOptions extends WhatsAppLegDeps {
   readonly offer: string;
   readonly user: WaUser;
   readonly preAccept: PreAcceptPolicy;
+  readonly ctaPayload?: string | undefined;
+  readonly deeplinkPayload?: string | undefined;
 }
 
 /** The WhatsApp side of a call that a user placed: pre_accept, accept, reject, terminate. */
 export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
   readonly kind = 'whatsapp';
-  readonly facts: Readonly<Record<string, string>>;
   readonly #outbox = new LegOutbox();
   readonly #media: LegMedia;
   readonly #wire: LegWire;
   readonly #machine: MachineRunner<UserLegState, UserLegEvent, UserLegEffect>;
   readonly #giveUp = new AbortController();
   #answer = '';
+  #ownOpaque: string | undefined;
+  #opaque: string | undefined;
+  #metaFacts: LegFacts;
 
   constructor(private readonly options: UserInitiatedLegOptions) {
-    const { waCallId, number, call, media: engine, preAccept, user } = options;
-    const userId = user.userId === undefined ? undefined : { waUserId: user.userId };
-    this.facts = { waCallId, numberId: number.id, ...(user.number && { waUser: user.number }), ...userId };
+    const { number, call, media: engine, preAccept } = options;
+    this.#metaFacts = payloadFacts(options);
     const { observer, clock, logger } = options;
     const onFailed = (reason: EndReason): void => this.#machine.post({ type: 'media_failed', reason });
     this.#media = new LegMedia({ engine, call, observer, clock, logger, onFailed });
@@ -62,6 +65,17 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
 
   get call(): CallId {
     return this.options.call;
+  }
+
+  get facts(): LegFacts {
+    const { waCallId, number, user } = this.options;
+    return {
+      ...this.#metaFacts,
+      waCallId,
+      numberId: number.id,
+      ...(user.number && { waUser: user.number }),
+      ...(user.userId !== undefined && { waUserId: user.userId }),
+    };
   }
 
   get mediaId(): string | undefined {
@@ -85,7 +99,9 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
     this.#machine.post({ type: 'ring' });
   }
 
-  answer(): void {
+  /** What the PBX wants Meta to carry along came with its answer, or with its ringing. */
+  answer(dialled: LegFacts = {}): void {
+    this.#ownOpaque = dialled['opaque'];
     this.#machine.post({ type: 'answer' });
   }
 
@@ -108,6 +124,8 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
     this.#wire.step('webhook.terminate', { direction: 'in', ...(outcome && { outcome }) });
     const reason = (answered: boolean): EndReason =>
       reasonFromWebhookErrors(errors, { answered, direction: 'user_initiated', outcome });
+    this.#metaFacts = { ...this.#metaFacts, ...factsOfTerminate(event) };
+    compareOpaque(this.#opaque, event, this.options.logger);
     this.#machine.post({ type: 'remote_terminated', before: reason(false), after: reason(true) });
   }
 
@@ -126,8 +144,14 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
       case 'post':
         return this.#post(effect.action);
       case 'close_media':
+        // Whoever ended it: what failed is not repeated, and what waits for the journal is not sent.
+        this.#giveUp.abort();
         void this.#media.close().then(() => this.#machine.post({ type: 'media_closed' }));
         return;
+      case 'arm_word':
+        return this.#wire.arm('word', LAST_WORD_MS, () => this.#machine.post({ type: 'word_timeout' }));
+      case 'disarm_word':
+        return this.#wire.disarm('word');
       case 'arm_deadline':
         return this.#wire.armEnd(() => this.#machine.post({ type: 'end_deadline' }));
       case 'disarm_deadline':
@@ -167,11 +191,15 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
   }
 
   #accept(): void {
-    const { call, waCallId, graph } = this.options;
-    const args: SessionArgs = { ...this.#session(), opaque: opaqueOf(call) };
+    const { call, waCallId, graph, logger } = this.options;
+    this.#opaque = opaqueFor(call, this.#ownOpaque, logger);
+    const args: SessionArgs = { ...this.#session(), opaque: this.#opaque };
     this.#wire
       .journal('accept', { waCallId })
-      .then(() => this.#wire.request('graph.accept', () => graph.accept(args)))
+      .then(() => {
+        this.#giveUp.signal.throwIfAborted();
+        return this.#wire.request('graph.accept', () => graph.accept(args));
+      })
       .then(
         () => this.#machine.post({ type: 'accepted' }),
         (error: unknown) => this.#machine.post({ type: 'accept_failed', reason: reasonOf(error) }),

@@ -9,12 +9,13 @@ import type { LegEvent } from '../call/leg.js';
  *   idle ────────────► negotiating ───────► pre_accepting ───────► early ───────► accepting ───────► confirmed
  *                            └──────► ready ──────┴────────── answer ────────────────►│                  │
  *   any of them:  reject, hangup, a failure, Meta's terminate ─────► ending ◄─────────┴──────────────────┘
- *                                                                      │ posted and media closed | deadline
+ *                                                                      │ posted, heard, media closed | deadline
  *                                                                      ▼
  *                                                                  terminated (absorbing)
  *
  * Meta's rules that hold here: `reject` only while nothing was pre-accepted, `terminate` after (also while the request is on
- * its way); ICE and DTLS start once Meta knows our answer; no RTP before accept returned 200, then at once.
+ * its way); ICE and DTLS start once Meta knows our answer; no RTP before accept returned 200, then at once. After our
+ * terminate of an answered call Meta's own is waited for, shortly: it has the times that Meta counts.
  */
 
 /** When the pre_accept goes out: at once, when the PBX rings, or not at all. */
@@ -32,8 +33,12 @@ export interface UserLegState {
   readonly answerWanted: boolean;
   /** A pre_accept or accept has gone out, whatever came of it. */
   readonly answerSent: boolean;
-  /** While ending: what is still to be done. */
-  readonly open: { readonly wire: boolean; readonly media: boolean };
+  /** The accept went through. */
+  readonly answered: boolean;
+  /** Meta's terminate has come. */
+  readonly over: boolean;
+  /** While ending: what is still to be done. `word`: Meta's own terminate is waited for. */
+  readonly open: { readonly wire: 'post' | 'word' | 'none'; readonly media: boolean };
 }
 
 export type UserLegEvent =
@@ -54,6 +59,8 @@ export type UserLegEvent =
   | { readonly type: 'remote_terminated'; readonly before: EndReason; readonly after: EndReason }
   /** Our terminate or reject is through, or given up. */
   | { readonly type: 'wire_ended' }
+  /** Meta's own terminate did not come soon after ours. */
+  | { readonly type: 'word_timeout' }
   | { readonly type: 'media_closed' }
   | { readonly type: 'end_deadline' };
 
@@ -65,6 +72,8 @@ export type UserLegEffect =
   | { readonly do: 'open_sending' }
   | { readonly do: 'post'; readonly action: 'reject' | 'terminate' }
   | { readonly do: 'close_media' }
+  | { readonly do: 'arm_word' }
+  | { readonly do: 'disarm_word' }
   | { readonly do: 'arm_deadline' }
   | { readonly do: 'disarm_deadline' }
   | { readonly do: 'emit'; readonly event: LegEvent };
@@ -77,7 +86,9 @@ export const initialUserLegState = (policy: PreAcceptPolicy): UserLegState => ({
   ringing: false,
   answerWanted: false,
   answerSent: false,
-  open: { wire: false, media: false },
+  answered: false,
+  over: false,
+  open: { wire: 'none', media: false },
 });
 
 type EventOf<Type extends UserLegEvent['type']> = Extract<UserLegEvent, { readonly type: Type }>;
@@ -114,7 +125,7 @@ const closing: readonly UserLegEffect[] = [{ do: 'arm_deadline' }, { do: 'close_
 function endHere(state: UserLegState, ...told: UserLegEffect[]): Step {
   const action = state.answerSent ? 'terminate' : 'reject';
   return {
-    next: { ...state, phase: 'ending', open: { wire: true, media: true } },
+    next: { ...state, phase: 'ending', open: { wire: 'post', media: true } },
     effects: [...told, { do: 'post', action }, ...closing],
   };
 }
@@ -122,7 +133,7 @@ function endHere(state: UserLegState, ...told: UserLegEffect[]): Step {
 /** The end comes from Meta's side: nothing to post. */
 function endThere(state: UserLegState, event: LegEvent): Step {
   return {
-    next: { ...state, phase: 'ending', open: { wire: false, media: true } },
+    next: { ...state, phase: 'ending', open: { wire: 'none', media: true } },
     effects: [{ do: 'emit', event }, ...closing],
   };
 }
@@ -130,10 +141,23 @@ function endThere(state: UserLegState, event: LegEvent): Step {
 const failHere = (state: UserLegState, event: { readonly reason: EndReason }): Step =>
   endHere(state, { do: 'emit', event: { type: 'failed', reason: event.reason, retry: false } });
 
-function settle(state: UserLegState, done: Partial<UserLegState['open']>): Step {
+function settle(state: UserLegState, done: Partial<UserLegState['open']>, ...before: UserLegEffect[]): Step {
   const next: UserLegState = { ...state, open: { ...state.open, ...done } };
-  if (next.open.wire || next.open.media) return { next, effects: [] };
-  return go(next, 'terminated', { do: 'disarm_deadline' }, { do: 'emit', event: { type: 'terminated' } });
+  if (next.open.wire !== 'none' || next.open.media) return { next, effects: before };
+  return go(next, 'terminated', ...before, { do: 'disarm_deadline' }, { do: 'emit', event: { type: 'terminated' } });
+}
+
+/** Our terminate is through: of a call that was answered, Meta has its times to tell yet. */
+function wireEnded(state: UserLegState): Step {
+  if (state.open.wire !== 'post') return { next: state, effects: [] };
+  if (!state.answered || state.over) return settle(state, { wire: 'none' });
+  return { next: { ...state, open: { ...state.open, wire: 'word' } }, effects: [{ do: 'arm_word' }] };
+}
+
+/** Meta's terminate came after ours had been asked for. */
+function overMeanwhile(state: UserLegState): Step {
+  const next: UserLegState = { ...state, over: true };
+  return state.open.wire === 'word' ? settle(next, { wire: 'none' }, { do: 'disarm_word' }) : { next, effects: [] };
 }
 
 /** What may end a leg in any phase before the answer is confirmed. */
@@ -183,7 +207,7 @@ const table: Readonly<Record<UserLegPhase, Row>> = {
     ...unconfirmed,
     accepted: (state) =>
       go(
-        state,
+        { ...state, answered: true },
         'confirmed',
         { do: 'start_media' },
         { do: 'open_sending' },
@@ -198,9 +222,15 @@ const table: Readonly<Record<UserLegPhase, Row>> = {
     remote_terminated: (state, { after }) => endThere(state, { type: 'ended', reason: after }),
   },
   ending: {
-    wire_ended: (state) => settle(state, { wire: false }),
+    wire_ended: wireEnded,
+    remote_terminated: overMeanwhile,
+    word_timeout: (state) =>
+      state.open.wire === 'word' ? settle(state, { wire: 'none' }) : { next: state, effects: [] },
     media_closed: (state) => settle(state, { media: false }),
-    end_deadline: (state) => go(state, 'terminated', { do: 'emit', event: { type: 'terminated' } }),
+    end_deadline: (state) => {
+      const told: UserLegEffect[] = state.open.wire === 'word' ? [{ do: 'disarm_word' }] : [];
+      return go(state, 'terminated', ...told, { do: 'emit', event: { type: 'terminated' } });
+    },
   },
   terminated: {},
 };

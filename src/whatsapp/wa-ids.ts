@@ -18,9 +18,21 @@ export const OPAQUE_CAP = 512;
 
 const OPAQUE_KEY = /^s2w:([0-9A-HJKMNP-TV-Z]{26})(?:;|$)/;
 
-/** What a business-initiated call carries as `biz_opaque_callback_data`, so that its webhooks find it without Meta's id. */
-export function opaqueOf(call: CallId): string {
-  return `s2w:${call}`;
+/**
+ * What a call carries as `biz_opaque_callback_data`: our key, so that its webhooks find it without Meta's id, then whatever the
+ * operator wants to see again, cut so that both together are of a length that Meta takes. Our key comes first and has a fixed
+ * length, so that nothing behind it can pass for another call's.
+ */
+export function opaqueOf(call: CallId, own = ''): string {
+  const key = `s2w:${call}`;
+  return own === '' ? key : `${key};${cutText(own, OPAQUE_CAP - key.length - 1)}`;
+}
+
+/** At most `cap` UTF-16 units, no character cut in two: whichever way Meta counts, it is not longer. */
+function cutText(text: string, cap: number): string {
+  if (text.length <= cap) return text;
+  const isPairCut = /[\ud800-\udbff]/.test(text.charAt(cap - 1));
+  return text.slice(0, isPairCut ? cap - 1 : cap);
 }
 
 /** Our call id in a `biz_opaque_callback_data`, if it is one of ours. */

@@ -118,7 +118,7 @@ export class SipScene {
       call: systemIds.callId(),
       target,
       caller: { user: '+4915112345678', name: 'Anna' },
-      whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated', payload: 'spring' },
+      whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated', payload: { type: 'cta', text: 'spring' } },
       ...overrides,
     };
     const leg = this.agent.createOutboundLeg(options);

@@ -300,7 +300,7 @@ describe('a call to the PBX', () => {
   it('carries a hostile name as text only', async () => {
     const { leg, log } = scene.outbound(scene.target(pbx), {
       caller: { user: '4915112345678', name: 'Eve" <sip:x>\r\nX-Evil: 1\r\n\r\n\\\u202egnp.exe' },
-      whatsApp: { numberId: '1', callId: 'a\r\nX-Evil: 2', direction: 'user_initiated', payload: 'p\nX-Evil: 3' },
+      whatsApp: { numberId: '1', callId: 'a\r\nX-Evil: 2', direction: 'user_initiated', payload: { type: 'cta', text: 'p\nX-Evil: 3' } },
     });
     leg.dial();
     const invite = await pbx.request('INVITE');

@@ -179,7 +179,7 @@ describe('user-initiated call over HTTP', () => {
 describe('business-initiated call over HTTP', () => {
   function dialled() {
     const call = systemIds.callId();
-    const leg = new BusinessInitiatedLeg({ ...world.deps, call, number: someNumber, to: someUser });
+    const leg = new BusinessInitiatedLeg({ ...world.deps, call, number: someNumber, to: { number: someUser } });
     const types = heard(leg);
     leg.dial();
     return { leg, types };

@@ -24,7 +24,7 @@ const remote = { type: 'remote_terminated', before, after } as const;
 
 const userEvents: readonly UserLegEvent[] = [
   ...plain('trying', 'ring', 'answer', 'reject', 'hangup', 'sdp_ready', 'pre_accepted', 'accepted'),
-  ...plain('wire_ended', 'media_closed', 'end_deadline'),
+  ...plain('wire_ended', 'word_timeout', 'media_closed', 'end_deadline'),
   ...failing('sdp_failed', 'accept_failed', 'media_failed'),
   { type: 'pre_accept_failed', reason, fatal: true },
   { type: 'pre_accept_failed', reason, fatal: false },
@@ -32,8 +32,8 @@ const userEvents: readonly UserLegEvent[] = [
 ];
 const businessEvents: readonly BusinessLegEvent[] = [
   ...plain('dial', 'hangup', 'offer_ready', 'id_known', 'adoption_timeout', 'answer_applied', 'ringing', 'accepted'),
-  ...plain('rejected', 'wire_ended', 'media_closed', 'end_deadline'),
-  ...failing('offer_failed', 'connect_refused', 'connect_unknown', 'answer_failed', 'media_failed'),
+  ...plain('rejected', 'wire_ended', 'word_timeout', 'media_closed', 'end_deadline'),
+  ...failing('offer_failed', 'connect_refused', 'connect_unknown', 'connect_unusable', 'answer_failed', 'media_failed'),
   { type: 'remote_answer', sdp: 'sdp' },
   remote,
 ];
@@ -85,7 +85,7 @@ const oneEnd = (words: readonly string[], isOver: boolean): Record<string, boole
 });
 
 /** Whatever happened, these let a leg come to its end. */
-const userEnding: readonly UserLegEvent[] = plain('hangup', 'wire_ended', 'media_closed');
+const userEnding: readonly UserLegEvent[] = plain('hangup', 'wire_ended', 'word_timeout', 'media_closed');
 const businessEnding: readonly BusinessLegEvent[] = plain('hangup', 'end_deadline');
 
 describe('user-initiated leg machine, any order of events', () => {

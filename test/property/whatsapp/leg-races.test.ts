@@ -144,7 +144,12 @@ describe('business-initiated leg under races', () => {
         const clock = new FakeClock();
         const world = legWorld(clock);
         const { graph, endpoint, directory } = world;
-        const leg = new BusinessInitiatedLeg({ ...world.deps, call: someCall, number: someNumber, to: someUser });
+        const leg = new BusinessInitiatedLeg({
+          ...world.deps,
+          call: someCall,
+          number: someNumber,
+          to: { number: someUser },
+        });
         leg.listen((event) => world.events.push(event));
         let abandoned = 0;
         // Meta says nothing of a call before it got the connect.
@@ -205,7 +210,12 @@ describe('business-initiated leg under races', () => {
 
   it('claims only one id', async () => {
     const world = legWorld();
-    const leg = new BusinessInitiatedLeg({ ...world.deps, call: someCall, number: someNumber, to: someUser });
+    const leg = new BusinessInitiatedLeg({
+      ...world.deps,
+      call: someCall,
+      number: someNumber,
+      to: { number: someUser },
+    });
     leg.dial();
     await settled();
     world.directory.deliver({ kind: 'call_status', ...common, opaque, status: 'RINGING' });

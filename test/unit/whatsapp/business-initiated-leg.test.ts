@@ -42,7 +42,7 @@ const lost = new GraphError('timeout', 'late');
 function setUp() {
   const clock = new FakeClock();
   const world = legWorld(clock);
-  const leg = new BusinessInitiatedLeg({ ...world.deps, call: someCall, number: someNumber, to: someUser });
+  const leg = new BusinessInitiatedLeg({ ...world.deps, call: someCall, number: someNumber, to: { number: someUser } });
   leg.listen((event) => world.events.push(event));
   return { ...world, leg, clock };
 }

@@ -20,6 +20,7 @@ const events: Record<BusinessLegEvent['type'], BusinessLegEvent> = {
   id_known: { type: 'id_known' },
   connect_refused: { type: 'connect_refused', reason },
   connect_unknown: { type: 'connect_unknown', reason },
+  connect_unusable: { type: 'connect_unusable', reason },
   adoption_timeout: { type: 'adoption_timeout' },
   remote_answer: { type: 'remote_answer', sdp: 'sdp' },
   answer_applied: { type: 'answer_applied' },
@@ -30,6 +31,7 @@ const events: Record<BusinessLegEvent['type'], BusinessLegEvent> = {
   media_failed: { type: 'media_failed', reason },
   remote_terminated: { type: 'remote_terminated', before, after },
   wire_ended: { type: 'wire_ended' },
+  word_timeout: { type: 'word_timeout' },
   media_closed: { type: 'media_closed' },
   end_deadline: { type: 'end_deadline' },
 };
@@ -61,6 +63,7 @@ const table: Record<BusinessLegPhase, Partial<Record<BusinessLegEvent['type'], s
     id_known: 'dialled',
     connect_refused: `ending !failed ${close}`,
     connect_unknown: 'uncertain arm_adoption',
+    connect_unusable: `ending !failed abandon ${close}`,
   },
   uncertain: {
     hangup: `ending abandon disarm_adoption ${close}`,
@@ -83,7 +86,12 @@ const table: Record<BusinessLegPhase, Partial<Record<BusinessLegEvent['type'], s
     media_failed: `ending !ended post_terminate ${close}`,
     remote_terminated: `ending !ended ${close}`,
   },
-  ending: { wire_ended: 'ending', media_closed: 'ending', end_deadline: 'terminated !terminated' },
+  ending: {
+    wire_ended: 'ending',
+    remote_terminated: 'ending',
+    media_closed: 'ending',
+    end_deadline: 'terminated !terminated',
+  },
   terminated: {},
 };
 const phases = Object.keys(table) as BusinessLegPhase[];
@@ -135,6 +143,7 @@ describe('business-initiated leg machine', () => {
       ['id_known', 'ending post_terminate'],
       ['connect_refused', 'terminated disarm_deadline !terminated'],
       ['connect_unknown', 'terminated abandon disarm_deadline !terminated'],
+      ['connect_unusable', 'terminated abandon disarm_deadline !terminated'],
       ['end_deadline', 'terminated abandon !terminated'],
       ['wire_ended', 'ending'],
     ] as const)('%s: %s', (type, expected) => {
@@ -144,6 +153,33 @@ describe('business-initiated leg machine', () => {
     it('posts terminate once, however often the id is learnt', () => {
       const { next } = transition(waiting, events.id_known);
       expect(transition(next, events.id_known)).toEqual({ next, effects: [] });
+    });
+  });
+
+  describe('hung up by us after the pick-up', () => {
+    const posting: BusinessLegState = {
+      ...inPhase('ending'),
+      ...{ answer: 'applied', accepted: true, open: { wire: 'post', media: false } },
+    };
+    const { next: listening } = transition(posting, events.wire_ended);
+
+    it('waits a while for the terminate of Meta’s, which has its times', () => {
+      expect(describeStep(posting, events.wire_ended)).toBe('ending arm_word');
+      expect(describeStep(listening, events.remote_terminated)).toBe(
+        'terminated disarm_word disarm_deadline !terminated',
+      );
+      expect(describeStep(listening, events.word_timeout)).toBe('terminated disarm_deadline !terminated');
+      expect(describeStep(listening, events.end_deadline)).toBe('terminated disarm_word !terminated');
+    });
+
+    it('waits for nothing when it had come before ours was through', () => {
+      const { next } = transition(posting, events.remote_terminated);
+      expect(describeStep(next, events.wire_ended)).toBe('terminated disarm_deadline !terminated');
+    });
+
+    it('waits for nothing where nobody had picked up', () => {
+      const unanswered: BusinessLegState = { ...posting, accepted: false };
+      expect(describeStep(unanswered, events.wire_ended)).toBe('terminated disarm_deadline !terminated');
     });
   });
 

@@ -72,7 +72,7 @@ function routed() {
     observer: world.deps.observer,
     logger: world.logger,
   });
-  return { ...world, router, calls, results };
+  return { ...world, router, calls, results, clock };
 }
 
 describe('Meta’s reference as fixtures', () => {
@@ -99,7 +99,7 @@ describe('Meta’s reference as fixtures', () => {
 
   it('knows every event, and one call goes its whole way by them', async () => {
     const { router, deps, graph, endpoint, types, events, results, directory } = routed();
-    const leg = new BusinessInitiatedLeg({ ...deps, call: someCall, number: someNumber, to: someUser });
+    const leg = new BusinessInitiatedLeg({ ...deps, call: someCall, number: someNumber, to: { number: someUser } });
     leg.listen((event) => events.push(event));
     leg.dial();
     await settled();
@@ -122,7 +122,7 @@ describe('Meta’s reference as fixtures', () => {
   });
 
   it('a user’s call goes its whole way', async () => {
-    const { router, graph, calls, events, types, endpoint } = routed();
+    const { router, graph, calls, events, types, endpoint, clock } = routed();
     const delivery = parseWebhook(jsonFixture('webhooks/user-initiated-connect.json')).map(onLoopback);
     router.handle(delivery);
     expect(calls).toMatchObject([{ from: '+13057765456', fromName: 'Ana "Nina" Ñandú 🙂', ctaPayload: 'order-4711' }]);
@@ -135,6 +135,7 @@ describe('Meta’s reference as fixtures', () => {
     await settled();
     leg.hangup({ code: 'hangup', sipStatus: 480, q850: 16, result: 'success' });
     await settled();
+    clock.advance(1000);
     expect(graph.actions).toEqual(['preAccept', 'accept', 'terminate']);
     expect(types()).toEqual(['confirmed', 'terminated']);
     expect(endpoint.log).toEqual(['createAnswer', 'start', 'start', 'openSending', 'close']);

@@ -228,12 +228,14 @@ describe('user-initiated leg', () => {
   });
 
   it('ends when its media fails in the call', async () => {
-    const { leg, graph, endpoint, types } = setUp();
+    const { leg, graph, endpoint, types, clock } = setUp();
     graph.prompt.add('accept').add('terminate');
     leg.answer();
     await settled();
     endpoint.failMedia();
     await settled();
+    expect(types()).toEqual(['confirmed', 'ended']);
+    clock.advance(1000);
     expect(types()).toEqual(['confirmed', 'ended', 'terminated']);
     expect(graph.actions).toEqual(['accept', 'terminate']);
   });

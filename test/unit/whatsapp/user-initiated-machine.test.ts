@@ -27,6 +27,7 @@ const events: Record<UserLegEvent['type'], UserLegEvent> = {
   media_failed: { type: 'media_failed', reason },
   remote_terminated: { type: 'remote_terminated', before, after },
   wire_ended: { type: 'wire_ended' },
+  word_timeout: { type: 'word_timeout' },
   media_closed: { type: 'media_closed' },
   end_deadline: { type: 'end_deadline' },
 };
@@ -35,7 +36,7 @@ const inPhase = (phase: UserLegPhase): UserLegState => ({
   ...initialUserLegState('immediate'),
   phase,
   answerSent: sent.includes(phase),
-  open: { wire: phase === 'ending', media: phase === 'ending' },
+  open: { wire: phase === 'ending' ? 'post' : 'none', media: phase === 'ending' },
 });
 const word = (effect: UserLegEffect): string => {
   if (effect.do === 'post') return effect.action;
@@ -112,6 +113,7 @@ const table: Record<UserLegPhase, Partial<Record<UserLegEvent['type'], string>>>
   },
   ending: {
     wire_ended: 'ending',
+    remote_terminated: 'ending',
     media_closed: 'ending',
     end_deadline: 'terminated !terminated',
   },
@@ -167,9 +169,33 @@ describe('user-initiated leg machine', () => {
     expect(describeStep({ ...inPhase('pre_accepting'), answerWanted: true }, lost)).toBe('accepting accept');
   });
 
+  describe('terminated by us after the answer', () => {
+    const posting: UserLegState = { ...inPhase('ending'), answered: true, open: { wire: 'post', media: false } };
+    const { next: listening } = transition(posting, events.wire_ended);
+
+    it('waits a while for the terminate of Meta’s, which has its times', () => {
+      expect(describeStep(posting, events.wire_ended)).toBe('ending arm_word');
+      expect(describeStep(listening, events.remote_terminated)).toBe(
+        'terminated disarm_word disarm_deadline !terminated',
+      );
+      expect(describeStep(listening, events.word_timeout)).toBe('terminated disarm_deadline !terminated');
+      expect(describeStep(listening, events.end_deadline)).toBe('terminated disarm_word !terminated');
+    });
+
+    it('waits for nothing when it had come before ours was through', () => {
+      const { next } = transition(posting, events.remote_terminated);
+      expect(describeStep(next, events.wire_ended)).toBe('terminated disarm_deadline !terminated');
+    });
+
+    it('is what accept makes of a leg', () => {
+      expect(transition(inPhase('accepting'), events.accepted).next.answered).toBe(true);
+      expect(inPhase('early').answered).toBe(false);
+    });
+  });
+
   it.each([
-    [{ wire: true, media: false }, 'wire_ended'],
-    [{ wire: false, media: true }, 'media_closed'],
+    [{ wire: 'post', media: false }, 'wire_ended'],
+    [{ wire: 'none', media: true }, 'media_closed'],
   ] as const)('is over when the last of %o is done', (open, type) => {
     expect(describeStep({ ...inPhase('ending'), open }, events[type])).toBe('terminated disarm_deadline !terminated');
   });
