@@ -112,6 +112,18 @@ export function freeAtMs({ limits }: ActionAnswer): number | undefined {
   return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
+/** Whether a limit is used up, as far as it says. */
+export const isUsedUp = ({ endsAtMs, max = Infinity, used = 0 }: ActionLimit): boolean =>
+  endsAtMs !== undefined || used >= max;
+
+/** A period in words: `24 hours`, `7 days`; one of another form as it was written. */
+export function periodText(period: string): string {
+  const [, count, unit] = /^P(?:T(?=\d+H))?(\d{1,6})([HD])$/.exec(period) ?? [];
+  if (count === undefined) return period;
+  const word = unit === 'H' ? 'hour' : 'day';
+  return `${count} ${word}${count === '1' ? '' : 's'}`;
+}
+
 /** How many more times an action may be taken by its limits as they were said; undefined when they do not say. */
 export function remaining({ limits }: ActionAnswer): number | undefined {
   const left = limits.flatMap(({ max, used }) => (max === undefined || used === undefined ? [] : max - used));

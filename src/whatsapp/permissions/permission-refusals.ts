@@ -2,7 +2,7 @@ import { endReason, type EndReason } from '../../call/end-reason.js';
 import type { GraphError } from '../graph-error.js';
 import { reasonFromGraphError } from '../graph-cause.js';
 import type { UsedUp } from './call-tally.js';
-import { freeAtMs, type ActionAnswer } from './permission-answer.js';
+import { freeAtMs, isUsedUp, periodText, type ActionAnswer } from './permission-answer.js';
 import type { PermissionName } from './permission-state.js';
 
 /** Why a user without permission is not called, by what is known of it. */
@@ -30,17 +30,17 @@ export const permissionRequested = (): EndReason =>
 
 /** Meta said that no call can be placed: 403, as it answers such a call itself (138012). */
 export function callLimit(start: ActionAnswer, nowMs: number): EndReason {
-  const full = start.limits.find(
-    ({ endsAtMs, max, used }) => endsAtMs !== undefined || (max ?? Infinity) <= (used ?? 0),
-  );
-  const text =
-    full?.max === undefined ? 'Meta allows no call to the user now' : `limit of ${described(full)} to the user`;
   const free = freeAtMs(start);
+  const text = `Meta allows no call to the user now${limitText(start)}`;
   return endReason('limit', { sipStatus: 403, text, ...after(free && free - nowMs) });
 }
 
-const described = ({ max, period }: { max: number | undefined; period: string }): string =>
-  `${max} connected calls${period === '' ? '' : ` in ${period}`}`;
+/** The limit that is used up, when Meta says which. */
+function limitText({ limits }: ActionAnswer): string {
+  const full = limits.find(isUsedUp);
+  if (full?.max === undefined) return '';
+  return `: limit of ${full.max}${full.period === '' ? '' : ` in ${periodText(full.period)}`}`;
+}
 
 /** A limit of ours keeps the user from being called: the same status. */
 export function ownCallLimit({ why, freeAtMs: free }: UsedUp, nowMs: number): EndReason {
@@ -53,11 +53,7 @@ export function cannotAsk(why: string, inMs: number | undefined): EndReason {
 }
 
 /** Why Meta does not let the user be asked. */
-export function requestLimitText({ limits }: ActionAnswer): string {
-  const full = limits.filter(({ endsAtMs, max, used }) => endsAtMs !== undefined || (max ?? Infinity) <= (used ?? 0));
-  const first = full[0];
-  return first?.max === undefined ? 'Meta does not allow it' : `${first.max} requests in ${first.period} were sent`;
-}
+export const requestLimitText = (action: ActionAnswer): string => `Meta does not allow it${limitText(action)}`;
 
 /** The request did not go out: no permission, in Meta's own words. */
 export function requestFailed(error: GraphError): EndReason {
