@@ -1,13 +1,21 @@
+import { join } from 'node:path';
 import type { CdrSink } from './call/call-record.js';
 import type { Config } from './config/config.js';
 import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
-import { startWebhookListener } from './http/webhook-listener.js';
-import { MemoryJournal } from './journal/memory-journal.js';
+import { startWebhookListener, type WebhookListenerOptions } from './http/webhook-listener.js';
+import type { Journal, OrphanDialog, SeenKeys } from './call/journal.js';
+import { Recovery, type RecoverableJournal } from './journal/recovery.js';
+import { openStore, type Store } from './journal/store.js';
 import { systemClock, type Clock } from './lib/clock.js';
 import { systemIds, type IdSource } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
 import { WeriftMediaEngine } from './media/werift-media-engine.js';
+import { packageVersion } from './lib/package-version.js';
+import { CallReports } from './observability/call-reports.js';
 import { CdrFile } from './observability/cdr-file.js';
+import { countedJournal } from './observability/counted-journal.js';
+import { EventBus } from './observability/event-bus.js';
+import { Metrics } from './observability/metrics.js';
 import { Timeline } from './observability/timeline.js';
 import { startEmbeddedSipServer } from './sip-server/start-embedded-sip-server.js';
 import { SipUserAgent, type SipUserAgentOptions } from './sip/sip-user-agent.js';
@@ -19,7 +27,8 @@ import { CallDirectory } from './whatsapp/call-directory.js';
 import { GraphClient } from './whatsapp/graph-client.js';
 import type { WhatsAppLegDeps } from './whatsapp/leg-wire.js';
 import { UserInitiatedLeg } from './whatsapp/user-initiated-leg.js';
-import { WebhookRouter } from './whatsapp/webhook-router.js';
+import { replyOf } from './whatsapp/webhook-journal.js';
+import { WebhookRouter, type WebhookRouterOptions } from './whatsapp/webhook-router.js';
 import { trunkOfCall } from './routing/number-of-call.js';
 import type { Target } from './routing/types.js';
 
@@ -42,6 +51,9 @@ export interface DaemonAddresses {
 export interface Daemon {
   /** Steps of the calls as they happen. */
   readonly timeline: Timeline;
+  /** What `/metrics` shows, and what `/v1/events` tells. */
+  readonly metrics: Metrics;
+  readonly events: EventBus;
   /** Where it listens; the SIP list is empty with a drachtio-server, which listens itself. */
   readonly addresses: DaemonAddresses;
   /** Live calls. */
@@ -90,20 +102,25 @@ interface Base {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly ids: IdSource;
-  readonly journal: MemoryJournal;
+  readonly journal: Journal;
   readonly timeline: Timeline;
+  readonly metrics: Metrics;
+  readonly events: EventBus;
   readonly media: WeriftMediaEngine;
 }
 
 async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> {
   const { config, logger } = options;
   if (config.graph.appSecrets.length === 0) logger.warn('graph.app_secret is not set: every webhook is refused');
-  const base = createBase(config, logger);
+  const store = await openStore({ dir: config.journal.dir, clock: systemClock, logger });
+  stack.add('journal', () => store.close());
+  const base = createBase(config, logger, store.journal);
   const readiness = new Map<string, () => boolean>();
   const checks = (): ReadinessCheck[] => [...readiness].map(([name, isOk]) => ({ name, ok: isOk() }));
-  const admin = await startAdminListener({ listen: config.admin.listen, token: config.admin.token, checks, logger });
+  const { metrics, events } = base;
+  const admin = await startAdminListener({ ...config.admin, checks, metrics: metrics.read, events, logger });
   stack.add('admin listener', () => admin.close());
-  readiness.set('sip', () => false).set('webhook', () => false);
+  for (const part of ['sip', 'recovery', 'webhook']) readiness.set(part, () => false);
 
   await base.media.start();
   stack.add('media', () => base.media.stop());
@@ -113,20 +130,28 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   await sip.connect();
   readiness.set('sip', () => sip.ready);
 
-  const cdr = options.cdr ?? new CdrFile(config.cdr.file, logger);
+  const cdr = new CallReports(options.cdr ?? new CdrFile(config.cdr.file, logger), metrics, events);
   stack.add('call records', () => cdr.close());
   const whatsapp = new WhatsAppSide(base);
+  metrics.probe({ isSipConnected: () => sip.ready, parkedWebhooks: () => whatsapp.legDeps.directory.parked });
   const switchboard = createSwitchboard(base, sip, whatsapp, cdr);
+  const router = whatsapp.router((call) => switchboard.userCall(call), store.seen);
+  if (store.recoverable) await recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack);
+  readiness.set('recovery', () => true);
   sip.onInboundCall((call) => switchboard.trunkCall({ ...call, namedNumber: call.header('X-WA-Number-Id') }));
-  const router = whatsapp.router((call) => switchboard.userCall(call));
 
   const webhook = await startWebhookListener({
     listen: config.webhook.listen,
     path: config.webhook.path,
     verifyToken: config.webhook.verifyToken,
     appSecrets: config.graph.appSecrets,
-    onDelivery: (events) => router.handle(events),
+    onDelivery: (delivered) => {
+      metrics.webhooksReceived(delivered, base.clock.now());
+      return router.handle(delivered);
+    },
     journal: base.journal,
+    isOurNumber: (id) => config.numbers.some((number) => number.id === id),
+    ...keepUnknown(store),
     logger,
   });
   let stopping: Promise<void> | undefined;
@@ -142,19 +167,61 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   logger.info('ready', { ...addresses });
   return {
     timeline: base.timeline,
+    ...{ metrics, events },
     addresses,
     calls: () => switchboard.calls.size,
     stop: () => (stopping ??= stack.unwind()),
   };
 }
 
-function createBase(config: Config, logger: Logger): Base {
+/** The rest of the daemon as recovery needs it. */
+interface Recovered {
+  readonly base: Base;
+  readonly sip: SipUserAgent;
+  readonly whatsapp: WhatsAppSide;
+  readonly router: WebhookRouter;
+  readonly cdr: CdrSink;
+}
+
+/** Ends what a crash left up on both sides; takes a few seconds at most. */
+async function recover(journal: RecoverableJournal, parts: Recovered, stack: StopStack): Promise<void> {
+  const { base, sip, whatsapp, router, cdr } = parts;
+  const { config, ids, clock, logger } = base;
+  const recovery = new Recovery({
+    journal,
+    terminate: (orphan, log) => whatsapp.graph.terminate({ ...orphan, logger: log }),
+    forget: (orphan) => router.forget(orphan),
+    abandon: (call) => whatsapp.legDeps.directory.abandon(call),
+    endDialogs: (orphans) => endOrphanDialogs(sip, orphans, logger),
+    replayReply: (data) => router.replay(replyOf(data)),
+    nameOf: (numberId) => config.numbers.find(({ id }) => id === numberId)?.name,
+    ...{ cdr, ids, clock, logger },
+  });
+  stack.add('recovery', () => Promise.resolve(recovery.stop()));
+  await recovery.run();
+}
+
+/** The SIP side of recovery is not built yet: its dialogs are left to the session timers and the media watchdogs of the PBX. */
+function endOrphanDialogs(_sip: SipUserAgent, orphans: readonly OrphanDialog[], logger: Logger): Promise<void> {
+  logger.warn('SIP dialogs of a crash are left behind', { dialogs: orphans.length });
+  return Promise.resolve();
+}
+
+const keepUnknown = ({ unknownWebhooks }: Store): Pick<WebhookListenerOptions, 'keepUnknown'> =>
+  unknownWebhooks ? { keepUnknown: (items) => unknownWebhooks.keep(items) } : {};
+
+function createBase(config: Config, logger: Logger, journal: Journal): Base {
   const [clock, ids] = [systemClock, systemIds];
   const { listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks } = config.media;
+  const metrics = new Metrics({ version: packageVersion() });
+  const timeline = new Timeline(logger, clock);
+  timeline.subscribe(({ step }) => {
+    if (step === 'call.end_forced') metrics.callEndForced();
+  });
   return {
-    ...{ config, logger, clock, ids },
-    journal: new MemoryJournal(),
-    timeline: new Timeline(logger, clock),
+    ...{ config, logger, clock, ids, metrics, timeline },
+    journal: countedJournal(journal, () => metrics.journalFailed()),
+    events: new EventBus(),
     media: new WeriftMediaEngine({ listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks, logger, clock, ids }),
   };
 }
@@ -171,6 +238,7 @@ async function startSipServer({ config, logger }: Base, stack: StopStack): Promi
   const server = await startEmbeddedSipServer({
     listen,
     logger: logger.child({ room: 'sip-server' }),
+    ...(config.journal.dir === '' ? {} : { recordFile: join(config.journal.dir, 'sip-open-calls.record') }),
     ...(advertisedHost === '' ? {} : { advertisedHost }),
   });
   stack.add('embedded SIP server', () => server.stop());
@@ -191,7 +259,7 @@ function sipOptions({
 }
 
 function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: WhatsAppSide, cdr: CdrSink): Switchboard {
-  const { config, clock, logger, media, timeline } = base;
+  const { config, clock, logger, media, timeline, journal } = base;
   return new Switchboard({
     numbers: config.numbers,
     trunks: new Map(config.trunks.map((trunk) => [trunk.name, trunk])),
@@ -206,6 +274,7 @@ function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: WhatsAppSide
     clock,
     random: Math.random,
     observer: timeline,
+    journal,
     cdr,
     logger,
   });
@@ -235,22 +304,32 @@ function payloadOf({ ctaPayload, deeplinkPayload }: ArrivingUserCall): WhatsAppF
 /** The Meta side: Graph client, call directory, webhook router. */
 class WhatsAppSide {
   readonly legDeps: WhatsAppLegDeps;
-  readonly #graph: GraphClient;
+  readonly graph: GraphClient;
 
   constructor(private readonly base: Base) {
-    const { config, clock, logger, media, journal, timeline } = base;
+    const { config, clock, logger, media, journal, timeline, metrics } = base;
     const { baseUrl, version, accessToken, timeoutMs } = config.graph;
-    this.#graph = new GraphClient({ baseUrl, version, token: () => accessToken, timeoutMs, clock, logger });
+    this.graph = new GraphClient({
+      baseUrl,
+      version,
+      token: () => accessToken,
+      timeoutMs,
+      clock,
+      logger,
+      onRequest: (seen) => metrics.graphRequest(seen),
+    });
+    const nameOf = (numberId: string): string => config.numbers.find(({ id }) => id === numberId)?.name ?? '';
     const directory = new CallDirectory(clock, (events) => {
+      for (const { kind, numberId } of events) metrics.webhookEvent('parked_forgotten', kind, nameOf(numberId));
       logger.warn('webhooks that no call claimed', {
         events: events.map(({ kind, waCallId }) => `${kind} ${waCallId}`),
       });
     });
-    this.legDeps = { graph: this.#graph, media, directory, journal, observer: timeline, clock, logger };
+    this.legDeps = { graph: this.graph, media, directory, journal, observer: timeline, clock, logger };
   }
 
-  router(onUserCall: ConstructorParameters<typeof WebhookRouter>[0]['onUserCall']): WebhookRouter {
-    const { config, clock, ids, logger, timeline } = this.base;
+  router(onUserCall: WebhookRouterOptions['onUserCall'], seen: SeenKeys | undefined): WebhookRouter {
+    const { config, clock, ids, logger, timeline, journal, metrics } = this.base;
     const { preAccept } = config.calls;
     return new WebhookRouter({
       numbers: () => config.numbers,
@@ -263,9 +342,12 @@ class WhatsAppSide {
           logger: logger.child({ call: seed.call, leg: 'a' }),
         }),
       onUserCall,
+      count: (result, event, number) => metrics.webhookEvent(result, event, number),
+      ...(seen && { seen }),
+      journal,
       endAbandoned: (numberId, waCallId, call) => {
         const log = call === undefined ? logger : logger.child({ call });
-        this.#graph.terminate({ numberId, waCallId, logger: log }).catch((err: unknown) => {
+        this.graph.terminate({ numberId, waCallId, logger: log }).catch((err: unknown) => {
           log.error('abandoned call could not be ended at Meta', { waCallId, err });
         });
       },

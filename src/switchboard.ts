@@ -1,6 +1,7 @@
 import { Call, fixedTimeouts, shuttingDown, type CallOutcome } from './call/call.js';
 import type { CallRecord, CdrSink } from './call/call-record.js';
 import { endReason } from './call/end-reason.js';
+import type { Journal, JournalData, JournalEvent } from './call/journal.js';
 import type { DialledLeg, LegFacts, OriginatingLeg } from './call/leg.js';
 import type { MediaBridge } from './call/media-bridge.js';
 import type { CallObserver } from './call/observer.js';
@@ -9,10 +10,10 @@ import type { Clock } from './lib/clock.js';
 import { withDeadline } from './lib/deadline.js';
 import type { CallId, E164, WaCallId } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
-import { numberOfCall } from './routing/number-of-call.js';
 import { routeUserCall } from './routing/route-table.js';
+import { decideTrunkCall } from './routing/trunk-call.js';
 import type { Route, Target, Trunk, WaNumber } from './routing/types.js';
-import { toUserAddress, type UserAddress } from './routing/user-address.js';
+import type { UserAddress } from './routing/user-address.js';
 
 /** A WhatsApp user calls the business. */
 export interface ArrivingUserCall {
@@ -63,6 +64,7 @@ export interface SwitchboardOptions {
   /** 0 to 1; shares calls among servers by weight. */
   readonly random: () => number;
   readonly observer: CallObserver;
+  readonly journal: Journal;
   readonly cdr: CdrSink;
   readonly logger: Logger;
 }
@@ -94,20 +96,16 @@ export class Switchboard {
 
   /** A call from the PBX: placed to a WhatsApp user. */
   trunkCall(arriving: ArrivingTrunkCall): void {
-    const { trunk, calledUser } = arriving;
-    const to = toUserAddress(calledUser);
-    const names = arriving.trunks.map(({ name }) => name);
-    const choice = numberOfCall(this.options.numbers, names, arriving);
-    const number = choice.ok ? choice.number : undefined;
-    const called = to && 'number' in to ? { user: to.number } : { ...to };
+    const trunks = arriving.trunks.map(({ name }) => name);
+    const decision = decideTrunkCall({ ...arriving, trunks }, this.options.numbers);
+    const { number, user } = decision;
+    const called = user && 'number' in user ? { user: user.number } : { ...user };
     const own = given('opaque', arriving.opaque);
-    const parties = { trunk: trunk.name, ...given('number', number?.name), ...called, ...own };
+    const parties = { trunk: arriving.trunk.name, ...given('number', number?.name), ...called, ...own };
     const call = this.#open('business_initiated', arriving, this.options.ringTimeoutMs, parties);
     if (this.#closed) return call.refuse(shuttingDown);
-    if (!choice.ok) return call.refuse(endReason('not_allowed', { text: choice.why }));
-    if (to === undefined)
-      return call.refuse(endReason('bad_number', { text: 'dial the user as +COUNTRY NUMBER or by id' }));
-    call.route([() => this.options.dialUser(choice.number, to, arriving)]);
+    if (!decision.ok) return call.refuse(endReason(decision.code, { text: decision.why }));
+    call.route([() => this.options.dialUser(decision.number, decision.user, arriving)]);
   }
 
   /**
@@ -140,7 +138,9 @@ export class Switchboard {
       onEnded: (outcome) => this.#over(outcome, parties, logger),
     });
     this.calls.add(call);
+    this.#note(call.id, 'began', journalledStart(call, arriving.leg.facts, parties, options.clock.now()));
     logger.info('call offered', { direction, ...parties });
+    options.cdr.started?.({ call: arriving.call, direction, ...parties, start: iso(options.clock.now()) });
     return call;
   }
 
@@ -149,6 +149,14 @@ export class Switchboard {
     const record = callRecord(outcome, parties);
     logger.info('call ended', { ...record });
     this.options.cdr.write(record);
+    this.#note(outcome.call, 'ended', given('waCallId', record.waCallId));
+  }
+
+  /** Not waited for: what must not happen without its entry is journalled by the leg that does it. */
+  #note(call: CallId, event: JournalEvent, data: JournalData): void {
+    this.options.journal.append({ call, event, data }).catch((err: unknown) => {
+      this.options.logger.error('journal entry not stored', { call, event, err });
+    });
   }
 }
 
@@ -159,6 +167,17 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 /** A property that is there only when its value is known. */
 function given<Name extends string, Value>(name: Name, value: Value | undefined): Partial<Record<Name, Value>> {
   return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
+}
+
+/** What recovery is to know of a call that it finds open; the user's number is none of it. */
+function journalledStart(
+  { direction }: Call,
+  facts: LegFacts,
+  { number, trunk }: Parties,
+  startMs: number,
+): JournalData {
+  const meta = { ...given('waCallId', facts['waCallId']), ...given('numberId', facts['numberId']) };
+  return { direction, startMs: String(startMs), ...given('number', number), ...given('trunk', trunk), ...meta };
 }
 
 /** The CDR of a finished call. */

@@ -26,8 +26,8 @@ export interface WebhookListenerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly path: string;
   readonly verifyToken: string;
-  /** One, or two while rotating. */
-  readonly appSecrets: readonly string[];
+  /** One, or two while rotating; asked for every delivery, so that a replaced one counts at once. */
+  readonly appSecrets: () => readonly string[];
   /** Takes the events of a delivery after it was answered with 200. */
   readonly onDelivery: (events: readonly WebhookEvent[]) => Promise<void> | void;
   readonly journal: Journal;
@@ -47,6 +47,11 @@ export interface WebhookListenerOptions {
  * journal, 200, hand over. An unsigned delivery changes nothing.
  */
 export async function startWebhookListener(options: WebhookListenerOptions): Promise<HttpListener> {
+  return listenOn(webhookApp(options), options.listen);
+}
+
+/** The same without a socket: requests can be injected. */
+export function webhookApp(options: WebhookListenerOptions): FastifyInstance {
   const { headersMs, requestMs } = options.timeouts ?? TIMEOUTS;
   const app = fastify({
     logger: false,
@@ -62,7 +67,7 @@ export async function startWebhookListener(options: WebhookListenerOptions): Pro
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   setErrorAnswers(app, options.logger);
   new WebhookRoutes(options).mount(app);
-  return listenOn(app, options.listen);
+  return app;
 }
 
 /** Answers without a word about the inside; what went wrong is in the log. */
@@ -108,7 +113,7 @@ class WebhookRoutes {
   async #deliver(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
     const signature = request.headers['x-hub-signature-256'];
-    if (!isSigned(body, Array.isArray(signature) ? undefined : signature, this.options.appSecrets)) {
+    if (!isSigned(body, Array.isArray(signature) ? undefined : signature, this.options.appSecrets())) {
       this.options.logger.warn('webhook signature is wrong or missing', { remote: request.ip, bytes: body.length });
       return reply.code(401).send();
     }

@@ -97,6 +97,12 @@ export class WebhookRouter {
     }
   }
 
+  /** Acts on a permission reply that was journalled before a crash and not acted on. */
+  replay(reply: PermissionReply): void {
+    this.#isDuplicate(reply);
+    this.options.onPermissionReply?.(reply);
+  }
+
   /** A call that was ended without a leg: no event of it makes one any more. */
   forget(call: CallKey): void {
     this.#seen.add(givenUpKey(call));

@@ -82,6 +82,7 @@ admin: { listen: "127.0.0.1:0" }
 ${sipSection()}
 media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
 settings: { push: "off" }
+journal: { dir: "${join(this.#folder, 'journal')}" }
 ${trunks ? trunks(this.pbx) : numberWithTrunk}
 ${more}`;
   }

@@ -3,9 +3,11 @@ import type { CallRecord } from '../../src/call/call-record.js';
 import { endReason } from '../../src/call/end-reason.js';
 import { FakeClock } from '../../src/lib/clock.js';
 import type { CallId, E164, WaCallId } from '../../src/lib/ids.js';
+import { MemoryJournal } from '../../src/journal/memory-journal.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import type { Trunk, WaNumber } from '../../src/routing/types.js';
 import { Switchboard } from '../../src/switchboard.js';
+import { userText } from '../../src/routing/user-address.js';
 import { ScriptedLeg } from '../support/scripted-leg.js';
 
 const trunk: Trunk = {
@@ -27,6 +29,7 @@ describe('switchboard', () => {
   let dialled: ScriptedLeg[];
   let made: number;
   let clock: FakeClock;
+  let journal: MemoryJournal;
 
   const dial = (what: string): ScriptedLeg => {
     log.push(what);
@@ -38,12 +41,15 @@ describe('switchboard', () => {
   const userCall = (number = sales) => {
     const { call, leg } = arrive();
     const from = '+4930123456' as E164;
-    board.userCall({ call, leg, number, from, fromName: 'Anna', waCallId: 'wacid.1' as WaCallId, payload: undefined });
+    const payloads = { ctaPayload: undefined, deeplinkPayload: undefined };
+    const who = { from, fromUserId: undefined, fromName: 'Anna' };
+    board.userCall({ call, leg, number, ...who, waCallId: 'wacid.1' as WaCallId, ...payloads });
     return leg;
   };
   const trunkCall = (calledUser: string, callerUser?: string) => {
     const { call, leg } = arrive();
-    board.trunkCall({ call, leg, trunk, trunks: [trunk], calledUser, callerUser, namedNumber: undefined });
+    const asked = { calledUser, callerUser, namedNumber: undefined, opaque: undefined };
+    board.trunkCall({ call, leg, trunk, trunks: [trunk], ...asked });
     return leg;
   };
 
@@ -53,6 +59,7 @@ describe('switchboard', () => {
     dialled = [];
     made = 0;
     clock = new FakeClock();
+    journal = new MemoryJournal();
     board = new Switchboard({
       numbers: [sales],
       trunks: new Map([['pbx', trunk]]),
@@ -67,10 +74,11 @@ describe('switchboard', () => {
         onTimeout: () => undefined,
       }),
       dialTrunk: (target) => dial(`invite ${target.user}@${target.server.hostname}`),
-      dialUser: (number, to) => dial(`connect ${number.name} ${to}`),
+      dialUser: (number, to) => dial(`connect ${number.name} ${userText(to)}`),
       clock,
       random: () => 0,
       observer: { step: () => undefined },
+      journal,
       cdr: { write: (record) => void records.push(record), close: () => Promise.resolve() },
       logger: silentLogger,
     });

@@ -1,5 +1,4 @@
 import type { CallRecord } from '../../../src/call/call-record.js';
-import { endReason } from '../../../src/call/end-reason.js';
 import type { Journal, JournalEntry } from '../../../src/call/journal.js';
 import type { DialledLeg, Leg, LegEvent, OriginatingLeg } from '../../../src/call/leg.js';
 import type { CallObserver } from '../../../src/call/observer.js';
@@ -320,16 +319,12 @@ export class BridgeScene {
     return this.#tap(call, 'b', leg);
   }
 
-  /** A media endpoint, a call, a request: the `nth` of those there are, or none. */
-  static pick<T>(items: readonly T[], nth: number): T | undefined {
-    return items.length === 0 ? undefined : items[nth % items.length];
-  }
-
   hangUpByOperator(nth: number): void {
-    BridgeScene.pick(this.board.calls.all(), nth)?.end('admin');
+    pick(this.board.calls.all(), nth)?.end('admin');
   }
+}
 
-  hangUpAllSip(): void {
-    this.sipLegs.hangup(endReason('shutdown'));
-  }
+/** The `nth` of those there are, or none. */
+export function pick<T>(items: readonly T[], nth: number): T | undefined {
+  return items.length === 0 ? undefined : items[nth % items.length];
 }
