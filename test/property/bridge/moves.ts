@@ -1,4 +1,4 @@
-import { BridgeScene } from '../../support/bridge/bridge-scene.js';
+import { pick, type BridgeScene } from '../../support/bridge/bridge-scene.js';
 import type { MetaCall, ReplyKind, WebhookKind } from '../../support/bridge/fake-meta.js';
 import type { FakeDialog, IncomingInvite, OutgoingInvite } from '../../support/bridge/fake-srf.js';
 
@@ -8,8 +8,6 @@ import type { FakeDialog, IncomingInvite, OutgoingInvite } from '../../support/b
  */
 
 type Move = (scene: BridgeScene, nth: number) => void | Promise<void>;
-
-const { pick } = BridgeScene;
 
 const replies = (kind: ReplyKind): Move => {
   return ({ meta }, nth) => {

@@ -10,6 +10,9 @@ export type CallAction = 'connect' | 'pre_accept' | 'accept' | 'reject' | 'termi
 /** How a request ends. `unsent` never reached Meta; `reset` and `unusable` may have. */
 export type ReplyKind = 'ok' | 'refused' | 'over' | 'limit' | '5xx' | 'reset' | 'unsent' | 'unusable';
 
+/** Replies after which Meta may have done what was asked. */
+const mayHaveWorked: ReadonlySet<ReplyKind> = new Set(['ok', '5xx', 'reset', 'unusable']);
+
 interface CallsBody {
   readonly action: CallAction;
   readonly call_id?: string;
@@ -127,7 +130,7 @@ export class FakeMeta {
 
   /** In place of fetch. */
   readonly fetch = ((_url: string, init: RequestInit) => {
-    const body = JSON.parse(String(init.body)) as CallsBody;
+    const body = JSON.parse(init.body as string) as CallsBody;
     const call = body.action === 'connect' ? this.#placed(body.biz_opaque_callback_data) : this.#called(body.call_id);
     this.wire.note('graph', body.action, call.id, { opaque: body.biz_opaque_callback_data ?? '' });
     const request = new MetaRequest(body.action, call, init.signal);
@@ -152,16 +155,12 @@ export class FakeMeta {
 
   reply(request: MetaRequest, kind: ReplyKind): void {
     const { call, action } = request;
-    // Meta does not refuse a call whose webhooks it has sent.
-    const said =
-      kind === 'refused' || kind === 'over' || kind === 'limit'
-        ? call?.taken && action === 'connect'
-          ? '5xx'
-          : kind
-        : kind;
+    // Meta does not refuse a call whose webhooks it has sent, and has heard of it.
+    const contradicts = action === 'connect' && call?.taken === true && !mayHaveWorked.has(kind);
+    const said = contradicts ? 'reset' : kind;
     if (action === 'connect' && call) {
       if (said === 'ok') call.taken = true;
-      if (said === 'refused' || said === 'limit' || said === 'over' || said === 'unsent') call.taken ??= false;
+      if (!mayHaveWorked.has(said)) call.taken ??= false;
     }
     this.wire.note('graph', `${action}=${said}`, call?.id ?? '', { said });
     request.settle(said);

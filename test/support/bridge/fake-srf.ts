@@ -2,7 +2,6 @@ import type {
   SrfApi,
   SrfDialog,
   SrfHeaders,
-  SrfMessage,
   SrfRequest,
   SrfResponse,
   SrfUacOptions,
@@ -78,7 +77,7 @@ const asRequest = (
     stackDialogId: undefined,
     cancel: () => undefined,
     ...more,
-  }) as unknown as SrfRequest;
+  });
 
 const asResponse = (status: number, reason: string, headers: Headers, body: string, source: string): SrfResponse =>
   Object.assign(new Message(headers, body), {
@@ -87,7 +86,7 @@ const asResponse = (status: number, reason: string, headers: Headers, body: stri
     source_address: source,
     finalResponseSent: true,
     send: () => undefined,
-  }) as unknown as SrfResponse;
+  });
 
 class SipError extends Error {
   constructor(
@@ -129,7 +128,7 @@ export class DialogRequest {
       source_address: '',
       finalResponseSent: false,
       send,
-    }) as unknown as SrfResponse;
+    });
   }
 }
 
@@ -280,7 +279,7 @@ export class OutgoingInvite {
     );
     this.dialog = dialog;
     this.srf.dialogs.push(dialog);
-    this.callback(null, dialog as unknown as SrfDialog);
+    this.callback(null, dialog);
   }
 
   #final(status: number): void {
@@ -337,14 +336,14 @@ export class IncomingInvite {
       source_address: '',
       finalResponseSent: false,
       send,
-    }) as unknown as SrfResponse;
+    });
   }
 
   cancel(): void {
     this.srf.wire.note('sip', 'CANCEL<', this.of);
     this.srf.wire.note('sip', '487>', this.of, { by: 'server' });
     this.state = 'cancelled';
-    (this.request as unknown as Emitter).emit('cancel', new Message({}) as unknown as SrfMessage);
+    (this.request as unknown as Emitter).emit('cancel', new Message({}));
   }
 
   answered(callback: (error: unknown, dialog: SrfDialog | undefined) => void): void {
@@ -360,7 +359,7 @@ export class IncomingInvite {
       const dialog = new FakeDialog(this.srf, 'uas', this.of, this.request, this.response);
       this.dialog = dialog;
       this.srf.dialogs.push(dialog);
-      callback(null, dialog as unknown as SrfDialog);
+      callback(null, dialog);
     });
   }
 
@@ -443,7 +442,7 @@ export class FakeSrf implements SrfApi {
     callback: (error: unknown, dialog: SrfDialog | undefined) => void,
   ): void {
     // srf sends in an async function: a connection that is gone is told by the callback.
-    if (!this.isUp) return void queueMicrotask(() => callback(new Error('not connected'), undefined));
+    if (!this.isUp) return queueMicrotask(() => callback(new Error('not connected'), undefined));
     this.incoming.find((invite) => invite.request === request)?.answered(callback);
   }
 
