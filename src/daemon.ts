@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { CdrSink } from './call/call-record.js';
 import type { Config } from './config/config.js';
+import { LiveSecrets } from './config/live-secrets.js';
 import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
 import { startWebhookListener, type WebhookListenerOptions } from './http/webhook-listener.js';
 import type { Journal, OrphanDialog, SeenKeys } from './call/journal.js';
@@ -37,6 +38,8 @@ export interface DaemonOptions {
   readonly logger: Logger;
   /** Where call records go; default: the file of the configuration. */
   readonly cdr?: CdrSink;
+  /** Told secrets that are replaced while the daemon runs, so that no log line can show them. */
+  readonly redact?: (secrets: readonly string[]) => void;
   /** Longest wait for live calls to end when the daemon stops, in milliseconds. */
   readonly stopCallsMs?: number;
 }
@@ -132,7 +135,10 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
 
   const cdr = new CallReports(options.cdr ?? new CdrFile(config.cdr.file, logger), metrics, events);
   stack.add('call records', () => cdr.close());
-  const whatsapp = new WhatsAppSide(base);
+  const secrets = liveSecrets(options, base, stack);
+  const whatsapp = new WhatsAppSide(base, secrets);
+  stack.add('Graph client', () => Promise.resolve(whatsapp.graph.close()));
+  readiness.set('whatsapp credentials', () => whatsapp.graph.credentialsOk);
   metrics.probe({ isSipConnected: () => sip.ready, parkedWebhooks: () => whatsapp.legDeps.directory.parked });
   const switchboard = createSwitchboard(base, sip, whatsapp, cdr);
   const router = whatsapp.router((call) => switchboard.userCall(call), store.seen);
@@ -144,7 +150,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
     listen: config.webhook.listen,
     path: config.webhook.path,
     verifyToken: config.webhook.verifyToken,
-    appSecrets: config.graph.appSecrets,
+    appSecrets: () => secrets.appSecrets(),
     onDelivery: (delivered) => {
       metrics.webhooksReceived(delivered, base.clock.now());
       return router.handle(delivered);
@@ -172,6 +178,14 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
     calls: () => switchboard.calls.size,
     stop: () => (stopping ??= stack.unwind()),
   };
+}
+
+/** The secrets of the Graph API, which may be replaced while the daemon runs. */
+function liveSecrets({ config, redact = () => undefined }: DaemonOptions, base: Base, stack: StopStack): LiveSecrets {
+  const { clock, logger } = base;
+  const secrets = new LiveSecrets({ graph: config.graph, redact, clock, logger });
+  stack.add('secret files', () => Promise.resolve(secrets.close()));
+  return secrets;
 }
 
 /** The rest of the daemon as recovery needs it. */
@@ -306,18 +320,23 @@ class WhatsAppSide {
   readonly legDeps: WhatsAppLegDeps;
   readonly graph: GraphClient;
 
-  constructor(private readonly base: Base) {
+  constructor(
+    private readonly base: Base,
+    secrets: LiveSecrets,
+  ) {
     const { config, clock, logger, media, journal, timeline, metrics } = base;
-    const { baseUrl, version, accessToken, timeoutMs } = config.graph;
+    const { baseUrl, version, timeoutMs } = config.graph;
     this.graph = new GraphClient({
       baseUrl,
       version,
-      token: () => accessToken,
+      token: () => secrets.accessToken(),
+      numberIds: config.numbers.map(({ id }) => id),
       timeoutMs,
       clock,
       logger,
       onRequest: (seen) => metrics.graphRequest(seen),
     });
+    secrets.onTokenChange(() => this.graph.tokenChanged());
     const nameOf = (numberId: string): string => config.numbers.find(({ id }) => id === numberId)?.name ?? '';
     const directory = new CallDirectory(clock, (events) => {
       for (const { kind, numberId } of events) metrics.webhookEvent('parked_forgotten', kind, nameOf(numberId));

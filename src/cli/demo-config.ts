@@ -78,6 +78,7 @@ export function demoConfig(options: {
       version: 'v23.0',
       accessToken: identity.accessToken,
       appSecrets: [identity.appSecret],
+      secretFiles: { accessToken: undefined, appSecrets: [undefined] },
       timeoutMs: 10_000,
     },
     webhook: { listen: loopback, path: '/webhook', verifyToken: identity.verifyToken },

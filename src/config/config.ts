@@ -18,6 +18,11 @@ export interface Config {
     readonly accessToken: string;
     /** One, or two while rotating. */
     readonly appSecrets: readonly string[];
+    /** Absolute paths of the files these came from, so that they can be rotated; undefined: from elsewhere. In the same order. */
+    readonly secretFiles: {
+      readonly accessToken: string | undefined;
+      readonly appSecrets: readonly (string | undefined)[];
+    };
     readonly timeoutMs: number;
   };
   readonly webhook: { readonly listen: ListenAddress; readonly path: string; readonly verifyToken: string };

@@ -1,5 +1,4 @@
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
 
 /** Reads a whole text file; throws what the file system throws. `mode` holds the permission bits. */
 export type FileReader = (path: string) => { readonly text: string; readonly mode: number };
@@ -13,8 +12,3 @@ export const systemFileReader: FileReader = (path) => {
   if (size > MAX_BYTES) throw Object.assign(new Error('file too large'), { code: 'EFBIG' });
   return { text: readFileSync(path, 'utf8'), mode: mode & 0o777 };
 };
-
-/** A reader for which relative paths begin where `file` lies. */
-export function besideFile(file: string, read: FileReader): FileReader {
-  return (path) => read(resolve(dirname(file), path));
-}

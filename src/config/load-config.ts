@@ -7,7 +7,7 @@ import { buildTrunks } from './build-trunks.js';
 import type { Config, ListenAddress } from './config.js';
 import { crossCheck, isExposed, itemsOf } from './cross-checks.js';
 import type { FileReader } from './file-reader.js';
-import { besideFile, systemFileReader } from './file-reader.js';
+import { systemFileReader } from './file-reader.js';
 import { alias, parseDuration, parseListen, parsePortRange, parseSipListen } from './formats.js';
 import { warnIgnored } from './ignored-keys.js';
 import type { ConfigIssue } from './issue.js';
@@ -69,7 +69,7 @@ export function loadConfig(options: LoadOptions): LoadResult {
   }
   const source = new YamlSource(text);
   const findings = new Findings(file, (path, spot) => source.position(path, spot));
-  const secrets = new Secrets(findings, options.env, besideFile(file, readFile), (mode & 0o077) === 0);
+  const secrets = new Secrets(findings, options.env, readFile, { file, isPrivate: (mode & 0o077) === 0 });
   const data = topLevel(source, findings);
   const config = data && build(data, source, options.env, secrets, findings);
   const errors = [...source.problems.map((problem) => sourceIssue(file, problem)), ...findings.errors].sort(byPlace);
@@ -150,6 +150,10 @@ function whatsappSide(
       version: text(scalars, 'graph.version'),
       accessToken: needed('graph.access_token'),
       appSecrets: inUse ? written.map(({ path, value }) => secrets.required(path, value, why)) : [],
+      secretFiles: {
+        accessToken: inUse ? secrets.fileOf(text(scalars, 'graph.access_token')) : undefined,
+        appSecrets: inUse ? written.map(({ value }) => secrets.fileOf(value)) : [],
+      },
       timeoutMs: milliseconds(scalars, 'graph.timeout'),
     },
     webhook: {

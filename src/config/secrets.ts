@@ -1,3 +1,4 @@
+import { dirname, resolve } from 'node:path';
 import type { FileReader } from './file-reader.js';
 import type { Complaint, Findings, KeyPath } from './issue.js';
 
@@ -8,6 +9,13 @@ const REFERENCE = /^\$\{(env|file):([^{}]+)\}$/;
 const WELL_KNOWN_DRACHTIO_SECRET = 'cymru';
 const MAX_SECRET_LENGTH = 16_384;
 
+/** The configuration file that secrets stand in, or are named in. */
+export interface SecretsPlace {
+  readonly file: string;
+  /** Whether only the owner can read it, so that literal secrets may stand in it. */
+  readonly isPrivate: boolean;
+}
+
 /** Resolves the secrets of one file: `${env:NAME}`, `${file:/path}` or literal. */
 export class Secrets {
   readonly #resolved = new Set<string>();
@@ -16,8 +24,7 @@ export class Secrets {
     private readonly findings: Findings,
     private readonly env: Environment,
     private readonly readFile: FileReader,
-    /** Whether only the owner can read the configuration file, so that literal secrets may stand in it. */
-    private readonly fileIsPrivate: boolean,
+    private readonly place: SecretsPlace,
   ) {}
 
   /** Every secret that was resolved; for redaction, never for output. */
@@ -45,6 +52,12 @@ export class Secrets {
     return secret;
   }
 
+  /** The file that a secret written so comes from, as an absolute path; undefined when it comes from elsewhere. */
+  fileOf(written: string): string | undefined {
+    const match = REFERENCE.exec(written);
+    return match?.[1] === 'file' ? this.#path(match[2] ?? '') : undefined;
+  }
+
   /** As `required`, and the well-known default of drachtio-server is refused. */
   drachtio(path: KeyPath, written: string): string {
     const secret = this.required(path, written, 'when sip.server is drachtio');
@@ -64,7 +77,7 @@ export class Secrets {
       this.findings.error(path, { message, cure: 'write only ${env:NAME} or ${file:/path}, with nothing around it' });
       return undefined;
     }
-    if (!this.fileIsPrivate) {
+    if (!this.place.isPrivate) {
       const message = 'is a secret in a file that others can read';
       this.findings.warn(path, { message, cure: 'write ${env:NAME} or ${file:/path}, or chmod 600 the file' });
     }
@@ -88,14 +101,19 @@ export class Secrets {
 
   #fromFile(path: KeyPath, name: string): string | undefined {
     try {
-      const file = this.readFile(name);
+      const file = this.readFile(this.#path(name));
       this.#warnOfMode(path, name, file.mode);
-      return file.text.replace(/\r?\n$/, '');
+      return secretText(file.text);
     } catch (error) {
       const message = `file ${name} cannot be read (${errorCode(error)})`;
       this.findings.error(path, { message, cure: 'create it, readable by the user that runs sip2wa' });
       return undefined;
     }
+  }
+
+  /** Relative names begin where the configuration file lies. */
+  #path(name: string): string {
+    return resolve(dirname(this.place.file), name);
   }
 
   /** Docker mounts its secrets as 0444 in a directory of their own; elsewhere a world-readable secret is a mistake. */
@@ -111,7 +129,13 @@ export function errorCode(error: unknown): string {
   return typeof code === 'string' && /^[A-Z_0-9]{2,32}$/.test(code) ? code : 'unreadable';
 }
 
-function unusable(secret: string): Complaint | undefined {
+/** The secret in a file: its text without the line break that editors put at the end. */
+export function secretText(text: string): string {
+  return text.replace(/\r?\n$/, '');
+}
+
+/** What makes a text no secret; undefined when nothing does. */
+export function unusable(secret: string): Complaint | undefined {
   if (secret === '') return { message: 'is empty where it points to', cure: 'put the secret there' };
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(secret)) {

@@ -38,7 +38,7 @@ beforeEach(async () => {
     listen: { host: '127.0.0.1', port: 0 },
     path: '/hooks/meta',
     verifyToken,
-    appSecrets: secrets,
+    appSecrets: () => secrets,
     onDelivery: (events) => onDelivery(events),
     journal: {
       append: async (entry) => {
@@ -156,7 +156,7 @@ describe('deliveries', () => {
       listen: { host: '127.0.0.1', port: 0 },
       path: '/',
       verifyToken,
-      appSecrets: secrets,
+      appSecrets: () => secrets,
       onDelivery: (events) => onDelivery(events),
       journal: { append: () => Promise.resolve() },
       logger,
@@ -215,7 +215,7 @@ describe('everything else', () => {
       listen: { host: '127.0.0.1', port: listener.port },
       path: '/',
       verifyToken,
-      appSecrets: secrets,
+      appSecrets: () => secrets,
       onDelivery: () => undefined,
       journal: { append: () => Promise.resolve() },
       logger,

@@ -63,7 +63,7 @@ beforeEach(async () => {
     listen: { host: '127.0.0.1', port: 0 },
     path: '/webhook',
     verifyToken: 'verify',
-    appSecrets: [secret],
+    appSecrets: () => [secret],
     onDelivery: (events) => world.router.handle(events),
     journal: world.journal,
     logger: world.logger,

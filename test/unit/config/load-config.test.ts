@@ -38,6 +38,7 @@ describe('files shipped', () => {
       version: 'v23.0',
       accessToken: 'token-canary',
       appSecrets: ['app-canary'],
+      secretFiles: { accessToken: '/run/secrets/whatsapp_token', appSecrets: ['/run/secrets/whatsapp_app_secret'] },
       timeoutMs: 10_000,
     });
     expect(config.webhook).toEqual({

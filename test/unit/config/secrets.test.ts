@@ -12,6 +12,7 @@ describe('references', () => {
     });
     expect(config.graph.accessToken).toBe('from env ');
     expect(config.graph.appSecrets).toEqual(['one', 'two']);
+    expect(config.graph.secretFiles).toEqual({ accessToken: undefined, appSecrets: ['/s/a', '/etc/sip2wa/b'] });
   });
 
   it.each([
@@ -61,7 +62,8 @@ describe('secrets of what is not in use', () => {
       'trunk_defaults: { auth: { username: u, password: "${env:NOPE}" } }',
     ].join('\n');
     const config = configOf(text);
-    expect(config.graph).toMatchObject({ accessToken: '', appSecrets: [] });
+    const secretFiles = { accessToken: undefined, appSecrets: [] };
+    expect(config.graph).toMatchObject({ accessToken: '', appSecrets: [], secretFiles });
     expect(config.sip.drachtio.secret).toBe('');
   });
 
