@@ -6,7 +6,7 @@ import { GraphError, type GraphFault } from './graph-error.js';
 import { GraphGate } from './graph-gate.js';
 import type { Queued } from './graph-queue.js';
 import type { GraphRequest, Lane } from './graph-request.js';
-import { GraphSlots } from './graph-slots.js';
+import { givenUp, GraphSlots } from './graph-slots.js';
 import { GraphTransport, type GraphTransportOptions } from './graph-transport.js';
 
 /** One attempt at a request, for metrics. */
@@ -83,6 +83,7 @@ export class GraphDispatch {
     this.#refuse(request);
     const release = await this.#slots.take(request, endMs - clock.monotonicMs());
     try {
+      if (request.signal?.aborted) throw givenUp(request.what);
       this.#refuse(request);
       return await this.#exchange(request, Math.min(attemptMs, endMs - clock.monotonicMs()));
     } finally {

@@ -93,7 +93,8 @@ export class GraphSlots {
 
 const noSlot = (what: string): GraphError =>
   new GraphError('timeout', `${what} waited too long behind other requests`, { unsent: true });
-const givenUp = (what: string): GraphError =>
+/** The leg that asked is over. */
+export const givenUp = (what: string): GraphError =>
   new GraphError('held', `${what} was given up before it was sent`, { unsent: true });
 const tooMany = (what: string): GraphError =>
   new GraphError('held', `${what}: too many requests wait`, { httpStatus: 429, retryAfterS: 1, unsent: true });
