@@ -6,6 +6,7 @@ import { opusDurationMs } from './opus-codec.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { loudnessOf } from './silence-gate.js';
 import { PlayoutSequencer, type PlayoutSink, type SequencerStats } from './playout-sequencer.js';
+import { silenceFrame } from './webrtc-beat.js';
 
 /** One direction of a bridge: what arrives at one port, on its way to the other. */
 export interface AudioPath {
@@ -86,7 +87,7 @@ class TranscodingPath implements AudioPath, PlayoutSink {
     // Foreign silence between frames of one encoder would leave the far decoder with a state that the encoder does not share.
     const silence = new Int16Array(frameSamples);
     if (!this.#fills)
-      port.fillSlot = () => encoder.encode(backlog.isBehind ? (backlog.take() ?? silence) : this.#fifo.take());
+      port.fillSlot = () => encoder.encode(backlog.isBehind ? (backlog.take(frameMs) ?? silence) : this.#fifo.take());
     this.#sequencer = sequencerOf(options, this, this.#fills);
   }
 
@@ -188,6 +189,7 @@ class PassthroughPath implements AudioPath, PlayoutSink {
       // Coded frames cannot be mixed; the far decoder glides over the seam.
       blend: () => undefined,
     });
+    this.#port.fillSlot = () => this.#backlog.take(opusFrameMs) ?? silenceFrame;
   }
 
   get stats(): SequencerStats {
@@ -231,6 +233,7 @@ class PassthroughPath implements AudioPath, PlayoutSink {
   }
 
   close(): void {
+    this.#port.fillSlot = undefined;
     this.#ear?.close();
     this.#ear = undefined;
   }

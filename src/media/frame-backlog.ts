@@ -20,8 +20,8 @@ interface Waiting<T> {
 
 /** Silence that every pause keeps behind a word and before the next one: what is soft at their edges is in there. */
 export const keptPauseMs = 40;
-/** How far playing runs ahead of the clock, so that a timer that is late leaves no hole. */
-const leadMs = 20;
+/** How far playing runs ahead of the clock: timers may fire a little early. */
+const leadMs = 5;
 /** After a longer stall what was missed is not made up for: the far end has waited already. */
 const maxCatchUpMs = 400;
 /** Without a pause for so long, sound itself is shortened: one frame in a second. */
@@ -75,14 +75,9 @@ export class FrameBacklog<T> {
     else if (this.#waitingMs < maxWaitingMs) this.#enqueue(frame, durationMs);
   }
 
-  /** Takes out what is next to be played, for a place that would else stay empty. */
-  take(): T | undefined {
-    const next = this.#waiting.shift();
-    if (!next) return undefined;
-    this.#waitingMs -= next.durationMs;
-    this.#playedUntilMs += next.durationMs;
-    this.#quietMs = next.isSilent ? this.#quietMs + next.durationMs : 0;
-    return next.frame;
+  /** Takes out what is next to be played, for a place of this length that would else stay empty. */
+  take(durationMs: number): T | undefined {
+    return this.#waiting[0]?.durationMs === durationMs ? this.#next()?.frame : undefined;
   }
 
   /** To be called every 20 ms or so. */
@@ -91,15 +86,23 @@ export class FrameBacklog<T> {
     this.#playedUntilMs = Math.max(this.#playedUntilMs, nowMs - maxCatchUpMs);
     while (this.#playedUntilMs <= nowMs) {
       this.#leaveOutPause(nowMs);
-      const durationMs = this.#waiting[0]?.durationMs ?? 0;
-      const frame = this.take();
-      if (frame === undefined) {
+      const next = this.#next();
+      if (!next) {
         this.#isBehind = false;
         return;
       }
-      this.frames.send(frame, durationMs);
+      this.frames.send(next.frame, next.durationMs);
     }
     if (nowMs - this.#unbrokenSinceMs >= unbrokenMs) this.#squeeze(nowMs);
+  }
+
+  #next(): Waiting<T> | undefined {
+    const next = this.#waiting.shift();
+    if (!next) return undefined;
+    this.#waitingMs -= next.durationMs;
+    this.#playedUntilMs += next.durationMs;
+    this.#quietMs = next.isSilent ? this.#quietMs + next.durationMs : 0;
+    return next;
   }
 
   #enqueue(frame: T, durationMs: number): void {

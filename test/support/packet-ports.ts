@@ -8,6 +8,9 @@ export class FakePacketPort implements PacketPort {
   fillSlot?: (() => Uint8Array) | undefined;
   heard?: number;
   quiet?: boolean;
+  sending?: boolean;
+  /** What `recall` hands over, once. */
+  readonly unheard: MediaPacket[] = [];
   readonly sent: { readonly payload: Uint8Array; readonly durationMs: number }[] = [];
   readonly skipped: { readonly durationMs: number; readonly packets: number }[] = [];
   readonly digits: { readonly digit: string; readonly durationMs: number }[] = [];
@@ -26,6 +29,10 @@ export class FakePacketPort implements PacketPort {
 
   sendDtmf(digit: string, durationMs: number): void {
     this.digits.push({ digit, durationMs });
+  }
+
+  recall(): void {
+    for (const packet of this.unheard.splice(0)) this.onAudio?.(packet);
   }
 
   /** As if a packet had come in from the network. */

@@ -1,0 +1,223 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../../../src/lib/clock.js';
+import { silentLogger } from '../../../src/lib/logger.js';
+import { standardCodecs } from '../../../src/media/codec-registry.js';
+import { createOpusCodec } from '../../../src/media/opus-codec.js';
+import type { NegotiatedAudio } from '../../../src/media/packet-port.js';
+import { TranscodingBridge } from '../../../src/media/transcoding-bridge.js';
+import { WebRtcBeat } from '../../../src/media/webrtc-beat.js';
+import { concat, silence, toInt16 } from '../../../src/sandbox/audio/pcm.js';
+import { countedSequence, heardSyllables, sequenceMs } from '../../support/counted-sequence.js';
+import { FakePacketPort, g711Audio, whatsAppAudio } from '../../support/packet-ports.js';
+import { fromG711, fromOpus, toG711 } from '../../support/tones.js';
+
+const codecs = standardCodecs();
+
+/** A port with the real beat behind it, which starts when the test says so. */
+class BeatPort extends FakePacketPort {
+  readonly out: { readonly payload: Uint8Array; readonly atMs: number }[] = [];
+  readonly beat: WebRtcBeat;
+
+  constructor(clock: FakeClock) {
+    super(whatsAppAudio);
+    this.sending = false;
+    this.beat = new WebRtcBeat(
+      clock,
+      (_kind, { payload }) => this.out.push({ payload: Uint8Array.from(payload), atMs: clock.monotonicMs() }),
+      { sequence: 0, timestamp: 0 },
+      () => this.fillSlot?.() ?? Uint8Array.of(0xf8, 0xff, 0xfe),
+    );
+  }
+
+  override sendAudio(payload: Uint8Array, durationMs: number): void {
+    this.beat.sendAudio(payload, durationMs);
+  }
+
+  open(): void {
+    this.sending = true;
+    this.beat.start();
+  }
+}
+
+describe('what the dialled side says before the other one is up', () => {
+  let clock: FakeClock;
+  let whatsApp: BeatPort;
+
+  beforeEach(() => {
+    clock = new FakeClock();
+    whatsApp = new BeatPort(clock);
+  });
+
+  const bridgeTo = (pbx: FakePacketPort, wa: FakePacketPort = whatsApp): TranscodingBridge =>
+    new TranscodingBridge({ portOf: (id) => ({ wa, pbx })[id], codecs, clock, logger: silentLogger });
+
+  /** Says the counted sequence and silence behind it, packet by packet, from `fromMs` to `toMs`. */
+  const speaker = (port: FakePacketPort, audio: NegotiatedAudio) => {
+    const pcm = toInt16(concat(countedSequence(8000), silence(8000, 4000)).samples);
+    const encoder = createOpusCodec('wasm').createEncoder(8000, 160);
+    const packetMs = audio.codec === 'opus' ? 20 : audio.ptimeMs;
+    let at = 0;
+    const coded = (samples: Int16Array): Uint8Array =>
+      audio.codec === 'opus' ? Uint8Array.from(encoder.encode(samples)) : toG711(audio.codec as 'PCMA', samples);
+    return (ms: number): void => {
+      for (const endMs = clock.monotonicMs() + ms; clock.monotonicMs() < endMs; at++) {
+        const samples = pcm.subarray(at * packetMs * 8, (at + 1) * packetMs * 8);
+        port.receive(65_530 + at, 0xffff_ff00 + (at * packetMs * audio.clockRate) / 1000, coded(samples));
+        clock.advance(packetMs);
+      }
+    };
+  };
+
+  it.each([
+    ['PCMA', 20],
+    ['PCMU', 30],
+    ['PCMA', 10],
+    ['PCMA', 60],
+  ] as const)('is heard by WhatsApp whole, and the delay goes: %s, %i ms', (codec, ptimeMs) => {
+    const audio = g711Audio(codec, ptimeMs);
+    const pbx = new FakePacketPort(audio);
+    const bridge = bridgeTo(pbx);
+    const say = speaker(pbx, audio);
+    bridge.prepare('wa', 'pbx');
+    say(600);
+    bridge.connect('wa', 'pbx');
+    say(120);
+    expect(whatsApp.out).toEqual([]);
+    whatsApp.open();
+    expect(whatsApp.out).toHaveLength(1);
+    say(sequenceMs + 1800 - 720);
+    const heard = fromOpus(whatsApp.out.map(({ payload }) => payload));
+    const syllables = heardSyllables(heard);
+    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
+    // As close together as they were spoken: nothing was put between them, nothing left out.
+    syllables.slice(1).forEach((one, i) => expect(one!.atMs - syllables[i]!.atMs).toBeCloseTo(180, -1.2));
+    expect(syllables[0]!.atMs).toBeLessThan(80);
+    // What is said now goes out at once.
+    const before = whatsApp.out.length;
+    say(60);
+    expect(whatsApp.out.length).toBeGreaterThanOrEqual(before + 2);
+    expect(whatsApp.out.length * 20).toBeLessThan(sequenceMs + 1800 - 720 + 60 + 80);
+    bridge.disconnect();
+    whatsApp.beat.stop();
+    expect(clock.armed).toBe(0);
+  });
+
+  it('is heard by the PBX whole, and nothing reaches it before the joining', () => {
+    const pbx = new FakePacketPort(g711Audio('PCMA'));
+    const wa = new FakePacketPort(whatsAppAudio);
+    const bridge = bridgeTo(pbx, wa);
+    const say = speaker(wa, whatsAppAudio);
+    bridge.prepare('pbx', 'wa');
+    say(300);
+    expect(pbx.sent).toEqual([]);
+    bridge.connect('pbx', 'wa');
+    say(sequenceMs + 1000);
+    const syllables = heardSyllables(
+      fromG711(
+        'PCMA',
+        pbx.sent.map(({ payload }) => payload),
+      ),
+    );
+    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
+    expect(syllables[0]!.atMs).toBeLessThan(40);
+    const before = pbx.sent.length;
+    say(200);
+    expect(pbx.sent.length - before).toBe(10);
+    bridge.disconnect();
+  });
+
+  it('is heard whole when Opus is handed on, and the delay goes', () => {
+    const pbx = new FakePacketPort(whatsAppAudio);
+    const bridge = bridgeTo(pbx);
+    const say = speaker(pbx, whatsAppAudio);
+    bridge.prepare('wa', 'pbx');
+    say(600);
+    bridge.connect('wa', 'pbx');
+    whatsApp.open();
+    say(sequenceMs + 1000);
+    const syllables = heardSyllables(fromOpus(whatsApp.out.map(({ payload }) => payload)));
+    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
+    expect(whatsApp.out.length * 20).toBeLessThan(sequenceMs + 1000 + 80);
+    bridge.disconnect();
+    whatsApp.beat.stop();
+  });
+
+  it('keeps words apart that come with no packets between them', () => {
+    const pbx = new FakePacketPort(g711Audio('PCMA'));
+    const bridge = bridgeTo(pbx);
+    const word = toG711('PCMA', toInt16(countedSequence(8000).samples).subarray(160, 320));
+    bridge.prepare('wa', 'pbx');
+    for (let i = 0; i < 50; i++) {
+      const spurt = i < 5 ? 0 : 4000;
+      pbx.receive(i, spurt + i * 160, word, i === 5);
+      clock.advance(20);
+    }
+    bridge.connect('wa', 'pbx');
+    whatsApp.open();
+    clock.advance(2000);
+    const levels = whatsApp.out.map(({ payload }) => payload.length > 20);
+    const pauses = levels
+      .join(' ')
+      .split('true')
+      .slice(1, -1)
+      .map((gap) => gap.split('false').length - 1);
+    expect(levels.filter(Boolean).length).toBeGreaterThanOrEqual(50);
+    expect(Math.max(...pauses)).toBeGreaterThanOrEqual(2);
+    bridge.disconnect();
+    whatsApp.beat.stop();
+  });
+
+  it('begins with what the port heard around the answer', () => {
+    const pbx = new FakePacketPort(g711Audio('PCMA'));
+    const bridge = bridgeTo(pbx);
+    const loud = toG711(
+      'PCMA',
+      Int16Array.from({ length: 160 }, (_, i) => 8000 * Math.sin(i)),
+    );
+    pbx.unheard.push({ sequence: 0, timestamp: 0, marker: true, payload: loud });
+    bridge.prepare('wa', 'pbx');
+    bridge.prepare('wa', 'pbx');
+    pbx.receive(1, 160, loud);
+    bridge.connect('wa', 'pbx');
+    whatsApp.open();
+    clock.advance(100);
+    const heard = toInt16(fromOpus(whatsApp.out.map(({ payload }) => payload)).samples);
+    expect(heard.filter((value) => Math.abs(value) > 4000).length).toBeGreaterThan(150);
+    bridge.disconnect();
+    whatsApp.beat.stop();
+  });
+
+  it('is kept for 5 s: the first ones', () => {
+    const audio = g711Audio('PCMA');
+    const pbx = new FakePacketPort(audio);
+    const bridge = bridgeTo(pbx);
+    const loud = (peak: number): Uint8Array =>
+      toG711(
+        'PCMA',
+        Int16Array.from({ length: 160 }, (_, i) => Math.round(peak * Math.sin(i))),
+      );
+    bridge.prepare('wa', 'pbx');
+    for (let i = 0; i < 500; i++) {
+      pbx.receive(i, i * 160, loud(8000));
+      clock.advance(20);
+    }
+    bridge.connect('wa', 'pbx');
+    whatsApp.open();
+    clock.advance(8000);
+    expect(whatsApp.out.filter(({ payload }) => payload.length > 20).length).toBeLessThanOrEqual(260);
+    expect(whatsApp.out.filter(({ payload }) => payload.length > 20).length).toBeGreaterThanOrEqual(250);
+    bridge.disconnect();
+    whatsApp.beat.stop();
+  });
+
+  it('is let go of when the call ends before it is up, or the media is gone', () => {
+    const pbx = new FakePacketPort(g711Audio('PCMA'));
+    const bridge = bridgeTo(pbx);
+    bridge.prepare('wa', 'gone');
+    bridge.prepare('wa', 'pbx');
+    expect(pbx.onAudio).toBeDefined();
+    bridge.disconnect();
+    expect(pbx.onAudio).toBeUndefined();
+    expect(clock.armed).toBe(0);
+  });
+});
