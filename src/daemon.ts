@@ -3,6 +3,7 @@ import type { CdrSink } from './call/call-record.js';
 import type { Config } from './config/config.js';
 import { LiveSecrets } from './config/live-secrets.js';
 import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
+import type { HttpListener } from './http/http-listener.js';
 import { startWebhookListener, type WebhookListenerOptions } from './http/webhook-listener.js';
 import type { Journal, OrphanDialog, SeenKeys } from './call/journal.js';
 import { Recovery, type RecoverableJournal } from './journal/recovery.js';
@@ -10,6 +11,7 @@ import { openStore, type Store } from './journal/store.js';
 import { systemClock, type Clock } from './lib/clock.js';
 import { systemIds, type IdSource } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
+import { StopStack } from './lib/stop-stack.js';
 import { WeriftMediaEngine } from './media/werift-media-engine.js';
 import { packageVersion } from './lib/package-version.js';
 import { CallReports } from './observability/call-reports.js';
@@ -27,6 +29,9 @@ import { BusinessInitiatedLeg } from './whatsapp/business-initiated-leg.js';
 import { CallDirectory } from './whatsapp/call-directory.js';
 import { GraphClient } from './whatsapp/graph-client.js';
 import type { WhatsAppLegDeps } from './whatsapp/leg-wire.js';
+import { createPermissionGate } from './whatsapp/permissions/create-permission-gate.js';
+import type { PermissionEvent } from './whatsapp/permissions/permission-event.js';
+import type { PermissionGate } from './whatsapp/permissions/permission-gate.js';
 import { UserInitiatedLeg } from './whatsapp/user-initiated-leg.js';
 import { replyOf } from './whatsapp/webhook-journal.js';
 import { WebhookRouter, type WebhookRouterOptions } from './whatsapp/webhook-router.js';
@@ -78,24 +83,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   } catch (error) {
     await stack.unwind();
     throw error;
-  }
-}
-
-/** What runs, to be stopped in the opposite order; a part that fails to stop does not keep the others up. */
-class StopStack {
-  readonly #stops: { readonly what: string; readonly stop: () => Promise<void> }[] = [];
-
-  constructor(private readonly logger: Logger) {}
-
-  add(what: string, stop: () => Promise<void>): void {
-    this.#stops.push({ what, stop });
-  }
-
-  async unwind(): Promise<void> {
-    for (let part = this.#stops.pop(); part; part = this.#stops.pop()) {
-      const { what, stop } = part;
-      await stop().catch((err: unknown) => this.logger.error('part did not stop', { what, err }));
-    }
   }
 }
 
@@ -165,11 +152,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   readiness.set('webhook', () => true);
   stack.add('calls', () => switchboard.close(options.stopCallsMs ?? STOP_CALLS_MS));
   readiness.set('not stopping', () => stopping === undefined);
-  const addresses: DaemonAddresses = {
-    sip: server.sockets,
-    webhook: { host: config.webhook.listen.host, port: webhook.port },
-    admin: { host: config.admin.listen.host, port: admin.port },
-  };
+  const addresses = addressesOf(config, server, webhook, admin);
   logger.info('ready', { ...addresses });
   return {
     timeline: base.timeline,
@@ -186,6 +169,19 @@ function liveSecrets({ config, redact = () => undefined }: DaemonOptions, base: 
   const secrets = new LiveSecrets({ graph: config.graph, redact, clock, logger });
   stack.add('secret files', () => Promise.resolve(secrets.close()));
   return secrets;
+}
+
+function addressesOf(
+  { webhook, admin }: Config,
+  { sockets }: SipServer,
+  webhookListener: HttpListener,
+  adminListener: HttpListener,
+): DaemonAddresses {
+  return {
+    sip: sockets,
+    webhook: { host: webhook.listen.host, port: webhookListener.port },
+    admin: { host: admin.listen.host, port: adminListener.port },
+  };
 }
 
 /** The rest of the daemon as recovery needs it. */
@@ -285,6 +281,7 @@ function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: WhatsAppSide
       const log = logger.child({ call, leg: 'b' });
       return new BusinessInitiatedLeg({ ...whatsapp.legDeps, call, number, to, opaque, logger: log });
     },
+    gate: whatsapp.permissions,
     clock,
     random: Math.random,
     observer: timeline,
@@ -319,6 +316,7 @@ function payloadOf({ ctaPayload, deeplinkPayload }: ArrivingUserCall): WhatsAppF
 class WhatsAppSide {
   readonly legDeps: WhatsAppLegDeps;
   readonly graph: GraphClient;
+  readonly permissions: PermissionGate;
 
   constructor(
     private readonly base: Base,
@@ -336,6 +334,11 @@ class WhatsAppSide {
       logger,
       onRequest: (seen) => metrics.graphRequest(seen),
     });
+    const onEvent = (event: PermissionEvent): void => {
+      metrics.permissionReply(event.response, event.source);
+      base.events.publish({ type: 'permission', data: event });
+    };
+    this.permissions = createPermissionGate(this.graph, config.permissions, { clock, logger, onEvent });
     secrets.onTokenChange(() => this.graph.tokenChanged());
     const nameOf = (numberId: string): string => config.numbers.find(({ id }) => id === numberId)?.name ?? '';
     const directory = new CallDirectory(clock, (events) => {
@@ -361,6 +364,7 @@ class WhatsAppSide {
           logger: logger.child({ call: seed.call, leg: 'a' }),
         }),
       onUserCall,
+      onPermissionReply: (reply, number) => this.permissions.onReply(reply, number),
       count: (result, event, number) => metrics.webhookEvent(result, event, number),
       ...(seen && { seen }),
       journal,

@@ -1,6 +1,6 @@
 import { Call, fixedTimeouts, shuttingDown, type CallOutcome } from './call/call.js';
 import type { CallRecord, CdrSink } from './call/call-record.js';
-import { endReason } from './call/end-reason.js';
+import { endReason, type EndReason } from './call/end-reason.js';
 import type { Journal, JournalData, JournalEvent } from './call/journal.js';
 import type { DialledLeg, LegFacts, OriginatingLeg } from './call/leg.js';
 import type { MediaBridge } from './call/media-bridge.js';
@@ -48,6 +48,17 @@ export interface ArrivingTrunkCall {
   readonly opaque: string | undefined;
 }
 
+/** Decides whether users may be called, and learns from what becomes of calls. Neither throws nor rejects. */
+export interface CallGate {
+  /** Why the user may not be called now, if so; takes a few seconds at most. */
+  mayCall(
+    number: WaNumber,
+    user: UserAddress,
+    call: { readonly id: CallId; readonly isOver: () => boolean },
+  ): Promise<EndReason | undefined>;
+  onCallOver(number: WaNumber, user: { number?: string; userId?: string }, outcome: CallOutcome): void;
+}
+
 export interface SwitchboardOptions {
   readonly numbers: readonly WaNumber[];
   readonly trunks: ReadonlyMap<string, Trunk>;
@@ -60,6 +71,8 @@ export interface SwitchboardOptions {
   readonly dialTrunk: (target: Target, from: ArrivingUserCall) => DialledLeg;
   /** Makes the WhatsApp leg that rings a user for a call from the PBX. */
   readonly dialUser: (number: WaNumber, to: UserAddress, from: ArrivingTrunkCall) => DialledLeg;
+  /** Without one every user may be called. */
+  readonly gate?: CallGate;
   readonly clock: Clock;
   /** 0 to 1; shares calls among servers by weight. */
   readonly random: () => number;
@@ -105,7 +118,16 @@ export class Switchboard {
     const call = this.#open('business_initiated', arriving, this.options.ringTimeoutMs, parties);
     if (this.#closed) return call.refuse(shuttingDown);
     if (!decision.ok) return call.refuse(endReason(decision.code, { text: decision.why }));
-    call.route([() => this.options.dialUser(decision.number, decision.user, arriving)]);
+    void this.#place(call, decision, arriving);
+  }
+
+  /** Calls the user once that is known to be allowed. A caller who has given up meanwhile is past being routed or refused. */
+  async #place(call: Call, { number, user }: Called, arriving: ArrivingTrunkCall): Promise<void> {
+    const { gate } = this.options;
+    const isOver = (): boolean => call.state !== 'offered';
+    const refusal = gate && (await gate.mayCall(number, user, { id: call.id, isOver }));
+    if (refusal) return call.refuse(refusal);
+    call.route([() => this.options.dialUser(number, user, arriving)]);
   }
 
   /**
@@ -149,6 +171,9 @@ export class Switchboard {
     const record = callRecord(outcome, parties);
     logger.info('call ended', { ...record });
     this.options.cdr.write(record);
+    const number = this.options.numbers.find(({ name }) => name === parties.number);
+    const user = { ...given('number', parties.user), ...given('userId', parties.userId) };
+    if (number) this.options.gate?.onCallOver(number, user, outcome);
     this.#note(outcome.call, 'ended', given('waCallId', record.waCallId));
   }
 
@@ -158,6 +183,12 @@ export class Switchboard {
       this.options.logger.error('journal entry not stored', { call, event, err });
     });
   }
+}
+
+/** Who is called, with which number. */
+interface Called {
+  readonly number: WaNumber;
+  readonly user: UserAddress;
 }
 
 type Arriving = Pick<ArrivingUserCall, 'call' | 'leg'>;

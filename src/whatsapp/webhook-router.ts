@@ -46,7 +46,7 @@ export interface WebhookRouterOptions {
   readonly onUserCall: (call: UserCall) => void;
   /** A call that we gave up on has turned up at Meta after all: it is to be terminated there. `call` is our id of it. */
   readonly endAbandoned: (numberId: string, waCallId: WaCallId, call: CallId | undefined) => void;
-  readonly onPermissionReply?: (reply: PermissionReply) => void;
+  readonly onPermissionReply?: (reply: PermissionReply, number: WaNumber) => void;
   /** Counts one event; `number` is the alias in the configuration, or empty. */
   readonly count?: (result: WebhookResult, event: WebhookEvent['kind'], number: string) => void;
   /** Events that were handled, over restarts; default: in memory for 8 days. */
@@ -129,7 +129,7 @@ export class WebhookRouter {
     if (this.#isDuplicate(event)) return 'duplicate';
     switch (event.kind) {
       case 'permission_reply':
-        this.options.onPermissionReply?.(event);
+        this.options.onPermissionReply?.(event, number);
         return 'handled';
       case 'user_connect':
         return this.#userConnect(event, number);

@@ -7,6 +7,16 @@ export type RequestMessage =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'template'; readonly name: string; readonly language: string };
 
+/** The message of the configuration: its template if it names one, else its text. */
+export function requestMessage(configured: {
+  readonly requestText: string;
+  readonly requestTemplate: string | undefined;
+  readonly requestLanguage: string;
+}): RequestMessage {
+  const { requestText, requestTemplate: name, requestLanguage: language } = configured;
+  return name === undefined ? { kind: 'text', text: requestText } : { kind: 'template', name, language };
+}
+
 /** Whom a request is about. */
 export interface OfUser {
   /** Meta's phone_number_id. */

@@ -34,6 +34,8 @@ export interface PermissionGateOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly count?: PermissionCount | undefined;
+  /** Users' replies as they come in. Must not throw. */
+  readonly onEvent?: ((event: PermissionEvent) => void) | undefined;
 }
 
 /** What became of a call, as far as permissions go by it. */
@@ -52,18 +54,11 @@ export class PermissionGate {
   readonly #book: PairBook;
   readonly #lookUps: PermissionLookUps;
   readonly #asking: PermissionAsking;
-  readonly #listeners = new Set<(event: PermissionEvent) => void>();
 
   constructor(private readonly options: PermissionGateOptions) {
     this.#book = new PairBook(options.clock, options.rules, PAIRS_KEPT);
     this.#lookUps = new PermissionLookUps(options);
     this.#asking = new PermissionAsking(options);
-  }
-
-  /** Users' replies as they come in, until the returned function is called. */
-  subscribe(listener: (event: PermissionEvent) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
   }
 
   /**
@@ -115,7 +110,7 @@ export class PermissionGate {
     const of = { number: number.name, user: user.number ?? user.userId };
     logger.info('permission reply', { ...of, response, permanent, source, contextId, messageId, state, isNews });
     count?.('reply', resultOf(reply), number.name);
-    this.#emit(permissionEvent(reply, number));
+    this.options.onEvent?.(permissionEvent(reply, number));
   }
 
   /** What became of a call with the user: counts for our own limits, and tells when Meta refused it. Never throws. */
@@ -131,16 +126,6 @@ export class PermissionGate {
       pair.learn({ type: 'call_refused', atMs: this.options.clock.now() });
     } else if (b['waCallId'] !== undefined && unanswered.has(reason.code)) {
       pair.tally.callUnanswered(this.options.clock.monotonicMs());
-    }
-  }
-
-  #emit(event: PermissionEvent): void {
-    for (const listener of this.#listeners) {
-      try {
-        listener(event);
-      } catch (err) {
-        this.options.logger.error('permission listener failed', { err });
-      }
     }
   }
 }

