@@ -176,6 +176,12 @@ const insideMoves = {
     journal.mood = 'held';
   },
   'journal writes': ({ journal }) => journal.release(),
+  'gate refuses': ({ gate }) => {
+    gate.mood = 'refuses';
+  },
+  'gate takes its time': ({ gate }) => {
+    gate.mood = 'takes its time';
+  },
   'operator hangs up': (scene, nth) => scene.hangUpByOperator(nth),
   'shut down': (scene) => scene.close(),
   time: (scene, nth) => scene.run(times[nth % times.length]!),

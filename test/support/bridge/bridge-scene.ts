@@ -1,7 +1,9 @@
 import type { CallRecord } from '../../../src/call/call-record.js';
+import { endReason, type EndReason } from '../../../src/call/end-reason.js';
 import type { Journal, JournalEntry } from '../../../src/call/journal.js';
 import type { DialledLeg, Leg, LegEvent, OriginatingLeg } from '../../../src/call/leg.js';
 import type { CallObserver } from '../../../src/call/observer.js';
+import type { Clock } from '../../../src/lib/clock.js';
 import type { CallId, E164, IdSource } from '../../../src/lib/ids.js';
 import type { LogFields, Logger } from '../../../src/lib/logger.js';
 import type { Trunk, WaNumber } from '../../../src/routing/types.js';
@@ -12,7 +14,7 @@ import { OutboundSipLeg } from '../../../src/sip/outbound-sip-leg.js';
 import { ServerAddresses } from '../../../src/sip/server-addresses.js';
 import type { SipLegContext } from '../../../src/sip/sip-leg-context.js';
 import { defaultSipTimeouts } from '../../../src/sip/sip-timeouts.js';
-import { Switchboard } from '../../../src/switchboard.js';
+import { Switchboard, type CallGate } from '../../../src/switchboard.js';
 import { BusinessInitiatedLeg } from '../../../src/whatsapp/business-initiated-leg.js';
 import { CallDirectory } from '../../../src/whatsapp/call-directory.js';
 import { GraphClient } from '../../../src/whatsapp/graph-client.js';
@@ -94,6 +96,23 @@ class MoodyJournal implements Journal {
   }
 }
 
+/** Lets calls to users pass, or not, at once or after its few seconds. */
+class MoodyGate implements CallGate {
+  mood: 'allows' | 'refuses' | 'takes its time' = 'allows';
+
+  constructor(private readonly clock: Clock) {}
+
+  mayCall(): Promise<EndReason | undefined> {
+    const verdict = this.mood === 'refuses' ? endReason('no_permission') : undefined;
+    if (this.mood !== 'takes its time') return Promise.resolve(verdict);
+    return new Promise((resolve) => this.clock.after(3_000, () => resolve(undefined)));
+  }
+
+  onCallOver(): void {
+    // Learns nothing.
+  }
+}
+
 export interface BridgeSceneOptions {
   readonly preAccept: PreAcceptPolicy;
 }
@@ -109,6 +128,7 @@ export class BridgeScene {
   readonly srf = new FakeSrf(this.wire);
   readonly media = new FakeMedia();
   readonly journal = new MoodyJournal();
+  readonly gate = new MoodyGate(this.clock);
   readonly log = new ErrorLog();
   readonly records: CallRecord[] = [];
   readonly legs: TappedLeg[] = [];
@@ -278,7 +298,7 @@ export class BridgeScene {
   }
 
   #switchboard(): Switchboard {
-    const { clock, log, media, records } = this;
+    const { clock, log, media, records, gate, journal } = this;
     return new Switchboard({
       numbers: [number],
       trunks: new Map([[trunk.name, trunk]]),
@@ -288,7 +308,7 @@ export class BridgeScene {
       dialTrunk: (target, from) => this.#dialTrunk(target, from),
       dialUser: (line, to, { call }): DialledLeg =>
         this.#tap(call, 'b', new BusinessInitiatedLeg({ ...this.#deps, call, number: line, to })),
-      clock,
+      ...{ gate, journal, clock },
       random: () => 0,
       observer: this.#observer(),
       journal: this.journal,
