@@ -152,7 +152,8 @@ export class Call {
       case 'record':
         return this.#record(effect);
       case 'forceRelease':
-        return this.options.logger.warn('call end forced', { openA: this.#machine.state.openA });
+        this.options.logger.warn('call end forced', { openA: this.#machine.state.openA });
+        return this.options.observer.step(this.id, 'call.end_forced');
       case 'ended':
         return this.#ended(effect.reason, effect.by);
       default:

@@ -25,6 +25,7 @@ export type CallStep =
   | 'media.first_from_whatsapp'
   | 'media.first_from_pbx'
   | 'call.state'
+  | 'call.end_forced'
   | 'call.ended';
 
 /** Watches calls: timeline, CDR, metrics. Never throws back, never delays. */

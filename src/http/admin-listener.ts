@@ -1,7 +1,7 @@
-import { isIP } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from '../lib/logger.js';
-import { isSameSecret } from '../whatsapp/webhook-verify.js';
+import { askForToken, isDirectHost, isLoopback, mayKnow } from './admin-access.js';
+import { EventStreams, type EventFeed } from './event-streams.js';
 import { listenOn, type HttpListener } from './http-listener.js';
 
 /** One thing that must be so for the daemon to be ready. */
@@ -17,12 +17,16 @@ export interface AdminListenerOptions {
   /** Bearer token for all that tells more than yes or no; without one, only loopback clients are told. */
   readonly token: string;
   readonly checks: () => readonly ReadinessCheck[];
+  /** The metrics of this moment, in the format its content type names. */
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  readonly events: EventFeed;
   readonly logger: Logger;
 }
 
 /**
  * The admin listener: `/livez` (the process runs), `/healthz` (the same, an older name), `/readyz` (calls can be taken;
- * `?verbose` lists the checks). Yes and no are for everybody who reaches the port, the rest needs the token.
+ * `?verbose` lists the checks), `/metrics` for Prometheus, `/v1/events` as they happen. Yes and no are for everybody who reaches
+ * the port, the rest needs the token.
  */
 export function startAdminListener(options: AdminListenerOptions): Promise<HttpListener> {
   return listenOn(createAdminApp(options), options.listen);
@@ -48,6 +52,8 @@ export function createAdminApp(options: AdminListenerOptions): FastifyInstance {
   });
   app.setNotFoundHandler((_request, reply) => reply.code(404).send());
   mountHealth(app, options);
+  mountMetrics(app, options);
+  new EventStreams({ feed: options.events, token: options.token, logger: options.logger }).mount(app);
   return app;
 }
 
@@ -61,29 +67,19 @@ function mountHealth(app: FastifyInstance, { token, checks }: AdminListenerOptio
     const status = ready ? 200 : 503;
     const wantsMore = Object.hasOwn(request.query as object, 'verbose');
     if (!wantsMore) return plain(reply, status, ready ? 'ok\n' : 'not ready\n');
-    if (!mayKnow(request, token)) return reply.code(401).header('www-authenticate', 'Bearer').send();
+    if (!mayKnow(request, token)) return askForToken(reply);
     const lines = all.map(({ name, ok, detail }) => `[${ok ? '+' : '-'}] ${name}${detail ? `: ${detail}` : ''}\n`);
     return plain(reply, status, `${lines.join('')}${ready ? 'ready' : 'not ready'}\n`);
   });
 }
 
+function mountMetrics(app: FastifyInstance, { token, metrics }: AdminListenerOptions): void {
+  app.get('/metrics', async (request, reply) => {
+    if (!mayKnow(request, token)) return askForToken(reply);
+    const { contentType, text } = await metrics();
+    return reply.code(200).header('content-type', contentType).header('cache-control', 'no-store').send(text);
+  });
+}
+
 const plain = (reply: FastifyReply, status: number, text: string): FastifyReply =>
   reply.code(status).type('text/plain; charset=utf-8').header('cache-control', 'no-store').send(text);
-
-const isLoopback = (host: string): boolean => host === 'localhost' || /^(?:::ffff:)?127\.|^::1$/.test(host);
-
-/** Whoever is on this machine and means it, or shows the token. */
-function mayKnow(request: FastifyRequest, token: string): boolean {
-  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-  if (given !== undefined && isSameSecret(given, token)) return true;
-  return isLoopback(request.ip) && isDirectHost(request.headers.host);
-}
-
-/**
- * Whether the Host header names this listener by address or as localhost or a name without dots (a container's). A web page
- * that had its own domain rebound to this address sends that domain (DNS rebinding).
- */
-function isDirectHost(host: string | undefined): boolean {
-  const name = (host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-  return isIP(name) !== 0 || (name !== '' && !name.includes('.'));
-}

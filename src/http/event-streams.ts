@@ -107,7 +107,13 @@ export class EventStreams {
 
   async #drained(response: ServerResponse): Promise<void> {
     if (response.destroyed) return;
-    const drained = new Promise<void>((resolve) => response.once('drain', resolve).once('close', resolve));
+    const drained = new Promise<void>((resolve) => {
+      const done = (): void => {
+        response.off('drain', done).off('close', done);
+        resolve();
+      };
+      response.on('drain', done).on('close', done);
+    });
     await withDeadline(drained, this.options.stallMs ?? STALL_MS, 'reader of the event stream', this.#clock);
   }
 

@@ -9,13 +9,20 @@ export interface Probes {
   readonly parkedWebhooks: () => number;
 }
 
-/** One request to the Graph API that is over, repeats counted apart. */
-export interface GraphRequestCount {
+/** One attempt at a request to the Graph API. */
+export interface GraphAttempt {
   /** `connect`, `call_permissions`, …: one of a fixed few. */
-  readonly operation: string;
-  /** Meta's error code, the HTTP status without one, `ok`, or what kept it from being answered. */
-  readonly code: string;
+  readonly action: string;
+  /** `ok`, Meta's error code, or the kind of fault when Meta gave none. */
+  readonly code: string | number;
   readonly tookMs: number;
+}
+
+/** A webhook event, as far as its delay goes. */
+export interface StampedEvent {
+  readonly kind: string;
+  /** Meta's stamp, Unix milliseconds. */
+  readonly timestampMs?: number | undefined;
 }
 
 const LABELS = { calls: ['direction', 'trunk', 'number', 'result', 'cause'], live: ['direction', 'trunk'] } as const;
@@ -88,9 +95,10 @@ export class Metrics {
   }
 
   /** Everything in the text format of Prometheus. */
-  async read(): Promise<{ readonly contentType: string; readonly text: string }> {
-    return { contentType: this.registry.contentType, text: await this.registry.metrics() };
-  }
+  readonly read = async (): Promise<{ readonly contentType: string; readonly text: string }> => ({
+    contentType: this.registry.contentType,
+    text: await this.registry.metrics(),
+  });
 
   callStarted({ call, direction, trunk = '' }: CallStart): void {
     const labels = { direction, trunk };
@@ -118,14 +126,17 @@ export class Metrics {
     this.#webhooks.inc({ number, event, result });
   }
 
-  /** Clocks may differ: what seems to come from the future took no time. */
-  webhookDelay(event: string, delayMs: number): void {
-    this.#webhookDelay.observe({ event }, Math.max(0, seconds(delayMs)));
+  /** Events that have just come in. Clocks may differ: what seems to come from the future took no time. */
+  webhooksReceived(events: readonly StampedEvent[], nowMs: number): void {
+    for (const { kind, timestampMs } of events) {
+      if (timestampMs === undefined) continue;
+      this.#webhookDelay.observe({ event: kind }, Math.max(0, seconds(nowMs - timestampMs)));
+    }
   }
 
-  graphRequest({ operation, code, tookMs }: GraphRequestCount): void {
-    this.#graphRequests.inc({ operation, code });
-    this.#graphSeconds.observe({ operation }, seconds(tookMs));
+  graphRequest({ action, code, tookMs }: GraphAttempt): void {
+    this.#graphRequests.inc({ operation: action, code: String(code) });
+    this.#graphSeconds.observe({ operation: action }, seconds(tookMs));
   }
 
   graphRateLimited(operation: string): void {

@@ -50,6 +50,11 @@ export class CallDirectory {
     return new Set([...this.#byId.values(), ...this.#byCall.values()]).size;
   }
 
+  /** Calls whose webhooks wait for their leg. */
+  get parked(): number {
+    return this.#parked.size;
+  }
+
   /** Announces a call whose Meta id is not known yet. */
   expect(call: CallId, sink: WebhookSink): void {
     this.#byCall.set(call, sink);

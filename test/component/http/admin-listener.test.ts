@@ -3,8 +3,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startAdminListener, type ReadinessCheck } from '../../../src/http/admin-listener.js';
 import type { HttpListener } from '../../../src/http/http-listener.js';
 import { silentLogger } from '../../../src/lib/logger.js';
+import { EventBus } from '../../../src/observability/event-bus.js';
 
 const token = 'admin-token';
+const metrics = () => Promise.resolve({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'up 1\n' });
 let listener: HttpListener;
 let checks: ReadinessCheck[];
 beforeEach(async () => {
@@ -13,7 +15,14 @@ beforeEach(async () => {
     { name: 'webhook', ok: true },
   ];
   const listen = { host: '127.0.0.1', port: 0 };
-  listener = await startAdminListener({ listen, token, checks: () => checks, logger: silentLogger });
+  listener = await startAdminListener({
+    listen,
+    token,
+    checks: () => checks,
+    metrics,
+    events: new EventBus(),
+    logger: silentLogger,
+  });
 });
 afterEach(() => listener.close());
 
@@ -54,6 +63,10 @@ describe('admin listener', () => {
     for (const host of ['localhost:8081', '127.0.0.1', '[::1]:8081', 'sip2wa']) {
       expect((await get('/readyz', { host })).status).toBe(200);
     }
+  });
+
+  it('shows the metrics in their own content type', async () => {
+    expect(await get('/metrics')).toEqual({ status: 200, text: 'up 1\n' });
   });
 
   it('has nothing else', async () => {

@@ -1,13 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { createAdminApp } from '../../../src/http/admin-listener.js';
 import { silentLogger } from '../../../src/lib/logger.js';
+import { EventBus } from '../../../src/observability/event-bus.js';
 
 const token = 'admin-token';
+const metrics = () => Promise.resolve({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'up 1\n' });
 const checks = [{ name: 'sip', ok: true }];
 
 async function status(listenHost: string, path: string, headers: Record<string, string>, remoteAddress = '127.0.0.1') {
   const listen = { host: listenHost, port: 0 };
-  const app = createAdminApp({ listen, token, checks: () => checks, logger: silentLogger });
+  const app = createAdminApp({
+    listen,
+    token,
+    checks: () => checks,
+    metrics,
+    events: new EventBus(),
+    logger: silentLogger,
+  });
   const { statusCode } = await app.inject({ url: path, headers, remoteAddress });
   await app.close();
   return statusCode;
@@ -16,6 +25,17 @@ async function status(listenHost: string, path: string, headers: Record<string, 
 const authorization = `Bearer ${token}`;
 
 describe('admin listener on every address', () => {
+  it.each(['/metrics', '/v1/events'])('tells nobody %s who has not shown the token', async (path) => {
+    expect(await status('0.0.0.0', path, { host: '10.0.0.1' }, '10.0.0.9')).toBe(401);
+    expect(await status('0.0.0.0', path, { host: '10.0.0.1', authorization: 'Bearer x' }, '10.0.0.9')).toBe(401);
+    expect(await status('0.0.0.0', path, { host: 'evil.example.com' }, '127.0.0.1')).toBe(401);
+  });
+
+  it('shows metrics to whoever has', async () => {
+    expect(await status('0.0.0.0', '/metrics', { host: 'sip2wa.example.com', authorization }, '10.0.0.9')).toBe(200);
+    expect(await status('0.0.0.0', '/metrics', { host: '127.0.0.1:8081' }, '127.0.0.1')).toBe(200);
+  });
+
   it.each([
     ['yes or no, by any name', '/readyz', { host: 'sip2wa.example.com' }, '10.0.0.9', 200],
     ['details without the token', '/readyz?verbose', { host: '10.0.0.1' }, '10.0.0.9', 401],
