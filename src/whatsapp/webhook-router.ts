@@ -100,7 +100,8 @@ export class WebhookRouter {
   /** Acts on a permission reply that was journalled before a crash and not acted on. */
   replay(reply: PermissionReply): void {
     this.#isDuplicate(reply);
-    this.options.onPermissionReply?.(reply);
+    const number = this.options.numbers().find(({ id }) => id === reply.numberId);
+    if (number) this.options.onPermissionReply?.(reply, number);
   }
 
   /** A call that was ended without a leg: no event of it makes one any more. */
