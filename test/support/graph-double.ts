@@ -23,6 +23,10 @@ const success: Reply = { status: 200, json: { messaging_product: 'whatsapp', suc
 /** A real HTTP server on loopback in place of Meta's calls endpoint, answering by script, by default with success. */
 export class GraphDouble {
   readonly seen: SeenRequest[] = [];
+  /** Looks at the credentials (`GET /<number>?fields=id`), which come by themselves and are kept apart. */
+  readonly probes: SeenRequest[] = [];
+  /** Answers everything that no script answers, probes included; undefined: by default. */
+  always: ((request: SeenRequest) => Reply | undefined) | undefined;
   readonly #script: Reply[] = [];
   #nextCall = 1;
 
@@ -35,9 +39,12 @@ export class GraphDouble {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
       request.on('end', () => {
-        const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Record<string, unknown>;
-        double.seen.push({ method: request.method ?? '', path: request.url ?? '', headers: request.headers, body });
-        double.#answer(body, response);
+        const text = Buffer.concat(chunks).toString('utf8');
+        const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
+        double.#take(
+          { method: request.method ?? '', path: request.url ?? '', headers: request.headers, body },
+          response,
+        );
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -62,15 +69,17 @@ export class GraphDouble {
     await new Promise((resolve) => this.server.close(resolve));
   }
 
-  #answer(body: Record<string, unknown>, response: ServerResponse): void {
-    const scripted = this.#script.shift();
-    const reply = scripted ?? (body['action'] === 'connect' ? this.#connected() : success);
-    if (typeof reply === 'function') {
-      reply(response);
-      return;
-    }
-    const text = reply.text ?? JSON.stringify(reply.json);
-    response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers }).end(text);
+  #take(request: SeenRequest, response: ServerResponse): void {
+    const isProbe = request.method === 'GET' && request.path.endsWith('?fields=id');
+    (isProbe ? this.probes : this.seen).push(request);
+    const scripted = isProbe ? undefined : this.#script.shift();
+    send(scripted ?? this.always?.(request) ?? this.#byDefault(request), response);
+  }
+
+  #byDefault({ method, path, body }: SeenRequest): Reply {
+    if (body['action'] === 'connect') return this.#connected();
+    const id = /\/(\d+)\?fields=id$/.exec(path)?.[1];
+    return method === 'GET' && id !== undefined ? { status: 200, json: { id } } : success;
   }
 
   #connected(): Reply {
@@ -79,6 +88,15 @@ export class GraphDouble {
       json: { messaging_product: 'whatsapp', calls: [{ id: `wacid.double-${this.#nextCall++}` }] },
     };
   }
+}
+
+function send(reply: Reply, response: ServerResponse): void {
+  if (typeof reply === 'function') {
+    reply(response);
+    return;
+  }
+  const text = reply.text ?? JSON.stringify(reply.json);
+  response.writeHead(reply.status, { 'content-type': 'application/json', ...reply.headers }).end(text);
 }
 
 /** An error body as Meta writes it. */

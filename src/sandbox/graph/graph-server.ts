@@ -16,6 +16,7 @@ export type GraphAction =
   | 'terminate'
   | 'settings'
   | 'settings.read'
+  | 'number.read'
   | 'call_permissions'
   | 'messages';
 
@@ -82,6 +83,7 @@ export class GraphServer {
     this.#app.setErrorHandler((error, _request, reply) => this.#refuse(error, reply));
     this.#app.setNotFoundHandler((request, reply) => this.#refuse(unknownObject(request.url), reply));
     const base = '/:version/:numberId';
+    this.#app.get(base, (request, reply) => this.#serve(request, reply, 'number.read'));
     this.#app.post(`${base}/calls`, (request, reply) => this.#serve(request, reply, callAction(request.body)));
     this.#app.get(`${base}/settings`, (request, reply) => this.#serve(request, reply, 'settings.read'));
     this.#app.post(`${base}/settings`, (request, reply) => this.#serve(request, reply, 'settings'));
@@ -171,6 +173,8 @@ export class GraphServer {
         const { include_sip_credentials: wanted } = request.query as Fields;
         return exchange.settings.read(wanted === 'true');
       }
+      case 'number.read':
+        return { id: exchange.number.id };
       case 'settings':
         exchange.settings.write(request.body, new Date(this.options.clock.now()).toISOString().slice(0, 10));
         return { success: true };

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { signatureOf } from '../../../src/sandbox/webhook-sender.js';
 import type { WaCall } from '../../../src/sandbox/graph/call-book.js';
 import type { PhoneLine } from '../../../src/sandbox/graph/exchange.js';
-import { BUSINESS, NUMBER_ID, SECRET, startFixture, USER, businessSdp, type Fixture } from './fixture.js';
+import { BUSINESS, NUMBER_ID, SECRET, startFixture, TOKEN, USER, businessSdp, type Fixture } from './fixture.js';
 
 let at: Fixture;
 beforeEach(async () => {
@@ -54,6 +54,15 @@ describe('access', () => {
   it('no token: 190', async () => {
     const response = await fetch(`${at.sandbox.graphUrl}/v23.0/${NUMBER_ID}/settings`);
     expect(response.status).toBe(401);
+  });
+  it('the number itself, as who looks whether the token is good asks for it', async () => {
+    const read = (numberId: string): Promise<Response> =>
+      fetch(`${at.sandbox.graphUrl}/v23.0/${numberId}?fields=id`, {
+        headers: { authorization: `Bearer ${TOKEN}` },
+      });
+    const reply = await read(NUMBER_ID);
+    expect([reply.status, await reply.json()]).toEqual([200, { id: NUMBER_ID }]);
+    expect((await read('999')).status).toBe(400);
   });
   it.each(['999/calls', '+12025550142/calls'])('another number %s: 100, subcode 33', async (path) => {
     const reply = await at.post(path, { messaging_product: 'whatsapp', action: 'terminate' });
