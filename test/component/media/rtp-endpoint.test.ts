@@ -378,3 +378,78 @@ describe('RTP endpoint, RTCP and closing', () => {
     await sockets.close();
   });
 });
+
+describe('RTP endpoint, around the answer', () => {
+  /** An endpoint that nobody listens to yet. */
+  const openUnheard = async (): Promise<EndpointScene> => {
+    const scene = await openEndpoint();
+    scene.endpoint.port.onAudio = undefined;
+    await scene.endpoint.createOffer();
+    return scene;
+  };
+  const say = (scene: EndpointScene, peer: RtpPeer, sequence: number): void =>
+    peer.send(scene.port, { payloadType: 8, sequence, timestamp: sequence * 160, payload: frame });
+  /** What is heard once somebody listens, and what comes after that. */
+  const listen = (scene: EndpointScene): number[] => {
+    const heard: number[] = [];
+    scene.endpoint.port.onAudio = ({ sequence }) => heard.push(sequence);
+    scene.endpoint.port.recall?.();
+    return heard;
+  };
+  /** A round trip through the socket: a second endpoint's answer proves that what was sent before has been read. */
+  const settle = async (): Promise<void> => {
+    const [witness, peer] = [await openEndpoint(), await openPeer()];
+    await witness.endpoint.createAnswer(peer.sdp());
+    await flush(witness, peer);
+  };
+
+  it('keeps the first packets of a PBX whose RTP outruns its 200, and what came before anybody listened', async () => {
+    const [scene, peer] = [await openUnheard(), await openPeer()];
+    for (const sequence of [1, 2, 3]) say(scene, peer, sequence);
+    await settle();
+    await scene.endpoint.acceptAnswer(peer.sdp());
+    for (const sequence of [4, 5]) say(scene, peer, sequence);
+    await settle();
+    const heard = listen(scene);
+    expect(heard).toEqual([1, 2, 3, 4, 5]);
+    say(scene, peer, 6);
+    await eventually(() => heard.length === 6, 'live packets follow');
+    expect(scene.endpoint.foreignPackets).toBe(0);
+  });
+
+  it('forgets what came from elsewhere than the answer says: another port, an address of nobody', async () => {
+    const [scene, peer, stranger] = [await openUnheard(), await openPeer(), await openPeer()];
+    say(scene, stranger, 90);
+    say(scene, peer, 1);
+    say(scene, stranger, 91);
+    await settle();
+    await scene.endpoint.acceptAnswer(peer.sdp());
+    expect(listen(scene)).toEqual([1]);
+    say(scene, stranger, 92);
+    await eventually(() => scene.endpoint.foreignPackets === 1, 'the stranger is foreign now');
+  });
+
+  it('hands nothing over twice, and keeps nothing once somebody listens', async () => {
+    const [scene, peer] = [await openUnheard(), await openPeer()];
+    await scene.endpoint.acceptAnswer(peer.sdp());
+    say(scene, peer, 1);
+    await settle();
+    expect(listen(scene)).toEqual([1]);
+    expect(listen(scene)).toEqual([]);
+    scene.endpoint.port.onAudio = undefined;
+    say(scene, peer, 2);
+    await settle();
+    expect(listen(scene)).toEqual([]);
+  });
+
+  it('recodes the other law once', async () => {
+    const [scene, peer] = [await openUnheard(), await openPeer()];
+    const heard: Uint8Array[] = [];
+    await scene.endpoint.acceptAnswer(peer.sdp());
+    peer.send(scene.port, { payloadType: 0, sequence: 1, timestamp: 0, payload: new Uint8Array(160).fill(0xff) });
+    await settle();
+    scene.endpoint.port.onAudio = ({ payload }) => heard.push(Uint8Array.from(payload));
+    scene.endpoint.port.recall?.();
+    expect(heard.map((payload) => payload[0])).toEqual([0xd5]);
+  });
+});
