@@ -1,12 +1,13 @@
 import type { CallRecord, CallStart } from '../call/call-record.js';
 import { deferred, type Deferred } from '../lib/deferred.js';
+import type { PermissionEvent } from '../whatsapp/permissions/permission-event.js';
 
 /** Something that whoever watches the bridge is told. */
 export type BridgeEvent =
   | { readonly type: 'call_started'; readonly data: CallStart }
   | { readonly type: 'call_ended'; readonly data: CallRecord }
   /** A user's answer about being called, with all its fields. */
-  | { readonly type: 'permission'; readonly data: object }
+  | { readonly type: 'permission'; readonly data: PermissionEvent }
   /** The last one of a subscriber who did not keep up: this many were missed, and no more follow. */
   | { readonly type: 'dropped'; readonly data: { readonly missed: number } };
 

@@ -15,6 +15,7 @@ export interface GraphAttempt {
   readonly action: string;
   /** `ok`, Meta's error code, or the kind of fault when Meta gave none. */
   readonly code: string | number;
+  readonly rateLimited: boolean;
   readonly tookMs: number;
 }
 
@@ -63,7 +64,7 @@ export class Metrics {
   readonly #graphRequests = this.#counter('graph_requests_total', 'Requests to the Graph API.', ['operation', 'code']);
   readonly #graphSeconds = this.#histogram(
     'graph_request_seconds',
-    'From sending a request to the Graph API to its answer.',
+    'From asking for a request to the Graph API to its answer, waiting included.',
     BUCKETS.request,
     ['operation'],
   );
@@ -134,13 +135,10 @@ export class Metrics {
     }
   }
 
-  graphRequest({ action, code, tookMs }: GraphAttempt): void {
-    this.#graphRequests.inc({ operation: action, code: String(code) });
-    this.#graphSeconds.observe({ operation: action }, seconds(tookMs));
-  }
-
-  graphRateLimited(operation: string): void {
-    this.#rateLimited.inc({ operation });
+  graphRequest({ action: operation, code, rateLimited, tookMs }: GraphAttempt): void {
+    this.#graphRequests.inc({ operation, code: String(code) });
+    this.#graphSeconds.observe({ operation }, seconds(tookMs));
+    if (rateLimited) this.#rateLimited.inc({ operation });
   }
 
   permissionReply(response: 'accept' | 'reject', source: 'user_action' | 'automatic' | undefined): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
+import { isRateLimit } from './graph-classify.js';
 import { GraphCredentials } from './graph-credentials.js';
 import { GraphError, type GraphFault } from './graph-error.js';
 import { GraphGate } from './graph-gate.js';
@@ -19,6 +20,8 @@ export interface RequestSeen {
   readonly attempt: number;
   /** `ok`, Meta's error code, or the kind of fault when Meta gave none. */
   readonly code: number | 'ok' | GraphFault;
+  /** Meta refused it for its rate. */
+  readonly rateLimited: boolean;
   /** From the moment it was asked for, waiting for its turn included. */
   readonly tookMs: number;
 }
@@ -132,7 +135,7 @@ export class GraphDispatch {
 
   #succeeded({ lane, what: action, numberId, logger }: GraphRequest<unknown>, attempt: number, tookMs: number): void {
     (logger ?? this.options.logger).debug('graph request done', { action, numberId, tookMs });
-    this.options.onRequest?.({ lane, action, numberId, attempt, code: 'ok', tookMs });
+    this.options.onRequest?.({ lane, action, numberId, attempt, code: 'ok', rateLimited: false, tookMs });
   }
 
   #failed(request: GraphRequest<unknown>, attempt: number, tookMs: number, error: GraphError): void {
@@ -142,7 +145,8 @@ export class GraphDispatch {
     // One line says that requests are held back; each that is would say it again.
     if (fault === 'held') logger.debug('graph request held back', said);
     else logger.warn('graph request failed', said);
-    this.options.onRequest?.({ lane, action, numberId, attempt, code: metaCode ?? fault, tookMs });
+    const rateLimited = fault !== 'held' && isRateLimit(error);
+    this.options.onRequest?.({ lane, action, numberId, attempt, code: metaCode ?? fault, rateLimited, tookMs });
   }
 }
 

@@ -10,6 +10,7 @@ import { FakeClock } from '../../../src/lib/clock.js';
 import { deferred } from '../../../src/lib/deferred.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { EventBus } from '../../../src/observability/event-bus.js';
+import type { PermissionEvent } from '../../../src/whatsapp/permissions/permission-event.js';
 import { until } from '../../support/until.js';
 
 const token = 'admin-token';
@@ -52,7 +53,10 @@ async function open(headers: Record<string, string> = {}): Promise<Stream> {
   return stream;
 }
 
-const permission = (what: string) => ({ type: 'permission' as const, data: { what } });
+const reply = (name: string): PermissionEvent => ({
+  ...{ number: 'sales', numberId: '105615555715855', name, response: 'accept', permanent: false, context: 'none' },
+});
+const permission = (name: string) => ({ type: 'permission' as const, data: reply(name) });
 
 beforeEach(() => {
   bus = new EventBus();
@@ -84,8 +88,8 @@ describe('GET /v1/events of the admin listener', () => {
     bus.publish(permission('+4930123456'));
     await until(() => first.events.length === 2 && second.events.length === 1, 'the events');
     expect(first.events).toEqual([
-      { id: '1', event: 'permission', data: { what: 'line\nbreak' } },
-      { id: '2', event: 'permission', data: { what: '+4930123456' } },
+      { id: '1', event: 'permission', data: reply('line\nbreak') },
+      { id: '2', event: 'permission', data: reply('+4930123456') },
     ]);
     expect(second.events).toEqual(first.events.slice(1));
   });

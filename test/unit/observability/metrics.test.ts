@@ -94,9 +94,9 @@ describe('metrics of the rest', () => {
   it('count webhooks, requests, permission replies, forced ends and journal failures', async () => {
     metrics.webhookEvent('duplicate', 'user_connect', 'sales');
     metrics.webhookEvent('unknown', 'unknown', '');
-    metrics.graphRequest({ action: 'connect', code: 138006, tookMs: 120 });
-    metrics.graphRequest({ action: 'connect', code: 'ok', tookMs: 80 });
-    metrics.graphRateLimited('connect');
+    metrics.graphRequest({ action: 'connect', code: 138006, rateLimited: false, tookMs: 120 });
+    metrics.graphRequest({ action: 'connect', code: 'ok', rateLimited: false, tookMs: 80 });
+    metrics.graphRequest({ action: 'connect', code: 138012, rateLimited: true, tookMs: 100 });
     metrics.permissionReply('accept', 'user_action');
     metrics.permissionReply('reject', undefined);
     metrics.callEndForced();
@@ -108,8 +108,9 @@ describe('metrics of the rest', () => {
     expect(await samples('graph_requests_total')).toEqual({
       '{operation="connect",code="138006"}': 1,
       '{operation="connect",code="ok"}': 1,
+      '{operation="connect",code="138012"}': 1,
     });
-    expect(await samples('graph_request_seconds_sum')).toEqual({ '{operation="connect"}': 0.2 });
+    expect((await samples('graph_request_seconds_sum'))['{operation="connect"}']).toBeCloseTo(0.3);
     expect(await samples('graph_rate_limited_total')).toEqual({ '{operation="connect"}': 1 });
     expect(await samples('permission_replies_total')).toEqual({
       '{response="accept",source="user_action"}': 1,
