@@ -40,6 +40,7 @@ describe('help', () => {
         'run [options]',
         'check [options]',
         'demo [options]',
+        'route-test [options]',
         '-V, --version',
         'Exit status:',
         'SIP2WA_CONFIG',
@@ -54,6 +55,10 @@ describe('help', () => {
     ['run', ['-c, --config <file>']],
     ['check', ['-c, --config <file>', '--json']],
     ['demo', ['--json', '--pbx <host:port>', '--keep']],
+    [
+      'route-test',
+      ['-c, --config <file>', '--json', '--number <number>', '--from <caller>', '--at <time>', '--trunk <name>'],
+    ],
   ])('%s --help lists its options', async (command, options) => {
     for (const args of [
       [command, '--help'],
