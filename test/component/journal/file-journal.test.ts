@@ -151,7 +151,7 @@ describe('file journal', () => {
 
   it('cut anywhere by a crash, and written to after that, has every entry that was whole', async () => {
     const whole = [1, 2, 3].map((n) => encodeLine(began(n), 5)).join('');
-    const ends = [...whole].flatMap((char, at) => (char === '\n' ? [at + 1] : []));
+    const ends = whole.split('').flatMap((char, at) => (char === '\n' ? [at + 1] : []));
     mkdirSync(dir);
     for (let cut = 0; cut <= whole.length; cut++) {
       writeFileSync(join(dir, segmentName(7)), whole.slice(0, cut));
