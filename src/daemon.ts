@@ -115,7 +115,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   await base.media.start();
   stack.add('media', () => base.media.stop());
   const server = await startSipServer(base, stack);
-  const sip = new SipUserAgent({ ...sipOptions(base), connect: server.connect });
+  const sip = new SipUserAgent({ ...sipOptions(base), ...server.options });
   stack.add('SIP user agent', () => sip.close());
   await sip.connect();
   readiness.set('sip', () => sip.ready);
@@ -237,13 +237,13 @@ function createBase(config: Config, logger: Logger, journal: Journal): Base {
 }
 
 interface SipServer {
-  readonly connect: SipUserAgentOptions['connect'];
+  readonly options: Pick<SipUserAgentOptions, 'connect' | 'serverEndsOrphans'>;
   readonly sockets: DaemonAddresses['sip'];
 }
 
 /** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
 async function startSipServer({ config, logger }: Base, stack: StopStack): Promise<SipServer> {
-  if (config.sip.server === 'drachtio') return { connect: config.sip.drachtio, sockets: [] };
+  if (config.sip.server === 'drachtio') return { options: { connect: config.sip.drachtio }, sockets: [] };
   const { listen, advertisedHost } = config.sip;
   const server = await startEmbeddedSipServer({
     listen,
@@ -252,7 +252,8 @@ async function startSipServer({ config, logger }: Base, stack: StopStack): Promi
     ...(advertisedHost === '' ? {} : { advertisedHost }),
   });
   stack.add('embedded SIP server', () => server.stop());
-  return { connect: { host: server.host, port: server.port, secret: server.secret }, sockets: server.sockets };
+  const { host, port, secret, sockets } = server;
+  return { options: { connect: { host, port, secret }, serverEndsOrphans: true }, sockets };
 }
 
 function sipOptions({

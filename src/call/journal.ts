@@ -6,7 +6,8 @@ import type { CallId } from '../lib/ids.js';
  * - `webhook`: an event of Meta's, before its 200 (`data.kind`, `waCallId`, `numberId`, ...); `call` is the delivery's id.
  * - `webhook_settled`: a user's connect was dropped (stale, duplicate, foreign): no call of ours stands behind its `waCallId`.
  * - `began`: the switchboard has a call (`direction`, `startMs`, alias of its `number`, `trunk`; `waCallId` of a user's call).
- * - `dial`: connect (WhatsApp: `opaque`) or INVITE (SIP: `sipCallId`) is about to go out.
+ * - `invited`: an INVITE came that waits for our answer (`sipCallId`, the SIP server's name `txn` for it).
+ * - `dial`: connect (WhatsApp: `opaque`) or INVITE (SIP: `sipCallId`) is about to go out; again once the INVITE has a `txn`.
  * - `connected`: Meta's id of a business-initiated call is known (`waCallId`).
  * - `accept`: accept is about to go out (`waCallId`).
  * - `dialog`, `dialog_ended`, `bye_unconfirmed`: a SIP dialog stands (its record), is over, or its BYE had no answer.
@@ -17,6 +18,7 @@ export type JournalEvent =
   | 'webhook'
   | 'webhook_settled'
   | 'began'
+  | 'invited'
   | 'dial'
   | 'connected'
   | 'accept'
@@ -55,9 +57,9 @@ export interface SeenKeys {
 export interface OrphanDialog {
   readonly call: CallId;
   readonly sipCallId: string;
-  /** The far end had answered: `data` is its dialog record. Else `data` is the `dial` entry: an INVITE may be out. */
+  /** The far end had answered: `data` is its dialog record. Else `data` is the `dial` or `invited` entry. */
   readonly stands: boolean;
-  /** Data of the `dial` entry, if there is one, overlaid by that of the last `dialog` entry. */
+  /** Data of the `dial` or `invited` entry, if there is one, overlaid by that of the last `dialog` entry. */
   readonly data: JournalData;
 }
 

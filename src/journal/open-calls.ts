@@ -34,7 +34,7 @@ interface Group {
 }
 
 /** What makes a call ours: without one of these nothing of it is to be ended. */
-const openers: ReadonlySet<string> = new Set(['began', 'dial', 'dialog', 'connected', 'accept']);
+const openers: ReadonlySet<string> = new Set(['began', 'invited', 'dial', 'dialog', 'connected', 'accept']);
 
 /**
  * The fold of a journal: what is still open after its entries. Keeps for each open call the last entry of each kind, which is
@@ -166,10 +166,10 @@ function openCall({ call, entries }: Group): OpenCall {
   const began = first('began');
   const connect = all.find(({ data }) => data['kind'] === 'user_connect')?.data;
   const isPlaced = all.some(({ event, data }) => event === 'dial' && data['opaque'] !== undefined);
-  const isOfUser = began ? began['direction'] === 'user_initiated' : connect !== undefined || !isPlaced;
+  const isOfPbx = isPlaced || first('invited') !== undefined;
   return {
     call,
-    direction: isOfUser ? 'user_initiated' : 'business_initiated',
+    direction: directionOf(began, connect !== undefined || !isOfPbx),
     number: began?.['number'],
     trunk: began?.['trunk'],
     startMs: stamp(began?.['startMs'] ?? connect?.['timestampMs']),
@@ -178,6 +178,11 @@ function openCall({ call, entries }: Group): OpenCall {
     isIdUnknown: isPlaced && all.every(({ data }) => data['waCallId'] === undefined),
     dialogs: call === undefined ? [] : openDialogs(call, all),
   };
+}
+
+function directionOf(began: JournalData | undefined, isOfUser: boolean): CallDirection {
+  const isUsers = began ? began['direction'] === 'user_initiated' : isOfUser;
+  return isUsers ? 'user_initiated' : 'business_initiated';
 }
 
 /** Meta's calls that no terminate webhook has ended. */
@@ -196,7 +201,7 @@ function openWaCalls(entries: readonly JournalEntry[]): OpenWaCall[] {
 function openDialogs(call: CallId, entries: readonly JournalEntry[]): OrphanDialog[] {
   const found = new Map<string, OrphanDialog>();
   const inOrder = (event: string): JournalEntry[] => entries.filter((entry) => entry.event === event);
-  for (const { event, data } of [...inOrder('dial'), ...inOrder('dialog')]) {
+  for (const { event, data } of [...inOrder('invited'), ...inOrder('dial'), ...inOrder('dialog')]) {
     const sipCallId = data['sipCallId'];
     if (sipCallId === undefined) continue;
     const known = found.get(sipCallId);

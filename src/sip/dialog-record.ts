@@ -1,4 +1,5 @@
-import type { SrfDialog } from './drachtio-types.js';
+import type { SrfDialog, SrfRequest, SrfResponse } from './drachtio-types.js';
+import { uriHost } from './sip-uri.js';
 
 /** What the journal keeps of a dialog so that its BYE can be built again by hand (RFC 3261 §12.2.1.1). */
 export type DialogRecord = Readonly<{
@@ -15,6 +16,8 @@ export type DialogRecord = Readonly<{
   remoteTarget: string;
   /** Route headers in the order they are to be sent, joined with commas; empty without proxies. */
   routeSet: string;
+  /** Where the far side was heard, as a SIP URI, when it sends datagrams: its Contact may lie behind NAT. */
+  peer: string;
 }>;
 
 export function dialogRecord(dialog: SrfDialog): DialogRecord {
@@ -34,7 +37,12 @@ export function dialogRecord(dialog: SrfDialog): DialogRecord {
     remoteTarget: dialog.remote.uri,
     // RFC 3261 §12.1: the callee takes Record-Route as it stands, the caller in reverse order.
     routeSet: isCaller ? reversed(recordRoute) : recordRoute,
+    peer: peerUri(isCaller ? res : req),
   };
+}
+
+function peerUri({ source_address: address, source_port: port, protocol }: SrfRequest | SrfResponse): string {
+  return protocol === 'udp' && address !== '' ? `sip:${uriHost(address)}:${port}` : '';
 }
 
 function withoutTag(party: string): string {

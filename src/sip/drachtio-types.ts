@@ -40,6 +40,8 @@ export interface SrfRequest extends SrfMessage {
   /** `host:port` of the listener, on requests outside a dialog only. */
   readonly receivedOn: string | undefined;
   readonly stackDialogId: string | undefined;
+  /** The SIP server's name for the transaction. On a request of ours it changes when srf repeats it with credentials. */
+  readonly stackTxnId?: string | undefined;
   on(event: 'cancel', listener: (cancel: SrfMessage) => void): void;
   /** @throws Error when the link to the SIP server is gone. */
   cancel(options: { headers?: SrfHeaders }, callback: (error: unknown) => void): void;
@@ -51,6 +53,8 @@ export interface SrfResponse extends SrfMessage {
   readonly reason: string;
   /** Empty on responses the SIP server made itself (timeout, no transport). */
   readonly source_address: string;
+  readonly source_port?: number;
+  readonly protocol?: string;
   readonly finalResponseSent: boolean;
   /** @throws Error for a status that is not in srf's list. */
   send(
@@ -141,10 +145,14 @@ export interface SrfApi {
     progress: SrfUacProgress,
     callback: (error: unknown, dialog: SrfDialog | undefined) => void,
   ): void;
-  /** A request outside dialogs, or inside one by its id. */
+  /**
+   * A request outside dialogs; inside one by its id, with `sip:placeholder` as URI; or the CANCEL of a transaction. Ids may
+   * be those of an earlier connection.
+   * @throws Error when the link to the SIP server is gone.
+   */
   request(
     uri: string,
-    options: { method: string; headers?: SrfHeaders; proxy?: string },
+    options: { method: string; headers?: SrfHeaders; proxy?: string; stackDialogId?: string; stackTxnId?: string },
     callback: (error: unknown, request: SrfRequest | undefined) => void,
   ): void;
   removeDialog(dialog: SrfDialog): void;
@@ -201,6 +209,38 @@ export function trimEcho(response: SrfResponse): void {
  */
 export function keepPendingInvite(response: SrfResponse): void {
   answerCallId(response, undefined);
+}
+
+interface LooseAgent {
+  sendResponse(
+    response: { socket: unknown; msg: string; req: { stackTxnId: string }; statusCode: undefined },
+    options: { headers: SrfHeaders },
+    callback: (error: unknown) => void,
+  ): void;
+  _getDefaultSocket(): unknown;
+}
+
+/**
+ * Answers a request of an earlier connection by the SIP server's name for its transaction; srf itself answers only requests
+ * it was handed. Calls back with whether that could be sent; never throws.
+ */
+export function respondByTransaction(
+  srf: SrfApi,
+  txn: string,
+  status: number,
+  headers: SrfHeaders,
+  callback: (sent: boolean) => void,
+): void {
+  try {
+    const { client } = (srf as unknown as { _app: { client: LooseAgent } })._app;
+    // Without a status srf does not take it for the end of an INVITE that it knows.
+    const response = { req: { stackTxnId: txn }, statusCode: undefined, msg: `SIP/2.0 ${status} \r\n\r\n` };
+    client.sendResponse({ ...response, socket: client._getDefaultSocket() }, { headers }, (error) => {
+      callback(error === null || error === undefined);
+    });
+  } catch {
+    callback(false);
+  }
 }
 
 interface LooseResponse {

@@ -1,4 +1,5 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
+import type { OrphanDialog } from '../call/journal.js';
 import type { LegEvent, LegFacts, OriginatingLeg } from '../call/leg.js';
 import type { CallStep } from '../call/observer.js';
 import { assertNever } from '../lib/assert-never.js';
@@ -23,13 +24,14 @@ import {
   type InboundLegState,
 } from './inbound-leg-machine.js';
 import { isUnspecified } from './ip-network.js';
+import { LegJournal } from './leg-journal.js';
 import { LegMedia, reasonOfOfferError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
 import { MachineRunner } from '../lib/machine-runner.js';
 import { reasonOfCancel, refusalStatus } from './sip-cause.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { allowedMethods, reasonHeader, refusalHeaders } from './sip-headers.js';
-import { hangUpDialog, journalDialog, journalDialogEnd, mediaNetworks, type SipLegContext } from './sip-leg-context.js';
+import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
 
 export interface InboundLegOptions {
   readonly call: CallId;
@@ -46,6 +48,7 @@ export interface InboundLegOptions {
 export class InboundSipLeg implements OriginatingLeg {
   readonly kind = 'sip';
   readonly #media: LegMedia;
+  readonly #journal: LegJournal;
   readonly #reporter = new LegReporter();
   readonly #machine: MachineRunner<InboundLegState, InboundLegEvent, InboundLegEffect>;
   readonly #hasOffer: boolean;
@@ -64,6 +67,7 @@ export class InboundSipLeg implements OriginatingLeg {
   ) {
     const { engine, clock, timeouts } = context;
     this.#media = new LegMedia({ engine, clock, logger, mediaMs: timeouts.mediaMs });
+    this.#journal = new LegJournal(context, logger, options.call);
     this.#hasOffer = (options.request.body ?? '') !== '';
     this.#machine = new MachineRunner<InboundLegState, InboundLegEvent, InboundLegEffect>(
       'preparing',
@@ -90,6 +94,8 @@ export class InboundSipLeg implements OriginatingLeg {
   start(): void {
     const { request } = this.options;
     this.#step('sip.invite', { direction: 'in', from: request.source_address, trunk: this.options.trunk.name });
+    const fromTag = /;\s*tag=([^;>\s]+)/i.exec(request.get('From') ?? '')?.[1] ?? '';
+    this.#journal.invited(request.get('Call-ID') ?? '', fromTag, request.stackTxnId);
     request.on('cancel', (cancel) => this.cancelled(cancel));
     void this.#prepare();
   }
@@ -125,6 +131,10 @@ export class InboundSipLeg implements OriginatingLeg {
 
   hangup(reason: EndReason): void {
     this.#machine.post({ type: 'hangup', reason });
+  }
+
+  get orphan(): OrphanDialog | undefined {
+    return this.#journal.orphan;
   }
 
   /** The connection to the SIP server is gone. */
@@ -235,7 +245,7 @@ export class InboundSipLeg implements OriginatingLeg {
       byeMs: timeouts.byeMs,
       onEvent: (event) => this.#fromDialog(event),
     });
-    journalDialog(this.context, this.logger, this.options.call, dialog);
+    this.#journal.established(dialog);
     // The SIP server hangs up a dialog without ACK itself (RFC 3261 §13.3.1.4); this is the back stop.
     this.#arm(timeouts.ackMs, () => {
       this.#machine.post({ type: 'remoteEnded', reason: endReason('unavailable', { text: 'no ACK', q850: 102 }) });
@@ -248,7 +258,7 @@ export class InboundSipLeg implements OriginatingLeg {
         return this.#acked(event.sdp);
       case 'ended':
         this.#step('sip.bye', { direction: 'in' });
-        journalDialogEnd(this.context, this.logger, this.options.call, this.facts['sipCallId'] ?? '');
+        this.#journal.ended(this.facts['sipCallId'] ?? '');
         return this.#machine.post({ type: 'remoteEnded', reason: event.reason });
       case 'held':
       case 'resumed':
@@ -307,7 +317,7 @@ export class InboundSipLeg implements OriginatingLeg {
     const dialog = this.#dialog;
     if (!dialog) return this.#machine.post({ type: 'wireDone' });
     const bye = { reasonHeader: reasonHeader(reason) };
-    void hangUpDialog(this.context, this.logger, this.options.call, dialog, bye).then(() => {
+    void this.#journal.hangUp(dialog, bye).then(() => {
       this.#machine.post({ type: 'wireDone' });
     });
   }
@@ -327,7 +337,10 @@ export class InboundSipLeg implements OriginatingLeg {
   }
 
   #report(event: LegEvent): void {
-    if (event.type === 'terminated') this.options.onOver();
+    if (event.type === 'terminated') {
+      this.#journal.closed();
+      this.options.onOver();
+    }
     this.#reporter.report(event);
   }
 }

@@ -1,4 +1,5 @@
 import type { EndReason } from '../call/end-reason.js';
+import type { OrphanDialog } from '../call/journal.js';
 import type { Leg } from '../call/leg.js';
 import type { CallId } from '../lib/ids.js';
 import type { SrfMessage } from './drachtio-types.js';
@@ -7,6 +8,8 @@ import type { SrfMessage } from './drachtio-types.js';
 export interface LinkedLeg extends Leg {
   /** That connection is gone, and with it what the SIP server knew of the leg. */
   linkLost(): void;
+  /** What of it is on the wire: what an application after us would have to end. Undefined when nothing is. */
+  readonly orphan: OrphanDialog | undefined;
   /** On a leg that arrived: CANCEL came for its INVITE. */
   cancelled?(cancel: SrfMessage): void;
 }
@@ -43,8 +46,12 @@ export class LiveLegs {
     for (const leg of [...this.#legs.keys()]) leg.hangup(reason);
   }
 
-  linkLost(): void {
-    for (const leg of [...this.#legs.keys()]) leg.linkLost();
+  /** Tells all legs; returns what they leave open at the SIP server or the PBXs. */
+  linkLost(): OrphanDialog[] {
+    const legs = [...this.#legs.keys()];
+    const orphans = legs.flatMap((leg) => leg.orphan ?? []);
+    for (const leg of legs) leg.linkLost();
+    return orphans;
   }
 
   /** Resolves once no leg is live. */

@@ -17,6 +17,8 @@ import type { SipLegContext } from './sip-leg-context.js';
 
 /** What comes back for an INVITE. */
 export type InviteOutcome =
+  /** It is out, or out again with credentials, under this name of the SIP server's. */
+  | { readonly type: 'sent'; readonly txn: string }
   | {
       readonly type: 'provisional';
       readonly status: number;
@@ -38,6 +40,7 @@ export type InviteOutcome =
 /** One INVITE of ours, from sending to its final outcome. */
 export class OutboundInvite {
   #request: SrfRequest | undefined;
+  #txn: string | undefined;
   #cancelReason: EndReason | undefined;
   #probe: ServerProbe | undefined;
 
@@ -97,11 +100,20 @@ export class OutboundInvite {
 
   #sent(request: SrfRequest | undefined): void {
     this.#request = request;
+    this.#noteTransaction();
     if (request && this.#cancelReason) this.#cancelRequest(request, this.#cancelReason);
+  }
+
+  #noteTransaction(): void {
+    const txn = this.#request?.stackTxnId;
+    if (txn === undefined || txn === this.#txn) return;
+    this.#txn = txn;
+    this.onOutcome({ type: 'sent', txn });
   }
 
   #provisional(response: SrfResponse): void {
     this.stop();
+    this.#noteTransaction();
     const { status, source_address: from } = response;
     if (status <= 100) return;
     const opaque = opaqueOf(response, this.logger);

@@ -1,16 +1,17 @@
 import { isIP } from 'node:net';
 import { endReason, type EndReason } from '../call/end-reason.js';
+import type { OrphanDialog } from '../call/journal.js';
 import type { DialledLeg, LegEvent, LegFacts } from '../call/leg.js';
 import type { CallStep } from '../call/observer.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Timer } from '../lib/clock.js';
-import { withDeadline } from '../lib/deadline.js';
 import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Target } from '../routing/types.js';
 import type { SrfDialog } from './drachtio-types.js';
 import { inviteHeaders, oversize, type WhatsAppFacts } from './invite-headers.js';
+import { LegJournal } from './leg-journal.js';
 import { LegMedia, reasonOfMediaError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
 import { MachineRunner } from '../lib/machine-runner.js';
@@ -24,7 +25,7 @@ import { opaqueOf } from './opaque-header.js';
 import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-invite.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
-import { hangUpDialog, journalDialog, journalDialogEnd, mediaNetworks, type SipLegContext } from './sip-leg-context.js';
+import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
 import { nextHopUri, requestUri } from './sip-uri.js';
 
 /** What a call to a PBX is made of. */
@@ -40,6 +41,7 @@ export interface OutboundLegOptions {
 export class OutboundSipLeg implements DialledLeg {
   readonly kind = 'sip';
   readonly #media: LegMedia;
+  readonly #journal: LegJournal;
   readonly #reporter = new LegReporter();
   readonly #machine: MachineRunner<OutboundLegState, OutboundLegEvent, OutboundLegEffect>;
   readonly #invite: OutboundInvite;
@@ -71,6 +73,7 @@ export class OutboundSipLeg implements DialledLeg {
     const { engine, clock, ids, timeouts } = context;
     this.#media = new LegMedia({ engine, clock, logger, mediaMs: timeouts.mediaMs });
     this.#invite = new OutboundInvite(context, options.target, logger, (outcome) => this.#fromInvite(outcome));
+    this.#journal = new LegJournal(context, logger, options.call);
     this.#sipCallId = ids.hex(16);
     this.#localTag = ids.hex(8);
     this.#uri = requestUri(options.target.user, options.target.server);
@@ -107,6 +110,10 @@ export class OutboundSipLeg implements DialledLeg {
 
   hangup(reason: EndReason): void {
     this.#machine.post({ type: 'hangup', reason });
+  }
+
+  get orphan(): OrphanDialog | undefined {
+    return this.#journal.orphan;
   }
 
   /** The connection to the SIP server is gone. */
@@ -187,11 +194,9 @@ export class OutboundSipLeg implements DialledLeg {
 
   /** Journal before effect: with the Call-ID and tag on record a restart can end what this INVITE started. */
   async #isDialJournalled(): Promise<boolean> {
-    const { call, target } = this.options;
-    const { journal, timeouts, clock } = this.context;
-    const data = { sipCallId: this.#sipCallId, localTag: this.#localTag, uri: this.#uri, trunk: target.trunk.name };
+    const data = { localTag: this.#localTag, uri: this.#uri, trunk: this.options.target.trunk.name };
     try {
-      await withDeadline(journal.append({ call, event: 'dial', data }), timeouts.journalMs, 'journal entry', clock);
+      await this.#journal.dialling(this.#sipCallId, data);
       return true;
     } catch (err) {
       this.logger.error('journal entry not stored', { event: 'dial', err });
@@ -219,6 +224,8 @@ export class OutboundSipLeg implements DialledLeg {
 
   #fromInvite(outcome: InviteOutcome): void {
     switch (outcome.type) {
+      case 'sent':
+        return this.#journal.sentAs(outcome.txn);
       case 'provisional':
         return this.#provisional(outcome);
       case 'accepted':
@@ -244,7 +251,7 @@ export class OutboundSipLeg implements DialledLeg {
   }
 
   #established(dialog: SrfDialog): void {
-    const { call, target } = this.options;
+    const { target } = this.options;
     const { srf, clock, timeouts } = this.context;
     this.#remoteAddress = dialog.res.source_address;
     this.#answer = dialog.res.body;
@@ -259,7 +266,7 @@ export class OutboundSipLeg implements DialledLeg {
       byeMs: timeouts.byeMs,
       onEvent: (event) => this.#fromDialog(event),
     });
-    journalDialog(this.context, this.logger, call, dialog);
+    this.#journal.established(dialog);
     this.#step('sip.answer', { direction: 'in', status: 200 });
     this.#step('sip.ack', { direction: 'out' });
     this.#machine.post({ type: 'accepted' });
@@ -286,7 +293,7 @@ export class OutboundSipLeg implements DialledLeg {
         return;
       case 'ended':
         this.#step('sip.bye', { direction: 'in' });
-        journalDialogEnd(this.context, this.logger, this.options.call, this.#sipCallId);
+        this.#journal.ended(this.#sipCallId);
         return this.#machine.post({ type: 'remoteEnded', reason: event.reason });
       case 'held':
       case 'resumed':
@@ -320,7 +327,7 @@ export class OutboundSipLeg implements DialledLeg {
     const header = isUnusable ? sipReasonHeader(488, reason.text ?? 'Not Acceptable Here') : reasonHeader(reason);
     const pauseMs = this.#isCancelled ? this.context.timeouts.crossedByeMs : 0;
     const bye = { reasonHeader: header, pauseMs };
-    void hangUpDialog(this.context, this.logger, this.options.call, dialog, bye).then(() => {
+    void this.#journal.hangUp(dialog, bye).then(() => {
       this.#machine.post({ type: 'wireDone' });
     });
   }
@@ -336,7 +343,10 @@ export class OutboundSipLeg implements DialledLeg {
   }
 
   #report(event: LegEvent): void {
-    if (event.type === 'terminated') this.place.onOver();
+    if (event.type === 'terminated') {
+      this.#journal.closed();
+      this.place.onOver();
+    }
     this.#reporter.report(event);
   }
 }

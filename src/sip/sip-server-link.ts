@@ -31,12 +31,15 @@ export class SipServerLink {
   readonly srf: SrfApi = createSrf();
   readonly #reconnect: { retryMaxDelay: number; maxAttempts?: number } = { retryMaxDelay: longestReconnectPauseMs };
   #state: 'idle' | 'down' | 'up' | 'closed' = 'idle';
+  #wasLost = false;
   readonly #first = deferred<undefined>();
   readonly #gone = deferred<undefined>();
 
   constructor(
     private readonly options: SipServerLinkOptions,
     private readonly onLost: () => void,
+    /** Called when a connection that was lost is back. */
+    private readonly onBack: () => void = () => undefined,
   ) {
     this.#first.promise.catch(() => undefined);
     this.srf.on('connect', (error, hostPorts) => this.#connected(error, hostPorts));
@@ -83,12 +86,15 @@ export class SipServerLink {
     this.#state = 'up';
     this.options.logger.info('SIP server connected', { listening: hostPorts });
     this.#first.resolve(undefined);
+    if (this.#wasLost) this.onBack();
+    this.#wasLost = false;
   }
 
   #lost(): void {
     if (this.#state === 'closed') this.#gone.resolve(undefined);
     if (this.#state !== 'up') return;
     this.#state = 'down';
+    this.#wasLost = true;
     this.options.logger.error('SIP server connection lost');
     this.onLost();
   }

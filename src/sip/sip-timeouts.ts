@@ -20,6 +20,8 @@ export interface SipTimeouts {
   readonly crossedByeMs: number;
   /** 200 until the ACK; the SIP server ends such a dialog itself at 64·T1 (RFC 3261 §13.3.1.4). */
   readonly ackMs: number;
+  /** One dialog that a crash or a lost link left up. */
+  readonly orphanMs: number;
   /** One name look-up. */
   readonly dnsMs: number;
   /** How long a looked-up address is used before it is looked up again. */
@@ -39,6 +41,7 @@ export const defaultSipTimeouts: SipTimeouts = {
   byeMs: 34_000,
   crossedByeMs: 200,
   ackMs: 34_000,
+  orphanMs: 4_000,
   dnsMs: 2_000,
   dnsRefreshMs: 60_000,
   closeMs: 5_000,

@@ -1,5 +1,5 @@
 import { endReason } from '../call/end-reason.js';
-import type { Journal } from '../call/journal.js';
+import type { Journal, OrphanDialog } from '../call/journal.js';
 import type { DialledLeg } from '../call/leg.js';
 import type { CallObserver } from '../call/observer.js';
 import type { Clock } from '../lib/clock.js';
@@ -14,8 +14,10 @@ import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from '
 import { inboundCall, numberHint, type InboundCall } from './inbound-call.js';
 import { InboundSipLeg } from './inbound-sip-leg.js';
 import { screenInvite } from './invite-screen.js';
+import { journalOrphan } from './leg-journal.js';
 import { LiveLegs } from './live-legs.js';
 import { systemLocalAddress, type LocalAddressFinder } from './local-address.js';
+import { OrphanDialogs } from './orphan-dialogs.js';
 import { OutboundSipLeg, type OutboundLegOptions } from './outbound-sip-leg.js';
 import { ServerAddresses, systemLookup, type HostLookup } from './server-addresses.js';
 import { allowedMethods, refusalHeaders } from './sip-headers.js';
@@ -33,6 +35,11 @@ export interface SipUserAgentOptions {
   /** Which of several trunks that take calls from one address a call is on; default: the first. */
   readonly chooseTrunk?: (trunks: readonly [Trunk, ...Trunk[]], hint: NumberHint) => Trunk;
   readonly media: MediaEngine;
+  /**
+   * The SIP server ends by itself what an application leaves open, also over a crash of both. Then nothing is sent for
+   * orphans from here. Default: it does not, as a drachtio-server.
+   */
+  readonly serverEndsOrphans?: boolean;
   /** Where a trunk's media may be sent, as CIDRs; default: its signalling addresses and `accept_from`. */
   readonly mediaRemoteNetworksFor?: (trunk: Trunk) => readonly string[] | undefined;
   readonly journal: Journal;
@@ -59,6 +66,9 @@ export class SipUserAgent {
   readonly #legs = new LiveLegs();
   readonly #strangers: StrangerLog;
   readonly #timeouts: SipTimeouts;
+  readonly #orphans: OrphanDialogs;
+  /** What was up when the link was lost, until it is back. */
+  #lost: OrphanDialog[] = [];
   readonly #context: SipLegContext;
   #listener: ((call: InboundCall) => void) | undefined;
   #closing = false;
@@ -71,7 +81,12 @@ export class SipUserAgent {
     this.#addresses = new ServerAddresses({ lookup, clock, logger, dnsMs, dnsRefreshMs });
     this.#acl = new SourceAcl(options.trunks, this.#addresses);
     this.#strangers = new StrangerLog(clock, logger);
-    this.#link = new SipServerLink({ connect, clock, logger, connectMs, closeMs }, () => this.#legs.linkLost());
+    this.#link = new SipServerLink(
+      { connect, clock, logger, connectMs, closeMs },
+      () => this.#linkLost(),
+      () => this.#linkBack(),
+    );
+    this.#orphans = new OrphanDialogs({ srf: this.#link.srf, clock, logger, orphanMs: this.#timeouts.orphanMs });
     this.#context = {
       srf: this.#link.srf,
       engine: options.media,
@@ -83,6 +98,7 @@ export class SipUserAgent {
       addresses: this.#addresses,
       localAddressFor: options.localAddressFor ?? systemLocalAddress(clock, dnsMs),
       digest: new DigestGuard(this.#addresses, logger),
+      notesTransactions: options.serverEndsOrphans !== true,
       mediaRemoteNetworksFor: options.mediaRemoteNetworksFor,
     };
     this.#answerRequests();
@@ -107,6 +123,23 @@ export class SipUserAgent {
   /** Sets the one receiver of calls; without one they are refused. */
   onInboundCall(listener: (call: InboundCall) => void): void {
     this.#listener = listener;
+  }
+
+  /**
+   * Ends what an application before us left up, and notes in the journal what came of it. Resolves when each is over or
+   * given up, after 4 s at most; never rejects.
+   */
+  async endOrphanDialogs(orphans: readonly OrphanDialog[]): Promise<void> {
+    const { serverEndsOrphans = false, logger } = this.options;
+    const counts = { ended: 0, gone: 0, failed: 0 };
+    await Promise.all(
+      orphans.map(async (orphan) => {
+        const outcome = serverEndsOrphans ? 'ended' : await this.#orphans.end(orphan);
+        counts[outcome]++;
+        journalOrphan(this.#context, logger, orphan, outcome !== 'failed');
+      }),
+    );
+    if (orphans.length > 0) logger.info('orphan dialogs ended', counts);
   }
 
   createOutboundLeg(options: OutboundLegOptions): DialledLeg {
@@ -134,6 +167,17 @@ export class SipUserAgent {
       this.options.logger.warn('SIP legs left behind', { legs: this.#legs.size, err });
     });
     await this.#link.close();
+  }
+
+  #linkLost(): void {
+    this.#lost = [...this.#lost, ...this.#legs.linkLost()];
+  }
+
+  /** The dialogs outlive the link, and at the PBXs the SIP server too. */
+  #linkBack(): void {
+    const lost = this.#lost;
+    this.#lost = [];
+    void this.endOrphanDialogs(lost);
   }
 
   #answerRequests(): void {

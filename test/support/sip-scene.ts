@@ -35,6 +35,8 @@ export interface SceneOptions {
   readonly trunk?: Partial<Trunk>;
   readonly timeouts?: Partial<SipTimeouts>;
   readonly transport?: 'udp' | 'tcp';
+  /** False: orphans are the user agent's, as with a drachtio-server. */
+  readonly serverEndsOrphans?: boolean;
 }
 
 /** The SIP room for real (drachtio-srf, embedded SIP server, sockets on loopback) with a media engine that only speaks SDP. */
@@ -77,6 +79,7 @@ export class SipScene {
       logger,
       clock: systemClock,
       ids: systemIds,
+      serverEndsOrphans: options.serverEndsOrphans ?? true,
       timeouts: { ...(options.timeouts ?? {}) },
     });
     await agent.connect();
@@ -118,7 +121,12 @@ export class SipScene {
       call: systemIds.callId(),
       target,
       caller: { user: '+4915112345678', name: 'Anna' },
-      whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated', payload: { type: 'cta', text: 'spring' } },
+      whatsApp: {
+        numberId: '105',
+        callId: 'wacid.ABC==',
+        direction: 'user_initiated',
+        payload: { type: 'cta', text: 'spring' },
+      },
       ...overrides,
     };
     const leg = this.agent.createOutboundLeg(options);
