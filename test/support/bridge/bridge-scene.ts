@@ -21,6 +21,7 @@ import { GraphClient } from '../../../src/whatsapp/graph-client.js';
 import type { WhatsAppLegDeps } from '../../../src/whatsapp/leg-wire.js';
 import { UserInitiatedLeg } from '../../../src/whatsapp/user-initiated-leg.js';
 import { type PreAcceptPolicy } from '../../../src/whatsapp/user-initiated-machine.js';
+import type { WebhookEvent, WebhookResult } from '../../../src/whatsapp/webhook-events.js';
 import { parseWebhook } from '../../../src/whatsapp/webhook-parse.js';
 import { WebhookRouter } from '../../../src/whatsapp/webhook-router.js';
 import { FakeMedia } from './fake-media.js';
@@ -115,6 +116,10 @@ class MoodyGate implements CallGate {
 
 export interface BridgeSceneOptions {
   readonly preAccept: PreAcceptPolicy;
+  /** What Meta calls our numbers; default: one. */
+  readonly numberIds?: readonly string[];
+  /** Wall clock at the beginning. */
+  readonly epochMs?: number;
 }
 
 /**
@@ -122,19 +127,21 @@ export interface BridgeSceneOptions {
  * the Graph client for real; the network, the media engine, the journal's disk and time are the test's.
  */
 export class BridgeScene {
-  readonly clock = new SteppingClock();
+  readonly clock: SteppingClock;
   readonly wire = new Wire(() => this.clock.monotonicMs());
   readonly meta = new FakeMeta(this.wire, () => this.clock.now());
   readonly srf = new FakeSrf(this.wire);
   readonly media = new FakeMedia();
   readonly journal = new MoodyJournal();
-  readonly gate = new MoodyGate(this.clock);
+  readonly gate: MoodyGate;
   readonly log = new ErrorLog();
   readonly records: CallRecord[] = [];
   readonly legs: TappedLeg[] = [];
   readonly sipLegs = new LiveLegs();
   readonly directory: CallDirectory;
   readonly board: Switchboard;
+  /** What became of webhook events. */
+  readonly results = new Map<WebhookResult, number>();
   /** Calls the switchboard was given. */
   readonly offered: CallId[] = [];
   /** Graph client calls and the like that have not come back. */
@@ -147,13 +154,16 @@ export class BridgeScene {
   #hex = 0;
 
   constructor(private readonly options: BridgeSceneOptions) {
+    this.clock = new SteppingClock(options.epochMs);
+    this.gate = new MoodyGate(this.clock);
     const { clock, log } = this;
+    const numbers = (options.numberIds ?? [phoneNumberId]).map((id) => ({ ...number, id }));
     this.directory = new CallDirectory(clock);
     this.#context = this.#sipContext();
     this.#deps = this.#whatsAppDeps();
     this.board = this.#switchboard();
     this.#router = new WebhookRouter({
-      numbers: () => [number],
+      numbers: () => numbers,
       directory: this.directory,
       createUserLeg: (seed) => new UserInitiatedLeg({ ...this.#deps, ...seed, preAccept: this.options.preAccept }),
       onUserCall: (call) => {
@@ -163,6 +173,7 @@ export class BridgeScene {
       endAbandoned: (numberId, waCallId) => {
         this.#deps.graph.terminate({ numberId, waCallId }).catch(() => undefined);
       },
+      count: (result) => void this.results.set(result, (this.results.get(result) ?? 0) + 1),
       ids: this.#ids(),
       clock,
       observer: this.#observer(),
@@ -174,8 +185,13 @@ export class BridgeScene {
   deliver(json: unknown, onTaken: () => void): boolean {
     if (this.journal.mood !== 'prompt') return false;
     onTaken();
-    this.#router.handle(parseWebhook(json));
+    this.handle(parseWebhook(json));
     return true;
+  }
+
+  /** What the listener hands over. */
+  handle(events: readonly WebhookEvent[]): void {
+    this.#router.handle(events);
   }
 
   /** An INVITE of the PBX reaches the bridge. */
@@ -263,7 +279,16 @@ export class BridgeScene {
       ...{ lookup: () => Promise.reject(new Error('no DNS')), clock, logger: log, dnsMs: 1000, dnsRefreshMs: 1000 },
     });
     return {
-      ...{ srf, engine: media, journal, observer: this.#observer(), clock, ids: this.#ids(), addresses },
+      ...{
+        srf,
+        engine: media,
+        journal,
+        observer: this.#observer(),
+        clock,
+        ids: this.#ids(),
+        addresses,
+        notesTransactions: true,
+      },
       timeouts: defaultSipTimeouts,
       localAddressFor: () => Promise.resolve('127.0.0.1'),
       digest: new DigestGuard(addresses, log),

@@ -7,6 +7,7 @@ import type {
   SrfUacOptions,
   SrfUacProgress,
 } from '../../../src/sip/drachtio-types.js';
+import { answerTo, asRequest, asResponse, Emitter, Message } from './fake-srf-message.js';
 import type { Wire } from './wire.js';
 
 /*
@@ -14,79 +15,6 @@ import type { Wire } from './wire.js';
  * the SIP server (CANCEL held until a 1xx, 487 by itself, late frames refused) and of srf's callbacks. Frames towards the
  * server wait in a queue until `drain`, so that what crosses on the way can be tried.
  */
-
-type Listener = (...args: never[]) => void;
-
-class Emitter {
-  readonly #listeners = new Map<string, Listener[]>();
-
-  on(event: string, listener: Listener): void {
-    this.#listeners.set(event, [...(this.#listeners.get(event) ?? []), listener]);
-  }
-
-  emit(event: string, ...args: unknown[]): boolean {
-    const listeners = this.#listeners.get(event) ?? [];
-    for (const listener of listeners) (listener as (...args: unknown[]) => void)(...args);
-    return listeners.length > 0;
-  }
-
-  removeAllListeners(): void {
-    this.#listeners.clear();
-  }
-}
-
-type Headers = Readonly<Record<string, string>>;
-
-class Message extends Emitter {
-  readonly raw = '';
-
-  constructor(
-    private readonly headers: Headers,
-    readonly body = '',
-  ) {
-    super();
-  }
-
-  get(name: string): string | undefined {
-    const key = Object.keys(this.headers).find((one) => one.toLowerCase() === name.toLowerCase());
-    return key === undefined ? undefined : this.headers[key];
-  }
-
-  has(name: string): boolean {
-    return this.get(name) !== undefined;
-  }
-
-  getParsedHeader(name: string): never {
-    throw new Error(`no parsed ${name} in this fake`);
-  }
-}
-
-const asRequest = (
-  method: string,
-  message: Message,
-  more: Partial<SrfRequest> & { cancel?: SrfRequest['cancel'] } = {},
-): SrfRequest =>
-  Object.assign(message, {
-    method,
-    uri: 'sip:bridge@127.0.0.1',
-    source: 'network' as const,
-    source_address: '127.0.0.1',
-    source_port: 5060,
-    protocol: 'udp',
-    receivedOn: '127.0.0.1:5060',
-    stackDialogId: undefined,
-    cancel: () => undefined,
-    ...more,
-  });
-
-const asResponse = (status: number, reason: string, headers: Headers, body: string, source: string): SrfResponse =>
-  Object.assign(new Message(headers, body), {
-    status,
-    reason,
-    source_address: source,
-    finalResponseSent: true,
-    send: () => undefined,
-  });
 
 class SipError extends Error {
   constructor(
@@ -122,13 +50,7 @@ export class DialogRequest {
       Object.assign(this.response, { finalResponseSent: status >= 200 });
       srf.wire.note('sip', `${status}>`, dialog.of, { to: method });
     };
-    this.response = Object.assign(new Message({}), {
-      status: 0,
-      reason: '',
-      source_address: '',
-      finalResponseSent: false,
-      send,
-    });
+    this.response = answerTo(send);
   }
 }
 
@@ -242,7 +164,10 @@ export class OutgoingInvite {
       CSeq: '1 INVITE',
       ...options.headers,
     });
-    this.request = asRequest('INVITE', message, { uri, cancel: (_, done) => this.#cancel(done) });
+    this.request = asRequest('INVITE', message, {
+      uri,
+      cancel: (_options: unknown, done: (error: unknown) => void) => this.#cancel(done),
+    });
   }
 
   get isOpen(): boolean {
@@ -330,13 +255,7 @@ export class IncomingInvite {
       Object.assign(this.response, { finalResponseSent: status >= 200 });
       srf.frame(() => this.#send(status, done));
     };
-    this.response = Object.assign(new Message({}), {
-      status: 0,
-      reason: '',
-      source_address: '',
-      finalResponseSent: false,
-      send,
-    });
+    this.response = answerTo(send);
   }
 
   cancel(): void {
