@@ -4,6 +4,7 @@ import { checkCommand } from './check.js';
 import type { CheckOptions } from './check.js';
 import type { ConsoleIo } from './console-io.js';
 import { EXIT, processIo } from './console-io.js';
+import type { PermissionsOptions, PermissionsRequestOptions } from './permissions.js';
 import type { RouteTestOptions } from './route-test.js';
 import { routeTestCommand } from './route-test.js';
 
@@ -85,6 +86,7 @@ function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) =>
     .option('--keep', 'stay up afterwards, until SIGTERM or SIGINT', false)
     .action(async (options: { json: boolean; pbx?: string; keep: boolean }) => done(await lazy.demo(options)));
   addRouteTest(program, io, done);
+  addPermissions(program, io, done);
   return program;
 }
 
@@ -114,4 +116,44 @@ function addRouteTest(program: Command, io: ConsoleIo, done: (code: number) => v
     .option('--number-id <number>', '  what its header X-WA-Number-Id says')
     .addHelpText('after', ROUTE_TEST_HELP)
     .action((options: RouteTestOptions) => done(routeTestCommand(options, io)));
+}
+
+const PERMISSIONS_HELP = `
+NUMBER is a business number of the configuration: its name, its id or the number itself.
+USER is a WhatsApp user: number with country code, or a business-scoped user id.
+
+Examples:
+  sip2wa permissions get sales +49301234567
+  sip2wa permissions request sales US.13491208655302741918 --template call_me --language en
+
+Exit status: 0 done, 1 Meta refused or could not be asked, 2 the command line was wrong
+`;
+
+function addPermissions(program: Command, io: ConsoleIo, done: (code: number) => void): void {
+  const permissions = program
+    .command('permissions')
+    .description('show whether a user may be called, or ask the user for permission')
+    .addHelpText('after', PERMISSIONS_HELP);
+  permissions
+    .command('get <number> <user>')
+    .description('show what Meta says: permission, its end, what is allowed now and which limits hold')
+    .option('-c, --config <file>', 'configuration file (default: $SIP2WA_CONFIG, then config/default.yaml)')
+    .option('--json', 'print one JSON object on standard output instead')
+    .action(async (number: string, user: string, options: PermissionsOptions) => {
+      const { permissionsGetCommand } = await import('./permissions.js');
+      done(await permissionsGetCommand(number, user, options, io));
+    });
+  permissions
+    .command('request <number> <user>')
+    .description('ask the user for permission, unless Meta says that it cannot be done now')
+    .option('-c, --config <file>', 'configuration file (default: $SIP2WA_CONFIG, then config/default.yaml)')
+    .option('--json', 'print one JSON object on standard output instead')
+    .option('--text <text>', 'ask with this text instead of what the configuration says')
+    .option('--template <name>', 'ask with this approved template instead')
+    .option('--language <code>', 'language of the template')
+    .option('--force', 'ask also when Meta says that it cannot be done now')
+    .action(async (number: string, user: string, options: PermissionsRequestOptions) => {
+      const { permissionsRequestCommand } = await import('./permissions.js');
+      done(await permissionsRequestCommand(number, user, options, io));
+    });
 }
