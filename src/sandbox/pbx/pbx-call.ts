@@ -31,6 +31,8 @@ export interface PbxCallTimes {
   readonly startedAtMs: number;
   ringingAtMs?: number;
   answeredAtMs?: number;
+  /** Calls we place: when the ACK went out. */
+  acknowledgedAtMs?: number;
   endedAtMs?: number;
 }
 

@@ -1,23 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { withDeadline } from '../../lib/deadline.js';
 import type { G711Law } from '../audio/g711.js';
+import type { Pcm } from '../audio/pcm.js';
+import type { PbxAnswer, PbxBehaviour } from './pbx-behaviour.js';
 import { PbxCall } from './pbx-call.js';
 import type { DialogState } from './pbx-call.js';
+import { dialogOf, refresh } from './pbx-dialog.js';
 import { answerTo, pbxOffer, readAnswer } from './pbx-sdp.js';
 import { RtpStream } from './rtp-stream.js';
-import { addressOf, header, headers, parameter, uriOf } from './sip-message.js';
+import { header } from './sip-message.js';
 import type { SipMessage } from './sip-message.js';
 import { SipTransport } from './sip-transport.js';
 import type { ClientTransaction, IncomingRequest, SipAddress } from './sip-transport.js';
-
-/** What the PBX does with a call that comes in. */
-export type PbxBehaviour =
-  | { readonly do: 'answer'; readonly afterMs?: number; readonly ring?: boolean }
-  | { readonly do: 'refuse'; readonly status: number; readonly reason: string; readonly afterMs?: number }
-  /** Rings and never answers. */
-  | { readonly do: 'ring' }
-  /** Not even 100 Trying. */
-  | { readonly do: 'silent' };
 
 export interface PbxOptions {
   /** Loopback address; default 127.0.0.1. */
@@ -39,6 +33,8 @@ export interface PbxDial {
   /** Sent instead of our own offer; an empty string sends an INVITE without SDP. */
   readonly sdp?: string;
   readonly headers?: readonly (readonly [string, string])[];
+  /** The 200 is acknowledged only after so long. */
+  readonly ackAfterMs?: number;
 }
 
 interface Incoming {
@@ -52,6 +48,7 @@ interface Outgoing {
   readonly branch: string;
   readonly dial: PbxDial;
   transaction: ClientTransaction | undefined;
+  readonly ackTimers: NodeJS.Timeout[];
   cancelWanted: boolean;
   cancelled: boolean;
 }
@@ -119,7 +116,14 @@ export class Pbx {
     call.dialog = dialog;
     this.#calls.set(dialog.callId, call);
     const branch = `z9hG4bK${randomBytes(8).toString('hex')}`;
-    const state: Outgoing = { branch, dial, transaction: undefined, cancelWanted: false, cancelled: false };
+    const state: Outgoing = {
+      branch,
+      dial,
+      transaction: undefined,
+      ackTimers: [],
+      cancelWanted: false,
+      cancelled: false,
+    };
     this.#outgoing.set(call, state);
     const body = dial.sdp ?? pbxOffer(host, rtp.port, dial.codecs ?? this.#codecs);
     const fields = [...this.#fields(dialog, 'INVITE'), this.#contact, ALLOW, ...(dial.headers ?? [])];
@@ -133,6 +137,7 @@ export class Pbx {
   /** Ends all calls at once and closes the socket. */
   async stop(): Promise<void> {
     for (const { timer } of this.#incoming.values()) clearTimeout(timer);
+    for (const { ackTimers } of this.#outgoing.values()) ackTimers.forEach((timer) => clearTimeout(timer));
     for (const call of this.#calls.values()) {
       call.hangup();
       call.over({ by: 'pbx', status: undefined, message: undefined });
@@ -201,23 +206,38 @@ export class Pbx {
 
   #behave(incoming: Incoming, behaviour: Exclude<PbxBehaviour, { do: 'silent' }>): void {
     const { call, request, tag } = incoming;
+    const early = behaviour.do === 'answer' ? behaviour.early : undefined;
     const rings = behaviour.do === 'ring' || (behaviour.do === 'answer' && behaviour.ring !== false);
-    if (rings) {
+    if (early) this.#progress(incoming, early);
+    else if (rings) {
       this.transport.respond(request, 180, 'Ringing', { toTag: tag, fields: [this.#contact] });
       call.nowRinging(180);
     }
     if (behaviour.do === 'ring') return;
     const act = (): void => {
-      if (behaviour.do === 'answer') this.#answer(incoming);
+      if (behaviour.do === 'answer') this.#answer(incoming, behaviour);
       else this.#refuse(incoming, behaviour.status, behaviour.reason);
     };
     if (behaviour.afterMs === undefined) act();
     else incoming.timer = setTimeout(act, behaviour.afterMs);
   }
 
-  #answer(incoming: Incoming): void {
+  /** 183 with SDP: what is played from now on is early media (RFC 3960). */
+  #progress({ call, request, tag }: Incoming, early: Pcm): void {
+    const answer = answerTo(request.message.body, this.address.host, call.rtp.port, this.#codecs);
+    if (!answer) return;
+    const fields = [this.#contact];
+    this.transport.respond(request, 183, 'Session Progress', { toTag: tag, fields, body: answer.sdp });
+    call.nowRinging(183);
+    call.play(early);
+    call.rtp.connect(answer.remote);
+  }
+
+  #answer(incoming: Incoming, { early, says, bare = false }: PbxAnswer): void {
     const { call, request, tag } = incoming;
     if (call.isEnded || call.isAnswered) return;
+    if (early) call.rtp.hush();
+    if (says) call.play(says);
     const { host } = this.address;
     const offered = request.message.body !== '';
     const answer = offered ? answerTo(request.message.body, host, call.rtp.port, this.#codecs) : undefined;
@@ -225,7 +245,7 @@ export class Pbx {
       this.#refuse(incoming, 488, 'Not Acceptable Here');
       return;
     }
-    const body = answer?.sdp ?? pbxOffer(host, call.rtp.port, this.#codecs);
+    const body = bare ? '' : (answer?.sdp ?? pbxOffer(host, call.rtp.port, this.#codecs));
     this.transport.respond(request, 200, 'OK', { toTag: tag, fields: [this.#contact, ALLOW], body });
     if (!answer) return; // late offer: the answer comes in the ACK
     call.rtp.connect(answer.remote);
@@ -309,7 +329,12 @@ export class Pbx {
     const lateOffer = state.dial.sdp === '';
     const ours = lateOffer ? answerTo(response.body, this.address.host, call.rtp.port, this.#codecs) : undefined;
     const remote = lateOffer ? ours?.remote : readAnswer(response.body);
-    this.transport.sendOnce('ACK', dialog.target, this.#fields(ack, 'ACK'), dialog.nextHop, ours?.sdp);
+    const acknowledge = (): void => {
+      call.times.acknowledgedAtMs ??= performance.now();
+      this.transport.sendOnce('ACK', dialog.target, this.#fields(ack, 'ACK'), dialog.nextHop, ours?.sdp);
+    };
+    if (state.dial.ackAfterMs === undefined) acknowledge();
+    else state.ackTimers.push(setTimeout(acknowledge, state.dial.ackAfterMs));
     if (call.isAnswered || call.isEnded) return;
     if (remote) call.rtp.connect(remote);
     call.nowAnswered();
@@ -342,36 +367,4 @@ export class Pbx {
     const options = { destination: state.dial.to, branch: state.branch };
     this.transport.request('CANCEL', call.dialog.target, this.#fields(call.dialog, 'CANCEL'), options, () => undefined);
   }
-}
-
-function splitList(value: string): string[] {
-  return value.split(/,(?=\s*<)/).map((part) => part.trim());
-}
-
-function nextHop(dialog: DialogState): SipAddress | undefined {
-  return addressOf(uriOf(dialog.routes[0] ?? dialog.target));
-}
-
-/** The dialog as a 2xx completes it (RFC 3261 §12.1.2). */
-function refresh(dialog: DialogState, response: SipMessage, dialled: SipAddress): void {
-  dialog.remote = header(response, 'to');
-  dialog.target = uriOf(header(response, 'contact')) || dialog.target;
-  dialog.routes = headers(response, 'record-route').flatMap(splitList).reverse();
-  dialog.nextHop = nextHop(dialog) ?? dialled;
-}
-
-/** The dialog that an INVITE opens at this side. */
-function dialogOf({ message, source }: IncomingRequest, tag: string): DialogState {
-  const to = header(message, 'to');
-  const dialog: DialogState = {
-    callId: header(message, 'call-id'),
-    local: parameter(to, 'tag') === undefined ? `${to};tag=${tag}` : to,
-    remote: header(message, 'from'),
-    target: uriOf(header(message, 'contact')),
-    routes: headers(message, 'record-route').flatMap(splitList),
-    sequence: 0,
-    nextHop: source,
-  };
-  dialog.nextHop = nextHop(dialog) ?? source;
-  return dialog;
 }

@@ -96,6 +96,11 @@ export class RtpStream {
     return this.#playlist.play(pcm);
   }
 
+  /** Stops what is being played. */
+  hush(): void {
+    this.#playlist.clear();
+  }
+
   /** Everything heard so far. */
   heard(): Recording {
     return this.#recorder.recording();

@@ -107,6 +107,18 @@ export class PhoneMedia {
     return packets;
   }
 
+  /** Time that all audio so far has spent in the jitter buffer, and how much audio that was; zeros if libwebrtc does not say. */
+  async jitterBuffer(): Promise<{ readonly delayS: number; readonly samples: number }> {
+    const seen = { delayS: 0, samples: 0 };
+    if (this.#closed) return seen;
+    for (const stats of (await this.#pc.getStats()).values()) {
+      if (stats['type'] !== 'inbound-rtp') continue;
+      seen.delayS += Number(stats['jitterBufferDelay'] ?? 0);
+      seen.samples += Number(stats['jitterBufferEmittedCount'] ?? 0);
+    }
+    return seen;
+  }
+
   /** Starts speaking: silence every 10 ms, and whatever is played. Idempotent. */
   openMicrophone(): void {
     if (this.#ticker || this.#closed) return;

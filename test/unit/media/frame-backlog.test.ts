@@ -143,10 +143,6 @@ describe('silence gate', () => {
     const energy = (pcm: Int16Array): number => pcm.reduce((sum, value) => sum + value * value, 0);
     const quiet = frames.filter((frame) => gate.isSilent(loudnessOf(frame)));
     const share = quiet.reduce((sum, frame) => sum + energy(frame), 0) / energy(samples);
-    if (process.env['SHOW']) {
-      const again = new SilenceGate();
-      console.log(frames.map((f) => (again.isSilent(loudnessOf(f)) ? '.' : '#')).join(''), quiet.length, share);
-    }
     expect(quiet.length / frames.length).toBeGreaterThan(0.05);
     expect(share).toBeLessThan(1e-4);
   });
