@@ -1,11 +1,16 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CallRecord } from '../../src/call/call-record.js';
 import type { CallStep } from '../../src/call/observer.js';
 import { loadConfig } from '../../src/config/load-config.js';
 import { startDaemon, type Daemon } from '../../src/daemon.js';
+import type { JournalEntry } from '../../src/call/journal.js';
+import { FileJournal } from '../../src/journal/file-journal.js';
+import { encodeLine } from '../../src/journal/line-codec.js';
+import type { OpenCall } from '../../src/journal/open-calls.js';
+import { segmentName } from '../../src/journal/segment-files.js';
 import type { Logger } from '../../src/lib/logger.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import type { StepDetail, TimelineEntry } from '../../src/observability/timeline.js';
@@ -24,6 +29,8 @@ export interface BridgeOptions {
   /** YAML of the trunk and number sections; the default is one trunk that is the scripted PBX. */
   readonly trunks?: (pbx: SipScriptPeer) => string;
   readonly logger?: Logger;
+  /** What an earlier run that was killed left in the journal. */
+  readonly journal?: readonly JournalEntry[];
   /** Longest wait for live calls when the daemon stops. */
   readonly stopCallsMs?: number;
 }
@@ -49,6 +56,7 @@ export class ScriptedBridge {
     const bridge = new ScriptedBridge(await GraphDouble.start(), await SipScriptPeer.udp());
     const file = join(bridge.#folder, 'sip2wa.yaml');
     writeFileSync(file, bridge.#yaml(options), { mode: 0o600 });
+    if (options.journal) bridge.#writeJournal(options.journal);
     const result = loadConfig({ file, env: {} });
     if (!result.ok) throw new Error(result.errors.map(({ key, message }) => `${key}: ${message}`).join('\n'));
     bridge.daemon = await startDaemon({
@@ -64,6 +72,23 @@ export class ScriptedBridge {
       },
     });
     return bridge;
+  }
+
+  get #journalDir(): string {
+    return join(this.#folder, 'journal');
+  }
+
+  #writeJournal(entries: readonly JournalEntry[]): void {
+    mkdirSync(this.#journalDir);
+    const lines = entries.map((entry) => encodeLine(entry, Date.now()));
+    writeFileSync(join(this.#journalDir, segmentName(1)), lines.join(''));
+  }
+
+  /** What the stopped daemon's journal says is still up. */
+  async #leftOpen(): Promise<OpenCall[]> {
+    const journal = await FileJournal.open({ dir: this.#journalDir, logger: silentLogger });
+    await journal.close();
+    return journal.open.calls();
   }
 
   #yaml({ trunks, more = '' }: BridgeOptions): string {
@@ -82,7 +107,7 @@ admin: { listen: "127.0.0.1:0" }
 ${sipSection()}
 media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
 settings: { push: "off" }
-journal: { dir: "${join(this.#folder, 'journal')}" }
+journal: { dir: "${this.#journalDir}" }
 ${trunks ? trunks(this.pbx) : numberWithTrunk}
 ${more}`;
   }
@@ -194,8 +219,11 @@ ${more}`;
     return this.records[index]!;
   }
 
-  /** Stops the daemon with a PBX that lets go of whatever the test left open. */
-  async stop(): Promise<void> {
+  /**
+   * Stops the daemon with a PBX that lets go of whatever the test left open. Its journal must then have every call closed.
+   * `leaves` is for a test of what recovery has to try again.
+   */
+  async stop({ leaves = 0 } = {}): Promise<void> {
     let isStopped = false;
     const stopped = this.daemon.stop().finally(() => (isStopped = true));
     for (const invite of this.pbx.received.filter(({ method }) => method === 'INVITE')) {
@@ -211,7 +239,9 @@ ${more}`;
     await stopped;
     await this.pbx.stop();
     await this.graph.close();
+    const open = await this.#leftOpen();
     rmSync(this.#folder, { recursive: true });
+    if (open.length !== leaves) throw new Error(`left open in the journal: ${JSON.stringify(open)}`);
   }
 }
 

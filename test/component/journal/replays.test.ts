@@ -75,7 +75,7 @@ it('a captured delivery has no effect after 1 s, 1 h and 7 days, in the same run
     waCallId: 'wacid.other' as WaCallId,
     messageId: 'wamid.2',
   }));
-  daemon.router.handle(other as WebhookEvent[]);
+  daemon.router.handle(other);
   expect(daemon.effects).toEqual(['leg', 'call', 'reply']);
 });
 
