@@ -6,6 +6,7 @@ import {
   isUsedUp,
   periodText,
   SEND_REQUEST,
+  START_CALL,
   type ActionAnswer,
   type PermissionAnswer,
 } from '../whatsapp/permissions/permission-answer.js';
@@ -30,7 +31,7 @@ export function answerText(parties: PermissionParties, answer: PermissionAnswer,
     ...(expiresAtMs === undefined ? [] : [['Expires', timeText(expiresAtMs, nowMs)] as const]),
   ]);
   const rows = [...actions].flatMap(([name, action]) => actionRows(name, action, nowMs));
-  const listed = rows.length > 0 ? table(['Action', 'Allowed', 'Used', 'Period', 'FreeAgain'], rows) : '';
+  const listed = rows.length > 0 ? table(['Action', 'Allowed', 'Used', 'Period', 'FreeAt', 'FreeIn'], rows) : '';
   return [about, listed].filter((part) => part !== '').join('\n');
 }
 
@@ -41,15 +42,21 @@ function partiesFacts({ number, user }: PermissionParties): (readonly [string, s
   ];
 }
 
+/** Meta's names are too long for a table; others are shown as they are. */
+const actionNames: Readonly<Record<string, string>> = {
+  [SEND_REQUEST]: 'ask for permission',
+  [START_CALL]: 'call',
+};
+
 /** One line for each limit; the action's own words on the first. */
 function actionRows(name: string, { can, limits }: ActionAnswer, nowMs: number): string[][] {
-  const head = [plain(name), can ? 'yes' : 'no'];
-  if (limits.length === 0) return [[...head, '', '', '']];
+  const head = [actionNames[name] ?? plain(name), can ? 'yes' : 'no'];
+  if (limits.length === 0) return [[...head, '', '', '', '']];
   return limits.map(({ period, max, used, endsAtMs }, index) => [
     ...(index === 0 ? head : ['', '']),
     `${used ?? '?'} of ${max ?? '?'}`,
     plain(periodText(period)),
-    endsAtMs === undefined ? '' : timeText(endsAtMs, nowMs),
+    ...(endsAtMs === undefined ? ['', ''] : [minuteText(endsAtMs), spanText(endsAtMs - nowMs)]),
   ]);
 }
 
@@ -122,13 +129,18 @@ const localTime = new Intl.DateTimeFormat('sv-SE', {
   ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'shortOffset' },
 });
 
+/** Local time without seconds and zone. */
+const minuteText = (ms: number): string => (ms > LATEST_MS ? 'never' : localTime.format(ms).slice(0, 16));
+
+/** Local time, and how long it is till then or since then. */
 function timeText(ms: number, nowMs: number): string {
   if (ms > LATEST_MS) return 'never';
-  return `${localTime.format(ms)} (${relative(ms - nowMs)})`;
+  const span = spanText(ms - nowMs);
+  return `${localTime.format(ms)} (${ms < nowMs ? `${span} ago` : `in ${span}`})`;
 }
 
-/** `in 6 days 23 hours`, `20 minutes ago`. */
-function relative(ms: number): string {
+/** `6 days 23 hours`, whatever the sign. */
+function spanText(ms: number): string {
   const minutes = Math.round(Math.abs(ms) / 60_000);
   const parts = [
     [Math.floor(minutes / 1440), 'day'],
@@ -136,6 +148,5 @@ function relative(ms: number): string {
     [minutes % 60, 'minute'],
   ] as const;
   const said = parts.flatMap(([count, unit]) => (count === 0 ? [] : `${count} ${unit}${count === 1 ? '' : 's'}`));
-  const text = said.length === 0 ? 'less than a minute' : said.slice(0, 2).join(' ');
-  return ms < 0 ? `${text} ago` : `in ${text}`;
+  return said.length === 0 ? 'less than a minute' : said.slice(0, 2).join(' ');
 }
