@@ -47,7 +47,7 @@ function places(tree: Tree, found: Place[] = []): Place[] {
 }
 
 const odd: readonly unknown[] = [
-  ...[null, true, false, 0, -1, -0, 1.5, 1e308, 9007199254740993, '', ' ', '0', '-1', '1e5', 'NaN', 'null', 'true'],
+  ...[null, true, false, 0, -1, -0, 1.5, 1e308, 2 ** 53, '', ' ', '0', '-1', '1e5', 'NaN', 'null', 'true'],
   ...[
     '\u0000',
     '\ud800',
@@ -97,7 +97,7 @@ function removed({ parent, key }: Place): void {
 const deepMark = 'nested deep';
 
 function nested(dice: Dice): string {
-  const depth = dice.pick([8, 60, 70, 500, 5000, 50_000]);
+  const depth = dice.pick([8, 60, 63, 70, 500, 5000, 50_000]);
   const [open, shut] = dice.pick([
     ['[', ']'],
     ['{"calls":', '}'],
@@ -156,13 +156,12 @@ type TextMutation = (text: string, dice: Dice) => string;
 
 const cutIn = (text: string, at: number, part: string): string => text.slice(0, at) + part + text.slice(at);
 
-/** A token of the text, and where it stands. */
+/** A token of the text, and where it stands; the first after a random place. */
 function token(text: string, dice: Dice): { readonly at: number; readonly word: string } {
-  const words: readonly { readonly 0: string; readonly index: number }[] = [
-    ...text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:,]|[\w.+-]+/g),
-  ];
-  const word = dice.pick(words.length > 0 ? words : [{ 0: '', index: 0 }]);
-  return { at: word.index, word: word[0] };
+  const words = /"(?:[^"\\]|\\.)*"|[{}[\]:,]|[\w.+-]+/g;
+  words.lastIndex = dice.int(text.length + 1);
+  const found = words.exec(text);
+  return found ? { at: found.index, word: found[0] } : { at: text.length, word: '' };
 }
 
 const textMutations: readonly TextMutation[] = [
@@ -180,8 +179,8 @@ const textMutations: readonly TextMutation[] = [
   },
   // The same key twice, and keys that every object has.
   (text, dice) => {
-    const braces = [...text.matchAll(/\{/g)].map(({ index }) => index + 1);
-    return braces.length === 0 ? text : cutIn(text, dice.pick(braces), dice.pick(polluting));
+    const brace = text.indexOf('{', dice.int(text.length + 1));
+    return brace < 0 ? text : cutIn(text, brace + 1, dice.pick(polluting));
   },
   (text, dice) => text.slice(0, dice.int(text.length + 1)),
   (text, dice) =>
@@ -231,7 +230,7 @@ export function mutated(seed: string, dice: Dice): Buffer {
   }
   for (let round = dice.int(4) === 0 ? 1 + dice.int(2) : 0; round > 0; round--)
     text = dice.pick(textMutations)(text, dice);
-  if (dice.int(400) === 0) text = inflated(text, dice);
+  if (dice.int(1000) === 0) text = inflated(text, dice);
   let bytes: Buffer = Buffer.from(text);
   for (let round = dice.int(4) === 0 ? 1 + dice.int(3) : 0; round > 0; round--) bytes = mutatedBytes(bytes, dice);
   return bytes;

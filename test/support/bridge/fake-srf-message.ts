@@ -71,7 +71,7 @@ export const asResponse = (
     ...{ status, reason, source_address: source, ...transport },
     finalResponseSent: true,
     send: () => undefined,
-  }) as unknown as SrfResponse;
+  });
 
 /** What a request is answered with. */
 export const answerTo = (send: (...args: never[]) => void): SrfResponse =>
@@ -79,4 +79,4 @@ export const answerTo = (send: (...args: never[]) => void): SrfResponse =>
     ...{ status: 0, reason: '', source_address: '', ...transport },
     finalResponseSent: false,
     send,
-  }) as unknown as SrfResponse;
+  });
