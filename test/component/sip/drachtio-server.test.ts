@@ -1,0 +1,254 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { OpenCalls } from '../../../src/journal/open-calls.js';
+import { MemoryJournal } from '../../../src/journal/memory-journal.js';
+import { systemClock } from '../../../src/lib/clock.js';
+import { systemIds } from '../../../src/lib/ids.js';
+import type { InboundCall } from '../../../src/sip/inbound-call.js';
+import { SipUserAgent } from '../../../src/sip/sip-user-agent.js';
+import { eventually } from '../../support/eventually.js';
+import { FakeMediaEngine } from '../../support/fake-media-engine.js';
+import { LegLog } from '../../support/leg-log.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+import { PEER_SDP, PeerMessage, SipScriptPeer } from '../../support/sip-script-peer.js';
+import { sceneTrunk } from '../../support/sip-scene.js';
+
+/** Path of a drachtio-server binary. It is in no package of Debian's: whoever has built one can run this against it. */
+const binary = process.env['SIP2WA_DRACHTIO'];
+const secret = 'for-this-test';
+
+/** A drachtio-server on free ports of loopback. */
+class DrachtioServer {
+  readonly #dir = mkdtempSync(join(tmpdir(), 'sip2wa-drachtio-'));
+  #process: ChildProcess | undefined;
+
+  private constructor(
+    readonly adminPort: number,
+    readonly sipPort: number,
+  ) {}
+
+  static async start(): Promise<DrachtioServer> {
+    const server = new DrachtioServer(await freePort(), await freePort());
+    await server.run();
+    return server;
+  }
+
+  async run(): Promise<void> {
+    const conf = join(this.#dir, 'conf.xml');
+    writeFileSync(
+      conf,
+      `<drachtio><admin port="${this.adminPort}" secret="${secret}">127.0.0.1</admin>
+      <sip><contacts><contact>sip:127.0.0.1:${this.sipPort};transport=udp,tcp</contact></contacts></sip>
+      <logging><file><name>${join(this.#dir, 'log')}</name></file><loglevel>error</loglevel></logging></drachtio>`,
+    );
+    this.#process = spawn(binary!, ['-f', conf], { stdio: 'ignore' });
+    const ready = { admin: false };
+    const asked = setInterval(() => {
+      isListening(this.adminPort).then(
+        (is) => (ready.admin ||= is),
+        () => undefined,
+      );
+    }, 50);
+    await eventually(() => ready.admin, 'drachtio-server up', 5000).finally(() => clearInterval(asked));
+  }
+
+  async kill(): Promise<void> {
+    const gone = once(this.#process!, 'exit');
+    this.#process!.kill('SIGKILL');
+    await gone;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
+
+/** Stands between an application and the server, so that the application can be lost without a word. */
+class Cable {
+  readonly #sockets = new Set<Socket>();
+  private constructor(private readonly server: Server) {}
+
+  static async to(port: number): Promise<Cable> {
+    const server = createServer();
+    const cable = new Cable(server);
+    server.on('connection', (near) => {
+      const far = connect(port, '127.0.0.1');
+      for (const [one, other] of [
+        [near, far],
+        [far, near],
+      ] as const) {
+        cable.#sockets.add(one);
+        one.on('error', () => one.destroy()).on('close', () => other.destroy());
+        one.pipe(other);
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return cable;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  async cut(): Promise<void> {
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
+}
+
+describe.skipIf(binary === undefined)('with a drachtio-server', () => {
+  let server: DrachtioServer;
+  let pbx: SipScriptPeer;
+  let journal: MemoryJournal;
+  let agents: SipUserAgent[];
+
+  beforeEach(async () => {
+    server = await DrachtioServer.start();
+    pbx = await SipScriptPeer.udp();
+    journal = new MemoryJournal();
+    agents = [];
+  });
+  afterEach(async () => {
+    await Promise.all(agents.map((agent) => agent.close()));
+    await pbx.stop();
+    await server.stop();
+  });
+
+  const sip = (): { host: string; port: number } => ({ host: '127.0.0.1', port: server.sipPort });
+
+  async function agentOn(port: number, onCall: (call: InboundCall) => void = () => undefined): Promise<SipUserAgent> {
+    const agent = new SipUserAgent({
+      connect: { host: '127.0.0.1', port, secret },
+      trunks: [sceneTrunk],
+      media: new FakeMediaEngine(),
+      journal,
+      observer: { step: () => undefined },
+      logger: new RecordingLogger(),
+      clock: systemClock,
+      ids: systemIds,
+      timeouts: { closeMs: 300 },
+    });
+    agents.push(agent);
+    agent.onInboundCall(onCall);
+    await agent.connect();
+    return agent;
+  }
+
+  /** What the journal would tell a new process. */
+  function orphans() {
+    const open = new OpenCalls();
+    for (const entry of journal.entries()) open.apply(entry);
+    return open.calls().flatMap(({ dialogs }) => dialogs);
+  }
+
+  function dial(agent: SipUserAgent): LegLog {
+    const address = { hostname: pbx.host, port: pbx.port, transport: 'udp' as const };
+    const leg = agent.createOutboundLeg({
+      call: systemIds.callId(),
+      target: {
+        trunk: sceneTrunk,
+        server: { ...address, priority: 1, weight: 1, requestUriUserParams: {} },
+        user: '100',
+      },
+      caller: { user: '+4915112345678', name: 'Anna' },
+      whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated' },
+    });
+    const log = new LegLog(leg);
+    leg.dial();
+    return log;
+  }
+
+  /** One call in each state; returns what the PBX holds of them. */
+  async function callsUp(agent: SipUserAgent, calls: InboundCall[]) {
+    const invite = pbx.newRequest('INVITE', `sip:100@127.0.0.1:${server.sipPort}`, { body: PEER_SDP });
+    pbx.send(invite, sip());
+    await eventually(() => calls.length === 1, 'call announced');
+    const answered = pbx.newRequest('INVITE', `sip:200@127.0.0.1:${server.sipPort}`, { body: PEER_SDP });
+    pbx.send(answered, sip());
+    await eventually(() => calls.length === 2, 'second call announced');
+    calls[1]!.leg.answer();
+    const ok = await pbx.response(200, 'INVITE');
+    const up = new PeerMessage(answered, sip(), undefined, 0);
+    pbx.send(pbx.inDialog('ACK', up, ok, { cseq: 1 }), sip());
+    dial(agent);
+    const ringing = await pbx.request('INVITE');
+    pbx.reply(ringing, 180, 'Ringing', { toTag: 'early' });
+    const placed = dial(agent);
+    const taken = await pbx.request('INVITE');
+    pbx.reply(taken, 200, 'OK', { toTag: 'taken', body: PEER_SDP });
+    await pbx.request('ACK');
+    await placed.saw('answered');
+    await eventually(() => orphans().filter(({ data }) => data['txn'] ?? data['dialogId']).length === 4, 'all noted');
+    return { invite: new PeerMessage(invite, sip(), undefined, 0), up, ok, ringing, taken };
+  }
+
+  async function byes(): Promise<string[]> {
+    const seen: string[] = [];
+    for (let count = 0; count < 2; count++) {
+      const bye = await pbx.request('BYE', 4000);
+      pbx.reply(bye, 200, 'OK');
+      seen.push(bye.get('Call-ID'));
+    }
+    return seen.sort();
+  }
+
+  it('that outlives its application, the next one ends every call', async () => {
+    const calls: InboundCall[] = [];
+    const cable = await Cable.to(server.adminPort);
+    const first = await agentOn(cable.port, (call) => calls.push(call));
+    const { invite, up, ringing, taken } = await callsUp(first, calls);
+    const left = orphans();
+    await cable.cut();
+    const second = await agentOn(server.adminPort);
+    const ending = second.endOrphanDialogs(left);
+    const [refusal, cancel, ended] = await Promise.all([
+      pbx.response(503, 'INVITE', 4000),
+      pbx.request('CANCEL', 4000).then((message) => {
+        pbx.reply(message, 200, 'OK');
+        pbx.reply(ringing, 487, 'Request Terminated', { toTag: 'early' });
+        return message;
+      }),
+      byes(),
+    ]);
+    await ending;
+    expect(refusal.get('Call-ID')).toBe(invite.get('Call-ID'));
+    expect(cancel.branch).toBe(ringing.branch);
+    expect(ended).toEqual([up.get('Call-ID'), taken.get('Call-ID')].sort());
+    expect(orphans()).toEqual([]);
+  });
+
+  it('that is killed, its application ends the dialogs through the next server', async () => {
+    const calls: InboundCall[] = [];
+    const agent = await agentOn(server.adminPort, (call) => calls.push(call));
+    const { up, taken } = await callsUp(agent, calls);
+    await server.kill();
+    await eventually(() => !agent.ready, 'loss noticed');
+    await server.run();
+    expect(await byes()).toEqual([up.get('Call-ID'), taken.get('Call-ID')].sort());
+    await eventually(() => orphans().length === 0, 'journal closed', 5000);
+  });
+});
