@@ -233,11 +233,10 @@ export class Pbx {
     call.rtp.connect(answer.remote);
   }
 
-  #answer(incoming: Incoming, { early, says, bare = false }: PbxAnswer): void {
+  #answer(incoming: Incoming, behaviour: PbxAnswer): void {
     const { call, request, tag } = incoming;
     if (call.isEnded || call.isAnswered) return;
-    if (early) call.rtp.hush();
-    if (says) call.play(says);
+    speak(call, behaviour);
     const { host } = this.address;
     const offered = request.message.body !== '';
     const answer = offered ? answerTo(request.message.body, host, call.rtp.port, this.#codecs) : undefined;
@@ -245,7 +244,7 @@ export class Pbx {
       this.#refuse(incoming, 488, 'Not Acceptable Here');
       return;
     }
-    const body = bare ? '' : (answer?.sdp ?? pbxOffer(host, call.rtp.port, this.#codecs));
+    const body = behaviour.bare ? '' : (answer?.sdp ?? pbxOffer(host, call.rtp.port, this.#codecs));
     this.transport.respond(request, 200, 'OK', { toTag: tag, fields: [this.#contact, ALLOW], body });
     if (!answer) return; // late offer: the answer comes in the ACK
     call.rtp.connect(answer.remote);
@@ -367,4 +366,10 @@ export class Pbx {
     const options = { destination: state.dial.to, branch: state.branch };
     this.transport.request('CANCEL', call.dialog.target, this.#fields(call.dialog, 'CANCEL'), options, () => undefined);
   }
+}
+
+/** Early media ends with the answer, and speech begins. */
+function speak(call: PbxCall, { early, says }: PbxAnswer): void {
+  if (early) call.rtp.hush();
+  if (says) call.play(says);
 }
