@@ -131,6 +131,13 @@ describe('webhook bodies', () => {
 });
 
 describe('Graph answers', () => {
+  const headerValue = fc.oneof(
+    fc.string().map((text) => text.replace(/[^\x20-\x7e]/g, '')),
+    fc.json().map((text) => text.replace(/[^\x20-\x7e]/g, '')),
+    fc.integer().map(String),
+  );
+  const headerNames = ['x-app-usage', 'x-business-use-case-usage', 'content-type', 'www-authenticate', 'x-odd'];
+  const anyHeaders = fc.dictionary(fc.constantFrom(...headerNames), headerValue);
   const answer = fc.record({
     status: fc.constantFrom(200, 201, 204, 301, 400, 401, 404, 429, 500, 503),
     body: fc.oneof(
@@ -143,11 +150,12 @@ describe('Graph answers', () => {
       fc.record({ calls: fc.array(fc.record({ id: odd })) }).map((value) => JSON.stringify(value)),
     ),
     retryAfter: fc.constantFrom('', '5', '-1', 'soon', 'Wed, 21 Oct 2099 07:28:00 GMT', '99999999999999999999'),
+    more: anyHeaders,
   });
 
   it('of any form are an id or a typed error with a SIP status', async () => {
     await fc.assert(
-      fc.asyncProperty(answer, async ({ status, body, retryAfter }) => {
+      fc.asyncProperty(answer, async ({ status, body, retryAfter, more }) => {
         const client = new GraphClient({
           baseUrl: 'http://127.0.0.1:1',
           version: 'v23.0',
@@ -157,7 +165,7 @@ describe('Graph answers', () => {
           logger: silentLogger,
           fetch: () =>
             Promise.resolve(
-              new Response(status === 204 ? null : body, { status, headers: { 'retry-after': retryAfter } }),
+              new Response(status === 204 ? null : body, { status, headers: { ...more, 'retry-after': retryAfter } }),
             ),
         });
         try {
