@@ -5,7 +5,7 @@ import { LiveSecrets } from './config/live-secrets.js';
 import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
 import type { HttpListener } from './http/http-listener.js';
 import { startWebhookListener, type WebhookListenerOptions } from './http/webhook-listener.js';
-import type { Journal, OrphanDialog, SeenKeys } from './call/journal.js';
+import type { Journal, SeenKeys } from './call/journal.js';
 import { Recovery, type RecoverableJournal } from './journal/recovery.js';
 import { openStore, type Store } from './journal/store.js';
 import { systemClock, type Clock } from './lib/clock.js';
@@ -202,19 +202,13 @@ async function recover(journal: RecoverableJournal, parts: Recovered, stack: Sto
     terminate: (orphan, log) => whatsapp.graph.terminate({ ...orphan, logger: log }),
     forget: (orphan) => router.forget(orphan),
     abandon: (call) => whatsapp.legDeps.directory.abandon(call),
-    endDialogs: (orphans) => endOrphanDialogs(sip, orphans, logger),
+    endDialogs: (orphans) => sip.endOrphanDialogs(orphans),
     replayReply: (data) => router.replay(replyOf(data)),
     nameOf: (numberId) => config.numbers.find(({ id }) => id === numberId)?.name,
     ...{ cdr, ids, clock, logger },
   });
   stack.add('recovery', () => Promise.resolve(recovery.stop()));
   await recovery.run();
-}
-
-/** The SIP side of recovery is not built yet: its dialogs are left to the session timers and the media watchdogs of the PBX. */
-function endOrphanDialogs(_sip: SipUserAgent, orphans: readonly OrphanDialog[], logger: Logger): Promise<void> {
-  logger.warn('SIP dialogs of a crash are left behind', { dialogs: orphans.length });
-  return Promise.resolve();
 }
 
 const keepUnknown = ({ unknownWebhooks }: Store): Pick<WebhookListenerOptions, 'keepUnknown'> =>
