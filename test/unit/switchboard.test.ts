@@ -1,13 +1,15 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { CallRecord } from '../../src/call/call-record.js';
-import { endReason } from '../../src/call/end-reason.js';
+import { endReason, type EndReason } from '../../src/call/end-reason.js';
 import { FakeClock } from '../../src/lib/clock.js';
+import { deferred, type Deferred } from '../../src/lib/deferred.js';
 import type { CallId, E164, WaCallId } from '../../src/lib/ids.js';
 import { MemoryJournal } from '../../src/journal/memory-journal.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import type { Trunk, WaNumber } from '../../src/routing/types.js';
-import { Switchboard } from '../../src/switchboard.js';
-import { userText } from '../../src/routing/user-address.js';
+import { Switchboard, type CallGate } from '../../src/switchboard.js';
+import { userText, type UserAddress } from '../../src/routing/user-address.js';
+import { settled } from '../support/eventually.js';
 import { ScriptedLeg } from '../support/scripted-leg.js';
 
 const trunk: Trunk = {
@@ -60,7 +62,12 @@ describe('switchboard', () => {
     made = 0;
     clock = new FakeClock();
     journal = new MemoryJournal();
-    board = new Switchboard({
+    board = build();
+  });
+
+  const build = (gate?: CallGate): Switchboard =>
+    new Switchboard({
+      ...(gate && { gate }),
       numbers: [sales],
       trunks: new Map([['pbx', trunk]]),
       routes: [],
@@ -82,7 +89,6 @@ describe('switchboard', () => {
       cdr: { write: (record) => void records.push(record), close: () => Promise.resolve() },
       logger: silentLogger,
     });
-  });
 
   it('rings the trunk for a user’s call, the next server when the first is down, and writes one record', () => {
     const leg = userCall();
@@ -145,5 +151,89 @@ describe('switchboard', () => {
     dialled[0]?.say({ type: 'terminated' });
     await closed;
     expect(board.calls.size).toBe(0);
+  });
+
+  describe('with a gate', () => {
+    let verdict: Deferred<EndReason | undefined>;
+    let asked: { number: string; user: UserAddress; isOver: () => boolean }[];
+    let over: [string, object, string][];
+
+    beforeEach(() => {
+      verdict = deferred();
+      asked = [];
+      over = [];
+      board = build({
+        mayCall: (number, user, { isOver }) => {
+          asked.push({ number: number.name, user, isOver });
+          return verdict.promise;
+        },
+        onCallOver: (number, user, { direction, reason }) =>
+          void over.push([number.name, user, `${direction} ${reason.code}`]),
+      });
+    });
+
+    it('dials once it is open, and tells it how the call went', async () => {
+      const leg = trunkCall('+49301234567');
+      expect(log).toEqual([]);
+      expect(asked).toMatchObject([{ number: 'sales', user: { number: '+49301234567' } }]);
+      expect(asked[0]?.isOver()).toBe(false);
+      verdict.resolve(undefined);
+      await settled();
+      expect(log).toEqual(['a trying', 'connect sales +49301234567', 'b0 dial']);
+      dialled[0]?.say({ type: 'failed', reason: endReason('no_answer'), retry: false });
+      dialled[0]?.say({ type: 'terminated' });
+      leg.say({ type: 'terminated' });
+      expect(over).toEqual([['sales', { number: '+49301234567' }, 'business_initiated no_answer']]);
+    });
+
+    it('refuses for its reason', async () => {
+      const leg = trunkCall('US.1349');
+      verdict.resolve(endReason('permission_requested'));
+      await settled();
+      expect(log).toEqual(['a reject permission_requested']);
+      leg.say({ type: 'terminated' });
+      expect(over).toEqual([['sales', { userId: 'US.1349' }, 'business_initiated permission_requested']]);
+      expect(records).toMatchObject([{ code: 'permission_requested', sipStatus: 480 }]);
+    });
+
+    it.each([
+      ['may be called', undefined],
+      ['may not', endReason('no_permission')],
+    ])('does nothing for a caller who gave up meanwhile, when the user %s', async (_, reason) => {
+      const leg = trunkCall('+49301234567');
+      leg.say({ type: 'cancelled', reason: endReason('cancelled') });
+      leg.say({ type: 'terminated' });
+      expect(asked[0]?.isOver()).toBe(true);
+      verdict.resolve(reason);
+      await settled();
+      expect(log).toEqual([]);
+      expect(records).toMatchObject([{ code: 'cancelled' }]);
+    });
+
+    it('asks nothing for calls that go nowhere, and does not stop the other direction', async () => {
+      trunkCall('reception');
+      userCall();
+      await settled();
+      expect(asked).toEqual([]);
+      expect(log).toContain('b0 dial');
+    });
+
+    it('tells it of users’ calls too', () => {
+      const leg = userCall();
+      leg.say({ type: 'cancelled', reason: endReason('cancelled') });
+      dialled[0]?.say({ type: 'terminated' });
+      leg.say({ type: 'terminated' });
+      expect(over).toMatchObject([['sales', { number: '+4930123456' }, 'user_initiated cancelled']]);
+    });
+
+    it('closes while a verdict is awaited', async () => {
+      const leg = trunkCall('+49301234567');
+      const closed = board.close(1000);
+      leg.say({ type: 'terminated' });
+      await closed;
+      verdict.resolve(undefined);
+      await settled();
+      expect(log).toEqual(['a reject shutdown']);
+    });
   });
 });
