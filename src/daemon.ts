@@ -112,7 +112,6 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   stack.add('admin listener', () => admin.close());
   for (const part of ['sip', 'recovery', 'webhook']) readiness.set(part, () => false);
 
-  await base.media.start();
   stack.add('media', () => base.media.stop());
   const server = await startSipServer(base, stack);
   const sip = new SipUserAgent({ ...sipOptions(base), ...server.options });
@@ -131,6 +130,8 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   const router = whatsapp.router((call) => switchboard.userCall(call), store.seen);
   if (store.recoverable) await recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack);
   readiness.set('recovery', () => true);
+  // Warms the codecs up, which takes a moment: the orphans of a crash do not wait for it.
+  await base.media.start();
   sip.onInboundCall((call) => switchboard.trunkCall({ ...call, namedNumber: call.header('X-WA-Number-Id') }));
 
   const webhook = await startWebhookListener({
