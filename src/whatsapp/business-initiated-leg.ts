@@ -12,7 +12,7 @@ import {
   type BusinessLegPhase,
   type BusinessLegState,
 } from './business-initiated-machine.js';
-import { isOutcomeUnknown } from './graph-classify.js';
+import { isAnswerUnusable, isOutcomeUnknown } from './graph-classify.js';
 import { reasonFromWebhookErrors } from './graph-cause.js';
 import { GraphError } from './graph-error.js';
 import type { LaterEvent, WebhookSink } from './call-directory.js';
@@ -240,6 +240,6 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
 /** What is known of a connect that failed. Only Meta's own silence or server error is worth waiting for a webhook. */
 function outcomeOfConnect(error: unknown): 'connect_refused' | 'connect_unknown' | 'connect_unusable' {
   if (!(error instanceof GraphError)) return 'connect_refused';
-  if (error.fault === 'answer' && (error.httpStatus ?? 0) < 400) return 'connect_unusable';
+  if (isAnswerUnusable(error)) return 'connect_unusable';
   return isOutcomeUnknown(error) ? 'connect_unknown' : 'connect_refused';
 }

@@ -31,6 +31,8 @@ export interface BridgeOptions {
   readonly logger?: Logger;
   /** What an earlier run that was killed left in the journal. */
   readonly journal?: readonly JournalEntry[];
+  /** As written in the file: a literal or a reference. */
+  readonly accessToken?: string;
   /** Longest wait for live calls when the daemon stops. */
   readonly stopCallsMs?: number;
 }
@@ -91,7 +93,7 @@ export class ScriptedBridge {
     return journal.open.calls();
   }
 
-  #yaml({ trunks, more = '' }: BridgeOptions): string {
+  #yaml({ trunks, more = '', accessToken = 'token-of-the-test' }: BridgeOptions): string {
     const numberWithTrunk = `
 trunks:
   - name: pbx
@@ -101,7 +103,7 @@ numbers:
   - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
 `;
     return `
-graph: { base_url: "${this.graph.baseUrl}", access_token: token-of-the-test, app_secret: ${APP_SECRET}, timeout: 2s }
+graph: { base_url: "${this.graph.baseUrl}", access_token: "${accessToken}", app_secret: ${APP_SECRET}, timeout: 2s }
 webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
 admin: { listen: "127.0.0.1:0" }
 ${sipSection()}
