@@ -155,7 +155,8 @@ describe('the first word', () => {
       const early = tone(8000, ringbackHz, 5000, 0.3);
       const { heard } = await scene.userCall({ early, bare, afterMs: 900 }, acceptDelayMs);
       expectWhole(`early-${bare}`, heard);
-      expect(loudestMs(heard, ringbackHz)).toBeLessThanOrEqual(120);
+      // 60 ms around the answer, which a jitter buffer that has only just begun may stretch; 0.9 s were played.
+      expect(loudestMs(heard, ringbackHz)).toBeLessThanOrEqual(240);
     });
   });
 
