@@ -113,6 +113,25 @@ describe('switchboard', () => {
     expect(board.calls.size).toBe(0);
   });
 
+  it('journals where a call begins, before any leg does something, and that it is over', () => {
+    const { call, leg } = arrive();
+    Object.assign(leg.facts, { waCallId: 'wacid.1', numberId: sales.id });
+    const atTrying: (string | undefined)[] = [];
+    leg.trying = () => void atTrying.push(...journal.entries().map(({ event }) => event));
+    const arriving = { call, leg, number: sales, from: undefined, fromUserId: undefined, fromName: 'Anna' };
+    const more = { waCallId: 'wacid.1' as WaCallId, ctaPayload: undefined, deeplinkPayload: undefined };
+    board.userCall({ ...arriving, ...more });
+    dialled[0]?.say({ type: 'failed', reason: endReason('busy'), retry: false });
+    dialled[0]?.say({ type: 'terminated' });
+    leg.say({ type: 'terminated' });
+    expect(atTrying).toEqual(['began']);
+    const facts = { direction: 'user_initiated', number: 'sales', trunk: 'pbx', waCallId: 'wacid.1', numberId: '1055' };
+    expect(journal.entries()).toEqual([
+      { call, event: 'began', data: { ...facts, startMs: String(clock.now()) } },
+      { call, event: 'ended', data: { waCallId: 'wacid.1' } },
+    ]);
+  });
+
   it('dials the user for a call from the PBX', () => {
     trunkCall('0049301234567');
     expect(log).toEqual(['a trying', 'connect sales +49301234567', 'b0 dial']);
