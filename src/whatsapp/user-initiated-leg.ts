@@ -69,12 +69,13 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
 
   get facts(): LegFacts {
     const { waCallId, number, user } = this.options;
+    const userId = user.userId ?? user.parentUserId;
     return {
       ...this.#metaFacts,
       waCallId,
       numberId: number.id,
       ...(user.number && { waUser: user.number }),
-      ...(user.userId !== undefined && { waUserId: user.userId }),
+      ...(userId !== undefined && { waUserId: userId }),
     };
   }
 

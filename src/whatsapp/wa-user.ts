@@ -11,10 +11,13 @@ export interface Party {
 }
 
 const digitsOf = (text: string | undefined): string => (text ?? '').replace(/\D/g, '');
+/** Digits of a number; nothing of a business-scoped id, whose digits mean another thing. */
+const numberOf = (id: string | undefined): string => (/[^\d+]/.test(id ?? '') ? '' : digitsOf(id));
 
 /**
  * The user of a call: the end that is not the business by direction. Meta's samples have it both ways round, so an end that
- * shows the business's own display number is not believed to be the user.
+ * shows the business's own display number is not believed to be the user, nor one that the contacts do not know while they
+ * know the other.
  */
 export function userOfCall(
   ends: { readonly from: Party; readonly to: Party },
@@ -23,21 +26,28 @@ export function userOfCall(
   contacts: readonly Contact[],
 ): WaUser {
   const business = digitsOf(displayNumber);
-  const isBusiness = ({ id }: Party): boolean => business !== '' && digitsOf(id) === business;
+  const isBusiness = ({ id }: Party): boolean => business !== '' && numberOf(id) === business;
+  const isContact = (party: Party): boolean => contacts.some((contact) => matches(contact, idsOf(party)));
   const [expected, other] = direction === 'user_initiated' ? [ends.from, ends.to] : [ends.to, ends.from];
-  const swapped = isBusiness(expected) && !isBusiness(other);
+  const isOtherNamed = isContact(other) && !isContact(expected);
+  const swapped = !isBusiness(other) && (isBusiness(expected) || isOtherNamed);
   return userOfParty(swapped ? other : expected, displayNumber, contacts);
 }
 
 /** Completes what is known of a user from the contacts of the same webhook. */
 export function userOfParty(party: Party, displayNumber: string | undefined, contacts: readonly Contact[]): WaUser {
   const business = digitsOf(displayNumber);
-  const named = digitsOf(party.id) === business ? undefined : party.id;
-  const number = userNumber(named);
-  const userId = party.userId ?? (number === undefined ? businessScopedId(named) : undefined);
-  const contact = contacts.find((one) => matches(one, number, userId)) ?? onlyOne(contacts, business, number, userId);
-  return complete({ number, userId, parentUserId: party.parentUserId }, contact);
+  const isBusiness = business !== '' && numberOf(party.id) === business;
+  const known = idsOf(isBusiness ? { ...party, id: undefined } : party);
+  const contact = contacts.find((one) => matches(one, known)) ?? onlyOne(contacts, business, known);
+  return complete(known, contact);
 }
+
+/** What an end says of itself: a number, or ids, one of which may stand where a number was expected. */
+const idsOf = ({ id, userId, parentUserId }: Party): KnownIds => {
+  const number = userNumber(id);
+  return { number, userId: userId ?? (number === undefined ? businessScopedId(id) : undefined), parentUserId };
+};
 
 type KnownIds = Pick<WaUser, 'number' | 'userId' | 'parentUserId'>;
 
@@ -53,19 +63,16 @@ const complete = (known: KnownIds, contact: Contact | undefined): WaUser => ({
 const businessScopedId = (id: string | undefined): string | undefined =>
   id !== undefined && /[^\d+]/.test(id) ? id : undefined;
 
-const matches = (contact: Contact, number: string | undefined, userId: string | undefined): boolean =>
+const matches = (contact: Contact, { number, userId, parentUserId }: KnownIds): boolean =>
   (number !== undefined && userNumber(contact.wa_id) === number) ||
-  (userId !== undefined && contact.user_id === userId);
+  (userId !== undefined && (contact.user_id === userId || contact.wa_id === userId)) ||
+  (parentUserId !== undefined && contact.parent_user_id === parentUserId);
 
 /** A single contact speaks for a user of whom nothing that contradicts it is known. */
-function onlyOne(
-  contacts: readonly Contact[],
-  business: string,
-  number: string | undefined,
-  userId: string | undefined,
-): Contact | undefined {
+function onlyOne(contacts: readonly Contact[], business: string, { number, userId }: KnownIds): Contact | undefined {
   const [contact] = contacts;
-  if (!contact || contacts.length > 1 || digitsOf(contact.wa_id) === business) return undefined;
+  if (!contact || contacts.length > 1) return undefined;
+  if (business !== '' && numberOf(contact.wa_id) === business) return undefined;
   const contradictsNumber = number !== undefined && contact.wa_id !== undefined;
   const contradictsId = userId !== undefined && contact.user_id !== undefined;
   return contradictsNumber || contradictsId ? undefined : contact;

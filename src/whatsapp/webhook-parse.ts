@@ -14,6 +14,7 @@ import {
   legacyDescriptionSchema,
   messageSchema,
   statusSchema,
+  withErrorsSchema,
   type CallItem,
   type ChangeValue,
   type Contact,
@@ -82,9 +83,20 @@ function parseCallsField(value: ChangeValue, context: Context): WebhookEvent[] {
     ...(value.calls ?? []).map((item) => parseCall(item, context)),
     ...(value.statuses ?? []).map((item) => parseStatus(item, context)),
   ];
-  if (events.length > 0) return events;
-  const codes = context.errors.map(({ code }) => code).join(' ');
-  return [unusable(context, codes === '' ? 'neither calls nor statuses' : `errors ${codes}`)];
+  if (events.length === 0 && context.errors.length === 0) return [unusable(context, 'neither calls nor statuses')];
+  const errors = untoldErrors(events, [...(value.calls ?? []), ...(value.statuses ?? [])], context);
+  if (errors.length === 0) return events;
+  const what = `errors ${errors.map(({ code }) => code).join(' ')}`;
+  return [...events, { ...unknown(context.field, context.numberId, what), errors }];
+}
+
+/** Errors inside or beside items whose events have no place for them: a connect or a status ends no call. */
+function untoldErrors(events: readonly WebhookEvent[], items: readonly unknown[], context: Context): WebhookError[] {
+  const inside = events.flatMap((event, i) =>
+    'errors' in event ? [] : errorsOf(withErrorsSchema.safeParse(items[i]).data?.errors),
+  );
+  const isTold = events.some((event) => 'errors' in event);
+  return isTold ? inside : [...inside, ...context.errors];
 }
 
 function parseCall(item: unknown, context: Context): WebhookEvent {
@@ -139,11 +151,11 @@ const endsOf = (call: CallItem) => ({
   to: { id: call.to, userId: call.to_user_id, parentUserId: call.to_parent_user_id },
 });
 
-/** `session`; the legacy `connection.webrtc` (JSON within a string) only where there is no session. */
+/** `session`; the legacy `connection.webrtc` (JSON within a string) only where that holds no description. */
 function descriptionOf(call: CallItem): { sdp: string; type: string | undefined } | undefined {
   if (call.session?.sdp) return { sdp: call.session.sdp, type: call.session.sdp_type };
   const legacy = call.connection?.webrtc?.sdp;
-  if (call.session || legacy === undefined) return undefined;
+  if (legacy === undefined) return undefined;
   try {
     const { sdp, type } = legacyDescriptionSchema.parse(JSON.parse(legacy));
     return sdp === '' ? undefined : { sdp, type };

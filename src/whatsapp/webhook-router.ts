@@ -161,7 +161,11 @@ export class WebhookRouter {
     const { ctaPayload, deeplinkPayload } = event;
     const leg = this.options.createUserLeg({ call, number, waCallId, offer, user, ctaPayload, deeplinkPayload });
     this.options.directory.claim(waCallId, leg);
-    const caller = { from: user.number, fromUserId: user.userId, fromName: user.name ?? user.username };
+    const caller = {
+      from: user.number,
+      fromUserId: user.userId ?? user.parentUserId,
+      fromName: user.name ?? user.username,
+    };
     try {
       this.options.onUserCall({ call, leg, number, ...caller, waCallId, ctaPayload, deeplinkPayload, offer });
     } catch (error) {

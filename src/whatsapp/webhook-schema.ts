@@ -24,10 +24,22 @@ const object = <Shape extends z.ZodRawShape>(shape: Shape) => z.object(shape).op
 /** Too long to be true is missing, not cut: half an SDP or id is worse than none. */
 const whole = (cap: number) => z.string().max(cap).optional().catch(undefined);
 
+/** Beyond this no calendar has a date for it (ECMA-262 §21.4.1.1), in milliseconds. */
+const LATEST_MS = 8.64e15;
+
 /** Seconds since the Unix epoch (some senders use milliseconds) to milliseconds. */
 const timestamp = z
   .union([z.string().regex(/^\d{1,16}$/), z.number().nonnegative()])
   .transform((value) => (Number(value) > 1e11 ? Number(value) : Number(value) * 1000))
+  .refine((atMs) => atMs <= LATEST_MS)
+  .optional()
+  .catch(undefined);
+
+/** A number, or one in a string; an empty text or null is none, though JavaScript would read 0. */
+const amount = z
+  .union([z.number(), z.string().regex(/^\d{1,12}(?:\.\d{1,6})?$/)])
+  .transform(Number)
+  .pipe(z.number().nonnegative())
   .optional()
   .catch(undefined);
 
@@ -84,7 +96,7 @@ export const callSchema = z.object({
   status: word,
   start_time: timestamp,
   end_time: timestamp,
-  duration: z.coerce.number().nonnegative().optional().catch(undefined),
+  duration: amount,
   biz_opaque_callback_data: whole(4096),
   cta_payload: whole(4096),
   deeplink_payload: whole(4096),
@@ -106,6 +118,9 @@ export const statusSchema = z.object({
   biz_opaque_callback_data: whole(4096),
   errors: list,
 });
+
+/** What an item says went wrong, whatever else it is. */
+export const withErrorsSchema = z.object({ errors: list });
 
 export const errorSchema = z.object({
   code: z.coerce.number().int(),

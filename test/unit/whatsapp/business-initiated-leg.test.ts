@@ -67,7 +67,8 @@ describe('business-initiated leg', () => {
       sdp: 'our offer',
       opaque: opaqueOf(someCall),
     };
-    expect(graph.requests).toEqual([{ action: 'connect', args: session }]);
+    expect(graph.requests).toMatchObject([{ action: 'connect', args: session }]);
+    expect(Object.keys(graph.requests[0]!.args).sort()).toEqual([...Object.keys(session), 'signal'].sort());
     expect(journal.entries).toMatchObject([{ call: someCall, event: 'dial', data: { opaque: opaqueOf(someCall) } }]);
     graph.succeed('connect', someWaCall);
     await settled();

@@ -39,6 +39,10 @@ describe('parseWebhook', () => {
     const connection = { webrtc: { sdp: JSON.stringify({ sdp: 'legacy', type: 'offer' }) } };
     expect(call({ connection })).toMatchObject({ kind: 'user_connect', offer: 'legacy' });
     expect(call({ connection, session: offer })).toMatchObject({ offer: 'v=0\r\n' });
+    expect(call({ connection, session: { sdp_type: 'offer' } })).toMatchObject({
+      kind: 'user_connect',
+      offer: 'legacy',
+    });
     expect(call({ connection: { webrtc: { sdp: 'not json' } } })).toMatchObject({ kind: 'unknown' });
   });
 
@@ -90,6 +94,34 @@ describe('parseWebhook', () => {
     expect(call({ session: offer, ...ends }, { contacts })).toMatchObject({ user: { userId: 'US.1', name } });
   });
 
+  it.each<[string, object, object]>([
+    ['the ends are the wrong way round and the business is not named', { from: '15551112222', to: '13057765456' }, {}],
+    ['the business is named as people write it', {}, { display_phone_number: '+1 555-111-2222' }],
+  ])('lets the contacts tell who is the user when %s', (_, ends, more) => {
+    const contacts = [{ wa_id: '13057765456', profile: { name: 'Ana' } }];
+    const value = { contacts, metadata: { phone_number_id: '1', ...more } };
+    expect(call({ session: offer, ...ends }, value)).toMatchObject({ user: { number: '+13057765456', name: 'Ana' } });
+  });
+
+  it('does not take the digits of an id for the business’s number', () => {
+    const event = call({ session: offer, from: 'US.15551112222', to: '15551112222' });
+    expect(event).toMatchObject({ user: { number: undefined, userId: 'US.15551112222' } });
+  });
+
+  it.each<[string, object, object]>([
+    ['by the parent’s id', { from_parent_user_id: 'US.1' }, { user_id: 'US.2', parent_user_id: 'US.1' }],
+    ['by an id inside wa_id', { from: 'US.2' }, { wa_id: 'US.2' }],
+    ['by an id without a number, business not named', { from_user_id: 'US.2' }, { user_id: 'US.2' }],
+  ])('finds the contact of a user %s', (_, ends, contact) => {
+    const contacts = [{ ...contact, profile: { username: 'ana' } }, { wa_id: '491700000000' }];
+    const value = { contacts, metadata: { phone_number_id: '1' } };
+    const event = call({ session: offer, from: undefined, ...ends }, value);
+    expect(event).toMatchObject({ user: { number: undefined, userId: 'US.2', username: 'ana' } });
+    expect(call({ session: offer, from: undefined }, { ...value, contacts: contacts.slice(0, 1) })).toMatchObject({
+      user: { username: 'ana' },
+    });
+  });
+
   it('takes the name from the contact that is the user, not from another', () => {
     const contacts = [
       { wa_id: '491700000000', profile: { name: 'Other' } },
@@ -124,6 +156,54 @@ describe('parseWebhook', () => {
         { code: 138021, title: 'm', details: 'd' },
       ],
     });
+  });
+
+  it.each([
+    ['120', 120],
+    [0, 0],
+    ['2.5', 2.5],
+    ['', undefined],
+    [null, undefined],
+    [[], undefined],
+    [true, undefined],
+    [-1, undefined],
+  ])('reads the duration %j as %s', (duration, durationS) => {
+    expect(call({ event: 'terminate', duration })).toMatchObject({ durationS });
+  });
+
+  it.each([
+    ['1671644824', 1_671_644_824_000],
+    [1671644824, 1_671_644_824_000],
+    ['1671644824123', 1_671_644_824_123],
+    ['9999999999999999', undefined],
+    [1e300, undefined],
+    ['-1', undefined],
+    [null, undefined],
+  ])('reads the time %j as %s, a date there is', (start_time, startMs) => {
+    expect(call({ event: 'terminate', start_time })).toMatchObject({ startMs });
+  });
+
+  it('loses no errors that stand with a connect or a status', () => {
+    const inside = [{ code: 131044, title: 'inside' }];
+    const beside = [{ code: '138013', title: 'beside' }];
+    const connect = { ...base, session: offer, errors: inside };
+    const told = (errors: object[]) => ({
+      kind: 'unknown',
+      what: expect.stringMatching(/^errors 13/) as string,
+      errors,
+    });
+    expect(parseWebhook(envelope({ calls: [connect], errors: beside }))).toMatchObject([
+      { kind: 'user_connect' },
+      told([{ code: 131044 }, { code: 138013 }]),
+    ]);
+    const status = { id: 'wacid.S', status: 'RINGING' };
+    expect(parseWebhook(envelope({ statuses: [status], errors: beside }))).toMatchObject([
+      { kind: 'call_status' },
+      told([{ code: 138013 }]),
+    ]);
+    // A terminate has taken what stands beside it.
+    const over = { ...base, id: 'wacid.T', event: 'terminate' };
+    expect(parseWebhook(envelope({ calls: [over], statuses: [status], errors: beside }))).toHaveLength(2);
   });
 
   it('reads a whole batch in order: entries, changes, calls and statuses', () => {
