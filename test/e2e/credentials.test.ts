@@ -54,6 +54,8 @@ describe('a token that Meta takes no longer (fault F-25)', () => {
     expect(held.get('Warning')).toContain('190');
     expect(bridge.actions).toEqual(['connect']);
     expect(await ready()).toBe(503);
+    const details = await fetch(`http://127.0.0.1:${bridge.daemon.addresses.admin.port}/readyz?verbose`);
+    expect(await details.text()).toContain('[-] whatsapp credentials\n');
 
     // A user's call is answered all the same, which Meta refuses.
     const phone = new WrtcPeer();
