@@ -30,7 +30,7 @@ const limitBases: ReadonlyMap<number, number> = new Map([
   [138005, 60_000],
 ]);
 /** These are about one pair of business and user and say nothing of the next call, whatever their HTTP status. */
-const pairCodes: ReadonlySet<number> = new Set([138003, 138009, 138012]);
+const pairCodes: ReadonlySet<number> = new Set([131056, 138003, 138009, 138012]);
 
 /** Whom a limit holds back: code 4 the whole app, the others the number; undefined when the error is none. */
 export function limitReach(error: GraphError): LimitReach | undefined {

@@ -83,12 +83,18 @@ describe('who is held back', () => {
     expect(limitReach(fault)).toEqual({ scope, baseMs });
   });
 
-  it.each([api(400, 138012), api(429, 138012), api(400, 138003), api(400, 100), api(500, 1), held, error('timeout')])(
-    'nobody by %o',
-    (fault) => {
-      expect(limitReach(fault)).toBeUndefined();
-    },
-  );
+  it.each([
+    api(400, 138012),
+    api(429, 138012),
+    api(429, 131056),
+    api(400, 138003),
+    api(400, 100),
+    api(500, 1),
+    held,
+    error('timeout'),
+  ])('nobody by %o', (fault) => {
+    expect(limitReach(fault)).toBeUndefined();
+  });
 
   it.each<[GraphError, 'app' | 'number' | undefined]>([
     [error('transport'), 'app'],
