@@ -18,7 +18,9 @@ import type { JournalEntry } from '../../../src/call/journal.js';
 import { FileJournal, type FileJournalOptions } from '../../../src/journal/file-journal.js';
 import { encodeLine } from '../../../src/journal/line-codec.js';
 import { segmentName, systemSegmentFiles, type SegmentFiles } from '../../../src/journal/segment-files.js';
+import { FakeClock } from '../../../src/lib/clock.js';
 import type { CallId } from '../../../src/lib/ids.js';
+import { settled } from '../../support/eventually.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
 let folder: string;
@@ -240,6 +242,37 @@ describe('a disk that fails', () => {
     await expect(crashed.append(ended(1))).rejects.toThrow('ENOSPC');
     await expect(crashed.append(ended(2))).rejects.toThrow('ENOSPC');
     expect(callsOf(await open())).toEqual(expect.arrayContaining(['CALL2', 'CALL3']));
+  });
+});
+
+describe('a disk that hangs', () => {
+  const hanging: SegmentFiles = {
+    ...systemSegmentFiles,
+    create: async (path) => {
+      const file = await systemSegmentFiles.create(path);
+      return {
+        append: (text) => file.append(text),
+        sync: () => new Promise(() => undefined),
+        close: () => file.close(),
+      };
+    },
+  };
+
+  it('is waited for by a bounded number of entries, and not for ever when the daemon stops', async () => {
+    const clock = new FakeClock();
+    const journal = await FileJournal.open({ dir, logger, clock, files: hanging });
+    let settledOnes = 0;
+    const count = (): void => void settledOnes++;
+    void journal.append(began(0)).then(count, count);
+    await settled();
+    for (let n = 1; n <= 10_000; n++) void journal.append(began(n)).then(count, count);
+    await expect(journal.append(began(10_001))).rejects.toMatchObject({ code: 'SIP2WA_JOURNAL_BUSY' });
+    expect(settledOnes).toBe(0);
+    const closed = journal.close();
+    clock.advance(5000);
+    await closed;
+    expect(said('journal not closed in time')).toMatchObject([{ level: 'error' }]);
+    expect(readdirSync(dir)).not.toContain('lock');
   });
 });
 
