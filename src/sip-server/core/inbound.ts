@@ -63,7 +63,8 @@ export class Inbound {
         remote: flow.remote.host,
       });
     const { message, problems } = parsed;
-    if (message.kind === 'response') return this.#response({ message, problems }, flow, bytes.length);
+    if (message.kind === 'response')
+      return this.#response({ message, problems }, { flow, shown, byteLength: bytes.length });
     const request = withCompletedVia(message, flow);
     if (!request) return this.core.logger.debug('request without a usable Via', { remote: flow.remote.host });
     const back = replyFlow(this.core, request, flow);
@@ -77,7 +78,10 @@ export class Inbound {
     this.#request({ request, flow: back, keys, shown, byteLength: bytes.length });
   }
 
-  #response(parsed: { message: SipResponse; problems: readonly string[] }, flow: Flow, byteLength: number): void {
+  #response(
+    parsed: { message: SipResponse; problems: readonly string[] },
+    { flow, shown, byteLength }: Pick<Received, 'flow' | 'shown' | 'byteLength'>,
+  ): void {
     const refusal = refuseResponse(parsed);
     if (refusal)
       return this.core.logger.info('sip response dropped', { reason: refusal.reason, remote: flow.remote.host });
@@ -85,7 +89,8 @@ export class Inbound {
     const transaction = key === undefined ? undefined : this.core.transactions.client(key);
     if (transaction) return transaction.receive({ message: parsed.message, flow, byteLength });
     const late = this.core.dialogs.forResponse(parsed.message);
-    if (late && cseqOf(parsed.message)?.method === 'INVITE') this.uac.acks.repeat(late, parsed.message);
+    if (!late) this.uac.strays.end(parsed.message, flow, shown);
+    else if (cseqOf(parsed.message)?.method === 'INVITE') this.uac.acks.repeat(late, parsed.message);
   }
 
   #request(received: Received): void {

@@ -5,10 +5,8 @@ import { parseSipUri } from '../sip/uri.js';
 import { deadFlow } from '../transport/dead-flow.js';
 import type { Address, Flow, Protocol } from '../transport/flow.js';
 import type { NextHop } from '../transport/resolver.js';
-import { protocolOf } from '../transport/resolver.js';
+import { defaultPort, protocolOf } from '../transport/resolver.js';
 import type { Core } from './core.js';
-
-const DEFAULT_PORT = 5060;
 
 /** Why a request cannot go out at all; the text is drachtio-server's. */
 export class RefusedError extends Error {
@@ -41,7 +39,8 @@ export async function wayTo(core: Core, uriText: string, otherwise: Protocol = '
 async function hopOf(core: Core, uri: SipUri, protocol: Protocol): Promise<NextHop | undefined> {
   const target = uri.params.get('maddr') ?? uri.host;
   try {
-    return { protocol, host: await core.resolver.resolve(target), port: uri.port ?? DEFAULT_PORT };
+    const host = await core.resolver.resolve(target);
+    return { protocol, host, port: uri.port ?? defaultPort(protocol), name: uri.host };
   } catch (err) {
     core.logger.warn('sip host does not resolve', { host: target, err });
     return undefined;

@@ -2,6 +2,7 @@ import type { SipRequest } from '../sip/message.js';
 import { elements } from '../sip/message.js';
 import { parseVia } from '../sip/via.js';
 import type { Flow } from '../transport/flow.js';
+import { defaultPort } from '../transport/resolver.js';
 import type { Core } from './core.js';
 
 /**
@@ -11,11 +12,12 @@ import type { Core } from './core.js';
  */
 export function replyFlow(core: Core, request: SipRequest, flow: Flow): Flow {
   if (!flow.reliable) return flow;
-  const port = parseVia(elements(request, 'via')[0] ?? '')?.port ?? 5060;
+  const via = parseVia(elements(request, 'via')[0] ?? '');
+  const port = via?.port ?? defaultPort(flow.protocol);
   const send = (bytes: Buffer): void => {
     if (flow.open) return flow.send(bytes);
     core.transports
-      .connect({ protocol: flow.protocol, host: flow.remote.host, port })
+      .connect({ protocol: flow.protocol, host: flow.remote.host, port, name: via?.host })
       .then((fresh) => fresh?.send(bytes))
       .catch((err: unknown) => core.logger.warn('sip answer could not be sent', { err }));
   };

@@ -19,6 +19,7 @@ import { wayInDialog } from './next-hop.js';
 import { ackRequest, cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import type { ClientRequest } from './requests.js';
 import { buildResponse } from './response-text.js';
+import { StrayAnswers } from './stray-answers.js';
 
 interface Launch {
   readonly txn: string;
@@ -32,13 +33,12 @@ interface Launch {
 /** Requests on their way to the network, and what comes back. */
 export class UserAgentClient {
   readonly acks: AckSender;
+  readonly strays: StrayAnswers;
 
   constructor(private readonly core: Core) {
-    this.acks = new AckSender(
-      core,
-      (dialog, reason) => this.endDialog(dialog, reason),
-      (bye, flow) => this.#launchOwn(bye, flow, undefined),
-    );
+    const launchBye = (bye: SipRequest, flow: Flow): unknown => this.#launchOwn(bye, flow, undefined);
+    this.acks = new AckSender(core, (dialog, reason) => this.endDialog(dialog, reason), launchBye);
+    this.strays = new StrayAnswers(core, launchBye);
   }
 
   /** Starts the transaction. The caller has already answered `OK`, or does so before it yields. */

@@ -6,6 +6,7 @@ import { Dialog } from '../dialog/dialog.js';
 import type { SipRequest, SipResponse } from '../sip/message.js';
 import { header, NO_BODY } from '../sip/message.js';
 import { serialise } from '../sip/serialise.js';
+import { parseSipUri } from '../sip/uri.js';
 import { serverKeys } from '../transaction/transaction-table.js';
 import type { Flow } from '../transport/flow.js';
 import { NO_APP } from '../wire/app-session.js';
@@ -96,7 +97,9 @@ async function endArrived({ core, uas, uac }: CallEnders, call: OpenCall): Promi
 /** A call of ours. What was heard for it is heard again: a 2xx makes the dialog, which is then acknowledged and ended. */
 async function endDialled({ core, uac }: CallEnders, call: OpenCall): Promise<void> {
   const request = inviteOf(call);
-  const flow = await core.transports.connect(call.hop);
+  // A certificate proves a name, not the address that was connected to.
+  const hop = { ...call.hop, name: parseSipUri(call.uri)?.host };
+  const flow = await core.transports.connect(hop);
   if (!flow) throw new Error(`no ${call.hop.protocol} listener`);
   const { heard } = call;
   const received = heard && { message: responseOf(heard), flow: heardOn(core, heard.hop, flow), byteLength: 0 };
@@ -134,4 +137,4 @@ const responseOf = ({ status, headers }: NonNullable<OpenCall['heard']>): SipRes
 
 /** Answers come on the connection of the request; datagrams may come from another address than they were sent to. */
 const heardOn = (core: Core, hop: Hop, flow: Flow): Flow =>
-  hop.protocol === 'tcp' ? flow : core.transports.backTo(hop);
+  hop.protocol === 'udp' ? core.transports.backTo(hop) : flow;

@@ -146,7 +146,7 @@ export class RecordFile implements CallRecord {
   /** Writes the open calls to a new file that takes the old one's place in one step. */
   #compact(): void {
     if (this.#open.size === 0) {
-      ftruncateSync(this.#fd);
+      if (this.#bytes > 0) ftruncateSync(this.#fd);
       this.#bytes = 0;
       return;
     }

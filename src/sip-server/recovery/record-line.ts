@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { SipHeader, WithHeaders } from '../sip/message.js';
 import { header } from '../sip/message.js';
-import type { Flow } from '../transport/flow.js';
+import type { Flow, Protocol } from '../transport/flow.js';
 import type { Hop } from './call-record.js';
 
 type Pairs = readonly (readonly [string, string])[];
@@ -56,16 +56,18 @@ export const placeOf = (flow: Pick<Flow, 'protocol' | 'remote'>): Place => [
 ];
 
 export const hopOf = ([protocol, host, port]: Place): Hop => ({
-  protocol: protocol === 'tcp' ? 'tcp' : 'udp',
+  protocol: protocol as Protocol,
   host,
   port,
 });
+
+const PROTOCOLS: ReadonlySet<unknown> = new Set(['udp', 'tcp', 'tls']);
 
 type Check = (value: unknown) => boolean;
 const isText: Check = (value) => typeof value === 'string';
 const isCount: Check = (value) => Number.isInteger(value);
 const isPlace: Check = (value) =>
-  Array.isArray(value) && value.length === 3 && isText(value[0]) && isText(value[1]) && isCount(value[2]);
+  Array.isArray(value) && value.length === 3 && PROTOCOLS.has(value[0]) && isText(value[1]) && isCount(value[2]);
 const isPairs: Check = (value) =>
   Array.isArray(value) && value.every((pair) => Array.isArray(pair) && pair.length === 2 && pair.every(isText));
 

@@ -1,12 +1,13 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EmbeddedSipServer } from '../../../../src/sip-server/start-embedded-sip-server.js';
 import { startEmbeddedSipServer } from '../../../../src/sip-server/start-embedded-sip-server.js';
+import { eventually } from '../../../support/eventually.js';
 import { plainTree } from '../../../support/plain-node.js';
 import type { PlainTree } from '../../../support/plain-node.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
@@ -155,6 +156,25 @@ describe.each(['udp', 'tcp'] as const)('kill -9 over %s', (transport) => {
     expect(up.peer.count((message) => message.status === 503)).toBe(0);
     await server?.stop();
     expect((await restarted()).recovered()).toEqual({ refused: 0, cancelled: 0, hungUp: 0, unsettled: 0 });
+  });
+
+  it('ends a call whose 200 was never read', async () => {
+    const { peer, invite } = await called();
+    peer.reply(invite, 180, 'Ringing', { toTag: 'late' });
+    // The record holds the tag of the 180 once it was read; only then is the process stopped.
+    await eventually(() => readFileSync(recordFile(), 'utf8').includes('tag=late'), '180 on record');
+    child.kill('SIGSTOP');
+    peer.reply(invite, 200, 'OK', { toTag: 'late', body: PEER_SDP });
+    await killed();
+    const restart = restarted();
+    // RFC 3261 §9.2: a CANCEL after the final response has no effect.
+    peer.reply(await peer.request('CANCEL', SOON_MS), 200, 'OK');
+    const [ack] = await Promise.all([
+      peer.request('ACK', SOON_MS),
+      hungUp(peer, { from: invite.get('From'), to: `${invite.get('To')};tag=late`, above: invite.cseq }),
+    ]);
+    expect(ack.get('CSeq')).toBe(`${invite.cseq} ACK`);
+    expect((await restart).recovered()).toEqual({ refused: 0, cancelled: 1, hungUp: 0, unsettled: 0 });
   });
 });
 
