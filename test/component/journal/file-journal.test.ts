@@ -262,7 +262,9 @@ describe('a disk that hangs', () => {
     const clock = new FakeClock();
     const journal = await FileJournal.open({ dir, logger, clock, files: hanging });
     let settledOnes = 0;
-    const count = (): void => void settledOnes++;
+    const count = (): void => {
+      settledOnes++;
+    };
     void journal.append(began(0)).then(count, count);
     await settled();
     for (let n = 1; n <= 10_000; n++) void journal.append(began(n)).then(count, count);
