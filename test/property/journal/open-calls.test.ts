@@ -28,6 +28,7 @@ const when = (is: boolean, ...steps: Step[]): Step[] => (is ? steps : []);
 /** How one call goes, by a few choices. */
 interface Course {
   readonly repeats: number;
+  /** A second server is tried; of a call from the PBX: its INVITE is journalled. */
   readonly failover: boolean;
   readonly isAnswered: boolean;
   readonly userEnds: boolean;
@@ -71,6 +72,10 @@ function businessCall(id: string, course: Course): Script {
   const [w, s, call] = [`wa-${id}`, `sip-${id}`, `CALL-${id}`];
   const named = (world: World): void => void Object.assign(world, { meta: [w], unnamed: false });
   return [
+    ...when(
+      course.failover,
+      step(call, 'invited', { sipCallId: s }, (world) => void Object.assign(world, { sip: [s], due: true })),
+    ),
     step(call, 'began', { direction: 'business_initiated', startMs: '6' }, (world) => void (world.due = true)),
     step(call, 'dial', { leg: 'whatsapp', numberId, opaque: `s2w:${call}` }, (world) => void (world.unnamed = true)),
     ...when(course.isKeyFirst, hook('call_status', w, { opaqueCall: call, status: 'RINGING' }, named)),
@@ -85,7 +90,10 @@ function businessCall(id: string, course: Course): Script {
       course.userEnds,
       hook('call_terminate', w, {}, (world) => void (world.meta = [])),
     ),
-    ...when(course.isAnswered && !course.isByeUnconfirmed, step(call, 'dialog_ended', { sipCallId: s }, sipOver)),
+    ...when(
+      (course.isAnswered || course.failover) && !course.isByeUnconfirmed,
+      step(call, 'dialog_ended', { sipCallId: s }, sipOver),
+    ),
     step(call, 'ended', { waCallId: w }, over),
   ];
 }
