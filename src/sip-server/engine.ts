@@ -18,6 +18,7 @@ import { guardedClock } from './timers.js';
 import { TransactionTable } from './transaction/transaction-table.js';
 import type { Flow, TransportSink } from './transport/flow.js';
 import { systemResolver } from './transport/resolver.js';
+import type { TlsSettings } from './transport/tls-settings.js';
 import type { ListenAddress } from './transport/transports.js';
 import { Transports } from './transport/transports.js';
 import { AppListener } from './wire/app-listener.js';
@@ -39,6 +40,7 @@ export interface TracedMessage {
 export interface EngineOptions {
   readonly listen: readonly ListenAddress[];
   readonly advertisedHost: string | undefined;
+  readonly tls: TlsSettings | undefined;
   readonly timers: SipTimers;
   readonly logger: Logger;
   readonly clock: Clock;
@@ -110,6 +112,8 @@ export class Engine {
       clock,
       timers: options.timers,
       sink,
+      logger: options.logger,
+      tls: options.tls,
     });
     const engine = new Engine(options, transports, clock);
     late.engine = engine;

@@ -12,6 +12,7 @@ import type { EndingCounts } from './recovery/end-calls.js';
 import { RecordFile } from './recovery/record-file.js';
 import type { SipTimers } from './timers.js';
 import { DEFAULT_TIMERS } from './timers.js';
+import type { TlsSettings } from './transport/tls-settings.js';
 
 export interface EmbeddedSipServerOptions {
   /** Port 0 is any free one; udp and tcp entries of the same host then share it. */
@@ -22,6 +23,8 @@ export interface EmbeddedSipServerOptions {
   }[];
   /** What Via and Contact show; by default the listener's address, or the local address towards the peer. */
   readonly advertisedHost?: string;
+  /** Needed by TLS listeners. Servers are reached by TLS from such a listener, too. */
+  readonly tls?: TlsSettings | undefined;
   readonly timers?: Partial<SipTimers>;
   readonly logger: Logger;
   readonly clock?: Clock;
@@ -55,7 +58,7 @@ const RECOVERY_MS = 4_000;
 /**
  * Starts the SIP server inside this process. drachtio-srf connects to it as it would to a drachtio-server. Calls that are
  * open on the record file are ended first.
- * @throws BridgeError when a listener cannot be bound or asks for TLS.
+ * @throws BridgeError when a listener cannot be bound, or TLS has no usable certificate.
  */
 export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions): Promise<EmbeddedSipServer> {
   const { logger } = options;
@@ -64,6 +67,7 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
   const engine = await Engine.start({
     listen: options.listen,
     advertisedHost: options.advertisedHost,
+    tls: options.tls,
     timers: { ...DEFAULT_TIMERS, ...options.timers },
     logger,
     clock,

@@ -22,6 +22,10 @@ export interface SipTimers {
   readonly connectMs: number;
   /** A connection without traffic is closed after this long. */
   readonly idleConnectionMs: number;
+  /** Pings on a connection we opened come this often (RFC 5626 §4.4.1: 95 to 120 s at most, less where NAT is short of breath). */
+  readonly pingMs: number;
+  /** A peer that answers pings must answer within this time (RFC 5626 §4.4.1). */
+  readonly pongMs: number;
 }
 
 /** The values of RFC 3261, and ours. */
@@ -34,6 +38,8 @@ export const DEFAULT_TIMERS: SipTimers = {
   resolveMs: 5000,
   connectMs: 8000,
   idleConnectionMs: 30 * 60_000,
+  pingMs: 90_000,
+  pongMs: 10_000,
 };
 
 /** 64·T1, milliseconds: the life of a transaction (timers B, D, F, H, J, L, M). */

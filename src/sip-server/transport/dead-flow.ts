@@ -7,7 +7,7 @@ import type { Address, Flow, Protocol } from './flow.js';
 export function deadFlow(protocol: Protocol, local: Address, remote: Address = { host: '', port: 0 }): Flow {
   return {
     protocol,
-    reliable: protocol === 'tcp',
+    reliable: protocol !== 'udp',
     remote,
     local,
     open: false,

@@ -1,5 +1,5 @@
-/** Transports this server speaks. TLS is a later one. */
-export type Protocol = 'udp' | 'tcp';
+/** Transports this server speaks. */
+export type Protocol = 'udp' | 'tcp' | 'tls';
 
 /** An IP address and port. */
 export interface Address {
@@ -24,6 +24,12 @@ export interface Flow {
   /** Calls back once when the peer is found unreachable or the connection fails. Returns the function that stops it. */
   onFailure(callback: (error: Error) => void): () => void;
   release(): void;
+}
+
+/** A peer to connect to. */
+export interface PeerAddress extends Address {
+  /** The host its URI names, as written: what a certificate must prove (RFC 5922 §4). */
+  readonly name?: string | undefined;
 }
 
 /** What a transport tells. */

@@ -4,10 +4,10 @@ import type { Clock } from '../../lib/clock.js';
 import { withDeadline } from '../../lib/deadline.js';
 import type { SipUri } from '../sip/uri.js';
 import { bareHost } from '../sip/uri.js';
-import type { Address, Protocol } from './flow.js';
+import type { PeerAddress, Protocol } from './flow.js';
 
 /** Where a request goes next. */
-export interface NextHop extends Address {
+export interface NextHop extends PeerAddress {
   readonly protocol: Protocol;
 }
 
@@ -31,9 +31,16 @@ export function systemResolver(clock: Clock, deadlineMs: number): Resolver {
   };
 }
 
-/** The transport a URI asks for (RFC 3263 §4.1 without NAPTR), else this one; undefined when we do not speak it. */
+/** Default ports of RFC 3261 §19.1.2. */
+export const defaultPort = (protocol: Protocol): number => (protocol === 'tls' ? 5061 : 5060);
+
+/**
+ * The transport a URI asks for (RFC 3263 §4.1 without NAPTR), else this one; undefined when we do not speak it. `sips:`
+ * is TLS whatever stream it names (RFC 5630 §3.1.3), and never datagrams.
+ */
 export function protocolOf(uri: SipUri, otherwise: Protocol): Protocol | undefined {
-  if (uri.scheme === 'sips') return undefined;
-  const wanted = uri.params.get('transport')?.toLowerCase() ?? otherwise;
-  return wanted === 'udp' || wanted === 'tcp' ? wanted : undefined;
+  const named = uri.params.get('transport')?.toLowerCase();
+  if (uri.scheme === 'sips') return named === 'udp' ? undefined : 'tls';
+  const wanted = named ?? otherwise;
+  return wanted === 'udp' || wanted === 'tcp' || wanted === 'tls' ? wanted : undefined;
 }

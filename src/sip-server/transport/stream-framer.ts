@@ -5,11 +5,14 @@ import { MAX_MESSAGE_BYTES } from '../sip/parse.js';
 const HEAD_END = Buffer.from('\r\n\r\n');
 const CONTENT_LENGTH = new Set(['content-length', 'l']);
 
-export type StreamItem = { readonly kind: 'message'; readonly bytes: Buffer } | { readonly kind: 'ping' };
+const LINE_END = Buffer.from('\r\n');
+
+export type StreamItem =
+  { readonly kind: 'message'; readonly bytes: Buffer } | { readonly kind: 'ping' } | { readonly kind: 'pong' };
 
 /**
  * Cuts SIP messages out of a stream by Content-Length (RFC 3261 §18.3) and finds keep-alives: a double CRLF between
- * messages is a ping (RFC 5626 §4.4.1), a single one is ignored (RFC 3261 §7.5).
+ * messages is a ping (RFC 5626 §4.4.1), a single one is its pong if one is expected, else ignored (RFC 3261 §7.5).
  */
 export class StreamFramer {
   #buffer: Buffer = Buffer.alloc(0);
@@ -17,6 +20,12 @@ export class StreamFramer {
   /** Pieces of a body that is not all there yet: joined once, not with every piece. */
   #waiting: Buffer[] = [];
   #missing = 0;
+  #expectsPong = false;
+
+  /** A ping of ours has left: the next line end before a message answers it. */
+  expectPong(): void {
+    this.#expectsPong = true;
+  }
 
   /** @throws BadInputError when the stream cannot be cut any more, or a message is longer than `MAX_MESSAGE_BYTES`; the connection must then be closed. */
   push(chunk: Buffer): StreamItem[] {
@@ -32,6 +41,7 @@ export class StreamFramer {
   }
 
   #next(): StreamItem | undefined {
+    if (this.#takePong()) return { kind: 'pong' };
     if (this.#takePing()) return { kind: 'ping' };
     if (this.#mayBePing()) return undefined;
     const end = this.#buffer.indexOf(HEAD_END, Math.max(0, this.#scanned - 3));
@@ -57,6 +67,13 @@ export class StreamFramer {
   /** Is there no more yet than the beginning of a ping? */
   #mayBePing(): boolean {
     return this.#buffer.length < HEAD_END.length && HEAD_END.subarray(0, this.#buffer.length).equals(this.#buffer);
+  }
+
+  #takePong(): boolean {
+    if (!this.#expectsPong || this.#scanned > 0 || !this.#buffer.subarray(0, 2).equals(LINE_END)) return false;
+    this.#expectsPong = false;
+    this.#buffer = this.#buffer.subarray(2);
+    return true;
   }
 
   /** Drops line ends before a message; true when they were a ping. */

@@ -1,20 +1,30 @@
 import { isIP } from 'node:net';
 import { BridgeError } from '../../lib/bridge-error.js';
 import type { Clock } from '../../lib/clock.js';
-import { uriHost } from '../sip/uri.js';
+import { bareHost, uriHost } from '../sip/uri.js';
 import { deadFlow } from './dead-flow.js';
 import type { Address, Flow, Protocol } from './flow.js';
 import { isOwnAddress, isWildcard, LocalAddresses } from './local-address.js';
 import type { NextHop } from './resolver.js';
+import { defaultPort } from './resolver.js';
 import type { TcpEnvironment } from './tcp.js';
 import { TcpTransport } from './tcp.js';
+import { TlsCredentials } from './tls-credentials.js';
+import { TlsLayer } from './tls-layer.js';
+import type { TlsSettings } from './tls-settings.js';
 import { UdpTransport } from './udp.js';
 
 export interface ListenAddress extends Address {
-  readonly transport: 'udp' | 'tcp' | 'tls';
+  readonly transport: Protocol;
+}
+
+/** What listeners need; `tls` only those of TLS. */
+export interface TransportEnvironment extends TcpEnvironment {
+  readonly tls?: TlsSettings | undefined;
 }
 
 type Transport = UdpTransport | TcpTransport;
+type Bind = (entry: ListenAddress, port: number) => Promise<Transport>;
 const SHARED_PORT_ATTEMPTS = 20;
 
 /** All listeners of one server. */
@@ -24,30 +34,31 @@ export class Transports {
   private constructor(
     private readonly list: readonly Transport[],
     private readonly advertisedHost: string | undefined,
+    private readonly credentials: TlsCredentials | undefined,
     clock: Clock,
   ) {
     this.#localAddresses = new LocalAddresses(clock);
   }
 
-  /** @throws BridgeError when a listener cannot be bound, or asks for TLS. */
+  /** @throws BridgeError when a listener cannot be bound, or TLS has no usable certificate. */
   static async bind(
     listen: readonly ListenAddress[],
     advertisedHost: string | undefined,
-    env: TcpEnvironment,
+    env: TransportEnvironment,
   ): Promise<Transports> {
     if (listen.length === 0) throw new BridgeError('SIP2WA_SIP_SERVER_LISTEN', 'no SIP listener is configured');
-    if (listen.some((entry) => entry.transport === 'tls')) {
-      throw new BridgeError('SIP2WA_SIP_SERVER_TLS', 'the embedded SIP server has no TLS listener yet: use udp or tcp');
-    }
+    const credentials = credentialsFor(listen, env);
+    const bind = binder(env, credentials);
     for (let attempt = 1; ; attempt++) {
       const bound: Transport[] = [];
       try {
-        for (const entry of inBindOrder(listen)) bound.push(await bindOne(entry, bound, env));
-        return new Transports(bound, advertisedHost, env.clock);
+        for (const entry of inBindOrder(listen)) bound.push(await bind(entry, portOf(entry, bound)));
+        return new Transports(bound, advertisedHost, credentials, env.clock);
       } catch (cause) {
         await Promise.all(bound.map((transport) => transport.stop()));
         const chosenByUs = listen.some((entry) => entry.port === 0);
         if (chosenByUs && attempt < SHARED_PORT_ATTEMPTS) continue;
+        credentials?.close();
         throw new BridgeError('SIP2WA_SIP_SERVER_LISTEN', `cannot listen for SIP: ${String(cause)}`, { cause });
       }
     }
@@ -66,7 +77,18 @@ export class Transports {
 
   /** The way to the next hop. Opened lazily; failures come through the flow. Undefined without such a listener. */
   async connect(hop: NextHop): Promise<Flow | undefined> {
-    return this.#for(hop.protocol, hop.host)?.connect({ host: hop.host, port: hop.port });
+    return this.#for(hop.protocol, hop.host)?.connect(hop);
+  }
+
+  /**
+   * A peer asks on this flow, which it opened, that requests to the address in its Via come over it (RFC 5923). It is done
+   * only if the peer's certificate proves that address to be its own.
+   */
+  alias(flow: Flow, sentBy: { readonly host: string; readonly port: number | undefined }): void {
+    if (flow.protocol !== 'tls') return;
+    const name = bareHost(sentBy.host).toLowerCase();
+    const peer = { host: flow.remote.host, port: sentBy.port ?? defaultPort('tls'), name };
+    for (const transport of this.list) if (transport.protocol === 'tls') transport.alias(flow, peer);
   }
 
   /** The way back to where a message came from: for datagrams the listener's own, else a connection that may be gone. */
@@ -108,6 +130,7 @@ export class Transports {
   }
 
   async stop(): Promise<void> {
+    this.credentials?.close();
     await Promise.all(this.list.map((transport) => transport.stop()));
   }
 
@@ -118,14 +141,27 @@ export class Transports {
   }
 }
 
+function credentialsFor(listen: readonly ListenAddress[], env: TransportEnvironment): TlsCredentials | undefined {
+  if (!listen.some((entry) => entry.transport === 'tls')) return undefined;
+  if (env.tls) return TlsCredentials.open(env.tls, env.clock, env.logger);
+  throw new BridgeError('SIP2WA_SIP_SERVER_TLS', 'a TLS listener needs a certificate and its key');
+}
+
+function binder(env: TransportEnvironment, credentials: TlsCredentials | undefined): Bind {
+  return ({ transport, host }, port) => {
+    if (transport === 'udp') return UdpTransport.bind({ host, port }, env.sink);
+    const isTls = transport === 'tls' && env.tls && credentials;
+    return TcpTransport.bind({ host, port }, env, isTls ? new TlsLayer(env.tls, credentials, env) : undefined);
+  };
+}
+
 /** TCP first: its exclusive bind keeps a second server off the port, which UDP address reuse would not. */
 const inBindOrder = (listen: readonly ListenAddress[]): ListenAddress[] =>
   [...listen].sort((a, b) => Number(a.transport === 'udp') - Number(b.transport === 'udp'));
 
-/** Listeners of one host that may choose their port share it. */
-function bindOne(entry: ListenAddress, bound: readonly Transport[], env: TcpEnvironment): Promise<Transport> {
-  const sibling = bound.find((it) => it.local.host === entry.host && it.protocol !== entry.transport);
-  const port = entry.port === 0 ? (sibling?.local.port ?? 0) : entry.port;
-  const address = { host: entry.host, port };
-  return entry.transport === 'udp' ? UdpTransport.bind(address, env.sink) : TcpTransport.bind(address, env);
+/** Listeners for UDP and TCP on one host that may choose their port share it. */
+function portOf(entry: ListenAddress, bound: readonly Transport[]): number {
+  if (entry.port !== 0 || entry.transport === 'tls') return entry.port;
+  const isSibling = (it: Transport): boolean => it.protocol !== entry.transport && it.protocol !== 'tls';
+  return bound.find((it) => it.local.host === entry.host && isSibling(it))?.local.port ?? 0;
 }

@@ -98,6 +98,7 @@ async function connection(): Promise<{ flow: Flow; far: Socket; near: Socket; cl
   const sink = new RecordingSink();
   const address = { host: LOOPBACK, port: 1 };
   const flow = new TcpConnection({
+    protocol: 'tcp',
     socket: near,
     remote: address,
     local: address,

@@ -8,7 +8,7 @@ const message = (body: string, name = 'Content-Length'): string =>
   `MESSAGE sip:x@y SIP/2.0\r\nVia: v\r\n${name} : ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 
 const shown = (items: readonly StreamItem[]): string[] =>
-  items.map((item) => (item.kind === 'ping' ? 'ping' : item.bytes.toString()));
+  items.map((item) => (item.kind === 'message' ? item.bytes.toString() : item.kind));
 
 describe('StreamFramer', () => {
   it('parts messages by Content-Length in bytes, by the compact name too, and pings between them', () => {

@@ -1,0 +1,49 @@
+import type { Clock, Timer } from '../../lib/clock.js';
+
+export interface PingerOptions {
+  readonly clock: Clock;
+  readonly pingMs: number;
+  readonly pongMs: number;
+  readonly ping: () => void;
+  /** The peer, which answered pings before, is silent. */
+  readonly onSilent: () => void;
+}
+
+/**
+ * Keeps a connection of ours open through NAT and firewalls, and finds out when it is dead (RFC 5626 §4.4.1). Many peers
+ * never answer a ping; only one that has answered must answer again.
+ */
+export class Pinger {
+  #next: Timer;
+  #deadline: Timer | undefined;
+  #answers = false;
+
+  constructor(private readonly options: PingerOptions) {
+    this.#next = this.#arm();
+  }
+
+  /** Bytes came: the peer lives. */
+  heard(): void {
+    this.#deadline?.cancel();
+  }
+
+  ponged(): void {
+    this.#answers = true;
+  }
+
+  stop(): void {
+    this.#next.cancel();
+    this.#deadline?.cancel();
+  }
+
+  #arm(): Timer {
+    return this.options.clock.after(this.options.pingMs, () => this.#ping());
+  }
+
+  #ping(): void {
+    const { clock, pongMs, ping, onSilent } = this.options;
+    this.#next = this.#arm();
+    if (this.#answers) this.#deadline = clock.after(pongMs, onSilent);
+    ping();
+  }
+}

@@ -1,0 +1,66 @@
+import { isIP } from 'node:net';
+import type { PeerCertificate } from 'node:tls';
+import { checkServerIdentity } from 'node:tls';
+import { bareHost } from '../sip/uri.js';
+import type { PeerAddress } from './flow.js';
+import type { TlsServer } from './tls-settings.js';
+
+const MAX_REMEMBERED = 1000;
+
+/** Who must be at the other end, and how that is found out. */
+export interface TlsIdentity extends Pick<TlsServer, 'caFile' | 'verify' | 'alpn'> {
+  readonly serverName: string;
+}
+
+/**
+ * Who a peer must prove to be (RFC 5922): what the configuration says of the server its URI names, else the URI's host. A
+ * Contact often has an address where the server was dialled by name; then it is the server that was dialled there.
+ */
+export class TlsIdentities {
+  readonly #servers: ReadonlyMap<string, TlsServer>;
+  readonly #dialled = new Map<string, TlsIdentity>();
+
+  constructor(servers: readonly TlsServer[]) {
+    this.#servers = new Map(servers.map((server) => [keyOf(server.host, server.port), server]));
+  }
+
+  of(peer: PeerAddress): TlsIdentity {
+    const name = bareHost(peer.name ?? peer.host).toLowerCase();
+    const server = this.#servers.get(keyOf(name, peer.port));
+    if (server) return identityOf(server);
+    return (isIP(name) === 0 ? undefined : this.#dialled.get(peer.host)) ?? byName(name);
+  }
+
+  /** A connection to this peer is opened. */
+  dialled(peer: PeerAddress, identity: TlsIdentity): void {
+    if (this.#dialled.size >= MAX_REMEMBERED) this.#dialled.clear();
+    this.#dialled.set(peer.host, identity);
+  }
+}
+
+const keyOf = (host: string, port: number): string => `${host.toLowerCase()}|${port}`;
+
+const identityOf = ({ host, serverName, caFile, verify, alpn }: TlsServer): TlsIdentity => ({
+  serverName: (serverName ?? host).toLowerCase(),
+  caFile,
+  verify,
+  alpn,
+});
+
+const byName = (serverName: string): TlsIdentity => ({ serverName, caFile: undefined, verify: true, alpn: [] });
+
+/**
+ * Does the certificate prove the name? SIP URIs in it count (RFC 5922 §7.1) beside DNS names and addresses. Wildcards are
+ * taken, against §7.2: the large carriers have such certificates.
+ */
+export function proves(name: string, certificate: PeerCertificate): Error | undefined {
+  return sipDomains(certificate).includes(name) ? undefined : checkServerIdentity(name, certificate);
+}
+
+/** Hosts of `sip:` URIs without a user. A list with quotes in it has entries that try to look like others: none is taken. */
+function sipDomains({ subjectaltname = '' }: PeerCertificate): string[] {
+  if (subjectaltname.includes('"')) return [];
+  return subjectaltname
+    .split(', ')
+    .flatMap((entry) => /^URI:sips?:([a-z0-9.-]+)$/i.exec(entry)?.[1]?.toLowerCase() ?? []);
+}
