@@ -134,6 +134,7 @@ it('an answer to the old token says nothing of the new one', async () => {
   refuse?.();
   expect(await late).toMatchObject({ metaCode: 190 });
   expect(client.credentialsOk).toBe(true);
+  expect(errors()).toEqual([]);
 });
 
 describe('a token without the right to a number', () => {
