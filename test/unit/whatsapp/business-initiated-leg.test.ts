@@ -3,6 +3,7 @@ import { endReason } from '../../../src/call/end-reason.js';
 import { FakeClock } from '../../../src/lib/clock.js';
 import type { WaCallId } from '../../../src/lib/ids.js';
 import { MediaError } from '../../../src/media/media-error.js';
+import { toUserAddress, type UserAddress } from '../../../src/routing/user-address.js';
 import { BusinessInitiatedLeg } from '../../../src/whatsapp/business-initiated-leg.js';
 import type { LaterEvent } from '../../../src/whatsapp/call-directory.js';
 import { GraphError } from '../../../src/whatsapp/graph-error.js';
@@ -39,16 +40,16 @@ const terminate: LaterEvent = {
 };
 const lost = new GraphError('timeout', 'late');
 
-function setUp() {
+function setUp(to: UserAddress = { number: someUser }, opaque?: string) {
   const clock = new FakeClock();
   const world = legWorld(clock);
-  const leg = new BusinessInitiatedLeg({ ...world.deps, call: someCall, number: someNumber, to: { number: someUser } });
+  const leg = new BusinessInitiatedLeg({ ...world.deps, call: someCall, number: someNumber, to, opaque });
   leg.listen((event) => world.events.push(event));
   return { ...world, leg, clock };
 }
 
-async function dialled() {
-  const world = setUp();
+async function dialled(to?: UserAddress, opaque?: string) {
+  const world = setUp(to, opaque);
   world.leg.dial();
   await settled();
   world.graph.succeed('connect', someWaCall);
@@ -225,6 +226,109 @@ describe('business-initiated leg', () => {
     expect(types()).toEqual(['failed', 'terminated']);
     expect(events[0]).toMatchObject({ reason: { code: 'upstream', sipStatus: 504 } });
     expect(directory.deliver(status('RINGING'))).toBe('abandoned');
+  });
+
+  it.each([
+    ['a web page', new GraphError('answer', 'not JSON', { httpStatus: 200 }), 503],
+    ['a redirect', new GraphError('answer', 'redirected', { httpStatus: 302 }), 503],
+  ])('fails at once on %s for an answer, and leaves its key to be ended later', async (_, error, sipStatus) => {
+    const { leg, graph, directory, events, types, clock } = setUp();
+    leg.dial();
+    await settled();
+    graph.fail('connect', error);
+    await settled();
+    expect(types()).toEqual(['failed', 'terminated']);
+    expect(events[0]).toMatchObject({ retry: false, reason: { code: 'upstream', sipStatus } });
+    expect(directory.deliver(status('RINGING'))).toBe('abandoned');
+    expect(clock.armed).toBe(0);
+  });
+
+  it('waits for a webhook when a server of Meta’s fails without a code', async () => {
+    const { leg, graph, types } = setUp();
+    leg.dial();
+    await settled();
+    graph.fail('connect', new GraphError('answer', 'not JSON', { httpStatus: 502 }));
+    await settled();
+    expect([leg.phase, types()]).toEqual(['uncertain', []]);
+  });
+
+  it('calls a user who is known by id alone', async () => {
+    const userId = 'US.13491208655302741918';
+    const { leg, graph, journal } = await dialled(toUserAddress(userId));
+    expect(graph.requests[0]?.args['user']).toEqual({ userId });
+    expect(journal.entries[0]?.data).toMatchObject({ userId });
+    expect(leg.facts).toEqual({ numberId: someNumber.id, waUserId: userId, waCallId: someWaCall });
+  });
+
+  it('carries the operator’s string behind our key, and keeps only the key in the journal', async () => {
+    const { graph, journal, logger } = await dialled(undefined, 'ticket 4711');
+    expect(graph.requests[0]?.args['opaque']).toBe(`${opaqueOf(someCall)};ticket 4711`);
+    expect(journal.entries[0]?.data['opaque']).toBe(opaqueOf(someCall));
+    expect(logger.lines.filter(({ level }) => level === 'warn')).toEqual([]);
+  });
+
+  it('says that a string was too long for Meta', async () => {
+    const { logger } = await dialled(undefined, 'x'.repeat(482));
+    expect(logger.lines.find(({ level }) => level === 'warn')?.fields).toEqual({ characters: 482, sent: 512 });
+  });
+
+  it.each([
+    ['our key with the operator’s string', `${opaqueOf(someCall)};own`, 0],
+    ['our key alone', opaqueOf(someCall), 1],
+    ['another app’s string', 'random_string', 1],
+    ['nothing', undefined, 1],
+  ])('takes a terminate that brings back %s', async (_, opaque, differences) => {
+    const { directory, types, logger } = await dialled(undefined, 'own');
+    directory.deliver({ ...terminate, opaque });
+    await settled();
+    expect(types()).toEqual(['failed', 'terminated']);
+    expect(logger.lines.filter(({ message }) => message === 'opaque string came back changed')).toHaveLength(
+      differences,
+    );
+  });
+
+  it('has Meta’s times for its record, also when ours was the first terminate', async () => {
+    const { leg, graph, directory, types, clock } = await dialled();
+    for (const event of [connect, status('ACCEPTED')]) directory.deliver(event);
+    await settled();
+    graph.prompt.add('terminate');
+    leg.hangup(hangup);
+    await settled();
+    expect(types()).toEqual(['answered']);
+    const times = { startMs: 1_671_644_824_000, endMs: 1_671_644_944_000, durationS: 120 };
+    directory.deliver({ ...terminate, ...times, ctaPayload: 'cta', deeplinkPayload: 'link' });
+    expect(types()).toEqual(['answered', 'terminated']);
+    expect(leg.facts).toMatchObject({
+      ...{ metaStart: '2022-12-21T17:47:04.000Z', metaEnd: '2022-12-21T17:49:04.000Z', metaDurationS: '120' },
+      ...{ metaStatus: 'COMPLETED', ctaPayload: 'cta', deeplinkPayload: 'link' },
+    });
+    expect(clock.armed).toBe(0);
+  });
+
+  it('is over a second after its terminate when Meta’s does not come', async () => {
+    const { leg, graph, directory, types, clock } = await dialled();
+    for (const event of [connect, status('ACCEPTED')]) directory.deliver(event);
+    await settled();
+    graph.prompt.add('terminate');
+    leg.hangup(hangup);
+    await settled();
+    clock.advance(999);
+    expect(types()).toEqual(['answered']);
+    clock.advance(1);
+    expect(types()).toEqual(['answered', 'terminated']);
+    expect(clock.armed).toBe(0);
+  });
+
+  it('ends on a terminate that comes before RINGING, and takes nothing that comes after', async () => {
+    const { directory, graph, types } = await dialled();
+    directory.deliver(terminate);
+    await settled();
+    for (const late of [status('RINGING'), connect, status('ACCEPTED'), status('REJECTED'), terminate]) {
+      expect(directory.deliver(late)).toBe('gone');
+    }
+    await settled();
+    expect(types()).toEqual(['failed', 'terminated']);
+    expect(graph.actions).toEqual(['connect']);
   });
 
   it('terminates a call whose HTTP reply comes after the leg gave up waiting', async () => {

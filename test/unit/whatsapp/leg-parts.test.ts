@@ -36,6 +36,23 @@ describe('bounded memory', () => {
 });
 
 describe('ids', () => {
+  it.each([
+    ['', 0],
+    ['ticket 4711', 11],
+    ['x'.repeat(481), 481],
+    ['x'.repeat(482), 481],
+    [`${'x'.repeat(480)}👍`, 480],
+    [`${'x'.repeat(479)}👍👍`, 481],
+    ['👍'.repeat(500), 480],
+    [`${opaqueOf('01ARZ3NDEKTSV4RRFFQ69G5FAV' as CallId)};x`, 32],
+  ])('%j behind our key: %i units of it go to Meta, and the call found is ours', (own, units) => {
+    const opaque = opaqueOf(someCall, own);
+    expect(opaque.length).toBeLessThanOrEqual(OPAQUE_CAP);
+    expect(opaque).toBe(units === 0 ? opaqueOf(someCall) : `${opaqueOf(someCall)};${own.slice(0, units)}`);
+    expect(() => encodeURIComponent(opaque)).not.toThrow(); // no half of a pair
+    expect(callOfOpaque(opaque)).toBe(someCall);
+  });
+
   it('finds our call in what Meta gives back, and only there', () => {
     const opaque = opaqueOf(someCall);
     expect(opaque.length).toBeLessThan(OPAQUE_CAP);

@@ -240,6 +240,31 @@ describe('user-initiated leg', () => {
     expect(graph.actions).toEqual(['accept', 'terminate']);
   });
 
+  it('gives Meta the PBX’s string with accept, and has payloads and Meta’s times for its record', async () => {
+    const { leg, graph, directory, logger } = setUp();
+    graph.prompt.add('accept');
+    leg.answer({ opaque: 'room 12' });
+    await settled();
+    expect(graph.requests[0]?.args['opaque']).toBe(`${opaqueOf(someCall)};room 12`);
+    const times = { startMs: 1000, endMs: 4000, durationS: 3, ctaPayload: 'late' };
+    directory.deliver(terminate({ ...times, opaque: opaqueOf(someCall) }));
+    await settled();
+    expect(leg.facts).toEqual({
+      ...{
+        waCallId: someWaCall,
+        numberId: someNumber.id,
+        waUser: someUser,
+        ctaPayload: 'late',
+        metaStatus: 'COMPLETED',
+      },
+      ...{ metaStart: '1970-01-01T00:00:01.000Z', metaEnd: '1970-01-01T00:00:04.000Z', metaDurationS: '3' },
+    });
+    expect(logger.lines.find(({ message }) => message === 'opaque string came back changed')?.fields).toEqual({
+      sent: `${opaqueOf(someCall)};room 12`,
+      returned: opaqueOf(someCall),
+    });
+  });
+
   it('does not accept what the journal cannot remember', async () => {
     const { leg, graph, journal, events } = setUp();
     graph.prompt.add('terminate');
