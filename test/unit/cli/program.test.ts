@@ -55,6 +55,7 @@ describe('help', () => {
     ['run', ['-c, --config <file>']],
     ['check', ['-c, --config <file>', '--json']],
     ['demo', ['--json', '--pbx <host:port>', '--keep']],
+    ['permissions', ['get [options] <number> <user>', 'request [options] <number> <user>']],
     [
       'route-test',
       ['-c, --config <file>', '--json', '--number <number>', '--from <caller>', '--at <time>', '--trunk <name>'],

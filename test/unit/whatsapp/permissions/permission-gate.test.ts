@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { endReason, type EndReason } from '../../../../src/call/end-reason.js';
 import { FakeClock } from '../../../../src/lib/clock.js';
@@ -6,6 +7,7 @@ import type { E164 } from '../../../../src/lib/ids.js';
 import type { WaNumber } from '../../../../src/routing/types.js';
 import type { UserAddress, WaUserId } from '../../../../src/routing/user-address.js';
 import { GraphError } from '../../../../src/whatsapp/graph-error.js';
+import { createLogger } from '../../../../src/observability/logger.js';
 import type { PermissionEvent } from '../../../../src/whatsapp/permissions/permission-event.js';
 import { PermissionGate, type PermissionRules } from '../../../../src/whatsapp/permissions/permission-gate.js';
 import type { PermissionReply } from '../../../../src/whatsapp/webhook-events.js';
@@ -515,6 +517,17 @@ describe('users’ replies', () => {
     ]);
     expect(logger.lines.filter(({ message }) => message === 'permission reply')).toHaveLength(2);
     expect(counted).toEqual(['reply temporary sales', 'reply rejected sales']);
+  });
+
+  it('show no number in the log', () => {
+    const lines = new PassThrough();
+    const real = createLogger({ level: 'debug', format: 'json', stream: lines });
+    gate = new PermissionGate({ api, clock, logger: real, rules });
+    reply();
+    const written = String(lines.read());
+    expect(written).toContain('permission reply');
+    expect(written).toContain('…5456');
+    expect(written).not.toContain('3057765456');
   });
 
   it.each([
