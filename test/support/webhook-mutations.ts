@@ -114,14 +114,20 @@ const treeMutations: readonly TreeMutation[] = [
     [parent[key], other.parent[other.key]] = [two, one];
   },
   // Numbers as strings, strings as numbers, one as a list of one, a list as its first.
-  (_, { parent, key }) => (parent[key] = typeof parent[key] === 'number' ? String(parent[key]) : Number(parent[key])),
+  (_, { parent, key }) => {
+    const value = parent[key];
+    if (typeof value === 'number') parent[key] = String(value);
+    else if (typeof value === 'string') parent[key] = Number(value);
+    else parent[key] = value === true ? 'true' : 1;
+  },
   (_, { parent, key }) => (parent[key] = [parent[key]]),
   (_, { parent, key }) =>
     (parent[key] = Array.isArray(parent[key]) ? (parent[key] as unknown[])[0] : { value: parent[key] }),
   (_, { parent, key }) => (parent[key] = deepMark),
   (_, { parent, key }, dice) => {
     const value = parent[key];
-    if (Array.isArray(value)) parent[key] = Array.from({ length: dice.pick([2, 20, 300]) }, () => value[0] as unknown);
+    const isSmall = Array.isArray(value) && places(value).length < 100;
+    if (isSmall) parent[key] = Array.from({ length: dice.pick([2, 20, 300]) }, () => value[0] as unknown);
   },
   (_, { parent, key }, dice) => {
     const text = typeof parent[key] === 'string' ? parent[key] : '';

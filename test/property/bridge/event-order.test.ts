@@ -44,7 +44,7 @@ const sequence: fc.Arbitrary<readonly Step[]> = fc
 
 const policy = fc.constantFrom('immediate' as const, 'on_progress' as const, 'never' as const);
 const endings: readonly Ending[] = ['silence', 'answers'];
-const { runs, timeoutMs } = runsOf(10_000, 60_000);
+const { runs, timeoutMs } = runsOf(10_000, 240_000);
 
 describe('events in any order', () => {
   it(

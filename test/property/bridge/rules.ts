@@ -129,7 +129,7 @@ function atMeta(scene: BridgeScene, call: MetaCall): string[] {
     ...unless(!ended || !answered || answered.at < ended.at, `${call.id} answered after ${ended?.what ?? ''}`),
     ...unless(ended?.what !== 'reject' || !firstAnswer, `${call.id} rejected after an answer`),
     ...unless(count(said, 'reject') === 0 || count(said, 'terminate') === 0, `${call.id} rejected and terminated`),
-    ...unless(count(said, 'reject', 'terminate') <= 6, `${call.id} ended ${said.join(' ')}`),
+    ...unless(count(said, 'reject', 'terminate') <= 8, `${call.id} ended ${said.join(' ')}`),
     ...unless(count(said, 'accept') <= 2 && count(said, 'pre_accept') <= 2, `${call.id} answered ${said.join(' ')}`),
     ...(call.direction === 'USER_INITIATED' ? userCall(scene, call, posted) : businessCall(scene, call, posted)),
   ];

@@ -137,17 +137,20 @@ const polluted = (): string[] => [
 
 /** The slowest steps, to be looked at again. */
 class Slowest {
-  readonly steps: { readonly tookMs: number; readonly again: () => number }[] = [];
+  readonly steps: { readonly name: string; readonly tookMs: number; readonly again: () => number }[] = [];
 
-  note(tookMs: number, again: () => number): void {
+  note(name: string, tookMs: number, again: () => number): void {
     if (this.steps.length === 10 && tookMs <= this.steps[9]!.tookMs) return;
-    this.steps.push({ tookMs, again });
+    this.steps.push({ name, tookMs, again });
     this.steps.sort((a, b) => b.tookMs - a.tookMs).splice(10);
   }
 
-  /** The longest that a step takes when nothing else is going on: the best of three further tries each. */
-  stallMs(): number {
-    return Math.max(0, ...this.steps.map(({ tookMs, again }) => Math.min(tookMs, again(), again(), again())));
+  /** Those that take that long whenever they are tried: the best of four tries each. */
+  longerThan(limitMs: number): string[] {
+    return this.steps.flatMap(({ name, tookMs, again }) => {
+      const bestMs = Math.min(tookMs, again(), again(), again());
+      return bestMs < limitMs ? [] : [`${name} takes ${Math.round(bestMs)} ms`];
+    });
   }
 }
 
@@ -179,13 +182,14 @@ async function finish(scene: BridgeScene, tally: Tally): Promise<void> {
   for (const [result, times] of results) tally.results.set(result, (tally.results.get(result) ?? 0) + times);
 }
 
-/** How long one delivery takes a bridge that does nothing else, in milliseconds. */
+/** Processor time that one delivery takes a bridge that does nothing else, in milliseconds: the machine may have other work. */
 function alone(made: Delivery): number {
   const scene = new BridgeScene({ preAccept: 'immediate', numberIds, epochMs });
-  return timed(() => {
-    const taken = take(made);
-    if (typeof taken !== 'string') scene.handle(taken);
-  });
+  const before = process.cpuUsage();
+  const taken = take(made);
+  if (typeof taken !== 'string') scene.handle(taken);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }
 
 /** What is wrong with what became of a delivery; counts it as well. */
@@ -200,7 +204,7 @@ function outcomeFaults(taken: ReturnType<typeof take>, { isTrue }: Delivery, tal
 }
 
 describe('mutated webhooks', () => {
-  const direct = runsOf(90_000, 120_000);
+  const direct = runsOf(90_000, 240_000);
   const seed = Number(process.env['SIP2WA_SEED'] ?? Date.now() % 2 ** 31);
 
   it(
@@ -212,12 +216,14 @@ describe('mutated webhooks', () => {
       const faults: string[] = [];
       for (let nth = 0; nth < direct.runs && faults.length === 0; nth++) {
         const made = delivery(scene, nth, new Dice(seed + nth));
+        // The listener refuses it unread; the other test sees to that.
+        if (made.body.length > bodyCapBytes) continue;
         let taken: ReturnType<typeof take> = 'unsigned';
         const tookMs = timed(() => {
           taken = take(made);
           if (typeof taken !== 'string') scene.handle(taken);
         });
-        slowest.note(tookMs, () => alone(made));
+        slowest.note(`seed ${seed + nth}`, tookMs, () => alone(made));
         faults.push(...outcomeFaults(taken, made, tally).map((fault) => `seed ${seed + nth}: ${fault}`));
         if (nth % 10 === 0) await scene.settle();
         if (nth % perScene === perScene - 1) {
@@ -228,7 +234,7 @@ describe('mutated webhooks', () => {
       expect(faults).toEqual([]);
       await finish(scene, tally);
       expect(polluted()).toEqual([]);
-      expect(slowest.stallMs()).toBeLessThan(stallLimitMs);
+      expect(slowest.longerThan(stallLimitMs)).toEqual([]);
       expect(tally.unsigned).toBeGreaterThan(direct.runs / 20);
       expect(tally.unreadable).toBeGreaterThan(direct.runs / 50);
       for (const result of ['handled', 'duplicate', 'unknown', 'foreign_number', 'ended_before', 'parked']) {
