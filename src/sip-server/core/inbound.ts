@@ -116,7 +116,8 @@ export class Inbound {
     if (this.core.serverRequests.size >= MAX_WAITING)
       return this.#refuse(request, flow, 503, undefined, [header('Retry-After', '10')]);
     const client = this.core.pick(request.method);
-    if (!client) return this.#refuse(request, flow, 503);
+    // Without Retry-After a 503 would pass for a 500 (RFC 3261 §21.5.4); an application that restarts is soon back.
+    if (!client) return this.#refuse(request, flow, 503, undefined, [header('Retry-After', '5')]);
     const record = this.uas.open(received, client, undefined);
     networkEvent(this.core, client, request, received, { txn: record.txn, dialogId: '', receivedOn: received.shown });
   }
