@@ -19,7 +19,7 @@ export interface EndReason extends Cause {
 /** What may be said beyond the code; a `sipStatus` or `q850` here overrides the table. */
 export type EndDetail = Partial<Pick<EndReason, 'sipStatus' | 'q850' | 'text' | 'metaCode' | 'retryAfterS'>>;
 
-/** Makes an EndReason from its code; status, cause and result come from the cause map unless given. */
+/** Makes an EndReason from its code; status, cause and result come from the failure table unless given. */
 export function endReason(code: EndCode, detail: EndDetail = {}): EndReason {
   return { code, ...causeTable[code], ...detail };
 }

@@ -29,15 +29,18 @@ const STAMP = /^(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}(?::\d{2})?)(Z|[+-]\d{2}:?\d{2})
 
 /**
  * Reads `2026-12-24T10:00`, with `Z` or an offset behind it or else as clocks of `timezoneId` show it; Unix milliseconds,
- * undefined if it is no time. A time that the clocks skip in spring is taken as if they had not been put forward.
+ * undefined if it is no time. Of a time that comes twice in autumn it is the first, and one that the clocks skip in spring is
+ * taken as if they had not been put forward.
  */
 export function instantOf(text: string, timezoneId: string): number | undefined {
   const [, date = '', time = '', zone] = STAMP.exec(text) ?? [];
   const asUtcMs = Date.parse(`${date}T${time}Z`);
   if (Number.isNaN(asUtcMs) || !new Date(asUtcMs).toISOString().startsWith(date)) return undefined;
   if (zone !== undefined) return withOffset(`${date}T${time}`, zone);
-  const guessMs = asUtcMs - offsetMs(asUtcMs, timezoneId);
-  return asUtcMs - offsetMs(guessMs, timezoneId);
+  const beforeMs = asUtcMs - offsetMs(asUtcMs - DAY_MS, timezoneId);
+  const afterMs = asUtcMs - offsetMs(asUtcMs + DAY_MS, timezoneId);
+  const isShown = (atMs: number): boolean => atMs + offsetMs(atMs, timezoneId) === asUtcMs;
+  return isShown(beforeMs) || !isShown(afterMs) ? beforeMs : afterMs;
 }
 
 function withOffset(stamp: string, zone: string): number | undefined {
@@ -46,6 +49,8 @@ function withOffset(stamp: string, zone: string): number | undefined {
 }
 
 const MINUTE_MS = 60_000;
+/** Clocks are changed once in two days at most, and no zone is further than this from UTC. */
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
 /** How far the clocks of a zone are ahead of UTC, to the minute. */
 function offsetMs(atMs: number, timezoneId: string): number {

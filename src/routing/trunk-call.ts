@@ -10,7 +10,7 @@ export interface TrunkCallRequest extends NumberHint {
   readonly calledUser: string;
 }
 
-/** Whom to call with which number, or the end code (call/cause-map.ts) to refuse with; what was found out is said anyway. */
+/** Whom to call with which number, or the end code (call/failure-table.ts) to refuse with; what was found out is said anyway. */
 export type TrunkCallDecision =
   | { readonly ok: true; readonly number: WaNumber; readonly user: UserAddress; readonly by: string }
   | {
