@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -18,6 +18,7 @@ import { LegLog } from '../../support/leg-log.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { PEER_SDP, PeerMessage, SipScriptPeer } from '../../support/sip-script-peer.js';
 import { sceneTrunk } from '../../support/sip-scene.js';
+import { TcpCable } from '../../support/tcp-cable.js';
 
 /** Path of a drachtio-server binary. It is in no package of Debian's: whoever has built one can run this against it. */
 const binary = process.env['SIP2WA_DRACHTIO'];
@@ -67,40 +68,6 @@ class DrachtioServer {
   async stop(): Promise<void> {
     await this.kill();
     rmSync(this.#dir, { recursive: true, force: true });
-  }
-}
-
-/** Stands between an application and the server, so that the application can be lost without a word. */
-class Cable {
-  readonly #sockets = new Set<Socket>();
-  private constructor(private readonly server: Server) {}
-
-  static async to(port: number): Promise<Cable> {
-    const server = createServer();
-    const cable = new Cable(server);
-    server.on('connection', (near) => {
-      const far = connect(port, '127.0.0.1');
-      for (const [one, other] of [
-        [near, far],
-        [far, near],
-      ] as const) {
-        cable.#sockets.add(one);
-        one.on('error', () => one.destroy()).on('close', () => other.destroy());
-        one.pipe(other);
-      }
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return cable;
-  }
-
-  get port(): number {
-    return (this.server.address() as AddressInfo).port;
-  }
-
-  async cut(): Promise<void> {
-    const closed = new Promise((resolve) => this.server.close(resolve));
-    for (const socket of this.#sockets) socket.destroy();
-    await closed;
   }
 }
 
@@ -218,7 +185,7 @@ describe.skipIf(binary === undefined)('with a drachtio-server', () => {
 
   it('that outlives its application, the next one ends every call', async () => {
     const calls: InboundCall[] = [];
-    const cable = await Cable.to(server.adminPort);
+    const cable = await TcpCable.to(server.adminPort);
     const first = await agentOn(cable.port, (call) => calls.push(call));
     const { invite, up, ringing, taken } = await callsUp(first, calls);
     const left = orphans();
