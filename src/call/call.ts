@@ -179,8 +179,8 @@ export class Call {
     const [idA, idB] = [a.mediaId, this.#legsB[this.#machine.state.attempt]?.mediaId];
     switch (what) {
       case 'keep':
-        // A leg without media is found out when they are to be joined.
-        if (idA !== undefined && idB !== undefined) bridge.prepare(idA, idB);
+        // A B leg that answered without media is found out when they are to be joined; an A leg may still be making its own.
+        if (idB !== undefined) bridge.prepare(idB);
         return;
       case 'join':
         if (idA === undefined || idB === undefined) throw new Error('a leg answered without media');

@@ -21,8 +21,8 @@ export class TranscodingBridge implements MediaBridge {
 
   constructor(private readonly options: TranscodingBridgeOptions) {}
 
-  prepare(_mediaIdA: string, mediaIdB: string): void {
-    const port = this.options.portOf(mediaIdB);
+  prepare(mediaId: string): void {
+    const port = this.options.portOf(mediaId);
     if (!port || this.#joint || this.#kept?.port === port) return;
     this.#letGo();
     this.#kept = new KeptAudio(port, this.options.clock);

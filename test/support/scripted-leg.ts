@@ -4,7 +4,7 @@ import type { DialledLeg, LegEvent, OriginatingLeg } from '../../src/call/leg.js
 /** A leg that writes down its commands and says what the test makes it say. */
 export class ScriptedLeg implements OriginatingLeg, DialledLeg {
   readonly kind = 'sip';
-  readonly mediaId: string;
+  mediaId: string | undefined;
   readonly facts: Record<string, string>;
   #listener: (event: LegEvent) => void = () => undefined;
 

@@ -25,8 +25,8 @@ describe('call', () => {
     a = new ScriptedLeg('a', log);
     b = new ScriptedLeg('b', log);
     const bridge: MediaBridge = {
-      prepare: (one, two) => {
-        log.push(`keep ${one} ${two}`);
+      prepare: (one) => {
+        log.push(`keep ${one}`);
         if (keepFails) throw new Error('no memory');
       },
       connect: (one, two) => void log.push(`bridge ${one} ${two}`),
@@ -56,7 +56,7 @@ describe('call', () => {
 
   it('carries a call from offer to hang-up and reports how it went', () => {
     answer();
-    expect(log).toEqual(['a trying', 'b dial', 'a ring', 'keep media-a media-b', 'a answer', 'bridge media-a media-b']);
+    expect(log).toEqual(['a trying', 'b dial', 'a ring', 'keep media-b', 'a answer', 'bridge media-a media-b']);
     clock.advance(5_000);
     b.say({ type: 'ended', reason: endReason('hangup') });
     b.say({ type: 'terminated' });
@@ -73,15 +73,24 @@ describe('call', () => {
   it('goes on without the first words when they cannot be kept', () => {
     keepFails = true;
     answer();
-    expect(log.slice(-3)).toEqual(['keep media-a media-b', 'a answer', 'bridge media-a media-b']);
+    expect(log.slice(-3)).toEqual(['keep media-b', 'a answer', 'bridge media-a media-b']);
     expect(call.state).toBe('connected');
+  });
+
+  it('keeps the first words also while the caller has no media yet', () => {
+    a.mediaId = undefined;
+    call.route([() => b]);
+    b.say({ type: 'answered' });
+    a.mediaId = 'media-a';
+    a.say({ type: 'confirmed' });
+    expect(log.slice(2)).toEqual(['keep media-b', 'a answer', 'bridge media-a media-b']);
   });
 
   it('lets go of what it kept when the caller leaves before the call is up', () => {
     call.route([() => b]);
     b.say({ type: 'answered' });
     a.say({ type: 'cancelled', reason: endReason('cancelled') });
-    expect(log.slice(-4)).toEqual(['keep media-a media-b', 'a answer', 'unbridge', 'b hangup cancelled']);
+    expect(log.slice(-4)).toEqual(['keep media-b', 'a answer', 'unbridge', 'b hangup cancelled']);
   });
 
   it('dials the next target when one fails, and refuses the caller when none is left', () => {
@@ -137,6 +146,6 @@ describe('call', () => {
       log.push('eager dial returns');
     };
     call.route([() => eager]);
-    expect(log).toEqual(['a trying', 'eager dial', 'eager dial returns', 'keep media-a media-eager', 'a answer']);
+    expect(log).toEqual(['a trying', 'eager dial', 'eager dial returns', 'keep media-eager', 'a answer']);
   });
 });

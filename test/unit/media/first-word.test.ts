@@ -78,7 +78,7 @@ describe('what the dialled side says before the other one is up', () => {
     const pbx = new FakePacketPort(audio);
     const bridge = bridgeTo(pbx);
     const say = speaker(pbx, audio);
-    bridge.prepare('wa', 'pbx');
+    bridge.prepare('pbx');
     say(600);
     bridge.connect('wa', 'pbx');
     say(120);
@@ -107,7 +107,7 @@ describe('what the dialled side says before the other one is up', () => {
     const wa = new FakePacketPort(whatsAppAudio);
     const bridge = bridgeTo(pbx, wa);
     const say = speaker(wa, whatsAppAudio);
-    bridge.prepare('pbx', 'wa');
+    bridge.prepare('wa');
     say(300);
     expect(pbx.sent).toEqual([]);
     bridge.connect('pbx', 'wa');
@@ -130,7 +130,7 @@ describe('what the dialled side says before the other one is up', () => {
     const pbx = new FakePacketPort(whatsAppAudio);
     const bridge = bridgeTo(pbx);
     const say = speaker(pbx, whatsAppAudio);
-    bridge.prepare('wa', 'pbx');
+    bridge.prepare('pbx');
     say(600);
     bridge.connect('wa', 'pbx');
     whatsApp.open();
@@ -146,7 +146,7 @@ describe('what the dialled side says before the other one is up', () => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
     const bridge = bridgeTo(pbx);
     const word = toG711('PCMA', toInt16(countedSequence(8000).samples).subarray(160, 320));
-    bridge.prepare('wa', 'pbx');
+    bridge.prepare('pbx');
     for (let i = 0; i < 50; i++) {
       const spurt = i < 5 ? 0 : 4000;
       pbx.receive(i, spurt + i * 160, word, i === 5);
@@ -175,8 +175,8 @@ describe('what the dialled side says before the other one is up', () => {
       Int16Array.from({ length: 160 }, (_, i) => 8000 * Math.sin(i)),
     );
     pbx.unheard.push({ sequence: 0, timestamp: 0, marker: true, payload: loud });
-    bridge.prepare('wa', 'pbx');
-    bridge.prepare('wa', 'pbx');
+    bridge.prepare('pbx');
+    bridge.prepare('pbx');
     pbx.receive(1, 160, loud);
     bridge.connect('wa', 'pbx');
     whatsApp.open();
@@ -196,7 +196,7 @@ describe('what the dialled side says before the other one is up', () => {
         'PCMA',
         Int16Array.from({ length: 160 }, (_, i) => Math.round(peak * Math.sin(i))),
       );
-    bridge.prepare('wa', 'pbx');
+    bridge.prepare('pbx');
     for (let i = 0; i < 500; i++) {
       pbx.receive(i, i * 160, loud(8000));
       clock.advance(20);
@@ -213,8 +213,8 @@ describe('what the dialled side says before the other one is up', () => {
   it('is let go of when the call ends before it is up, or the media is gone', () => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
     const bridge = bridgeTo(pbx);
-    bridge.prepare('wa', 'gone');
-    bridge.prepare('wa', 'pbx');
+    bridge.prepare('gone');
+    bridge.prepare('pbx');
     expect(pbx.onAudio).toBeDefined();
     bridge.disconnect();
     expect(pbx.onAudio).toBeUndefined();
