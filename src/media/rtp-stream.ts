@@ -35,6 +35,8 @@ const lawOf = { PCMU: 0, PCMA: 8 } as const;
 const defaultClockRate = 8000;
 /** A stream that begins so shortly before the answer is applied is the answer's own, not ringback. */
 const freshMs = 300;
+/** Audio fits into one Ethernet frame; longer datagrams would fill the memory while they wait for an answer. */
+const maxDatagramBytes = 1500;
 /** RTP on this port leaves no port above it for RTCP. */
 const highestPort = 65_535;
 
@@ -211,6 +213,7 @@ export class RtpStream implements PacketPort {
   }
 
   #receive(datagram: Buffer, from: RemoteInfo): void {
+    if (datagram.length > maxDatagramBytes) return;
     if (isRtcp(datagram)) {
       this.#receiveRtcp(datagram, from);
       return;

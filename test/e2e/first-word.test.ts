@@ -156,7 +156,7 @@ describe('the first word', () => {
       const { heard } = await scene.userCall({ early, bare, afterMs: 900 }, acceptDelayMs);
       expectWhole(`early-${bare}`, heard);
       // 60 ms around the answer, which a jitter buffer that has only just begun may stretch; 0.9 s were played.
-      expect(loudestMs(heard, ringbackHz)).toBeLessThanOrEqual(240);
+      expect(soundsForMs(heard, ringbackHz)).toBeLessThanOrEqual(240);
     });
   });
 
@@ -185,7 +185,7 @@ describe('the first word', () => {
 });
 
 /** For how long a tone sounds, in all. */
-function loudestMs(pcm: Pcm, hz: number): number {
+function soundsForMs(pcm: Pcm, hz: number): number {
   const size = pcm.rateHz / 50;
   let windows = 0;
   for (let at = 0; at + size <= pcm.samples.length; at += size) {

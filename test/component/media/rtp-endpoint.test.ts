@@ -287,6 +287,15 @@ describe('RTP endpoint, receiving', () => {
     expect(scene.endpoint.foreignPackets).toBe(0);
   });
 
+  it('throws away what is too long for audio, so that what waits for an answer stays small', async () => {
+    const [scene, peer] = [await openEndpoint(), await openPeer()];
+    await scene.endpoint.createAnswer(peer.sdp());
+    const payload = new Uint8Array(40_000).fill(0x55);
+    peer.send(scene.port, { payloadType: 8, sequence: 1, timestamp: 0, payload });
+    await flush(scene, peer);
+    expect(scene.audio).toHaveLength(0);
+  });
+
   it('counts loss and jitter', async () => {
     const [scene, peer] = [await openEndpoint(), await openPeer()];
     await scene.endpoint.createAnswer(peer.sdp());

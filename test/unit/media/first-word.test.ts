@@ -198,7 +198,7 @@ describe('what the dialled side says before the other one is up', () => {
       );
     bridge.prepare('pbx');
     for (let i = 0; i < 500; i++) {
-      pbx.receive(i, i * 160, loud(8000));
+      pbx.receive(i, i * 160, loud(i < 250 ? 8000 : 24_000));
       clock.advance(20);
     }
     bridge.connect('wa', 'pbx');
@@ -206,6 +206,8 @@ describe('what the dialled side says before the other one is up', () => {
     clock.advance(8000);
     expect(whatsApp.out.filter(({ payload }) => payload.length > 20).length).toBeLessThanOrEqual(260);
     expect(whatsApp.out.filter(({ payload }) => payload.length > 20).length).toBeGreaterThanOrEqual(250);
+    const heard = toInt16(fromOpus(whatsApp.out.map(({ payload }) => payload)).samples);
+    expect(Math.max(...heard)).toBeLessThan(16_000);
     bridge.disconnect();
     whatsApp.beat.stop();
   });
