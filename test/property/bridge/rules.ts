@@ -142,7 +142,9 @@ function userCall({ wire }: BridgeScene, call: MetaCall, posted: readonly Sight[
   const connect = heard.find(({ what, also }) => what === 'connect' && also['isFresh'] === true);
   const isTold = posted.some(({ what }) => what === 'reject' || what === 'terminate');
   const first = end && posted.find(({ at }) => at > end.at);
-  const isOurEnd = end && posted.some(({ what, at }) => at < end.at && (what === 'reject' || what === 'terminate'));
+  // Ours counts from when the call was ending: the request follows a little later.
+  const ending = offers.flatMap(({ of }) => wire.of('call', of).filter(({ what }) => what === 'ending'));
+  const isOurEnd = end && ending.some(({ at }) => at < end.at);
   return [
     ...unless(offers.length <= 1, `${offers.length} calls of ${call.id}`),
     ...unless(offers.length === 0 || connect !== undefined, `${call.id} rings without a fresh connect`),
