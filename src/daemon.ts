@@ -239,9 +239,10 @@ interface SipServer {
 /** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
 async function startSipServer({ config, logger }: Base, stack: StopStack): Promise<SipServer> {
   if (config.sip.server === 'drachtio') return { options: { connect: config.sip.drachtio }, sockets: [] };
-  const { listen, advertisedHost } = config.sip;
+  const { listen, advertisedHost, tls } = config.sip;
   const server = await startEmbeddedSipServer({
     listen,
+    tls,
     logger: logger.child({ room: 'sip-server' }),
     ...(config.journal.dir === '' ? {} : { recordFile: join(config.journal.dir, 'sip-open-calls.record') }),
     ...(advertisedHost === '' ? {} : { advertisedHost }),

@@ -1,5 +1,6 @@
 import type { E164 } from '../lib/ids.js';
 import type { Trunk, WaNumber } from '../routing/types.js';
+import type { TrunkContext } from './build-trunks.js';
 import { settingsTrunk } from './build-trunks.js';
 import { readCallHours } from './call-hours.js';
 import { didYouMean } from './did-you-mean.js';
@@ -7,20 +8,16 @@ import { oneOf } from './formats.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { Item } from './lists.js';
 import { isBlock, read } from './lists.js';
-import type { NumberItem, SettingsServerItem, TrunkDefaults } from './list-schemas.js';
+import type { NumberItem, SettingsServerItem } from './list-schemas.js';
 import { settingsServerSchema } from './list-schemas.js';
 import { toE164 } from './phone-formats.js';
-import type { Secrets } from './secrets.js';
 
 /** What numbers are built from. */
-export interface NumberContext {
+export interface NumberContext extends TrunkContext {
   /** Names of the trunks in the file, those with errors included. */
   readonly trunkNames: readonly string[];
   /** What a trunk of the file says of permissions. */
   readonly trunkPermission: (name: string | undefined) => WaNumber['permission'] | undefined;
-  readonly trunkDefaults: TrunkDefaults;
-  readonly secrets: Secrets;
-  readonly findings: Findings;
 }
 
 /** Builds the numbers, and a trunk for each that is served by its settings alone. */
@@ -90,7 +87,7 @@ function trunkOfSettings(
 ): Trunk | undefined {
   const unclear = ['trunk', 'settings'].some((key) => context.findings.isFaulty([...path, key]));
   if (servers === 'bad' || unclear) return undefined;
-  if (servers.length > 0) return settingsTrunk(name, servers, context.trunkDefaults, context.secrets, context.findings);
+  if (servers.length > 0) return settingsTrunk(name, servers, context);
   const message = 'has neither a trunk nor SIP servers in its settings';
   const cure = 'add trunk: NAME, or settings.calling.sip.servers with a hostname';
   context.findings.error(path, { message, cure });

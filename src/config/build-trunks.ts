@@ -11,18 +11,23 @@ const SIP_PORT = 5060;
 const SIPS_PORT = 5061;
 const DEFAULT_MAX_CALLS = 100;
 
+/** What trunks are built from. */
+export interface TrunkContext {
+  readonly trunkDefaults: TrunkDefaults;
+  /** Whether servers can be reached by TLS. */
+  readonly canSpeakTls: boolean;
+  readonly secrets: Secrets;
+  readonly findings: Findings;
+}
+
 /** Builds the file's trunks, with `trunk_defaults` where a trunk says nothing. */
-export function buildTrunks(
-  items: readonly Item<TrunkItem>[],
-  defaults: TrunkDefaults,
-  secrets: Secrets,
-  findings: Findings,
-): Trunk[] {
+export function buildTrunks(items: readonly Item<TrunkItem>[], context: TrunkContext): Trunk[] {
+  const { trunkDefaults: defaults, secrets, findings } = context;
   refuseUnbuilt(['trunk_defaults'], defaults, findings);
   return items.map(({ path, value }) => {
     refuseUnbuilt(path, value, findings);
     value.servers.forEach((server, index) => {
-      if (server.transport === 'tls') findings.error([...path, 'servers', index, 'transport'], NO_TLS);
+      if (server.transport === 'tls') checkTls([...path, 'servers', index, 'transport'], context);
     });
     return {
       name: value.name,
@@ -38,13 +43,10 @@ export function buildTrunks(
 export function settingsTrunk(
   numberName: string,
   servers: readonly Item<SettingsServerItem>[],
-  defaults: TrunkDefaults,
-  secrets: Secrets,
-  findings: Findings,
+  context: TrunkContext,
 ): Trunk {
   for (const { path, value } of servers) {
-    const tls = (value.port ?? SIPS_PORT) === SIPS_PORT;
-    if (tls) findings.error([...path, 'port'], { message: NO_TLS.message, cure: 'write port: 5060 for UDP' });
+    if ((value.port ?? SIPS_PORT) === SIPS_PORT) checkTls([...path, 'port'], context);
   }
   return {
     name: `settings:${numberName}`,
@@ -58,11 +60,19 @@ export function settingsTrunk(
     })),
     acceptFrom: [],
     acceptFromServers: true,
-    ...behaviour(['trunk_defaults'], {}, defaults, secrets),
+    ...behaviour(['trunk_defaults'], {}, context.trunkDefaults, context.secrets),
   };
 }
 
-const NO_TLS = { message: 'TLS is not in this version', cure: 'write transport: udp or tcp' } as const;
+/** Our TLS leaves from a TLS listener: its address is where the server finds us in the middle of a call. */
+function checkTls(path: KeyPath, { canSpeakTls, findings }: TrunkContext): void {
+  if (canSpeakTls) return;
+  const message = 'is TLS, and sip.listen has no tls:// socket';
+  findings.error(path, {
+    message,
+    cure: 'add tls://0.0.0.0:5061 to sip.listen, and sip.tls, or use another port for UDP',
+  });
+}
 
 function fileServer(server: ServerItem): SipServer {
   const transport = server.transport ?? 'udp';

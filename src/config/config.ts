@@ -10,6 +10,19 @@ export interface SipListen extends ListenAddress {
   readonly transport: 'udp' | 'tcp' | 'tls';
 }
 
+/** How a trunk's server is reached by TLS. */
+export interface TlsServer {
+  readonly host: string;
+  readonly port: number;
+  /** Absolute path of a PEM file: the authorities that its certificate may be of; undefined: the public ones. */
+  readonly caFile: string | undefined;
+  /** False: whatever certificate it shows is taken. */
+  readonly verify: boolean;
+  /** What SNI says and the certificate must prove; undefined: `host`. */
+  readonly serverName: string | undefined;
+  readonly alpn: readonly string[];
+}
+
 /** The whole configuration, validated, defaults filled in, secrets resolved, durations in milliseconds. */
 export interface Config {
   readonly graph: {
@@ -31,6 +44,17 @@ export interface Config {
     readonly server: 'embedded' | 'drachtio';
     readonly listen: readonly SipListen[];
     readonly advertisedHost: string;
+    /** Absolute paths of PEM files. */
+    readonly tls:
+      | {
+          readonly certFile: string;
+          readonly keyFile: string;
+          readonly caFile: string | undefined;
+          readonly clientCertificates: 'none' | 'request' | 'require';
+          /** Servers of trunks that have TLS keys of their own; any other must prove its name by a public authority. */
+          readonly servers: readonly TlsServer[];
+        }
+      | undefined;
     readonly drachtio: { readonly host: string; readonly port: number; readonly secret: string };
   };
   readonly media: {

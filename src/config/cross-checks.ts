@@ -71,9 +71,7 @@ function checkSockets(scalars: Scalars, lists: Lists, findings: Findings): void 
     lists.sipListen.forEach((text, index) => {
       const listen = parseSipListen(text);
       const path = ['sip', 'listen', index];
-      if (listen?.transport === 'tls') {
-        findings.error(path, { message: 'TLS is not in this version', cure: 'write udp:// or tcp://' });
-      } else if (listen) (listen.transport === 'udp' ? udp : tcp).push({ host: listen.host, port: listen.port, path });
+      if (listen) (listen.transport === 'udp' ? udp : tcp).push({ host: listen.host, port: listen.port, path });
     });
   }
   for (const sockets of [tcp, udp]) reportClashes(sockets, findings);
@@ -150,13 +148,9 @@ function warnUnquoted(lists: Lists, source: YamlSource, findings: Findings): voi
 }
 
 function warnUnbuilt(scalars: Scalars, lists: Lists, source: YamlSource, findings: Findings): void {
-  for (const section of ['webhook', 'sip']) {
-    if (!source.has([section, 'tls'])) continue;
-    const cure =
-      section === 'webhook'
-        ? 'remove it and end TLS in front, in a reverse proxy'
-        : 'remove it and use udp:// or tcp://';
-    findings.error([section, 'tls'], { message: 'TLS is not in this version', cure }, 'key');
+  if (source.has(['webhook', 'tls'])) {
+    const cure = 'remove it and end TLS in front, in a reverse proxy';
+    findings.error(['webhook', 'tls'], { message: 'TLS is not in this version', cure }, 'key');
   }
   if (scalars['media.workers'] !== 'auto' && scalars['media.workers'] !== 1) {
     const message = 'several media workers are not in this version; one is used';

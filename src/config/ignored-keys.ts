@@ -1,3 +1,4 @@
+import { itemsOf } from './cross-checks.js';
 import type { Findings } from './issue.js';
 import type { Scalars } from './scalars.js';
 import type { YamlSource } from './yaml-source.js';
@@ -8,6 +9,15 @@ export function warnIgnored(scalars: Scalars, source: YamlSource, findings: Find
   if (source.has(['sip', 'listen'])) {
     const message = 'is not used with sip.server: drachtio, which listens where its own configuration says';
     findings.warn(['sip', 'listen'], { message, cure: 'remove it, and set the sockets in drachtio.conf.xml' }, 'key');
+  }
+  const tls = [
+    ['sip', 'tls'],
+    ['trunk_defaults', 'tls'],
+    ...itemsOf(source.data, 'trunks').map((_, at) => ['trunks', at, 'tls']),
+  ];
+  for (const path of tls.filter((each) => source.has(each))) {
+    const message = 'is not used with sip.server: drachtio, which has its own certificates and rules of TLS';
+    findings.warn(path, { message, cure: 'remove it, and set TLS in drachtio.conf.xml' }, 'key');
   }
   if (scalars['sip.advertised_host'] !== '') {
     const message = 'is not used with sip.server: drachtio, which shows the address of its own configuration';

@@ -36,6 +36,7 @@ export function configJsonSchema(): JsonSchema {
     oneOf: [{ type: 'string' }, fromZod(schemas.appSecretListSchema)],
   });
   addList(root, ['sip', 'listen'], fromZod(schemas.sipListenSchema));
+  addList(root, ['sip', 'tls'], { description: 'TLS of the embedded server.', ...fromZod(schemas.sipTlsSchema) });
   addList(root, ['media', 'remote_networks'], {
     description: 'Where WhatsApp media may be sent.',
     default: 'public',

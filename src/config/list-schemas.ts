@@ -25,10 +25,10 @@ function missingOrNull(written: unknown): Complaint | undefined {
 
 const server = z.strictObject({
   hostname: value<string>(formats.host, 'Host name or address of the SIP server.'),
-  port: value<number>(formats.port, 'Its port; default 5060.', 5060).optional(),
+  port: value<number>(formats.port, 'Its port; default 5060, or 5061 for tls.', 5060).optional(),
   transport: value<'udp' | 'tcp' | 'tls'>(
     formats.oneOf('udp', 'tcp', 'tls'),
-    'How it is reached (tls: not in this version).',
+    'How it is reached; tls needs a tls:// socket in sip.listen.',
     'udp',
   ).optional(),
   priority: value<number>(formats.wholeNumber(0, 65_535), 'Lower is tried first.', 1).optional(),
@@ -44,6 +44,26 @@ const auth = z.strictObject({
   password: value<string>(formats.secretText, 'Its password: ${env:NAME} or ${file:/path}.'),
 });
 
+const trunkTls = z.strictObject({
+  ca: value<string>(
+    formats.filePath,
+    'PEM file of the authorities that its certificate may be of; left out: the public ones.',
+  ).optional(),
+  verify: value<boolean>(
+    formats.yesOrNo,
+    'Check its certificate and name; false only to try things out.',
+    true,
+  ).optional(),
+  server_name: value<string>(
+    formats.host,
+    'What SNI says and the certificate must prove; left out: the hostname.',
+  ).optional(),
+  alpn: z
+    .array(value<string>(formats.plainText, 'Protocol name (RFC 7301).'))
+    .meta({ description: 'Application protocols to offer; sip only where a carrier asks for it.', default: [] })
+    .optional(),
+});
+
 const trunkBehaviour = {
   codecs: z
     .array(
@@ -56,6 +76,7 @@ const trunkBehaviour = {
     })
     .optional(),
   auth: auth.meta({ description: 'Credentials for the trunk.' }).optional(),
+  tls: trunkTls.meta({ description: 'For servers with transport: tls.' }).optional(),
   register: value<boolean>(formats.yesOrNo, 'Register with the trunk (not in this version).', false).optional(),
   dtmf: value<'rfc4733' | 'info' | 'inband'>(
     formats.oneOf('rfc4733', 'info', 'inband'),
@@ -129,9 +150,24 @@ export const routeSchema = z.strictObject({
 
 /** `sip.listen`. */
 export const sipListenSchema = z
-  .array(value<string>(formats.sipListen, 'TRANSPORT://HOST:PORT (tls: not in this version).'))
+  .array(value<string>(formats.sipListen, 'TRANSPORT://HOST:PORT; TRANSPORT is udp, tcp or tls.'))
   .min(1)
   .meta({ description: 'Sockets of the embedded SIP server.', default: ['udp://0.0.0.0:5060', 'tcp://0.0.0.0:5060'] });
+
+/** `sip.tls`. */
+export const sipTlsSchema = z.strictObject({
+  cert: value<string>(formats.filePath, 'PEM file of the certificate, its chain after it; replaced without a restart.'),
+  key: value<string>(formats.filePath, 'PEM file of its private key, without a passphrase.'),
+  ca: value<string>(
+    formats.filePath,
+    "PEM file of the authorities that peers' certificates may be of; left out: the public ones.",
+  ).optional(),
+  client_certificates: value<'none' | 'request' | 'require'>(
+    formats.oneOf('none', 'request', 'require'),
+    'Whether a peer that connects must show a certificate (require), may (request) or is not asked (none).',
+    'none',
+  ).optional(),
+});
 
 /** `graph.app_secret` when it is a list. */
 export const appSecretListSchema = z.array(value<string>(formats.secretText, 'App secret.')).min(1).max(2);
@@ -142,7 +178,7 @@ export const networkListSchema = z.array(value<string>(formats.cidr, 'Address or
 /** One of `settings.calling.sip.servers` of a number; Meta's read-only fields are let through. */
 export const settingsServerSchema = z.looseObject({
   hostname: value<string>(formats.host, 'Host name of the SIP server.'),
-  port: value<number>(formats.port, 'Its port; default 5061.', 5061).optional(),
+  port: value<number>(formats.port, 'Its port; default 5061. 5061 is TLS, any other UDP.', 5061).optional(),
   request_uri_user_params: value<Record<string, string>>(
     uriParameters,
     "Parameters of the Request-URI's user part.",
@@ -151,6 +187,8 @@ export const settingsServerSchema = z.looseObject({
 
 export type TrunkItem = z.infer<typeof trunkSchema>;
 export type TrunkDefaults = z.infer<typeof trunkDefaultsSchema>;
+export type SipTlsItem = z.infer<typeof sipTlsSchema>;
+export type TrunkTlsItem = z.infer<typeof trunkTls>;
 export type ServerItem = z.infer<typeof server>;
 export type NumberItem = z.infer<typeof numberSchema>;
 export type RouteItem = z.infer<typeof routeSchema>;

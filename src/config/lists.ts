@@ -13,6 +13,7 @@ export interface Lists {
   readonly numbers: readonly Item<schemas.NumberItem>[];
   readonly routes: readonly Item<schemas.RouteItem>[];
   readonly sipListen: readonly string[];
+  readonly sipTls: schemas.SipTlsItem | undefined;
   readonly appSecrets: readonly Item<string>[];
   readonly remoteNetworks: 'public' | 'any' | readonly string[];
 }
@@ -95,6 +96,7 @@ export function readLists(data: Record<string, unknown>, findings: Findings): Li
       'udp://0.0.0.0:5060',
       'tcp://0.0.0.0:5060',
     ],
+    sipTls: read(sip['tls'], ['sip', 'tls'], schemas.sipTlsSchema, findings),
     appSecrets: readAppSecrets(graph['app_secret'], findings),
     remoteNetworks: readNetworks(media['remote_networks'], findings),
   };

@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LogLevel } from '../lib/logger.js';
+import type { Trunk } from '../routing/types.js';
 import { buildNumbers } from './build-numbers.js';
 import { buildRoutes } from './build-routes.js';
+import { buildSipTls, canSpeakTls, checkTls } from './build-tls.js';
 import { buildTrunks } from './build-trunks.js';
 import type { Config, ListenAddress } from './config.js';
 import { crossCheck, isExposed, itemsOf } from './cross-checks.js';
@@ -103,13 +105,16 @@ function build(
   const scalars = readScalars(data, env, findings);
   const lists = readLists(data, findings);
   const trunkNames = writtenNames(data, 'trunks');
-  const trunks = buildTrunks(lists.trunks, lists.trunkDefaults, secrets, findings);
   const { trunkDefaults } = lists;
+  const trunkContext = { trunkDefaults, canSpeakTls: canSpeakTls(scalars, lists), secrets, findings };
+  const trunks = buildTrunks(lists.trunks, trunkContext);
   const trunkPermission = (name: string | undefined) => trunks.find((trunk) => trunk.name === name)?.permission;
-  const context = { trunkNames, trunkPermission, trunkDefaults, secrets, findings };
+  const context = { ...trunkContext, trunkNames, trunkPermission };
   const { numbers, settingsTrunks } = buildNumbers(lists.numbers, context);
+  const allTrunks = [...trunks, ...settingsTrunks];
   const routes = buildRoutes(lists.routes, writtenNames(data, 'numbers', 'id'), trunkNames, findings);
   crossCheck(scalars, lists, source, milliseconds(scalars, 'calls.answer_timeout'), findings);
+  if (scalars['sip.server'] !== 'drachtio') checkTls(lists, secrets, findings);
   warnIgnored(scalars, source, findings);
   const inUse = itemsOf(data, 'numbers').length > 0;
   if (!inUse) {
@@ -118,8 +123,8 @@ function build(
   }
   return {
     ...whatsappSide(scalars, lists, inUse, secrets, findings),
-    ...sipAndMedia(scalars, lists, secrets),
-    trunks: [...trunks, ...settingsTrunks],
+    ...sipAndMedia(scalars, lists, allTrunks, secrets),
+    trunks: allTrunks,
     numbers,
     routes,
     ...conduct(scalars),
@@ -165,7 +170,12 @@ function whatsappSide(
   };
 }
 
-function sipAndMedia(scalars: Scalars, lists: Lists, secrets: Secrets): Pick<Config, 'sip' | 'media'> {
+function sipAndMedia(
+  scalars: Scalars,
+  lists: Lists,
+  trunks: readonly Trunk[],
+  secrets: Secrets,
+): Pick<Config, 'sip' | 'media'> {
   const server = scalars['sip.server'] === 'drachtio' ? 'drachtio' : 'embedded';
   const secretPath = ['sip', 'drachtio', 'secret'];
   const workers = scalars['media.workers'];
@@ -174,6 +184,7 @@ function sipAndMedia(scalars: Scalars, lists: Lists, secrets: Secrets): Pick<Con
       server,
       listen: lists.sipListen.flatMap((written) => parseSipListen(written) ?? []),
       advertisedHost: text(scalars, 'sip.advertised_host'),
+      tls: buildSipTls(lists, trunks, secrets),
       drachtio: {
         host: text(scalars, 'sip.drachtio.host'),
         port: Number(scalars['sip.drachtio.port']),

@@ -52,10 +52,28 @@ export class Secrets {
     return secret;
   }
 
+  /** A file's name as an absolute path. Relative ones begin where the configuration file lies. */
+  pathOf(name: string): string {
+    return resolve(dirname(this.place.file), name);
+  }
+
+  /** The text of a file that `path` names; undefined when there is a finding. */
+  namedFile(path: KeyPath, name: string, isSecret: boolean): string | undefined {
+    try {
+      const { text, mode } = this.readFile(this.pathOf(name));
+      if (isSecret) this.#warnOfMode(path, name, mode);
+      return text;
+    } catch (error) {
+      const message = `file ${name} cannot be read (${errorCode(error)})`;
+      this.findings.error(path, { message, cure: 'create it, readable by the user that runs sip2wa' });
+      return undefined;
+    }
+  }
+
   /** The file that a secret written so comes from, as an absolute path; undefined when it comes from elsewhere. */
   fileOf(written: string): string | undefined {
     const match = REFERENCE.exec(written);
-    return match?.[1] === 'file' ? this.#path(match[2] ?? '') : undefined;
+    return match?.[1] === 'file' ? this.pathOf(match[2] ?? '') : undefined;
   }
 
   /** As `required`, and the well-known default of drachtio-server is refused. */
@@ -100,20 +118,8 @@ export class Secrets {
   }
 
   #fromFile(path: KeyPath, name: string): string | undefined {
-    try {
-      const file = this.readFile(this.#path(name));
-      this.#warnOfMode(path, name, file.mode);
-      return secretText(file.text);
-    } catch (error) {
-      const message = `file ${name} cannot be read (${errorCode(error)})`;
-      this.findings.error(path, { message, cure: 'create it, readable by the user that runs sip2wa' });
-      return undefined;
-    }
-  }
-
-  /** Relative names begin where the configuration file lies. */
-  #path(name: string): string {
-    return resolve(dirname(this.place.file), name);
+    const text = this.namedFile(path, name, true);
+    return text === undefined ? undefined : secretText(text);
   }
 
   /** Docker mounts its secrets as 0444 in a directory of their own; elsewhere a world-readable secret is a mistake. */

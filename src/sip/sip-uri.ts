@@ -49,10 +49,11 @@ export function requestUri(user: string, server: SipServer): string {
 
 /**
  * Where a request to a server goes when its name was looked up here: its address as a URI. Names are ours to resolve, since a
- * drachtio-server asks DNS alone and wedges when that is away. TLS keeps the name, which its certificate is checked against.
+ * drachtio-server asks DNS alone and wedges when that is away. TLS keeps the name, which the certificate is checked against;
+ * the address stands beside it (RFC 3261 §19.1.1 maddr).
  */
-export function nextHopUri({ transport, port }: SipServer, address: string): string | undefined {
-  if (transport === 'tls') return undefined;
+export function nextHopUri({ transport, hostname, port }: SipServer, address: string): string {
+  if (transport === 'tls') return `sip:${uriHost(hostname)}:${port};transport=tls;maddr=${uriHost(address)}`;
   return `sip:${uriHost(address)}:${port}${transport === 'tcp' ? ';transport=tcp' : ''}`;
 }
 

@@ -207,7 +207,7 @@ describe('trunks', () => {
   it.each([
     [
       '{ hostname: 10.0.0.5, transport: tls }',
-      '5:48: trunks[0].servers[0].transport: TLS is not in this version; write transport: udp or tcp',
+      '5:48: trunks[0].servers[0].transport: is TLS, and sip.listen has no tls:// socket; add tls://0.0.0.0:5061 to sip.listen, and sip.tls, or use another port for UDP',
     ],
     [
       '{ hostname: "10.0.0.5:5060" }',
@@ -446,10 +446,10 @@ describe('settings of a number', () => {
   it.each([
     ['port: 5061', 55],
     ['app_id: 1', 26],
-  ])('port 5061, Meta’s default, is TLS and so refused (%s)', (line, column) => {
+  ])('port 5061, Meta’s default, is TLS and needs a socket for it (%s)', (line, column) => {
     const number = settings(`sip: { servers: [{ hostname: a.example, ${line} }] }`);
     expect(errorsOf(working({ number }).replace('    trunk: pbx\n', ''))).toEqual([
-      `c.yaml:12:${column}: numbers[0].settings.calling.sip.servers[0].port: TLS is not in this version; write port: 5060 for UDP`,
+      `c.yaml:12:${column}: numbers[0].settings.calling.sip.servers[0].port: is TLS, and sip.listen has no tls:// socket; add tls://0.0.0.0:5061 to sip.listen, and sip.tls, or use another port for UDP`,
     ]);
     expect(errorsOf(working({ number }))).toEqual([]);
   });
@@ -563,14 +563,6 @@ describe('what is not in this version', () => {
     [
       'webhook: { tls: { cert: a, key: b } }',
       'c.yaml:1:12: webhook.tls: TLS is not in this version; remove it and end TLS in front, in a reverse proxy',
-    ],
-    [
-      'sip: { tls: { cert: a } }',
-      'c.yaml:1:8: sip.tls: TLS is not in this version; remove it and use udp:// or tcp://',
-    ],
-    [
-      'sip: { listen: [udp://0.0.0.0:5060, tls://0.0.0.0:5061] }',
-      'c.yaml:1:37: sip.listen[1]: TLS is not in this version; write udp:// or tcp://',
     ],
   ])('%s is an error', (text, expected) => expect(errorsOf(`${text}\n`)).toEqual([expected]));
 

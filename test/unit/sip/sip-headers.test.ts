@@ -6,7 +6,7 @@ import { holdsUs } from '../../../src/sip/offer-direction.js';
 import { failureOfStatus, refusalStatus } from '../../../src/sip/sip-cause.js';
 import { parseReasonHeader, parseRetryAfter, reasonHeader, refusalHeaders } from '../../../src/sip/sip-headers.js';
 import { plainSipText, quotedSipText, sipText, unquotedSipText } from '../../../src/sip/sip-text.js';
-import { nameAddr, requestUri, userOfUri } from '../../../src/sip/sip-uri.js';
+import { nameAddr, nextHopUri, requestUri, userOfUri } from '../../../src/sip/sip-uri.js';
 import type { SipServer } from '../../../src/routing/types.js';
 import { parseChallenge } from '../../../src/sip/digest-guard.js';
 
@@ -62,6 +62,15 @@ describe('URIs', () => {
     ],
   ])('user %s at %o is %s', (user, overrides, expected) => {
     expect(requestUri(user, { ...server, ...overrides })).toBe(expected);
+  });
+
+  it.each<[Partial<SipServer>, string, string]>([
+    [{}, '10.0.0.5', 'sip:10.0.0.5:5060'],
+    [{ transport: 'tcp' }, '2001:db8::1', 'sip:[2001:db8::1]:5060;transport=tcp'],
+    [{ transport: 'tls', port: 5061 }, '10.0.0.5', 'sip:pbx.example.com:5061;transport=tls;maddr=10.0.0.5'],
+    [{ transport: 'tls', port: 5061 }, '2001:db8::1', 'sip:pbx.example.com:5061;transport=tls;maddr=[2001:db8::1]'],
+  ])('the next hop %o at %s is %s', (overrides, address, expected) => {
+    expect(nextHopUri({ ...server, ...overrides }, address)).toBe(expected);
   });
 
   it.each<[string, string | undefined]>([
