@@ -1,17 +1,28 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readlinkSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
+import { createConnection, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { BridgeError } from '../lib/bridge-error.js';
+import { withDeadline } from '../lib/deadline.js';
+
+/** Name of the symbolic link that names its owner's socket. */
+const LINK = 'lock';
+/** Longest path of a socket, in bytes, that every system takes. */
+const SOCKET_PATH_BYTES = 100;
+const DEADLINE_MS = 2000;
 
 /**
- * One daemon a directory. The lock is a symbolic link that names its owner: made in one step with its content, also on a full
- * disk. The owner is a process id and the time when that process began, so that neither a reused id nor the same id in the
- * next container keeps a dead owner's lock.
+ * One daemon a directory. The owner listens on a Unix socket in it, which the kernel closes when the owner dies, however it
+ * dies: process ids tell nothing where two containers share a volume. Which socket counts is said by a symbolic link, made in
+ * one step with its content, also on a full disk. Holds among the processes of one host; the directory is not to be shared by
+ * several.
  */
 export class DirectoryLock {
   private constructor(
-    private readonly path: string,
+    private readonly dir: string,
+    /** Name of the socket. */
     private readonly owner: string,
+    private readonly server: Server,
   ) {}
 
   /**
@@ -19,86 +30,106 @@ export class DirectoryLock {
    * @throws BridgeError `SIP2WA_JOURNAL_IN_USE` naming the directory and the process that has it, `SIP2WA_JOURNAL_DIR` when
    * the directory cannot be used
    */
-  static take(dir: string): DirectoryLock {
-    const path = join(dir, 'lock');
-    const owner = `${process.pid}.${startOf(process.pid)}`;
+  static async take(dir: string): Promise<DirectoryLock> {
+    const owner = `${LINK}.${process.pid}.${randomBytes(6).toString('hex')}`;
     try {
       mkdirSync(dir, { recursive: true, mode: 0o700 });
-      if (!isMade(path, owner)) {
-        remove(path, dir);
-        if (!isMade(path, owner)) throw inUse(dir, readlinkSync(path));
+      const server = await throughSocket(dir, owner, listenAt);
+      const lock = new DirectoryLock(dir, owner, server);
+      try {
+        await claim(dir, owner);
+      } catch (error) {
+        lock.release();
+        throw error;
       }
+      return lock;
     } catch (cause) {
       if (cause instanceof BridgeError) throw cause;
       throw new BridgeError('SIP2WA_JOURNAL_DIR', `journal directory ${dir} cannot be used`, { cause });
     }
-    return new DirectoryLock(path, owner);
   }
 
   /** Lets the next one in. Idempotent. */
   release(): void {
     try {
-      if (readlinkSync(this.path) === this.owner) unlinkSync(this.path);
+      if (readlinkSync(join(this.dir, LINK)) === this.owner) unlinkSync(join(this.dir, LINK));
     } catch {
       // It is gone already, with its directory perhaps: nobody is kept out.
     }
+    this.server.close();
+    rmSync(join(this.dir, this.owner), { force: true });
   }
 }
 
-function isMade(path: string, owner: string): boolean {
+async function claim(dir: string, owner: string): Promise<void> {
+  const link = join(dir, LINK);
+  if (isMade(link, owner)) return;
+  const present = readlinkSync(link);
+  if (await throughSocket(dir, present, isAnswered)) throw inUse(dir, present);
+  removeDead(dir, present);
+  if (!isMade(link, owner)) throw inUse(dir, readlinkSync(link));
+}
+
+function isMade(link: string, owner: string): boolean {
   try {
-    symlinkSync(owner, path);
+    symlinkSync(owner, link);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
 }
 
 /** Removes a dead owner's lock by renaming it first: of several that try, one gets it, and each sees what it got. */
-function remove(path: string, dir: string): void {
-  const owner = readlinkSync(path);
-  if (isAlive(owner)) throw inUse(dir, owner);
-  const aside = `${path}.${randomBytes(6).toString('hex')}`;
-  renameSync(path, aside);
+function removeDead(dir: string, owner: string): void {
+  const link = join(dir, LINK);
+  const aside = `${link}.${randomBytes(6).toString('hex')}`;
+  renameSync(link, aside);
   const taken = readlinkSync(aside);
   unlinkSync(aside);
-  if (taken === owner) return;
+  if (taken === owner) return rmSync(join(dir, owner), { force: true });
   // Somebody else was faster, and this was the new lock: it goes back.
-  symlinkSync(taken, path);
+  symlinkSync(taken, link);
   throw inUse(dir, taken);
 }
 
-function isAlive(owner: string): boolean {
-  const [pid = 0, start = ''] = owner.split('.');
-  // Our own id cannot be another's: it is from an earlier run in a container of the same shape.
-  if (Number(pid) === process.pid || !(Number(pid) > 0)) return false;
+/** Hands over a path of the socket that is short enough for the system: long ones go by way of the open directory. */
+async function throughSocket<T>(dir: string, name: string, use: (path: string) => Promise<T>): Promise<T> {
+  const path = join(dir, name);
+  if (Buffer.byteLength(path) <= SOCKET_PATH_BYTES) return use(path);
+  const directory = openSync(dir, 'r');
   try {
-    process.kill(Number(pid), 0);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    return await use(`/proc/self/fd/${directory}/${name}`);
+  } finally {
+    closeSync(directory);
   }
-  const startNow = startOf(Number(pid));
-  if (startNow === 'dead') return false;
-  return start === '' || startNow === '' || start === startNow;
 }
 
-/**
- * When a process began, in clock ticks since the host did: field 22 of `/proc/PID/stat`; empty where there is none, `dead` for one
- * that was killed and that its parent has not looked after yet.
- */
-function startOf(pid: number): string {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? 'dead' : (fields[19] ?? '');
-  } catch {
-    return '';
-  }
+function listenAt(path: string): Promise<Server> {
+  const server = createServer((caller) => caller.destroy()).unref();
+  const listening = new Promise<Server>((resolve, reject) => {
+    // It stays: whoever cannot be accepted knows by then that somebody listens.
+    server.on('error', reject).listen(path, () => resolve(server));
+  });
+  return withDeadline(listening, DEADLINE_MS, 'lock of the journal directory');
 }
+
+/** Whether a process listens there. Only the kernel's word that none does counts as no. */
+function isAnswered(path: string): Promise<boolean> {
+  const caller = createConnection(path);
+  const answer = new Promise<boolean>((resolve) => {
+    caller.on('connect', () => resolve(true));
+    caller.on('error', (error) => resolve(!['ECONNREFUSED', 'ENOENT'].includes(codeOf(error))));
+  });
+  return withDeadline(answer, DEADLINE_MS, 'owner of the journal directory')
+    .catch(() => true)
+    .finally(() => caller.destroy());
+}
+
+const codeOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? '';
 
 const inUse = (dir: string, owner: string): BridgeError =>
   new BridgeError(
     'SIP2WA_JOURNAL_IN_USE',
-    `journal directory ${dir} is in use by process ${owner.split('.')[0] ?? ''}`,
+    `journal directory ${dir} is in use by process ${owner.split('.')[1] ?? ''}`,
   );

@@ -32,6 +32,15 @@ export interface FileJournalOptions {
   readonly segmentBytes?: number;
 }
 
+/** What says that something is over: true whether or not it could be stored. */
+const closers: ReadonlySet<string> = new Set([
+  'ended',
+  'dialog_ended',
+  'webhook_settled',
+  'permission_handled',
+  'recorded',
+]);
+
 /** An entry on its way to the disk, or, without one, the wish for a new segment. */
 interface Waiting {
   readonly entry: JournalEntry | undefined;
@@ -80,7 +89,7 @@ export class FileJournal implements Journal {
    * @throws BridgeError (`SIP2WA_JOURNAL_IN_USE`, `SIP2WA_JOURNAL_DIR`) when the directory cannot be had
    */
   static async open(options: FileJournalOptions): Promise<FileJournal> {
-    const lock = DirectoryLock.take(options.dir);
+    const lock = await DirectoryLock.take(options.dir);
     const journal = new FileJournal(options, lock);
     try {
       await journal.#read();
@@ -225,7 +234,11 @@ export class FileJournal implements Journal {
     if (!this.#isFailing) logger.error('journal cannot be written: new calls are refused', { dir, err });
     this.#isFailing = true;
     await this.#dropSegment();
-    for (const { refused } of batch) refused(err);
+    for (const { entry, refused } of batch) {
+      // The next segment begins without what is over: calls that end while the disk is full must not be ended again days later.
+      if (entry && closers.has(entry.event)) this.#open.apply(entry);
+      refused(err);
+    }
   }
 
   async #dropSegment(): Promise<void> {

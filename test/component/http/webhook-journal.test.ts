@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -108,6 +108,13 @@ class StoppingJournal implements Journal {
 
 const openFile = (): Promise<FileJournal> => FileJournal.open({ dir, logger: silentLogger });
 
+/** What another process finds if this one is killed now. */
+async function openAfterCrash(): Promise<FileJournal> {
+  const copy = join(dir, 'copy');
+  for (const name of readdirSync(dir)) if (name.startsWith('journal-')) cpSync(join(dir, name), join(copy, name));
+  return FileJournal.open({ dir: copy, logger: silentLogger });
+}
+
 describe('a daemon killed at any step of a delivery', () => {
   it.each(['before it is written', 'before its caller is told'] as const)(
     'has not said 200 (stopped %s), and what it said 200 to is in the journal',
@@ -120,7 +127,7 @@ describe('a daemon killed at any step of a delivery', () => {
       await eventually(() => journal.reached.length === 3, 'the step');
       await listener.close();
       expect(await Promise.all(statuses)).toEqual([undefined, undefined]);
-      const found = (await openFile()).open.calls().flatMap(({ waCalls }) => waCalls);
+      const found = (await openAfterCrash()).open.calls().flatMap(({ waCalls }) => waCalls);
       expect(found.map(({ waCallId }) => waCallId)).toContain('wacid.first');
       expect(found).toHaveLength(stopAt === 'before it is written' ? 1 : 3);
     },
@@ -136,7 +143,7 @@ describe('a daemon killed at any step of a delivery', () => {
       ...Array.from({ length: 20 }, (_, n) => post(reply(`wamid.${n}`))),
     ]);
     expect(new Set(statuses)).toEqual(new Set([200]));
-    const { open } = await openFile();
+    const { open } = await openAfterCrash();
     expect(open.calls()).toHaveLength(20);
     expect(open.permissionReplies()).toHaveLength(20);
   });
@@ -158,7 +165,7 @@ describe('the journal of webhooks', () => {
     await listen(await openFile());
     expect(await post(reply('wamid.1'))).toBe(200);
     await eventually(() => deliveries.length === 1, 'the delivery');
-    const [data] = (await openFile()).open.permissionReplies();
+    const [data] = (await openAfterCrash()).open.permissionReplies();
     expect(replyOf(data!)).toMatchObject({
       ...{ kind: 'permission_reply', messageId: 'wamid.1', contextId: 'wamid.request', response: 'accept' },
       ...{ expiresAtMs: 1672000000000, user: { number: '+13057765456' } },

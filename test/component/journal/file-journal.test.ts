@@ -2,17 +2,17 @@ import { once } from 'node:events';
 import { spawn } from 'node:child_process';
 import {
   chmodSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { JournalEntry } from '../../../src/call/journal.js';
 import { FileJournal, type FileJournalOptions } from '../../../src/journal/file-journal.js';
@@ -42,6 +42,13 @@ async function open(options: Partial<FileJournalOptions> = {}): Promise<FileJour
   const journal = await FileJournal.open({ dir, logger, ...options });
   left.push(journal);
   return journal;
+}
+/** What another process finds on the disk if the one that writes is killed now. */
+async function openAfterCrash(): Promise<FileJournal> {
+  const copy = `${dir}+`;
+  cpSync(dir, copy, { recursive: true, filter: (path) => !basename(path).startsWith('lock') });
+  dir = copy;
+  return open();
 }
 const began = (n: number): JournalEntry => ({
   call: `CALL${n}` as CallId,
@@ -98,7 +105,7 @@ describe('file journal', () => {
     const crashed = await open();
     await Promise.all([crashed.append(began(1)), crashed.append(began(2))]);
     await crashed.append(ended(1));
-    expect(callsOf(await open())).toEqual(['CALL2']);
+    expect(callsOf(await openAfterCrash())).toEqual(['CALL2']);
   });
 
   it('is readable by its owner alone', async () => {
@@ -115,7 +122,7 @@ describe('file journal', () => {
     await Promise.all(Array.from({ length: 500 }, (_, n) => journal.append(began(n)).then(() => void order.push(n))));
     expect(order).toEqual([...Array(500).keys()]);
     expect(files.syncs).toBeLessThanOrEqual(2);
-    expect(callsOf(await open())).toEqual(order.map((n) => `CALL${n}`));
+    expect(callsOf(await openAfterCrash())).toEqual(order.map((n) => `CALL${n}`));
   });
 
   it('resolves only when the entry is on the disk', async () => {
@@ -138,7 +145,7 @@ describe('file journal', () => {
     expect(statSync(join(dir, segments()[0]!)).size).toBeLessThan(2600);
     expect(files.steps.join(', ')).toContain('sync, rename, sync directory, remove');
     expect(files.steps.join(', ')).not.toContain('rename, remove');
-    expect(callsOf(await open())).toEqual(['CALL0']);
+    expect(callsOf(await openAfterCrash())).toEqual(['CALL0']);
   });
 
   it('begins anew on demand with what is open', async () => {
@@ -177,10 +184,10 @@ describe('file journal', () => {
     const crashed = await open();
     await crashed.append(began(1));
     writeFileSync(join(dir, `${segmentName(2)}.new`), encodeLine(ended(1), 5));
-    const journal = await open();
+    const journal = await openAfterCrash();
     expect(callsOf(journal)).toEqual(['CALL1']);
     await journal.append(began(2));
-    expect(callsOf(await open())).toEqual(['CALL1', 'CALL2']);
+    expect(callsOf(await openAfterCrash())).toEqual(['CALL1', 'CALL2']);
   });
 
   it('skips a damaged line with a warning', async () => {
@@ -230,7 +237,7 @@ describe('a disk that fails', () => {
       files.fault = 'none';
       await journal.append(began(6));
       expect(said('journal is written again')).toHaveLength(1);
-      expect(callsOf(await open())).toEqual([...known, 'CALL6']);
+      expect(callsOf(await openAfterCrash())).toEqual([...known, 'CALL6']);
     },
   );
 
@@ -241,7 +248,18 @@ describe('a disk that fails', () => {
     files.fault = 'full';
     await expect(crashed.append(ended(1))).rejects.toThrow('ENOSPC');
     await expect(crashed.append(ended(2))).rejects.toThrow('ENOSPC');
-    expect(callsOf(await open())).toEqual(expect.arrayContaining(['CALL2', 'CALL3']));
+    expect(callsOf(await openAfterCrash())).toEqual(expect.arrayContaining(['CALL2', 'CALL3']));
+  });
+
+  it('that cannot take the end of a call does not keep the call open for ever', async () => {
+    const files = new MoodyFiles();
+    const journal = await open({ files });
+    for (let n = 1; n <= 2; n++) await journal.append(began(n));
+    files.fault = 'full';
+    await expect(journal.append(ended(1))).rejects.toThrow('ENOSPC');
+    files.fault = 'none';
+    await journal.append(began(3));
+    expect(callsOf(await openAfterCrash())).toEqual(['CALL2', 'CALL3']);
   });
 });
 
@@ -279,31 +297,43 @@ describe('a disk that hangs', () => {
 });
 
 describe('the directory', () => {
-  it('is for one daemon: the second is told which process has it', async () => {
-    const holder = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1000); console.log("up")']);
+  it('is for one daemon, until that is killed', async () => {
+    mkdirSync(dir);
+    const holder = spawn(process.execPath, ['-e', holdLock, dir]);
     try {
       await once(holder.stdout, 'data');
-      mkdirSync(dir);
-      symlinkSync(`${holder.pid}.${startOf(holder.pid!)}`, join(dir, 'lock'));
-      const refused = open();
-      await expect(refused).rejects.toMatchObject({
+      await expect(open()).rejects.toMatchObject({
         code: 'SIP2WA_JOURNAL_IN_USE',
         message: `journal directory ${dir} is in use by process ${holder.pid}`,
       });
       const gone = once(holder, 'exit');
       holder.kill('SIGKILL');
       await gone;
-      expect(callsOf(await open())).toEqual([]);
+      const journal = await open();
+      await journal.close();
+      expect(readdirSync(dir)).toEqual([]);
     } finally {
       holder.kill('SIGKILL');
     }
   });
 
-  it('is taken over from a dead process whose id another one has now', async () => {
-    mkdirSync(dir);
-    symlinkSync(`${process.ppid}.1`, join(dir, 'lock'));
+  it('is not taken from a live daemon with the same process id, as the next container has it', async () => {
+    const first = await open();
+    await expect(open()).rejects.toMatchObject({
+      code: 'SIP2WA_JOURNAL_IN_USE',
+      message: `journal directory ${dir} is in use by process ${process.pid}`,
+    });
+    await first.append(began(1));
+    await first.close();
+    expect(callsOf(await open())).toEqual(['CALL1']);
+  });
+
+  it('is locked also where its path is longer than that of a socket may be', async () => {
+    dir = join(folder, 'a-directory-of-a-long-name'.repeat(5), 'journal');
+    const first = await open();
+    await expect(open()).rejects.toMatchObject({ code: 'SIP2WA_JOURNAL_IN_USE' });
+    await first.close();
     await open();
-    expect(readdirSync(dir)).toEqual(['lock']);
   });
 
   it('is let go when the journal is closed, which then takes nothing more', async () => {
@@ -330,7 +360,11 @@ describe('the directory', () => {
   });
 });
 
-function startOf(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
-}
+/** Takes the lock of the directory that it is given, as another process would. */
+const holdLock = `
+  const socket = 'lock.' + process.pid + '.0';
+  require('node:net').createServer().listen(process.argv[1] + '/' + socket, () => {
+    require('node:fs').symlinkSync(socket, process.argv[1] + '/lock');
+    console.log('up');
+  });
+`;
