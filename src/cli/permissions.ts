@@ -1,10 +1,7 @@
 import type { Config } from '../config/config.js';
-import { didYouMean } from '../config/did-you-mean.js';
 import { loadConfig } from '../config/load-config.js';
 import { systemClock, type Clock } from '../lib/clock.js';
 import { silentLogger } from '../lib/logger.js';
-import { toE164 } from '../routing/e164.js';
-import type { WaNumber } from '../routing/types.js';
 import { toUserAddress, type UserAddress } from '../routing/user-address.js';
 import { GraphClient } from '../whatsapp/graph-client.js';
 import { GraphError } from '../whatsapp/graph-error.js';
@@ -13,6 +10,7 @@ import { SEND_REQUEST, type PermissionAnswer } from '../whatsapp/permissions/per
 import { requestMessage, type PermissionApi, type RequestMessage } from '../whatsapp/permissions/permission-api.js';
 import { reportCheck } from './check.js';
 import { EXIT, type ConsoleIo } from './console-io.js';
+import { numberNamed, UsageError } from './named-in-config.js';
 import {
   answerJson,
   answerText,
@@ -38,9 +36,6 @@ export interface PermissionsRequestOptions extends PermissionsOptions {
   /** Ask without looking first whether Meta allows it. */
   readonly force?: boolean;
 }
-
-/** The command line names something that is not there or does not go together. */
-class UsageError extends Error {}
 
 /** Meta's cap on the text of an interactive message, in characters. */
 const TEXT_CAP = 1024;
@@ -149,18 +144,6 @@ function graphClient(config: Config, clock: Clock): GraphClient {
 const metaArgs = ({ number, user }: PermissionParties) => ({ numberId: number.id, user });
 
 const json = (report: Readonly<Record<string, unknown>>): string => `${JSON.stringify(report, null, 2)}\n`;
-
-/** By id, alias or the number itself. */
-function numberNamed(text: string, numbers: readonly WaNumber[]): WaNumber {
-  const asNumber = toE164(text);
-  const found =
-    numbers.find(({ name, id }) => name === text || id === text) ?? numbers.find(({ number }) => number === asNumber);
-  if (found) return found;
-  const names = numbers.map(({ name }) => name);
-  const near = didYouMean(text, [...names, ...numbers.map(({ number }) => number)]);
-  const known = names.length === 0 ? 'it has none' : `it has: ${names.join(', ')}`;
-  throw new UsageError(`the configuration has no number ${text}; ${near ? `did you mean ${near}?` : known}`);
-}
 
 function userNamed(text: string): UserAddress {
   const user = toUserAddress(text);

@@ -6,9 +6,10 @@ import { explainUserCall } from '../routing/route-explain.js';
 import { explainTrunkCall } from '../routing/trunk-call.js';
 import type { Trunk, WaNumber } from '../routing/types.js';
 import { isWaUserId } from '../routing/user-address.js';
-import { contains, parseIpNetwork } from '../sip/ip-network.js';
+import { contains, parseIpNetwork, type IpNetwork } from '../sip/ip-network.js';
 import { reportCheck } from './check.js';
 import { EXIT, type ConsoleIo } from './console-io.js';
+import { numberNamed, trunkNamed, UsageError } from './named-in-config.js';
 import { trunkCallJson, trunkCallText, userCallJson, userCallText } from './route-report.js';
 
 /** Arguments of `route-test`: those of a user's call, or those of a call from a PBX. */
@@ -25,9 +26,6 @@ export interface RouteTestOptions {
   readonly caller?: string;
   readonly numberId?: string;
 }
-
-/** The command line asks for something that is not there or does not go together. */
-class UsageError extends Error {}
 
 /**
  * `sip2wa route-test`: says where a call would go and why, by the functions that calls are routed by. Exit code 0 when it
@@ -86,24 +84,6 @@ function testTrunkCall(options: RouteTestOptions, config: Config, io: ConsoleIo)
 
 const json = (report: Readonly<Record<string, unknown>>): string => `${JSON.stringify(report, null, 2)}\n`;
 
-function numberNamed(text: string, numbers: readonly WaNumber[]): WaNumber {
-  const asNumber = toE164(text);
-  const found =
-    numbers.find(({ name, id }) => name === text || id === text) ?? numbers.find(({ number }) => number === asNumber);
-  if (found) return found;
-  throw new UsageError(`the configuration has no number ${text}; ${known(numbers)}`);
-}
-
-function trunkNamed(text: string, trunks: readonly Trunk[]): Trunk {
-  const found = trunks.find(({ name }) => name === text);
-  if (found) return found;
-  throw new UsageError(`the configuration has no trunk ${text}; ${known(trunks)}`);
-}
-
-function known(named: readonly { readonly name: string }[]): string {
-  return named.length === 0 ? 'it has none' : `it has: ${named.map(({ name }) => name).join(', ')}`;
-}
-
 /** The caller as routes see it: a number, or nothing for a user who is known by a business-scoped id only. */
 function callerNumber(text: string | undefined): string | undefined {
   if (text === undefined || isWaUserId(text)) return undefined;
@@ -122,14 +102,19 @@ function timeOf(text: string | undefined, number: WaNumber, nowMs: () => number)
   );
 }
 
-/** Whether one address may be both trunks': calls from it may then mean a number of either. */
+/** Whether one address may be both trunks': calls from it may then mean a number of either. Names are not looked up. */
 function sharesAddress(a: Trunk, b: Trunk): boolean {
-  const [mine, theirs] = [a, b].map(({ acceptFrom }) => acceptFrom.flatMap((text) => parseIpNetwork(text) ?? []));
-  const isSame = mine?.some((one) =>
-    theirs?.some((other) => one.prefixLength === other.prefixLength && contains(one, other)),
+  const [mine, theirs] = [networksOf(a), networksOf(b)];
+  const isSame = mine.some((one) =>
+    theirs.some((other) => one.prefixLength === other.prefixLength && contains(one, other)),
   );
-  if (isSame) return true;
-  if (!a.acceptFromServers || !b.acceptFromServers) return false;
-  const hosts = new Set(a.servers.map(({ hostname }) => hostname.toLowerCase()));
-  return b.servers.some(({ hostname }) => hosts.has(hostname.toLowerCase()));
+  const hosts = acceptedServers(b);
+  return isSame || acceptedServers(a).some((host) => hosts.includes(host));
 }
+
+/** Networks and addresses that a trunk takes calls from. */
+const networksOf = (trunk: Trunk): IpNetwork[] =>
+  [...trunk.acceptFrom, ...acceptedServers(trunk)].flatMap((text) => parseIpNetwork(text) ?? []);
+
+const acceptedServers = ({ acceptFromServers, servers }: Trunk): string[] =>
+  acceptFromServers ? servers.map(({ hostname }) => hostname.toLowerCase()) : [];

@@ -161,6 +161,35 @@ describe('route-test of a call from the PBX', () => {
     expect((await routeTest(...args)).out).toContain('Connect     recipient: US.13491208655302741918\n');
   });
 
+  it('knows which trunks share the address of a server that a number’s settings name', async () => {
+    const shared = join(folder, 'shared.yaml');
+    const servers = '[{ hostname: 10.0.0.5, port: 5060 }]';
+    writeFileSync(
+      shared,
+      `
+graph: { access_token: x, app_secret: y }
+webhook: { verify_token: z }
+trunks: [{ name: pbx, servers: ${servers}, accept_from: [10.0.0.5/32] }]
+numbers:
+  - { id: "10551", number: "+15551112222", name: sales, trunk: pbx }
+  - { id: "10661", number: "+15551113333", name: help, settings: { calling: { sip: { servers: ${servers} } } } }
+`,
+      { mode: 0o600 },
+    );
+    const { code, out } = await routeTest(
+      '--config',
+      shared,
+      '--trunk',
+      'pbx',
+      '--to',
+      '+4930123456',
+      '--number-id',
+      'help',
+    );
+    expect(out).toContain('Trunk           pbx or settings:help\n');
+    expect(code).toBe(0);
+  });
+
   it.each([
     [['--trunk', 'pbx', '--to', '+49301234567'], 403, 'not_allowed', 'several numbers use this trunk'],
     [['--trunk', 'far', '--to', '+49301234567', '--number-id', 'sales'], 403, 'not_allowed', 'names no number'],
@@ -182,8 +211,10 @@ describe('route-test with a question that makes no sense', () => {
     [['--number', 'sales', '--to', '1'], '--to, --caller and --number-id are for calls from a PBX'],
     [['--trunk', 'pbx'], '--to says whom the PBX dials'],
     [['--trunk', 'pbx', '--to', '1', '--at', '2026-12-24T10:00'], '--from and --at are for calls of users'],
-    [['--number', 'sle'], 'the configuration has no number sle; it has: sales, help, lone'],
-    [['--trunk', 'x', '--to', '1'], 'the configuration has no trunk x; it has: pbx, night, far'],
+    [['--number', 'reception'], 'the configuration has no number reception; it has: sales, help, lone'],
+    [['--number', 'slaes'], 'the configuration has no number slaes; did you mean sales?'],
+    [['--trunk', 'reception', '--to', '1'], 'the configuration has no trunk reception; it has: pbx, night, far'],
+    [['--trunk', 'nihgt', '--to', '1'], 'the configuration has no trunk nihgt; did you mean night?'],
     [['--number', 'sales', '--from', 'anna'], '--from is a number with country code'],
     [['--number', 'sales', '--at', 'noon'], '--at is a date and time'],
   ])('%j is exit code 2, said on stderr', async (args, message) => {
