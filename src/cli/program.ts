@@ -108,7 +108,7 @@ function addRouteTest(program: Command, io: ConsoleIo, done: (code: number) => v
     .option('--from <caller>', '  the user: number with country code; left out: one who hides the number')
     .option(
       '--at <time>',
-      '  when, like 2026-12-24T10:00[+01:00]; without an offset in the zone of the number’s call hours',
+      '  when, like 2026-12-24T10:00[+01:00]; without an offset in the zone of the number’s call hours, or UTC',
     )
     .option('--trunk <name>', 'a PBX calls: the trunk it calls by')
     .option('--to <dialled>', '  whom it dials: user part of the Request-URI')
@@ -133,7 +133,7 @@ function addPermissions(program: Command, io: ConsoleIo, done: (code: number) =>
   const permissions = program
     .command('permissions')
     .description('show whether a user may be called, or ask the user for permission')
-    .addHelpText('after', PERMISSIONS_HELP);
+    .addHelpText('afterAll', PERMISSIONS_HELP);
   permissions
     .command('get <number> <user>')
     .description('show what Meta says: permission, its end, what is allowed now and which limits hold')
