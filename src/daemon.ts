@@ -2,41 +2,27 @@ import { join } from 'node:path';
 import type { CdrSink } from './call/call-record.js';
 import type { Config } from './config/config.js';
 import { LiveSecrets } from './config/live-secrets.js';
+import { createBase, type Base } from './daemon/base.js';
+import { createSwitchboard } from './daemon/create-switchboard.js';
+import { WhatsAppSide } from './daemon/whatsapp-side.js';
 import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
 import type { HttpListener } from './http/http-listener.js';
 import { startWebhookListener, type WebhookListenerOptions } from './http/webhook-listener.js';
-import type { Journal, SeenKeys } from './call/journal.js';
 import { Recovery, type RecoverableJournal } from './journal/recovery.js';
 import { openStore, type Store } from './journal/store.js';
-import { systemClock, type Clock } from './lib/clock.js';
-import { systemIds, type IdSource } from './lib/ids.js';
+import { systemClock } from './lib/clock.js';
 import type { Logger } from './lib/logger.js';
 import { StopStack } from './lib/stop-stack.js';
-import { WeriftMediaEngine } from './media/werift-media-engine.js';
-import { packageVersion } from './lib/package-version.js';
 import { CallReports } from './observability/call-reports.js';
 import { CdrFile } from './observability/cdr-file.js';
-import { countedJournal } from './observability/counted-journal.js';
-import { EventBus } from './observability/event-bus.js';
-import { Metrics } from './observability/metrics.js';
-import { Timeline } from './observability/timeline.js';
+import type { EventBus } from './observability/event-bus.js';
+import type { Metrics } from './observability/metrics.js';
+import type { Timeline } from './observability/timeline.js';
 import { startEmbeddedSipServer } from './sip-server/start-embedded-sip-server.js';
 import { SipUserAgent, type SipUserAgentOptions } from './sip/sip-user-agent.js';
-import type { WhatsAppFacts } from './sip/invite-headers.js';
-import type { OutboundLegOptions } from './sip/outbound-sip-leg.js';
-import { Switchboard, type ArrivingUserCall } from './switchboard.js';
-import { BusinessInitiatedLeg } from './whatsapp/business-initiated-leg.js';
-import { CallDirectory } from './whatsapp/call-directory.js';
-import { GraphClient } from './whatsapp/graph-client.js';
-import type { WhatsAppLegDeps } from './whatsapp/leg-wire.js';
-import { createPermissionGate } from './whatsapp/permissions/create-permission-gate.js';
-import type { PermissionEvent } from './whatsapp/permissions/permission-event.js';
-import type { PermissionGate } from './whatsapp/permissions/permission-gate.js';
-import { UserInitiatedLeg } from './whatsapp/user-initiated-leg.js';
 import { replyOf } from './whatsapp/webhook-journal.js';
-import { WebhookRouter, type WebhookRouterOptions } from './whatsapp/webhook-router.js';
+import type { WebhookRouter } from './whatsapp/webhook-router.js';
 import { trunkOfCall } from './routing/number-of-call.js';
-import type { Target } from './routing/types.js';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -84,19 +70,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     await stack.unwind();
     throw error;
   }
-}
-
-/** What every room works with. */
-interface Base {
-  readonly config: Config;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  readonly ids: IdSource;
-  readonly journal: Journal;
-  readonly timeline: Timeline;
-  readonly metrics: Metrics;
-  readonly events: EventBus;
-  readonly media: WeriftMediaEngine;
 }
 
 async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> {
@@ -215,22 +188,6 @@ async function recover(journal: RecoverableJournal, parts: Recovered, stack: Sto
 const keepUnknown = ({ unknownWebhooks }: Store): Pick<WebhookListenerOptions, 'keepUnknown'> =>
   unknownWebhooks ? { keepUnknown: (items) => unknownWebhooks.keep(items) } : {};
 
-function createBase(config: Config, logger: Logger, journal: Journal): Base {
-  const [clock, ids] = [systemClock, systemIds];
-  const { listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks } = config.media;
-  const metrics = new Metrics({ version: packageVersion() });
-  const timeline = new Timeline(logger, clock);
-  timeline.subscribe(({ step }) => {
-    if (step === 'call.end_forced') metrics.callEndForced();
-  });
-  return {
-    ...{ config, logger, clock, ids, metrics, timeline },
-    journal: countedJournal(journal, () => metrics.journalFailed()),
-    events: new EventBus(),
-    media: new WeriftMediaEngine({ listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks, logger, clock, ids }),
-  };
-}
-
 interface SipServer {
   readonly options: Pick<SipUserAgentOptions, 'connect' | 'serverEndsOrphans'>;
   readonly sockets: DaemonAddresses['sip'];
@@ -263,118 +220,4 @@ function sipOptions({
 }: Base): Omit<SipUserAgentOptions, 'connect'> {
   const chooseTrunk: SipUserAgentOptions['chooseTrunk'] = (...asked) => trunkOfCall(config.numbers, ...asked);
   return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids };
-}
-
-function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: WhatsAppSide, cdr: CdrSink): Switchboard {
-  const { config, clock, logger, media, timeline, journal } = base;
-  return new Switchboard({
-    numbers: config.numbers,
-    trunks: new Map(config.trunks.map((trunk) => [trunk.name, trunk])),
-    routes: config.routes,
-    ...config.calls,
-    createBridge: (call) => media.createBridge(call),
-    dialTrunk: (target, from) => sip.createOutboundLeg(toPbx(target, from)),
-    dialUser: (number, to, { call, opaque }) => {
-      const log = logger.child({ call, leg: 'b' });
-      return new BusinessInitiatedLeg({ ...whatsapp.legDeps, call, number, to, opaque, logger: log });
-    },
-    gate: whatsapp.permissions,
-    clock,
-    random: Math.random,
-    observer: timeline,
-    journal,
-    cdr,
-    logger,
-  });
-}
-
-/** What a PBX is told of a user's call. */
-function toPbx(target: Target, from: ArrivingUserCall): OutboundLegOptions {
-  return {
-    call: from.call,
-    target,
-    caller: { user: from.from ?? from.fromUserId ?? 'anonymous', name: from.fromName },
-    whatsApp: {
-      numberId: from.number.id,
-      callId: from.waCallId,
-      direction: 'user_initiated',
-      payload: payloadOf(from),
-    },
-  };
-}
-
-/** A user comes by a button or by a link, never by both. */
-function payloadOf({ ctaPayload, deeplinkPayload }: ArrivingUserCall): WhatsAppFacts['payload'] {
-  if (ctaPayload !== undefined) return { type: 'cta', text: ctaPayload };
-  return deeplinkPayload === undefined ? undefined : { type: 'deeplink', text: deeplinkPayload };
-}
-
-/** The Meta side: Graph client, call directory, webhook router. */
-class WhatsAppSide {
-  readonly legDeps: WhatsAppLegDeps;
-  readonly graph: GraphClient;
-  readonly permissions: PermissionGate;
-
-  constructor(
-    private readonly base: Base,
-    secrets: LiveSecrets,
-  ) {
-    const { config, clock, logger, media, journal, timeline, metrics } = base;
-    const { baseUrl, version, timeoutMs } = config.graph;
-    this.graph = new GraphClient({
-      baseUrl,
-      version,
-      token: () => secrets.accessToken(),
-      numberIds: config.numbers.map(({ id }) => id),
-      timeoutMs,
-      clock,
-      logger,
-      onRequest: (seen) => metrics.graphRequest(seen),
-    });
-    const onEvent = (event: PermissionEvent): void => {
-      metrics.permissionReply(event.response, event.source);
-      base.events.publish({ type: 'permission', data: event });
-    };
-    this.permissions = createPermissionGate(this.graph, config.permissions, { clock, logger, onEvent });
-    secrets.onTokenChange(() => this.graph.tokenChanged());
-    const nameOf = (numberId: string): string => config.numbers.find(({ id }) => id === numberId)?.name ?? '';
-    const directory = new CallDirectory(clock, (events) => {
-      for (const { kind, numberId } of events) metrics.webhookEvent('parked_forgotten', kind, nameOf(numberId));
-      logger.warn('webhooks that no call claimed', {
-        events: events.map(({ kind, waCallId }) => `${kind} ${waCallId}`),
-      });
-    });
-    this.legDeps = { graph: this.graph, media, directory, journal, observer: timeline, clock, logger };
-  }
-
-  router(onUserCall: WebhookRouterOptions['onUserCall'], seen: SeenKeys | undefined): WebhookRouter {
-    const { config, clock, ids, logger, timeline, journal, metrics } = this.base;
-    const { preAccept } = config.calls;
-    return new WebhookRouter({
-      numbers: () => config.numbers,
-      directory: this.legDeps.directory,
-      createUserLeg: (seed) =>
-        new UserInitiatedLeg({
-          ...this.legDeps,
-          ...seed,
-          preAccept,
-          logger: logger.child({ call: seed.call, leg: 'a' }),
-        }),
-      onUserCall,
-      onPermissionReply: (reply, number) => this.permissions.onReply(reply, number),
-      count: (result, event, number) => metrics.webhookEvent(result, event, number),
-      ...(seen && { seen }),
-      journal,
-      endAbandoned: (numberId, waCallId, call) => {
-        const log = call === undefined ? logger : logger.child({ call });
-        this.graph.terminate({ numberId, waCallId, logger: log }).catch((err: unknown) => {
-          log.error('abandoned call could not be ended at Meta', { waCallId, err });
-        });
-      },
-      ids,
-      clock,
-      observer: timeline,
-      logger,
-    });
-  }
 }

@@ -1,0 +1,54 @@
+import type { CdrSink } from '../call/call-record.js';
+import type { Target } from '../routing/types.js';
+import type { WhatsAppFacts } from '../sip/invite-headers.js';
+import type { OutboundLegOptions } from '../sip/outbound-sip-leg.js';
+import type { SipUserAgent } from '../sip/sip-user-agent.js';
+import { Switchboard, type ArrivingUserCall } from '../switchboard.js';
+import { BusinessInitiatedLeg } from '../whatsapp/business-initiated-leg.js';
+import type { Base } from './base.js';
+import type { WhatsAppSide } from './whatsapp-side.js';
+
+/** The switchboard between both sides: how it makes the legs that it dials. */
+export function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: WhatsAppSide, cdr: CdrSink): Switchboard {
+  const { config, clock, logger, media, timeline, journal } = base;
+  return new Switchboard({
+    numbers: config.numbers,
+    trunks: new Map(config.trunks.map((trunk) => [trunk.name, trunk])),
+    routes: config.routes,
+    ...config.calls,
+    createBridge: (call) => media.createBridge(call),
+    dialTrunk: (target, from) => sip.createOutboundLeg(toPbx(target, from)),
+    dialUser: (number, to, { call, opaque }) => {
+      const log = logger.child({ call, leg: 'b' });
+      return new BusinessInitiatedLeg({ ...whatsapp.legDeps, call, number, to, opaque, logger: log });
+    },
+    gate: whatsapp.permissions,
+    clock,
+    random: Math.random,
+    observer: timeline,
+    journal,
+    cdr,
+    logger,
+  });
+}
+
+/** What a PBX is told of a user's call. */
+function toPbx(target: Target, from: ArrivingUserCall): OutboundLegOptions {
+  return {
+    call: from.call,
+    target,
+    caller: { user: from.from ?? from.fromUserId ?? 'anonymous', name: from.fromName },
+    whatsApp: {
+      numberId: from.number.id,
+      callId: from.waCallId,
+      direction: 'user_initiated',
+      payload: payloadOf(from),
+    },
+  };
+}
+
+/** A user comes by a button or by a link, never by both. */
+function payloadOf({ ctaPayload, deeplinkPayload }: ArrivingUserCall): WhatsAppFacts['payload'] {
+  if (ctaPayload !== undefined) return { type: 'cta', text: ctaPayload };
+  return deeplinkPayload === undefined ? undefined : { type: 'deeplink', text: deeplinkPayload };
+}

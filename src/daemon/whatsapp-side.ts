@@ -1,0 +1,81 @@
+import type { SeenKeys } from '../call/journal.js';
+import type { LiveSecrets } from '../config/live-secrets.js';
+import { CallDirectory } from '../whatsapp/call-directory.js';
+import { GraphClient } from '../whatsapp/graph-client.js';
+import type { WhatsAppLegDeps } from '../whatsapp/leg-wire.js';
+import { createPermissionGate } from '../whatsapp/permissions/create-permission-gate.js';
+import type { PermissionEvent } from '../whatsapp/permissions/permission-event.js';
+import type { PermissionGate } from '../whatsapp/permissions/permission-gate.js';
+import { UserInitiatedLeg } from '../whatsapp/user-initiated-leg.js';
+import { WebhookRouter, type WebhookRouterOptions } from '../whatsapp/webhook-router.js';
+import type { Base } from './base.js';
+
+/** The Meta side: Graph client, call directory, webhook router. */
+export class WhatsAppSide {
+  readonly legDeps: WhatsAppLegDeps;
+  readonly graph: GraphClient;
+  readonly permissions: PermissionGate;
+
+  constructor(
+    private readonly base: Base,
+    secrets: LiveSecrets,
+  ) {
+    const { config, clock, logger, media, journal, timeline, metrics } = base;
+    const { baseUrl, version, timeoutMs } = config.graph;
+    this.graph = new GraphClient({
+      baseUrl,
+      version,
+      token: () => secrets.accessToken(),
+      numberIds: config.numbers.map(({ id }) => id),
+      timeoutMs,
+      clock,
+      logger,
+      onRequest: (seen) => metrics.graphRequest(seen),
+    });
+    const onEvent = (event: PermissionEvent): void => {
+      metrics.permissionReply(event.response, event.source);
+      base.events.publish({ type: 'permission', data: event });
+    };
+    this.permissions = createPermissionGate(this.graph, config.permissions, { clock, logger, onEvent });
+    secrets.onTokenChange(() => this.graph.tokenChanged());
+    const nameOf = (numberId: string): string => config.numbers.find(({ id }) => id === numberId)?.name ?? '';
+    const directory = new CallDirectory(clock, (events) => {
+      for (const { kind, numberId } of events) metrics.webhookEvent('parked_forgotten', kind, nameOf(numberId));
+      logger.warn('webhooks that no call claimed', {
+        events: events.map(({ kind, waCallId }) => `${kind} ${waCallId}`),
+      });
+    });
+    this.legDeps = { graph: this.graph, media, directory, journal, observer: timeline, clock, logger };
+  }
+
+  router(onUserCall: WebhookRouterOptions['onUserCall'], seen: SeenKeys | undefined): WebhookRouter {
+    const { config, clock, ids, logger, timeline, journal, metrics } = this.base;
+    const { preAccept } = config.calls;
+    return new WebhookRouter({
+      numbers: () => config.numbers,
+      directory: this.legDeps.directory,
+      createUserLeg: (seed) =>
+        new UserInitiatedLeg({
+          ...this.legDeps,
+          ...seed,
+          preAccept,
+          logger: logger.child({ call: seed.call, leg: 'a' }),
+        }),
+      onUserCall,
+      onPermissionReply: (reply, number) => this.permissions.onReply(reply, number),
+      count: (result, event, number) => metrics.webhookEvent(result, event, number),
+      ...(seen && { seen }),
+      journal,
+      endAbandoned: (numberId, waCallId, call) => {
+        const log = call === undefined ? logger : logger.child({ call });
+        this.graph.terminate({ numberId, waCallId, logger: log }).catch((err: unknown) => {
+          log.error('abandoned call could not be ended at Meta', { waCallId, err });
+        });
+      },
+      ids,
+      clock,
+      observer: timeline,
+      logger,
+    });
+  }
+}
