@@ -29,6 +29,7 @@ const stories = [
   story('PBX calls', ['RINGING', 0], 'PBX cancels', 'graph ok', 'graph ok'),
   story('PBX calls', 'graph reset', 'business connect', 'ACCEPTED', 'RINGING', 'ACK'),
   story('PBX calls', 'graph ok', 'business connect', 'ACCEPTED', 'no ACK'),
+  story('PBX calls', 'graph ok', 'business connect', 'ACCEPTED', 'operator hangs up', ['time', 5], 'ACK'),
   story('PBX calls', 'user calls', 'graph ok', ['graph ok', 1], 'sip 200', 'business connect', 'ACCEPTED', 'ACK'),
 ] as const;
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Ending, MoveName, Step } from './moves.js';
-import { play } from './play.js';
+import { play, type Reached } from './play.js';
 
 /* Fault F-13 and its kin, exhaustively: what Meta sends comes in every order there is, and any one of it twice. */
 
@@ -33,6 +33,45 @@ async function faultsOf(before: readonly Step[], events: readonly MoveName[], nt
 const terminates = ['terminate COMPLETED', 'terminate FAILED', 'terminate, bare'] as const;
 
 describe('every order of Meta’s events', () => {
+  it.each([
+    ['with our key', 0],
+    ['without our key', 1],
+  ])(
+    'answers a call to a user: HTTP reply, connect, RINGING, ACCEPTED, each %s, and any of them twice',
+    async (_, nth) => {
+      const events = ['graph ok', 'business connect', 'RINGING', 'ACCEPTED'] as const;
+      const unanswered: string[] = [];
+      for (const order of withOneTwice<MoveName>(events)) {
+        const reached: Reached = new Map();
+        const steps = [...order, 'ACK' as const].map((name) => step(name, name === 'ACK' ? 0 : nth, true));
+        const found = await play(
+          [step('PBX calls', 0, true), ...steps],
+          'answers',
+          { preAccept: 'immediate' },
+          reached,
+        );
+        if (found.length > 0 || !reached.has('business_initiated answered'))
+          unanswered.push(order.join(', '), ...found);
+      }
+      expect(unanswered).toEqual([]);
+    },
+  );
+
+  it('answers a user’s call: 100, 180, 183, 200 in any order that ends with 200, with the pre_accept through or not', async () => {
+    const unanswered: string[] = [];
+    for (const order of orders<MoveName>(['graph ok', 'sip 100', 'sip 180', 'sip 183', 'sip 200'])) {
+      const isPossible =
+        order.indexOf('sip 200') >
+        Math.max(...['sip 100', 'sip 180', 'sip 183'].map((name) => order.indexOf(name as MoveName)));
+      if (!isPossible) continue;
+      const reached: Reached = new Map();
+      const steps = ['user calls' as const, ...order].map((name) => step(name, 0, true));
+      const found = await play(steps, 'answers', { preAccept: 'immediate' }, reached);
+      if (found.length > 0 || !reached.has('user_initiated answered')) unanswered.push(order.join(', '), ...found);
+    }
+    expect(unanswered).toEqual([]);
+  });
+
   it.each(terminates)(
     'of a call to a user: HTTP reply, connect, RINGING, ACCEPTED, %s, and any of them twice',
     async (terminate) => {
