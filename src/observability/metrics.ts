@@ -40,7 +40,7 @@ const seconds = (ms: number): number => ms / 1000;
 
 /**
  * What the bridge counts, in a registry of its own and by Prometheus' naming: base units, `_total`, prefix `sip2wa_`. Labels are
- * names of the configuration and words of a fixed list: never a telephone number, a call id or anything from outside.
+ * names of the configuration, words of fixed lists and Meta's error codes: never a telephone number or a call id.
  */
 export class Metrics {
   readonly registry = new Registry();

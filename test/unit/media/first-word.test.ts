@@ -212,6 +212,46 @@ describe('what the dialled side says before the other one is up', () => {
     whatsApp.beat.stop();
   });
 
+  it('goes on being played when the PBX holds, or refreshes the session, meanwhile', () => {
+    const pbx = new FakePacketPort(g711Audio('PCMA'));
+    const bridge = bridgeTo(pbx);
+    const say = speaker(pbx, g711Audio('PCMA'));
+    bridge.prepare('pbx');
+    say(600);
+    bridge.connect('wa', 'pbx');
+    whatsApp.open();
+    say(200);
+    pbx.audio = g711Audio('PCMA');
+    say(sequenceMs + 1000);
+    const syllables = heardSyllables(fromOpus(whatsApp.out.map(({ payload }) => payload)));
+    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
+    bridge.disconnect();
+    whatsApp.beat.stop();
+  });
+
+  it.each([
+    ['coded anew', g711Audio('PCMA')],
+    ['handed on', whatsAppAudio],
+  ])('stops at once when the call ends while it is played: %s', (_how, audio) => {
+    const pbx = new FakePacketPort(audio);
+    const bridge = bridgeTo(pbx);
+    const say = speaker(pbx, audio);
+    bridge.prepare('pbx');
+    say(600);
+    bridge.connect('wa', 'pbx');
+    whatsApp.open();
+    say(200);
+    bridge.disconnect();
+    const before = whatsApp.out.length;
+    say(100);
+    const silent = whatsApp.out.slice(before);
+    expect(silent.length).toBeGreaterThanOrEqual(4);
+    expect(silent.map(({ payload }) => payload.length)).toEqual(silent.map(() => 3));
+    expect([pbx.onAudio, whatsApp.onAudio, whatsApp.fillSlot]).toEqual([undefined, undefined, undefined]);
+    whatsApp.beat.stop();
+    expect(clock.armed).toBe(0);
+  });
+
   it('is let go of when the call ends before it is up, or the media is gone', () => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
     const bridge = bridgeTo(pbx);
