@@ -1,14 +1,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Clock, Timer } from '../lib/clock.js';
-import { withDeadline } from '../lib/deadline.js';
 import type { Logger } from '../lib/logger.js';
 import type { Config } from './config.js';
 import { errorCode, secretText, unusable } from './secrets.js';
 
 /** Between two looks at the files, in milliseconds. */
 const POLL_MS = 1_000;
-/** Longest wait for the file system, in milliseconds: a network mount may hang. */
-const READ_MS = 5_000;
+/** After this a read is worth a warning, in milliseconds: a network mount may hang. */
+const SLOW_MS = 5_000;
 /** Larger files are no secret. */
 const MAX_BYTES = 64 * 1024;
 
@@ -27,6 +26,12 @@ interface Watched {
   value: string;
   /** What the file looked like when it was read last; undefined: not looked at yet. */
   stamp: string | undefined;
+}
+
+/** The key of the configuration and the file, for log lines. */
+interface Place {
+  readonly key: string;
+  readonly file: string;
 }
 
 /**
@@ -82,11 +87,11 @@ export class LiveSecrets {
   }
 
   async #look(secret: Watched, file: string): Promise<void> {
-    const { clock, logger } = this.options;
+    const { logger } = this.options;
     const place = { key: secret.key, file };
     let text: string | undefined;
     try {
-      text = await withDeadline(this.#read(secret, file), READ_MS, `read ${secret.key}`, clock);
+      text = await this.#read(secret, place);
     } catch (error) {
       const stamp = `unreadable: ${errorCode(error)}`;
       if (secret.stamp !== stamp) logger.warn('secret cannot be read; the old one stays', { ...place, why: stamp });
@@ -100,23 +105,37 @@ export class LiveSecrets {
     else if (value !== secret.value) this.#replace(secret, value, place);
   }
 
-  /** The text of a file that has changed since the last look; undefined when it has not. */
-  async #read(secret: Watched, file: string): Promise<string | undefined> {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
-    const stamp = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
-    if (stamp === secret.stamp) return undefined;
-    if (size > MAX_BYTES) throw Object.assign(new Error('file too large'), { code: 'EFBIG' });
-    const text = await readFile(file, 'utf8');
-    secret.stamp = stamp;
-    return text;
+  /**
+   * The text of a file that has changed since the last look; undefined when it has not. A file system that hangs is waited for,
+   * with a warning: another look would only occupy one more of Node's few threads.
+   */
+  async #read(secret: Watched, place: Place): Promise<string | undefined> {
+    const warning = this.options.clock.after(SLOW_MS, () => {
+      this.options.logger.warn('secret cannot be read yet; the old one stays', { ...place });
+    });
+    try {
+      return await changedText(secret, place.file);
+    } finally {
+      warning.cancel();
+    }
   }
 
-  #replace(secret: Watched, value: string, place: { readonly key: string; readonly file: string }): void {
+  #replace(secret: Watched, value: string, place: Place): void {
     this.options.redact([value]);
     secret.value = value;
     this.options.logger.info('secret replaced', place);
     if (secret === this.#token) for (const listener of this.#listeners) listener();
   }
+}
+
+async function changedText(secret: Watched, file: string): Promise<string | undefined> {
+  const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
+  const stamp = [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+  if (stamp === secret.stamp) return undefined;
+  if (size > MAX_BYTES) throw Object.assign(new Error('file too large'), { code: 'EFBIG' });
+  const text = await readFile(file, 'utf8');
+  secret.stamp = stamp;
+  return text;
 }
 
 function watched(key: string, value: string, file: string | undefined): Watched {

@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -78,6 +80,23 @@ it.each<[string, () => void, string]>([
   writeFileSync(path('token'), 'canary-3\n');
   await secrets.poll();
   expect([secrets.accessToken(), changes]).toEqual(['canary-3', 1]);
+});
+
+it('a file that takes its time is waited for by one look alone, with one warning, and its late answer counts', async () => {
+  await secrets.poll();
+  unlinkSync(path('token'));
+  // Reading a pipe hangs, as on a mount whose server is away, until somebody writes to it.
+  execFileSync('mkfifo', [path('token')]);
+  clock.advance(1_000);
+  await until(() => clock.armed === 1, 'the read, which is on its way');
+  clock.advance(5_000);
+  expect(logger.lines).toMatchObject([
+    { level: 'warn', message: 'secret cannot be read yet; the old one stays', fields: { key: 'graph.access_token' } },
+  ]);
+  clock.advance(60_000);
+  expect([clock.armed, messages().length]).toEqual([0, 1]);
+  await writeFile(path('token'), 'canary-late\n');
+  await until(() => secrets.accessToken() === 'canary-late', 'the late token');
 });
 
 it('looks about every second until it is closed', async () => {
