@@ -111,7 +111,8 @@ export class WebhookRouter {
 
   /** What failed stays open in the journal: a terminate webhook or the next start closes it. */
   #settle(event: WebhookEvent, result: WebhookResult): void {
-    if (result === 'failed') return;
+    // Of other apps' numbers nothing was journalled.
+    if (result === 'failed' || result === 'foreign_number') return;
     if (event.kind === 'permission_reply') return this.#note('permission_handled', { key: replyKey(event) });
     if (event.kind !== 'user_connect' || result === 'handled') return;
     this.#note('webhook_settled', { waCallId: event.waCallId });

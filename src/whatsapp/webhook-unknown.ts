@@ -1,4 +1,4 @@
-import type { WebhookEvent } from './webhook-events.js';
+import type { UnknownEvent, WebhookEvent } from './webhook-events.js';
 
 /**
  * What of a delivery an operator may want to look at because this version has no use for it, as one line of JSON; undefined if
@@ -8,7 +8,9 @@ export function unknownOf(body: Buffer, events: readonly WebhookEvent[]): string
   const fields = new Set(events.flatMap((event) => (isWorthKeeping(event) ? [event.field] : [])));
   if (fields.size === 0) return undefined;
   const delivery = JSON.parse(body.toString('utf8')) as { readonly entry: readonly unknown[] };
-  const items = delivery.entry.flatMap((entry) => changesOf(entry).filter((change) => fields.has(fieldOf(change))));
+  const items = delivery.entry.flatMap((entry) =>
+    changesOf(entry).flatMap((change) => (fields.has(fieldOf(change)) ? withoutMessages(change) : [])),
+  );
   return JSON.stringify(items, (key, value: unknown) =>
     secretive.has(key) && typeof value === 'string' ? `(${value.length} characters)` : value,
   );
@@ -16,9 +18,24 @@ export function unknownOf(body: Buffer, events: readonly WebhookEvent[]): string
 
 const secretive: ReadonlySet<string> = new Set(['sdp']);
 
-function isWorthKeeping(event: WebhookEvent): event is Extract<WebhookEvent, { readonly kind: 'unknown' }> {
-  return event.kind === 'unknown' && (event.field !== 'messages' || event.what.startsWith('permission reply'));
+/** Fields by which Meta sends what customers write, besides `messages`: echoes, histories, hand-overs. */
+const FIELD_OF_MESSAGES = /messag|history|standby|state_sync/i;
+
+function isWorthKeeping(event: WebhookEvent): event is UnknownEvent {
+  if (event.kind !== 'unknown') return false;
+  return event.what.startsWith('permission reply') || !FIELD_OF_MESSAGES.test(event.field);
 }
+
+/** The change, or, of one of messages, what it has of permission replies. */
+function withoutMessages(change: unknown): readonly unknown[] {
+  if (!isObject(change) || !isObject(change['value']) || fieldOf(change) !== 'messages') return [change];
+  const all = Array.isArray(change['value']['messages']) ? (change['value']['messages'] as unknown[]) : [];
+  const messages = all.filter(isPermissionReply);
+  return messages.length === 0 ? [] : [{ ...change, value: { ...change['value'], messages } }];
+}
+
+const isPermissionReply = (message: unknown): boolean =>
+  isObject(message) && isObject(message['interactive']) && isObject(message['interactive']['call_permission_reply']);
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null;

@@ -212,6 +212,22 @@ describe('what nobody understands', () => {
     ]);
   });
 
+  it('is kept without the customers’ messages that come along', async () => {
+    await listen({ append: () => Promise.resolve() });
+    const text = { id: 'wamid.1', type: 'text', text: { body: 'private' } };
+    const odd = { id: 'wamid.2', type: 'interactive', interactive: { call_permission_reply: { response: 'perhaps' } } };
+    const ofReply = envelope(NUMBER, 'messages', { messages: [text, odd] });
+    const ofText = envelope(NUMBER, 'messages', { messages: [text] });
+    const body = { entry: [ofText, ofReply].flatMap((one) => (one as { entry: unknown[] }).entry) };
+    for (const field of ['smb_message_echoes', 'message_echoes', 'history', 'standby']) {
+      expect(await post(envelope(NUMBER, field, { messages: [text], history: [{ threads: [text] }] }))).toBe(200);
+    }
+    expect(await post(body)).toBe(200);
+    expect(kept).toHaveLength(1);
+    expect(JSON.parse(kept[0]!)).toMatchObject([{ value: { messages: [odd] } }]);
+    expect(kept[0]).not.toContain('private');
+  });
+
   it('is not kept when it is a customer’s message or an event that is known', async () => {
     await listen({ append: () => Promise.resolve() });
     const message = envelope(NUMBER, 'messages', {

@@ -105,6 +105,13 @@ it('what was dropped is settled in the journal, so that no later start takes it 
   ]);
 });
 
+it('what is of another app’s number costs the journal nothing', async () => {
+  const clock = new FakeClock();
+  const { router, settled } = await run(clock);
+  router.handle(captured(clock).map((event) => ({ ...event, numberId: '999' })));
+  expect(settled).toEqual([]);
+});
+
 it('an orphan that recovery has ended makes no call when its webhook comes again', async () => {
   const clock = new FakeClock();
   const { router, effects } = await run(clock);
