@@ -93,9 +93,31 @@ function addFact(headers: SrfHeaders, name: string, value: string | undefined, l
   if (text !== '') headers[name] = text;
 }
 
-/** Whether a request with these parts would make too large a frame; headers the SIP server adds travel no frame of ours. */
-export function oversize(uri: string, headers: SrfHeaders, body: string): boolean {
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  const framing = 128; // message id, command, start line, Content-Length
-  return Buffer.byteLength(`${uri}${lines.join('')}${body}`) + framing > frameLimitBytes;
+/** Message id, command, start line and Content-Length; and the credentials that srf adds when it repeats the INVITE. */
+const reservedBytes = 128 + 512;
+
+/** What a call can do without, in the order in which it goes. */
+const dispensable = [['X-WA-Payload', 'X-WA-Payload-Type'], ['X-WA-Name'], ['X-WA-User'], ['X-WA-Call-Id']];
+
+/**
+ * The headers, without as many of the dial plan's facts as would make the frame too large: no call fails because of what is
+ * known about it. Undefined if it is too large without any of them. Headers that the SIP server adds travel no frame of ours.
+ */
+export function fitted(
+  uri: string,
+  headers: SrfHeaders,
+  body: string,
+): { readonly headers: SrfHeaders; readonly leftOut: readonly string[] } | undefined {
+  const roomBytes = frameLimitBytes - reservedBytes - Buffer.byteLength(uri) - Buffer.byteLength(body);
+  for (let groups = 0; groups <= dispensable.length; groups++) {
+    const leftOut = dispensable.slice(0, groups).flat();
+    const kept = Object.entries(headers).filter(([name]) => !leftOut.includes(name));
+    if (sizeOf(kept) <= roomBytes) {
+      return { headers: Object.fromEntries(kept), leftOut: leftOut.filter((name) => name in headers) };
+    }
+  }
+  return undefined;
 }
+
+const sizeOf = (headers: readonly [string, string][]): number =>
+  Buffer.byteLength(headers.map(([name, value]) => `${name}: ${value}\r\n`).join(''));

@@ -10,7 +10,7 @@ import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Target } from '../routing/types.js';
 import type { SrfDialog } from './drachtio-types.js';
-import { inviteHeaders, oversize, type WhatsAppFacts } from './invite-headers.js';
+import { fitted, inviteHeaders, type WhatsAppFacts } from './invite-headers.js';
 import { LegJournal } from './leg-journal.js';
 import { LegMedia, reasonOfMediaError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
@@ -208,16 +208,11 @@ export class OutboundSipLeg implements DialledLeg {
 
   #sendInvite(): void {
     const { call, target, caller, whatsApp } = this.options;
-    const headers = inviteHeaders({
-      call,
-      target,
-      caller,
-      whatsApp,
-      sipCallId: this.#sipCallId,
-      localTag: this.#localTag,
-    });
-    if (oversize(this.#uri, headers, this.#offer))
-      throw new RangeError('INVITE is larger than a drachtio-server takes');
+    const all = inviteHeaders({ call, target, caller, whatsApp, sipCallId: this.#sipCallId, localTag: this.#localTag });
+    const fit = fitted(this.#uri, all, this.#offer);
+    if (!fit) throw new RangeError('INVITE is larger than a drachtio-server takes');
+    const { headers, leftOut } = fit;
+    if (leftOut.length > 0) this.logger.warn('facts left out of an INVITE that would be too large', { leftOut });
     this.#step('sip.invite', { direction: 'out', trunk: target.trunk.name, uri: this.#uri });
     this.#invite.send(this.#uri, headers, this.#offer, this.#nextHop);
   }
