@@ -15,7 +15,7 @@ const CALLS = 20;
 /** The calls of a round begin within this time, and the kill comes somewhere in it or up to a second later. */
 const LOAD_MS = 1500;
 /** By then, from the start of the new process, no leg is up on either side. */
-const RECOVERY_MS = 5000;
+const RECOVERY_MS = Number(process.env['SIP2WA_RECOVERY_MS'] ?? 5000);
 
 const random = new Random(Number(process.env['SIP2WA_SEED'] ?? Date.now() % 2 ** 31));
 const folder = mkdtempSync(join(tmpdir(), 'sip2wa-crash-'));

@@ -92,9 +92,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 const path = (): string => join(dir, 'open.rec');
-function write(steps: readonly Step[], compactAtBytes: number): readonly OpenCall[][] {
+function write(steps: readonly Step[], rewriteAtBytes: number): readonly OpenCall[][] {
   rmSync(path(), { force: true });
-  const { record } = RecordFile.open({ path: path(), logger: silentLogger, compactAtBytes });
+  const { record } = RecordFile.open({ path: path(), logger: silentLogger, rewriteAtBytes });
   const after = steps.map((take) => {
     take(record);
     return [...replay(readFileSync(path(), 'utf8')).calls];

@@ -14,7 +14,9 @@ import { crc32 } from 'node:zlib';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { RecordFile } from '../../../src/sip-server/recovery/record-file.js';
 import { decodeLine, encodeLine } from '../../../src/sip-server/recovery/record-line.js';
+import { replay } from '../../../src/sip-server/recovery/replay.js';
 import type { SipRequest } from '../../../src/sip-server/sip/message.js';
+import { header } from '../../../src/sip-server/sip/message.js';
 import { parseMessage } from '../../../src/sip-server/sip/parse.js';
 import type { Flow } from '../../../src/sip-server/transport/flow.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -22,8 +24,8 @@ import { RecordingLogger } from '../../support/recording-logger.js';
 let dir: string;
 let path: string;
 let logger: RecordingLogger;
-const open = (compactAtBytes?: number): ReturnType<typeof RecordFile.open> =>
-  RecordFile.open({ path, logger, ...(compactAtBytes === undefined ? {} : { compactAtBytes }) });
+const open = (rewriteAtBytes?: number): ReturnType<typeof RecordFile.open> =>
+  RecordFile.open({ path, logger, ...(rewriteAtBytes === undefined ? {} : { rewriteAtBytes }) });
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'sip2wa-record-'));
@@ -104,17 +106,90 @@ it('leaves damaged lines out, says how many, and is whole again after that', () 
   expect(logger.lines).toHaveLength(1);
 });
 
-it('on a full disk costs no call, and is told of once', () => {
-  // Linux's own full disk: it can be opened, and refuses every byte.
-  symlinkSync('/dev/full', join(dir, 'full'));
-  const { record } = RecordFile.open({ path: join(dir, 'full'), logger });
+it('says where a peer is once, however often it answers or moves', () => {
+  const { record } = open();
+  record.calling('one', INVITE, FLOW);
+  const answer = (status: number, tag: string): void =>
+    record.heard(
+      'one',
+      { ...INVITE, kind: 'response', status, reason: '', headers: [header('To', `<a@b>;tag=${tag}`)] },
+      FLOW,
+    );
+  for (let count = 0; count < 50; count++) answer(180, `fork${count}`);
+  record.moved('one', 'sip:early@192.0.2.9', FLOW);
+  answer(200, 'last');
+  for (let count = 0; count < 50; count++) record.moved('one', `sip:at${count}@192.0.2.9`, FLOW);
+  record.close();
+  const before = open();
+  before.record.close();
+  expect(readFileSync(path, 'utf8').split('\n')).toHaveLength(4);
+  const { left } = open();
+  expect(left).toEqual(before.left);
+  expect(left[0]?.heard?.headers.map(({ value }) => value)).toEqual(['<a@b>;tag=last', '<sip:at49@192.0.2.9>']);
+  expect(left[0]?.hop.port).toBe(FLOW.remote.port);
+});
+
+/** Time that stands, or that a write takes. */
+class WriteClock {
+  nowMs = 0;
+  stepMs = 0;
+  monotonicMs(): number {
+    this.nowMs += this.stepMs;
+    return this.nowMs;
+  }
+}
+
+it('on a full disk costs no call, is told of once, and is whole once there is room', () => {
+  const clock = new WriteClock();
+  const file = join(dir, 'record');
+  // Linux's own full disk takes the place of the file: it can be opened, and refuses every byte.
+  symlinkSync('/dev/full', `${file}.new`);
+  const { record } = RecordFile.open({ path: file, logger, clock });
   record.arrived('one', INVITE, FLOW);
-  record.answered('one', 'ours');
+  record.arrived('two', INVITE, FLOW);
   const ended: string[] = [];
   record.onEnded((id) => ended.push(id));
-  record.ended('one');
-  expect(ended).toEqual(['one']);
+  record.ended('two');
+  expect(ended).toEqual(['two']);
+  clock.nowMs += 10_000;
+  record.tagged('one', 'ours');
   expect(logger.lines.map(({ level }) => level)).toEqual(['error']);
+  rmSync(`${file}.new`);
+  record.answered('one', 'ours');
+  expect(existsSync(`${file}.new`)).toBe(false);
+  clock.nowMs += 10_000;
+  record.acknowledged('one');
+  record.close();
+  expect(replay(readFileSync(file, 'utf8')).calls).toMatchObject([{ id: 'one', stage: 'acknowledged' }]);
+  expect(logger.lines).toHaveLength(1);
+});
+
+it('that cannot be written still says what was left open', () => {
+  const { record } = open();
+  record.arrived('one', INVITE, FLOW);
+  record.close();
+  mkdirSync(`${path}.new`);
+  expect(open().left.map(({ id }) => id)).toEqual(['one']);
+  expect(logger.lines.map(({ level }) => level)).toEqual(['error']);
+});
+
+it('a disk that is slow holds up one step in 10 s, and misses none in the end', () => {
+  const clock = new WriteClock();
+  const { record } = RecordFile.open({ path, logger, clock });
+  clock.stepMs = 500;
+  record.arrived('one', INVITE, FLOW);
+  clock.stepMs = 0;
+  const size = statSync(path).size;
+  record.arrived('two', INVITE, FLOW);
+  expect(statSync(path).size).toBe(size);
+  expect(logger.lines.map(({ fields }) => fields)).toEqual([{ path, tookMs: 500 }]);
+  clock.nowMs += 10_000;
+  record.tagged('one', 'ours');
+  record.close();
+  expect(open().left.map(({ id, localTag }) => [id, localTag])).toEqual([
+    ['one', 'ours'],
+    ['two', undefined],
+  ]);
 });
 
 it('of another kind in its place is an error to open', () => {
