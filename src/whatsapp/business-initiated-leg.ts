@@ -20,7 +20,7 @@ import { compareOpaque, factsOfTerminate, opaqueFor } from './leg-facts.js';
 import { LegMedia } from './leg-media.js';
 import { LegOutbox } from './leg-outbox.js';
 import { reasonOf } from './leg-reason.js';
-import { LAST_WORD_MS, LegWire, type WhatsAppLegDeps } from './leg-wire.js';
+import { LegWire, type WhatsAppLegDeps } from './leg-wire.js';
 import { MachineRunner } from '../lib/machine-runner.js';
 import { opaqueOf } from './wa-ids.js';
 import type { CallTerminate } from './webhook-events.js';
@@ -92,6 +92,7 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
 
   hangup(reason: EndReason): void {
     this.options.logger.debug('leg hung up', { code: reason.code });
+    if (reason.code === 'shutdown') this.#wire.stopping();
     this.#machine.post({ type: 'hangup' });
   }
 
@@ -164,9 +165,9 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
       case 'disarm_adoption':
         return this.#wire.disarm('adoption');
       case 'arm_word':
-        return this.#wire.arm('word', LAST_WORD_MS, () => this.#machine.post({ type: 'word_timeout' }));
+        return this.#wire.armWord(() => this.#machine.post({ type: 'word_timeout' }));
       case 'disarm_word':
-        return this.#wire.disarm('word');
+        return this.#wire.disarmWord();
       case 'arm_deadline':
         return this.#wire.armEnd(() => this.#machine.post({ type: 'end_deadline' }));
       case 'disarm_deadline':

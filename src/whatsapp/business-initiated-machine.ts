@@ -18,7 +18,7 @@ import { rejectedReason, timedOutReason } from './graph-cause.js';
  *
  * Meta's rules that hold here: order of HTTP reply, connect webhook and statuses is not guaranteed; ACCEPTED is the pick-up;
  * connect is never repeated; terminate is always posted when the end comes from our side, as soon as the id is known. After
- * the terminate of an answered call Meta's own is waited for, shortly: it has the times that Meta bills by.
+ * the terminate of a call that was picked up Meta's own is waited for, shortly: it has the times that Meta bills by.
  */
 
 export type BusinessLegPhase =
@@ -165,8 +165,7 @@ const hangup = (state: BusinessLegState): Step => endHere(state);
 /** Our terminate is through: of a call that was picked up, Meta has its times to tell yet. */
 function wireEnded(state: BusinessLegState): Step {
   if (state.open.wire !== 'post') return { next: state, effects: [] };
-  const wasAnswered = state.accepted && state.answer === 'applied';
-  if (!wasAnswered || state.over) return settle(state, { wire: 'none' });
+  if (!state.accepted || state.over) return settle(state, { wire: 'none' });
   return { next: { ...state, open: { ...state.open, wire: 'word' } }, effects: [{ do: 'arm_word' }] };
 }
 

@@ -35,7 +35,7 @@ export function payloadFacts({
 /** The string that goes to Meta with a call; says so when the operator's own part of it had to be cut. */
 export function opaqueFor(call: CallId, own: string | undefined, logger: Logger): string {
   const opaque = opaqueOf(call, own);
-  if (own !== undefined && !opaque.endsWith(own)) {
+  if (own !== undefined && own !== '' && !opaque.endsWith(`;${own}`)) {
     logger.warn('opaque string of the PBX is too long for Meta and was cut; the call record has it whole', {
       characters: own.length,
       sent: opaque.length,

@@ -17,7 +17,7 @@ const JOURNAL_DEADLINE_MS = 2000;
 /** Longest a leg takes to end, in milliseconds; what is still on its way then goes on without it. */
 const END_DEADLINE_MS = 15_000;
 /** How long Meta's terminate, with the times that it bills by, is waited for once ours is through, in milliseconds. */
-export const LAST_WORD_MS = 1000;
+const LAST_WORD_MS = 1000;
 
 /** What both kinds of WhatsApp leg work with. */
 export interface WhatsAppLegDeps {
@@ -33,6 +33,7 @@ export interface WhatsAppLegDeps {
 /** The Meta side of one leg: requests with their timeline, journal entries, and the timers of the leg. */
 export class LegWire {
   readonly #timers = new Map<string, Timer>();
+  #isStopping = false;
 
   constructor(
     private readonly deps: WhatsAppLegDeps,
@@ -78,6 +79,21 @@ export class LegWire {
       // Meta's own time-outs end the call in the end: its client gives up without media after 20 to 30 s.
       this.deps.logger.error('call could not be ended at Meta', { action, waCallId, err });
     }
+  }
+
+  /** The daemon stops: Meta's terminate is not waited for. */
+  stopping(): void {
+    this.#isStopping = true;
+  }
+
+  /** Waits for Meta's own terminate once ours is through. */
+  armWord(fire: () => void): void {
+    if (this.#isStopping) fire();
+    else this.arm('word', LAST_WORD_MS, fire);
+  }
+
+  disarmWord(): void {
+    this.disarm('word');
   }
 
   armEnd(fire: () => void): void {

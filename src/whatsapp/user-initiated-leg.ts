@@ -10,7 +10,7 @@ import { compareOpaque, factsOfTerminate, opaqueFor, payloadFacts } from './leg-
 import { LegMedia } from './leg-media.js';
 import { LegOutbox } from './leg-outbox.js';
 import { reasonOf } from './leg-reason.js';
-import { isFatalForPreAccept, LAST_WORD_MS, LegWire, type WhatsAppLegDeps } from './leg-wire.js';
+import { isFatalForPreAccept, LegWire, type WhatsAppLegDeps } from './leg-wire.js';
 import { MachineRunner } from '../lib/machine-runner.js';
 import {
   initialUserLegState,
@@ -113,6 +113,7 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
 
   hangup(reason: EndReason): void {
     this.options.logger.debug('leg hung up', { code: reason.code });
+    if (reason.code === 'shutdown') this.#wire.stopping();
     this.#machine.post({ type: 'hangup' });
   }
 
@@ -150,9 +151,9 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
         void this.#media.close().then(() => this.#machine.post({ type: 'media_closed' }));
         return;
       case 'arm_word':
-        return this.#wire.arm('word', LAST_WORD_MS, () => this.#machine.post({ type: 'word_timeout' }));
+        return this.#wire.armWord(() => this.#machine.post({ type: 'word_timeout' }));
       case 'disarm_word':
-        return this.#wire.disarm('word');
+        return this.#wire.disarmWord();
       case 'arm_deadline':
         return this.#wire.armEnd(() => this.#machine.post({ type: 'end_deadline' }));
       case 'disarm_deadline':
@@ -208,7 +209,6 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
   }
 
   #post(action: 'reject' | 'terminate'): void {
-    this.#giveUp.abort();
     void this.#wire.end(action, this.options.waCallId).then(() => this.#machine.post({ type: 'wire_ended' }));
   }
 

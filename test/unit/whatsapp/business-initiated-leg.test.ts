@@ -267,8 +267,8 @@ describe('business-initiated leg', () => {
     expect(logger.lines.filter(({ level }) => level === 'warn')).toEqual([]);
   });
 
-  it('says that a string was too long for Meta', async () => {
-    const { logger } = await dialled(undefined, 'x'.repeat(482));
+  it.each(['x', ';'])('says that a string of %j was too long for Meta', async (char) => {
+    const { logger } = await dialled(undefined, char.repeat(482));
     expect(logger.lines.find(({ level }) => level === 'warn')?.fields).toEqual({ characters: 482, sent: 512 });
   });
 
@@ -317,6 +317,29 @@ describe('business-initiated leg', () => {
     clock.advance(1);
     expect(types()).toEqual(['answered', 'terminated']);
     expect(clock.armed).toBe(0);
+  });
+
+  it('does not keep a daemon waiting that stops', async () => {
+    const { leg, graph, directory, types, clock } = await dialled();
+    for (const event of [connect, status('ACCEPTED')]) directory.deliver(event);
+    await settled();
+    graph.prompt.add('terminate');
+    leg.hangup(endReason('shutdown'));
+    await settled();
+    expect(types()).toEqual(['answered', 'terminated']);
+    expect(clock.armed).toBe(0);
+  });
+
+  it('waits for Meta’s times also when a call was picked up whose answer had not come', async () => {
+    const { leg, graph, directory, types } = await dialled();
+    directory.deliver(status('ACCEPTED'));
+    graph.prompt.add('terminate');
+    leg.hangup(hangup);
+    await settled();
+    expect(types()).toEqual([]);
+    directory.deliver({ ...terminate, startMs: 1000, endMs: 2000, durationS: 1 });
+    expect(types()).toEqual(['terminated']);
+    expect(leg.facts).toMatchObject({ metaDurationS: '1' });
   });
 
   it('ends on a terminate that comes before RINGING, and takes nothing that comes after', async () => {

@@ -240,6 +240,17 @@ describe('user-initiated leg', () => {
     expect(graph.actions).toEqual(['accept', 'terminate']);
   });
 
+  it('does not keep a daemon waiting that stops', async () => {
+    const { leg, graph, types, clock } = setUp();
+    graph.prompt.add('accept').add('terminate');
+    leg.answer();
+    await settled();
+    leg.hangup(endReason('shutdown'));
+    await settled();
+    expect(types()).toEqual(['confirmed', 'terminated']);
+    expect(clock.armed).toBe(0);
+  });
+
   it('gives Meta the PBX’s string with accept, and has payloads and Meta’s times for its record', async () => {
     const { leg, graph, directory, logger } = setUp();
     graph.prompt.add('accept');
