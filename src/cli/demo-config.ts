@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Config } from '../config/config.js';
 import type { E164 } from '../lib/ids.js';
-import type { Trunk } from '../routing/types.js';
+import type { Trunk, WaNumber } from '../routing/types.js';
 
 /** Numbers of the ranges kept for fiction. */
 export const BUSINESS_NUMBER = '+12025550142';
@@ -63,6 +63,19 @@ function trunkTo({ host, port }: PbxAddress): Trunk {
   };
 }
 
+function numberOf({ numberId }: DemoIdentity): WaNumber {
+  return {
+    id: numberId,
+    number: BUSINESS_NUMBER as E164,
+    name: 'demo',
+    signaling: 'graph',
+    permission: 'none',
+    trunk: TRUNK,
+    callHours: undefined,
+    settings: undefined,
+  };
+}
+
 /** A whole configuration on loopback; on all addresses for SIP and RTP if the PBX is another machine. */
 export function demoConfig(options: {
   readonly identity: DemoIdentity;
@@ -100,18 +113,7 @@ export function demoConfig(options: {
       remoteNetworks: ['127.0.0.0/8'],
     },
     trunks: pbx ? [trunkTo(pbx)] : [],
-    numbers: [
-      {
-        id: identity.numberId,
-        number: BUSINESS_NUMBER as E164,
-        name: 'demo',
-        signaling: 'graph',
-        permission: 'none',
-        trunk: TRUNK,
-        callHours: undefined,
-        settings: undefined,
-      },
-    ],
+    numbers: [numberOf(identity)],
     routes: [],
     settings: { push: 'off' },
     calls: { answerTimeoutMs: 30_000, ringTimeoutMs: 30_000, maxDurationMs: 3_600_000, preAccept: 'immediate' },
