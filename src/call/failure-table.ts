@@ -87,6 +87,9 @@ const meta = (code: EndCode, more: Omit<MetaFailure, 'code'> = {}): MetaFailure 
 /** A relay that cannot be reached is "unavailable" before the answer, and lost media after it. */
 const unreachable = meta('unavailable', { afterAnswer: { code: 'media_failed', q850: 41 } });
 
+/** It takes somebody to mend it. */
+const credentials = meta('credentials', { retryAfterS: 60 });
+
 /**
  * Meta's error codes, of the Graph API and of webhooks. Where Meta's pages leave room, decision note 0050 says why. Codes 100
  * and 200 to 299 and codes that are not here: `metaOtherwise`.
@@ -96,8 +99,8 @@ export const metaFailures: ReadonlyMap<number, MetaFailure> = new Map([
   [1, meta('upstream')],
   [2, meta('upstream')],
   [4, meta('limit', { retryAfterS: 60 })],
-  [10, meta('credentials')],
-  [190, meta('credentials')],
+  [10, credentials],
+  [190, credentials],
   [613, meta('limit', { retryAfterS: 5 })],
   [80007, meta('limit', { retryAfterS: 60 })],
   [130429, meta('limit', { retryAfterS: 60 })],
@@ -144,7 +147,7 @@ export const metaOtherwise = {
   /** Code 100: the user's number is not one that can be called. */
   unknownUser: meta('not_found'),
   /** Code 100 with subcode 33, codes 200 to 299, HTTP 401 or 403: token or number are not set up. */
-  noAccess: meta('credentials'),
+  noAccess: credentials,
   /** Code 100 about anything else: our request was wrong. */
   badRequest: meta('internal'),
   /** No code that is known, by HTTP status. */

@@ -123,7 +123,7 @@ export class LiveSecrets {
   #replace(secret: Watched, value: string, place: Place): void {
     this.options.redact([value]);
     secret.value = value;
-    this.options.logger.info('secret replaced', place);
+    this.options.logger.info('secret replaced', { ...place });
     if (secret === this.#token) for (const listener of this.#listeners) listener();
   }
 }

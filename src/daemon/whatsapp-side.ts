@@ -6,6 +6,7 @@ import type { WhatsAppLegDeps } from '../whatsapp/leg-wire.js';
 import { createPermissionGate } from '../whatsapp/permissions/create-permission-gate.js';
 import type { PermissionEvent } from '../whatsapp/permissions/permission-event.js';
 import type { PermissionGate } from '../whatsapp/permissions/permission-gate.js';
+import type { PermissionCount } from '../whatsapp/permissions/permission-types.js';
 import { UserInitiatedLeg } from '../whatsapp/user-initiated-leg.js';
 import { WebhookRouter, type WebhookRouterOptions } from '../whatsapp/webhook-router.js';
 import type { Base } from './base.js';
@@ -36,7 +37,8 @@ export class WhatsAppSide {
       metrics.permissionReply(event.response, event.source);
       base.events.publish({ type: 'permission', data: event });
     };
-    this.permissions = createPermissionGate(this.graph, config.permissions, { clock, logger, onEvent });
+    const count: PermissionCount = (...counted) => metrics.permissionCheck(...counted);
+    this.permissions = createPermissionGate(this.graph, config.permissions, { clock, logger, count, onEvent });
     secrets.onTokenChange(() => this.graph.tokenChanged());
     const nameOf = (numberId: string): string => config.numbers.find(({ id }) => id === numberId)?.name ?? '';
     const directory = new CallDirectory(clock, (events) => {

@@ -61,10 +61,13 @@ export class Metrics {
     BUCKETS.delay,
     ['event'],
   );
-  readonly #graphRequests = this.#counter('graph_requests_total', 'Requests to the Graph API.', ['operation', 'code']);
+  readonly #graphRequests = this.#counter('graph_requests_total', 'Attempts at requests to the Graph API.', [
+    'operation',
+    'code',
+  ]);
   readonly #graphSeconds = this.#histogram(
     'graph_request_seconds',
-    'From asking for a request to the Graph API to its answer, waiting included.',
+    'From the start of an attempt, or its place in the queue, to its end; pauses between attempts are not in it.',
     BUCKETS.request,
     ['operation'],
   );
@@ -75,6 +78,11 @@ export class Metrics {
     'permission_replies_total',
     'Users’ answers about being called; source is automatic, user_action or unknown.',
     ['response', 'source'],
+  );
+  readonly #permissionChecks = this.#counter(
+    'permission_checks_total',
+    'Look-ups of permissions, requests for them, and calls refused for want of one, by their result.',
+    ['what', 'result', 'number'],
   );
   readonly #journalFailures = this.#counter('journal_failures_total', 'Journal entries that could not be stored.');
 
@@ -143,6 +151,11 @@ export class Metrics {
 
   permissionReply(response: 'accept' | 'reject', source: 'user_action' | 'automatic' | undefined): void {
     this.#permissionReplies.inc({ response, source: source ?? 'unknown' });
+  }
+
+  /** `number` is an alias. */
+  permissionCheck(what: 'lookup' | 'request' | 'refusal', result: string, number: string): void {
+    this.#permissionChecks.inc({ what, result, number });
   }
 
   journalFailed(): void {

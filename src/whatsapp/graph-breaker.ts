@@ -47,8 +47,8 @@ const FAULT_CAP_MS = 30_000;
 const LIMIT_CAP_MS = 15 * 60_000;
 /** However long Meta asks for: after this it is asked again. */
 const NAMED_CAP_MS = 60 * 60_000;
-/** A probe of which nothing is heard is followed by another after this; longer than any request takes. */
-const PROBE_MS = 30_000;
+/** A probe of which nothing is heard is followed by another after this; longer than any request may take (`graph.timeout`). */
+const PROBE_MS = 65_000;
 /** What is said to come back after, while the probe is on its way. */
 const PROBE_WAIT_MS = 1_000;
 

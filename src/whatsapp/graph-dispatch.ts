@@ -22,7 +22,7 @@ export interface RequestSeen {
   readonly code: number | 'ok' | GraphFault;
   /** Meta refused it for its rate. */
   readonly rateLimited: boolean;
-  /** From the moment it was asked for, waiting for its turn included. */
+  /** Of this attempt, waiting for its turn included; pauses between attempts are not. */
   readonly tookMs: number;
 }
 

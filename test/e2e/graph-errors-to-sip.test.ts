@@ -161,19 +161,19 @@ const aboutMore: readonly (readonly [Said, Told])[] = [
   ],
   [
     [10, 403],
-    [503, 41, 5, 'credentials'],
+    [503, 41, 60, 'credentials'],
   ],
   [
     [190, 401],
-    [503, 41, 5, 'credentials'],
+    [503, 41, 60, 'credentials'],
   ],
   [
     [200, 403],
-    [503, 41, 5, 'credentials'],
+    [503, 41, 60, 'credentials'],
   ],
   [
     [299, 403],
-    [503, 41, 5, 'credentials'],
+    [503, 41, 60, 'credentials'],
   ],
   [
     [613, 429],

@@ -125,6 +125,9 @@ numbers: [{ id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx 
     const refusal = await isRefused(403, /cannot be asked for now/);
     expect(Number(refusal.get('Retry-After'))).toBeGreaterThan(1700);
     expect(Number(refusal.get('Retry-After'))).toBeLessThanOrEqual(1800);
+    const { text } = await bridge.daemon.metrics.read();
+    expect(text).toContain('permission_checks_total{what="lookup",result="no_permission",number="sales"} 1\n');
+    expect(text).toContain('permission_checks_total{what="refusal",result="no_permission",number="sales"} 1\n');
     expect(requests()).toEqual([]);
   });
 

@@ -96,7 +96,7 @@ export class PermissionGate {
 
   /** A user's answer to a request, or a grant or revocation without one. Never throws. */
   onReply(reply: PermissionReply, number: WaNumber): void {
-    const { clock, logger, count } = this.options;
+    const { clock, logger } = this.options;
     const { user, response, permanent, messageId, source, contextId } = reply;
     const heardAtMs = clock.now();
     const stamped = { stampMs: reply.timestampMs ?? heardAtMs, messageId, heardAtMs };
@@ -109,7 +109,6 @@ export class PermissionGate {
     const state = pair.state.name;
     const of = { number: number.name, user: user.number ?? user.userId };
     logger.info('permission reply', { ...of, response, permanent, source, contextId, messageId, state, isNews });
-    count?.('reply', resultOf(reply), number.name);
     this.options.onEvent?.(permissionEvent(reply, number));
   }
 
@@ -128,9 +127,4 @@ export class PermissionGate {
       pair.tally.callUnanswered(this.options.clock.monotonicMs());
     }
   }
-}
-
-function resultOf({ response, permanent, source }: PermissionReply): string {
-  if (response === 'reject') return source === 'automatic' ? 'revoked' : 'rejected';
-  return permanent ? 'permanent' : 'temporary';
 }

@@ -12,6 +12,8 @@ import { TokenBucket } from './token-bucket.js';
 const LOOK_UP_MS = 2500;
 /** How long no look-ups are made after Meta said there were too many (613) and named no time, in milliseconds. */
 const RATE_PAUSE_MS = 1000;
+/** However long Meta says: the Graph client, which knows how to try again, holds look-ups back for longer limits. */
+const RATE_PAUSE_CAP_MS = 60_000;
 
 export interface LookUpOptions {
   readonly api: PermissionApi;
@@ -61,7 +63,8 @@ export class PermissionLookUps {
       return true;
     } catch (err) {
       if (err instanceof GraphError && isRateLimit(err)) {
-        this.#bucketOf(number).drain(err.retryAfterS === undefined ? RATE_PAUSE_MS : err.retryAfterS * 1000);
+        const namedMs = err.retryAfterS === undefined ? RATE_PAUSE_MS : err.retryAfterS * 1000;
+        this.#bucketOf(number).drain(Math.min(namedMs, RATE_PAUSE_CAP_MS));
       }
       logger.warn('permission look-up failed, call placed without it', { number: number.name, err });
       count?.('lookup', 'failed', number.name);

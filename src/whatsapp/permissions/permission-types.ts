@@ -4,9 +4,9 @@ import type { Logger } from '../../lib/logger.js';
 import type { WaNumber } from '../../routing/types.js';
 import type { UserAddress } from '../../routing/user-address.js';
 
-/** What is counted: look-ups, requests and users' replies by their result, and calls that were refused by the reason's code. */
+/** What is counted: look-ups and requests by their result, and calls that were refused by the reason's code. */
 export type PermissionCount = (
-  what: 'lookup' | 'request' | 'reply' | 'refusal',
+  what: 'lookup' | 'request' | 'refusal',
   result: string,
   /** Alias of the business number. */
   number: string,

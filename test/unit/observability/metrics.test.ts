@@ -99,6 +99,8 @@ describe('metrics of the rest', () => {
     metrics.graphRequest({ action: 'connect', code: 138012, rateLimited: true, tookMs: 100 });
     metrics.permissionReply('accept', 'user_action');
     metrics.permissionReply('reject', undefined);
+    metrics.permissionCheck('lookup', 'no_permission', 'sales');
+    metrics.permissionCheck('refusal', 'limit', 'sales');
     metrics.callEndForced();
     metrics.journalFailed();
     expect(await samples('webhooks_total')).toEqual({
@@ -115,6 +117,10 @@ describe('metrics of the rest', () => {
     expect(await samples('permission_replies_total')).toEqual({
       '{response="accept",source="user_action"}': 1,
       '{response="reject",source="unknown"}': 1,
+    });
+    expect(await samples('permission_checks_total')).toEqual({
+      '{what="lookup",result="no_permission",number="sales"}': 1,
+      '{what="refusal",result="limit",number="sales"}': 1,
     });
     expect([await samples('call_end_forced_total'), await samples('journal_failures_total')]).toEqual([
       { '': 1 },
