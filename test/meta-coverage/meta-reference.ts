@@ -4,39 +4,7 @@
  * it. test/unit/meta-coverage/meta-reference.test.ts holds this table against the fixtures and the tests.
  */
 
-export interface Carrier {
-  /** From the repository's top. */
-  readonly file: string;
-  /** The test's title as it stands in the file, or the part of it before the first value filled in. */
-  readonly title: string;
-}
-
-export interface Row extends Carrier {
-  /** Section of the reference. */
-  readonly section: Section;
-  readonly field: string;
-  /** What the test's file calls it, when not by the last part of the field. */
-  readonly as: string | undefined;
-}
-
-export type Section =
-  | 'settings'
-  | 'calls endpoint'
-  | 'call_permissions'
-  | 'connect webhook'
-  | 'status webhook'
-  | 'terminate webhook'
-  | 'permission reply'
-  | 'session description'
-  | 'webhook envelope';
-
-type Field = string | readonly [field: string, as: string];
-
-const carry = (section: Section, file: string, title: string, ...fields: readonly Field[]): Row[] =>
-  fields.map((field) => {
-    const [path, as] = typeof field === 'string' ? [field, undefined] : field;
-    return { section, field: path, as, file, title };
-  });
+import { carry, type Row } from './row.js';
 
 const fields = 'test/unit/meta-coverage/meta-fields.test.ts';
 const parse = 'test/unit/whatsapp/webhook-parse.test.ts';
