@@ -88,7 +88,8 @@ export class BridgeDirection {
     const from = this.source.audio;
     const to = this.sink.audio;
     if (from === this.#from && to === this.#to) return this.#path;
-    if (this.#path && isSameAudio(from, this.#from) && isSameAudio(to, this.#to)) {
+    // Packets of any length are taken; what waits in a path goes on being played.
+    if (this.#path && isSameCodec(from, this.#from) && isSameCodec(to, this.#to) && to?.ptimeMs === this.#to?.ptimeMs) {
       this.#from = from;
       this.#to = to;
       return this.#path;
@@ -111,6 +112,6 @@ export class BridgeDirection {
   }
 }
 
-function isSameAudio(a: NegotiatedAudio | undefined, b: NegotiatedAudio | undefined): boolean {
-  return a?.codec === b?.codec && a?.clockRate === b?.clockRate && a?.ptimeMs === b?.ptimeMs;
+function isSameCodec(a: NegotiatedAudio | undefined, b: NegotiatedAudio | undefined): boolean {
+  return a?.codec === b?.codec && a?.clockRate === b?.clockRate;
 }

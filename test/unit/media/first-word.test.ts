@@ -212,7 +212,7 @@ describe('what the dialled side says before the other one is up', () => {
     whatsApp.beat.stop();
   });
 
-  it('goes on being played when the PBX holds, or refreshes the session, meanwhile', () => {
+  it.each([20, 30])('goes on being played when the PBX sends another offer meanwhile: ptime %i', (ptimeMs) => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
     const bridge = bridgeTo(pbx);
     const say = speaker(pbx, g711Audio('PCMA'));
@@ -221,7 +221,7 @@ describe('what the dialled side says before the other one is up', () => {
     bridge.connect('wa', 'pbx');
     whatsApp.open();
     say(200);
-    pbx.audio = g711Audio('PCMA');
+    pbx.audio = g711Audio('PCMA', ptimeMs);
     say(sequenceMs + 1000);
     const syllables = heardSyllables(fromOpus(whatsApp.out.map(({ payload }) => payload)));
     expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
