@@ -18,7 +18,7 @@ export interface OpenCall {
   readonly trunk: string | undefined;
   /** Wall clock, milliseconds; undefined when unknown. */
   readonly startMs: number | undefined;
-  /** Its call record was written by an earlier recovery. */
+  /** Its call record was written: by an earlier recovery, or at the call's end, which a late dialog outlived. */
   readonly isRecorded: boolean;
   readonly waCalls: readonly OpenWaCall[];
   /** A connect may have gone out whose call Meta has not named: webhooks that carry our key name it. */
@@ -35,6 +35,9 @@ interface Group {
 
 /** What makes a call ours: without one of these nothing of it is to be ended. */
 const openers: ReadonlySet<string> = new Set(['began', 'invited', 'dial', 'dialog', 'connected', 'accept']);
+
+/** All there is of a call whose far end answered after the call had ended. */
+const ofLateDialog: ReadonlySet<string> = new Set(['dialog', 'bye_unconfirmed']);
 
 /**
  * The fold of a journal: what is still open after its entries. Keeps for each open call the last entry of each kind, which is
@@ -173,7 +176,7 @@ function openCall({ call, entries }: Group): OpenCall {
     number: began?.['number'],
     trunk: began?.['trunk'],
     startMs: stamp(began?.['startMs'] ?? connect?.['timestampMs']),
-    isRecorded: all.some(({ event }) => event === 'recorded'),
+    isRecorded: first('recorded') !== undefined || all.every(({ event }) => ofLateDialog.has(event)),
     waCalls: openWaCalls(all),
     isIdUnknown: isPlaced && all.every(({ data }) => data['waCallId'] === undefined),
     dialogs: call === undefined ? [] : openDialogs(call, all),

@@ -9,6 +9,8 @@ import { orphanRecord, type Orphan } from './orphan-record.js';
 
 /** Longest that the start waits for Meta and the PBXs, in milliseconds; what is on its way then goes on without it. */
 const START_WAITS_MS = 4000;
+/** Longest that the start then waits for the disk, in milliseconds. */
+const COMPACT_WAITS_MS = 1000;
 /** Pauses before a terminate that failed is tried again, in milliseconds. */
 const RETRY_PAUSES_MS = [5_000, 15_000, 45_000];
 /** How long webhooks may still name a call whose id we never learnt, in milliseconds. */
@@ -48,7 +50,7 @@ export class Recovery {
 
   constructor(private readonly options: RecoveryOptions) {}
 
-  /** Resolves when everything is ended, or after 4 s. Never rejects. */
+  /** Resolves when everything is ended and the disk has it, or after 5 s at most. Never rejects. */
   async run(): Promise<void> {
     const { journal, clock, logger, ids } = this.options;
     const startedMs = clock.monotonicMs();
@@ -62,7 +64,9 @@ export class Recovery {
     await withDeadline(Promise.all([dialogsEnded, ...firstTries]), START_WAITS_MS, 'recovery', clock).catch(
       (err: unknown) => logger.warn('recovery goes on in the background', { err }),
     );
-    await journal.compact().catch((err: unknown) => logger.error('journal not compacted', { err }));
+    await withDeadline(journal.compact(), COMPACT_WAITS_MS, 'new journal segment', clock).catch((err: unknown) =>
+      logger.error('journal not compacted', { err }),
+    );
     logger.info('recovery done', {
       calls: orphans.length,
       waCalls: orphans.flatMap(({ waCalls }) => waCalls).length,

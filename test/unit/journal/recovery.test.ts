@@ -169,6 +169,36 @@ describe('recovery', () => {
     expect(open.calls()).toHaveLength(1);
   });
 
+  it('does not wait for a disk that hangs', async () => {
+    const { recovery, clock, logger, log } = setUp(userCall, {
+      journal: {
+        open: setUp(userCall).open,
+        append: () => new Promise(() => undefined),
+        compact: () => new Promise(() => undefined),
+      },
+    });
+    let isDone = false;
+    const done = recovery.run().then(() => (isDone = true));
+    await settled();
+    expect([isDone, log]).toEqual([false, expect.arrayContaining(['terminate w1', 'bye s1'])]);
+    clock.advance(4_000);
+    await done;
+    expect(logger.lines.map(({ message }) => message)).toContain('journal not compacted');
+  });
+
+  it('hangs up a dialog that came of a call after its end, which has its record', async () => {
+    const late: readonly Line[] = [
+      ...userCall,
+      ['C1', 'ended', { waCallId: 'w1' }],
+      ['C1', 'dialog', { sipCallId: 's2', remoteTag: 'r' }],
+      ['C1', 'bye_unconfirmed', { sipCallId: 's2', status: '503' }],
+    ];
+    const { recovery, log, records, open } = setUp(late);
+    await recovery.run();
+    await settled();
+    expect([log, records, open.calls()]).toEqual([['bye s2', 'compact'], [], []]);
+  });
+
   it('ends all orphans at once, not one after the other', async () => {
     const many = Array.from({ length: 50 }, (_, at): Line[] => [
       [`D${at}`, 'webhook', { kind: 'user_connect', ...n, waCallId: `w${at}` }],
