@@ -24,6 +24,14 @@ const object = <Shape extends z.ZodRawShape>(shape: Shape) => z.object(shape).op
 /** Too long to be true is missing, not cut: half an SDP or id is worse than none. */
 const whole = (cap: number) => z.string().max(cap).optional().catch(undefined);
 
+/** A user's number or business-scoped id (up to 128 characters); half of one would be somebody else. */
+const identity = z
+  .union([z.string(), z.number()])
+  .transform(String)
+  .pipe(z.string().trim().min(1).max(128))
+  .optional()
+  .catch(undefined);
+
 /** Beyond this no calendar has a date for it (ECMA-262 §21.4.1.1), in milliseconds. */
 const LATEST_MS = 8.64e15;
 
@@ -60,9 +68,9 @@ export const envelopeSchema = z.object({ object: scalar(64), entry: z.array(z.un
 export const entrySchema = z.object({ id: scalar(64), changes: z.array(z.unknown()) });
 
 export const contactSchema = z.object({
-  wa_id: scalar(64),
-  user_id: scalar(128),
-  parent_user_id: scalar(128),
+  wa_id: identity,
+  user_id: identity,
+  parent_user_id: identity,
   profile: object({ name: scalar(256), username: scalar(128) }),
 });
 export type Contact = z.infer<typeof contactSchema>;
@@ -83,12 +91,12 @@ export type ChangeValue = z.infer<typeof changeSchema>['value'];
 export const callSchema = z.object({
   id: whole(256),
   event: scalar(64),
-  to: scalar(128),
-  from: scalar(128),
-  to_user_id: scalar(128),
-  from_user_id: scalar(128),
-  to_parent_user_id: scalar(128),
-  from_parent_user_id: scalar(128),
+  to: identity,
+  from: identity,
+  to_user_id: identity,
+  from_user_id: identity,
+  to_parent_user_id: identity,
+  from_parent_user_id: identity,
   timestamp,
   direction: upper,
   session: object({ sdp_type: upper, sdp: whole(SDP_CAP) }),
@@ -112,9 +120,9 @@ export const statusSchema = z.object({
   timestamp,
   type: upper,
   status: word,
-  recipient_id: scalar(128),
-  recipient_user_id: scalar(128),
-  recipient_parent_user_id: scalar(128),
+  recipient_id: identity,
+  recipient_user_id: identity,
+  recipient_parent_user_id: identity,
   biz_opaque_callback_data: whole(4096),
   errors: list,
 });
@@ -131,9 +139,9 @@ export const errorSchema = z.object({
 
 export const messageSchema = z.object({
   id: whole(256),
-  from: scalar(128),
-  from_user_id: scalar(128),
-  from_parent_user_id: scalar(128),
+  from: identity,
+  from_user_id: identity,
+  from_parent_user_id: identity,
   timestamp,
   type: scalar(64),
   context: object({ id: whole(256) }),

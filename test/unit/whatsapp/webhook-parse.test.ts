@@ -46,6 +46,18 @@ describe('parseWebhook', () => {
     expect(call({ connection: { webrtc: { sdp: 'not json' } } })).toMatchObject({ kind: 'unknown' });
   });
 
+  it('takes no half of an id or number for a user', () => {
+    const unknown = { number: undefined, userId: undefined, parentUserId: undefined };
+    const long = `US.${'1'.repeat(126)}`;
+    const ends = { from: long, from_user_id: long, from_parent_user_id: long, session: offer };
+    const contacts = [{ wa_id: long, user_id: long, parent_user_id: long, profile: { name: 'Ana' } }];
+    expect(call(ends, { contacts })).toMatchObject({ kind: 'user_connect', user: { ...unknown, name: 'Ana' } });
+    const blank = { from: '', from_user_id: ' ', from_parent_user_id: '', session: offer };
+    expect(call(blank)).toMatchObject({ user: { ...unknown, name: undefined } });
+    const userId = long.slice(0, 128);
+    expect(call({ ...ends, from_user_id: userId })).toMatchObject({ user: { ...unknown, userId } });
+  });
+
   it('takes the direction from who offers when it is missing', () => {
     expect(call({ session: offer })).toMatchObject({ kind: 'user_connect', user: { number: '+13057765456' } });
     expect(call({ session: answer })).toMatchObject({ kind: 'business_connect' });
