@@ -28,6 +28,10 @@ export interface BridgeOptions {
   readonly more?: string;
   /** YAML of the trunk and number sections; the default is one trunk that is the scripted PBX. */
   readonly trunks?: (pbx: SipScriptPeer) => string;
+  /** The PBX; the default speaks UDP. */
+  readonly pbx?: SipScriptPeer;
+  /** YAML of the sip section. */
+  readonly sip?: string;
   readonly logger?: Logger;
   /** What an earlier run that was killed left in the journal. */
   readonly journal?: readonly JournalEntry[];
@@ -55,7 +59,7 @@ export class ScriptedBridge {
   daemon!: Daemon;
 
   static async start(options: BridgeOptions = {}): Promise<ScriptedBridge> {
-    const bridge = new ScriptedBridge(await GraphDouble.start(), await SipScriptPeer.udp());
+    const bridge = new ScriptedBridge(await GraphDouble.start(), options.pbx ?? (await SipScriptPeer.udp()));
     const file = join(bridge.#folder, 'sip2wa.yaml');
     writeFileSync(file, bridge.#yaml(options), { mode: 0o600 });
     if (options.journal) bridge.#writeJournal(options.journal);
@@ -93,7 +97,7 @@ export class ScriptedBridge {
     return journal.open.calls();
   }
 
-  #yaml({ trunks, more = '', accessToken = 'token-of-the-test' }: BridgeOptions): string {
+  #yaml({ trunks, more = '', accessToken = 'token-of-the-test', sip = sipSection() }: BridgeOptions): string {
     const numberWithTrunk = `
 trunks:
   - name: pbx
@@ -106,7 +110,7 @@ numbers:
 graph: { base_url: "${this.graph.baseUrl}", access_token: "${accessToken}", app_secret: ${APP_SECRET}, timeout: 2s }
 webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
 admin: { listen: "127.0.0.1:0" }
-${sipSection()}
+${sip}
 media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
 settings: { push: "off" }
 journal: { dir: "${this.#journalDir}" }

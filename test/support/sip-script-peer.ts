@@ -2,6 +2,8 @@ import { createSocket } from 'node:dgram';
 import type { Socket as DatagramSocket } from 'node:dgram';
 import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
+import type { ConnectionOptions, TlsOptions } from 'node:tls';
+import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { randomBytes } from 'node:crypto';
 
 /**
@@ -23,7 +25,7 @@ export class PeerMessage {
   constructor(
     readonly raw: string,
     readonly from: PeerAddress,
-    /** The connection it came on, for TCP. */
+    /** The connection it came on, for TCP and TLS. */
     readonly connection: Socket | undefined,
     readonly atMs: number,
   ) {
@@ -113,7 +115,7 @@ export class SipScriptPeer {
   readonly #buffers = new Map<Socket, Buffer>();
 
   private constructor(
-    readonly transport: 'udp' | 'tcp',
+    readonly transport: 'udp' | 'tcp' | 'tls',
     readonly host: string,
     readonly port: number,
     private readonly udp: DatagramSocket | undefined,
@@ -122,7 +124,7 @@ export class SipScriptPeer {
     udp?.on('message', (bytes, from) =>
       this.#take(bytes.toString('utf8'), { host: from.address, port: from.port }, undefined),
     );
-    server?.on('connection', (socket) => this.#keep(socket));
+    server?.on(transport === 'tls' ? 'secureConnection' : 'connection', (socket: Socket) => this.#keep(socket));
   }
 
   static async udp(host = '127.0.0.1'): Promise<SipScriptPeer> {
@@ -139,21 +141,30 @@ export class SipScriptPeer {
     return new SipScriptPeer('tcp', host, port, undefined, server);
   }
 
+  static async tls(options: TlsOptions, host = '127.0.0.1'): Promise<SipScriptPeer> {
+    const server = createTlsServer(options);
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    await new Promise<void>((resolve) => server.listen(0, host, resolve));
+    const address = server.address();
+    const port = typeof address === 'object' && address ? address.port : 0;
+    return new SipScriptPeer('tls', host, port, undefined, server);
+  }
+
   /** `host:port` as it stands in a URI. */
   get place(): string {
     return `${this.host.includes(':') ? `[${this.host}]` : this.host}:${this.port}`;
   }
 
   get contact(): string {
-    const suffix = this.transport === 'tcp' ? ';transport=tcp' : '';
+    const suffix = this.transport === 'udp' ? '' : `;transport=${this.transport}`;
     return `<sip:peer@${this.place}${suffix}>`;
   }
 
-  /** Opens a connection of the peer's own (TCP). */
-  async dial(to: PeerAddress): Promise<Socket> {
-    const socket = connect(to.port, to.host);
+  /** Opens a connection of the peer's own: TCP, or TLS with these options. */
+  async dial(to: PeerAddress, tls?: ConnectionOptions & { localAddress?: string }): Promise<Socket> {
+    const socket = tls ? connectTls({ ...tls, host: to.host, port: to.port }) : connect(to.port, to.host);
     await new Promise<void>((resolve, reject) => {
-      socket.once('connect', resolve);
+      socket.once(tls ? 'secureConnect' : 'connect', resolve);
       socket.once('error', reject);
     });
     this.#keep(socket);

@@ -148,7 +148,8 @@ export class AppRequests {
       header('Call-ID', own.get('call-id') ?? uuid(core.ids)),
       header('CSeq', `${seq} ${message.method}`),
     ];
-    if (WITH_CONTACT_OUTSIDE.has(message.method) && !own.has('contact')) headers.push(contactHeader(shown, flow));
+    if (WITH_CONTACT_OUTSIDE.has(message.method) && !own.has('contact'))
+      headers.push(contactHeader(shown, flow, message.uri));
     headers.push(...appHeaders(message, shown, DIALOG_FIELDS));
     if (type) headers.push(type);
     headers.push(header('Content-Length', String(message.body.length)));
@@ -166,7 +167,7 @@ export class AppRequests {
     const { flow, shown } = way;
     const headers = appHeaders(message, shown, DIALOG_FIELDS.slice(0, 4));
     if (WITH_CONTACT_INSIDE.has(message.method) && first(message, 'contact') === undefined) {
-      headers.unshift(contactHeader(shown, flow));
+      headers.unshift(contactHeader(shown, flow, dialog.remoteTarget));
     }
     if (type) headers.push(type);
     const parts = {

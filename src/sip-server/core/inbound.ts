@@ -73,9 +73,16 @@ export class Inbound {
       this.core.logger.info('sip request refused', { ...refusal, remote: flow.remote.host });
       return this.#refuse(request, back, refusal.status, refusal.reason);
     }
+    if (flow.protocol === 'tls') this.#alias(request, flow);
     const isPart = request.method === 'ACK' || request.method === 'CANCEL';
     const keys = serverKeys(request, isPart ? 'INVITE' : request.method);
     this.#request({ request, flow: back, keys, shown, byteLength: bytes.length });
+  }
+
+  /** RFC 5923 §5: the peer offers the connection it opened for requests to the address in its Via. */
+  #alias(request: SipRequest, flow: Flow): void {
+    const via = parseVia(elements(request, 'via')[0] ?? '');
+    if (via?.params.has('alias')) this.core.transports.alias(flow, via);
   }
 
   #response(

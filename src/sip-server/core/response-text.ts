@@ -56,8 +56,10 @@ export function statelessTag(request: SipRequest, secret: string): string {
   return createHash('sha256').update(seed).digest('hex').slice(0, 12);
 }
 
-/** Our Contact on this flow. */
-export function contactHeader(shown: Address, flow: Pick<Flow, 'protocol'>): SipHeader {
+/** Our Contact on this flow. Who is reached, or asks, by `sips:` must find the same there (RFC 3261 §8.1.1.8, §12.1.1). */
+export function contactHeader(shown: Address, flow: Pick<Flow, 'protocol'>, uri: string): SipHeader {
+  if (flow.protocol === 'tls' && /^sips:/i.test(uri))
+    return header('Contact', `<sips:${uriHost(shown.host)}:${shown.port}>`);
   const suffix = flow.protocol === 'udp' ? '' : `;transport=${flow.protocol}`;
   return header('Contact', `<sip:${uriHost(shown.host)}:${shown.port}${suffix}>`);
 }

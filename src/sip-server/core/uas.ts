@@ -164,7 +164,8 @@ export class UserAgentServer {
     if (formsDialog) headers.push(...all(request, 'record-route').map((value) => header('Record-Route', value)));
     headers.push(...bracketContacts(appHeaders(message, shown, ['from', 'to', 'call-id', 'cseq'])));
     const wantsContact = formsDialog || (status >= 200 && status < 300 && CONTACT_METHODS.has(request.method));
-    if (wantsContact && first(message, 'contact') === undefined) headers.unshift(contactHeader(shown, flow));
+    if (wantsContact && first(message, 'contact') === undefined)
+      headers.unshift(contactHeader(shown, flow, request.uri));
     const type = contentTypeOf(message)?.header;
     if (type) headers.push(type);
     const toTag = status > 100 ? record.localTag : undefined;

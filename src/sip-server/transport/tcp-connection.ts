@@ -39,6 +39,8 @@ export class TcpConnection implements Flow {
   readonly #pinger: Pinger | undefined;
   #idle: Timer | undefined;
   #closed = false;
+  #closing = false;
+  #heard = false;
   #proven = false;
 
   constructor(private readonly options: TcpConnectionOptions) {
@@ -52,7 +54,7 @@ export class TcpConnection implements Flow {
       options.onError?.(error);
       this.#fail(error);
     });
-    socket.on('close', () => this.#fail(new Error('connection closed')));
+    socket.on('close', () => this.#onClose());
     this.#pinger =
       pings && new Pinger({ clock, ...pings, ping: () => this.#ping(), onSilent: () => this.#giveUp('no pong') });
     this.#touch();
@@ -88,7 +90,15 @@ export class TcpConnection implements Flow {
   }
 
   close(): void {
+    this.#closing = true;
     this.options.socket.destroy();
+  }
+
+  /** A server that closes before it has said anything often wants a certificate; it is not always told so by an alert. */
+  #onClose(): void {
+    const error = new Error(this.#heard ? 'connection closed' : 'it closed the connection before it sent anything');
+    if (!this.#closed && !this.#closing && !this.#heard) this.options.onError?.(error);
+    this.#fail(error);
   }
 
   #giveUp(why: string): void {
@@ -121,6 +131,7 @@ export class TcpConnection implements Flow {
 
   /** Several pings at once get one pong: it says that we are here, and that is all a ping asks. */
   #receive(chunk: Buffer): void {
+    this.#heard = true;
     this.#pinger?.heard();
     try {
       if (!this.#proven && chunk[0] === TLS_HANDSHAKE) throw new Error('a TLS handshake on a connection without TLS');

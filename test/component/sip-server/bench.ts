@@ -22,7 +22,9 @@ export class Bench {
     readonly clock: SkippableClock,
   ) {}
 
-  static async start(options: Partial<EmbeddedSipServerOptions> & { peer?: 'udp' | 'tcp' } = {}): Promise<Bench> {
+  static async start(
+    options: Partial<EmbeddedSipServerOptions> & { peer?: 'udp' | 'tcp' | SipScriptPeer } = {},
+  ): Promise<Bench> {
     const log = new RecordingLogger();
     const clock = new SkippableClock();
     const { peer: kind = 'udp', ...rest } = options;
@@ -36,8 +38,9 @@ export class Bench {
       clock,
       ...rest,
     });
-    const peer = kind === 'tcp' ? await SipScriptPeer.tcp() : await SipScriptPeer.udp();
-    return new Bench(server, await connectSrf(server), peer, log, clock);
+    const srf = await connectSrf(server);
+    if (typeof kind !== 'string') return new Bench(server, srf, kind, log, clock);
+    return new Bench(server, srf, kind === 'tcp' ? await SipScriptPeer.tcp() : await SipScriptPeer.udp(), log, clock);
   }
 
   get sip(): { host: string; port: number } {
@@ -51,7 +54,8 @@ export class Bench {
   }
 
   get peerUri(): string {
-    return `sip:bob@${this.peer.host}:${this.peer.port}${this.peer.transport === 'tcp' ? ';transport=tcp' : ''}`;
+    const { host, port, transport } = this.peer;
+    return `sip:bob@${host}:${port}${transport === 'udp' ? '' : `;transport=${transport}`}`;
   }
 
   /** The app answers every INVITE with 180 and 200; the dialogs come out one by one. */
