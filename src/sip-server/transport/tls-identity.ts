@@ -3,6 +3,7 @@ import type { PeerCertificate } from 'node:tls';
 import { checkServerIdentity } from 'node:tls';
 import { bareHost } from '../sip/uri.js';
 import type { PeerAddress } from './flow.js';
+import type { Resolver } from './resolver.js';
 import type { TlsServer } from './tls-settings.js';
 
 const MAX_REMEMBERED = 1000;
@@ -29,6 +30,18 @@ export class TlsIdentities {
     const server = this.#servers.get(keyOf(name, peer.port));
     if (server) return identityOf(server);
     return (isIP(name) === 0 ? undefined : this.#dialled.get(peer.host)) ?? byName(name);
+  }
+
+  /**
+   * Looks the servers' names up, so that a Contact is known for what it is from the start on: a process before this one may
+   * have left calls open whose peers are known by their Contact alone. Never rejects; a name that is not found is left out.
+   */
+  async learn(resolver: Resolver): Promise<void> {
+    const learning = [...this.#servers.values()].map(async (server) => {
+      const host = await resolver.resolve(server.host);
+      if (!this.#dialled.has(host)) this.#dialled.set(host, identityOf(server));
+    });
+    await Promise.allSettled(learning);
   }
 
   /** A connection to this peer is opened. */

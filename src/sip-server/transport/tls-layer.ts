@@ -7,7 +7,8 @@ import type { Address, PeerAddress } from './flow.js';
 import type { ConnectionLayer, Opening, TcpEnvironment } from './tcp.js';
 import type { TlsCredentials } from './tls-credentials.js';
 import { tlsFailureText } from './tls-failure.js';
-import { proves, TlsIdentities } from './tls-identity.js';
+import type { TlsIdentities } from './tls-identity.js';
+import { proves } from './tls-identity.js';
 import type { TlsSettings } from './tls-settings.js';
 
 /** Handshakes under way at a time; each costs a signature. */
@@ -25,21 +26,20 @@ interface Handshake {
 export class TlsLayer implements ConnectionLayer {
   readonly protocol = 'tls';
   readonly #server: Server;
-  readonly #identities: TlsIdentities;
   readonly #handshakes = new Map<string, Handshake>();
   readonly #quietUntilMs = new Map<string, number>();
 
   constructor(
-    settings: TlsSettings,
+    { clientCertificates }: Pick<TlsSettings, 'clientCertificates'>,
     private readonly credentials: TlsCredentials,
+    private readonly identities: TlsIdentities,
     private readonly env: TcpEnvironment,
   ) {
-    this.#identities = new TlsIdentities(settings.servers);
     // Never listens: sockets are handed to it, so that they can be counted before any work is done for them.
     this.#server = createServer({
       ...credentials.server,
-      requestCert: settings.clientCertificates !== 'none',
-      rejectUnauthorized: settings.clientCertificates === 'require',
+      requestCert: clientCertificates !== 'none',
+      rejectUnauthorized: clientCertificates === 'require',
     });
     this.#server.on('secureConnection', (socket) => this.#finish(socket)?.onReady(socket));
     this.#server.on('tlsClientError', (error, socket) => {
@@ -66,9 +66,9 @@ export class TlsLayer implements ConnectionLayer {
   }
 
   open(peer: PeerAddress, localHost: string | undefined): Opening {
-    const identity = this.#identities.of(peer);
+    const identity = this.identities.of(peer);
     const { serverName, caFile, verify, alpn } = identity;
-    this.#identities.dialled(peer, identity);
+    this.identities.dialled(peer, identity);
     const socket = connect({
       host: peer.host,
       port: peer.port,
@@ -84,11 +84,11 @@ export class TlsLayer implements ConnectionLayer {
   }
 
   keyOf(peer: PeerAddress): string {
-    return `${placeOf(peer.host, peer.port)}|${this.#identities.of(peer).serverName}`;
+    return `${placeOf(peer.host, peer.port)}|${this.identities.of(peer).serverName}`;
   }
 
   failed(peer: PeerAddress, error: Error): void {
-    const { serverName } = this.#identities.of(peer);
+    const { serverName } = this.identities.of(peer);
     this.#note(`${serverName} at ${placeOf(peer.host, peer.port)}`, 'TLS connection to a server failed', error);
   }
 

@@ -6,10 +6,11 @@ import { deadFlow } from './dead-flow.js';
 import type { Address, Flow, Protocol } from './flow.js';
 import { isOwnAddress, isWildcard, LocalAddresses } from './local-address.js';
 import type { NextHop } from './resolver.js';
-import { defaultPort } from './resolver.js';
+import { defaultPort, systemResolver } from './resolver.js';
 import type { TcpEnvironment } from './tcp.js';
 import { TcpTransport } from './tcp.js';
 import { TlsCredentials } from './tls-credentials.js';
+import { TlsIdentities } from './tls-identity.js';
 import { TlsLayer } from './tls-layer.js';
 import type { TlsSettings } from './tls-settings.js';
 import { UdpTransport } from './udp.js';
@@ -26,6 +27,8 @@ export interface TransportEnvironment extends TcpEnvironment {
 type Transport = UdpTransport | TcpTransport;
 type Bind = (entry: ListenAddress, port: number) => Promise<Transport>;
 const SHARED_PORT_ATTEMPTS = 20;
+/** Longest look-up of servers' names at the start. */
+const LEARN_MS = 1_000;
 
 /** All listeners of one server. */
 export class Transports {
@@ -48,7 +51,7 @@ export class Transports {
   ): Promise<Transports> {
     if (listen.length === 0) throw new BridgeError('SIP2WA_SIP_SERVER_LISTEN', 'no SIP listener is configured');
     const credentials = credentialsFor(listen, env);
-    const bind = binder(env, credentials);
+    const bind = binder(env, credentials && (await tlsLayers(env, credentials)));
     for (let attempt = 1; ; attempt++) {
       const bound: Transport[] = [];
       try {
@@ -147,11 +150,18 @@ function credentialsFor(listen: readonly ListenAddress[], env: TransportEnvironm
   throw new BridgeError('SIP2WA_SIP_SERVER_TLS', 'a TLS listener needs a certificate and its key');
 }
 
-function binder(env: TransportEnvironment, credentials: TlsCredentials | undefined): Bind {
+/** Makes the layer of each TLS listener; what is known of servers is known to all. */
+async function tlsLayers({ tls, ...env }: TransportEnvironment, credentials: TlsCredentials): Promise<() => TlsLayer> {
+  const { servers = [], clientCertificates = 'none' } = tls ?? {};
+  const identities = new TlsIdentities(servers);
+  await identities.learn(systemResolver(env.clock, LEARN_MS));
+  return () => new TlsLayer({ clientCertificates }, credentials, identities, env);
+}
+
+function binder(env: TransportEnvironment, layerOfTls: (() => TlsLayer) | undefined): Bind {
   return ({ transport, host }, port) => {
     if (transport === 'udp') return UdpTransport.bind({ host, port }, env.sink);
-    const isTls = transport === 'tls' && env.tls && credentials;
-    return TcpTransport.bind({ host, port }, env, isTls ? new TlsLayer(env.tls, credentials, env) : undefined);
+    return TcpTransport.bind({ host, port }, env, transport === 'tls' ? layerOfTls?.() : undefined);
   };
 }
 
