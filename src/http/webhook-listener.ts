@@ -31,7 +31,7 @@ export interface WebhookListenerOptions {
   /** Takes the events of a delivery after it was answered with 200. */
   readonly onDelivery: (events: readonly WebhookEvent[]) => Promise<void> | void;
   readonly journal: Journal;
-  /** Whether a `phone_number_id` is configured: events of others are not journalled. Default: all are. */
+  /** Whether a `phone_number_id` is configured: events of others are neither journalled nor kept. Default: all are. */
   readonly isOurNumber?: (numberId: string) => boolean;
   /** Takes what of a delivery nobody understood, as one line, for an operator to look at. */
   readonly keepUnknown?: (items: string) => void;
@@ -153,8 +153,9 @@ class WebhookRoutes {
   }
 
   #keepUnknown(body: Buffer, events: readonly WebhookEvent[]): void {
-    const items = this.options.keepUnknown && unknownOf(body, events);
-    if (items !== undefined) this.options.keepUnknown?.(items);
+    const { keepUnknown, isOurNumber = () => true } = this.options;
+    const items = keepUnknown && unknownOf(body, events, isOurNumber);
+    if (items !== undefined) keepUnknown?.(items);
   }
 
   async #handOver(events: readonly WebhookEvent[]): Promise<void> {

@@ -2,15 +2,23 @@ import type { UnknownEvent, WebhookEvent } from './webhook-events.js';
 
 /**
  * What of a delivery an operator may want to look at because this version has no use for it, as one line of JSON; undefined if
- * there is nothing. Customers' messages are none of it, and session descriptions, which hold keys, are left out.
+ * there is nothing. Other apps' numbers and customers' messages are none of it, and session descriptions, which hold keys, are
+ * left out.
  */
-export function unknownOf(body: Buffer, events: readonly WebhookEvent[]): string | undefined {
+export function unknownOf(
+  body: Buffer,
+  events: readonly WebhookEvent[],
+  isOurNumber: (numberId: string) => boolean,
+): string | undefined {
   const fields = new Set(events.flatMap((event) => (isWorthKeeping(event) ? [event.field] : [])));
   if (fields.size === 0) return undefined;
   const delivery = JSON.parse(body.toString('utf8')) as { readonly entry: readonly unknown[] };
-  const items = delivery.entry.flatMap((entry) =>
-    changesOf(entry).flatMap((change) => (fields.has(fieldOf(change)) ? withoutMessages(change) : [])),
-  );
+  const isWanted = (change: unknown): boolean => {
+    const numberId = numberIdOf(change);
+    return fields.has(fieldOf(change)) && (numberId === undefined || isOurNumber(numberId));
+  };
+  const items = delivery.entry.flatMap((entry) => changesOf(entry).filter(isWanted).flatMap(withoutMessages));
+  if (items.length === 0) return undefined;
   return JSON.stringify(items, (key, value: unknown) =>
     secretive.has(key) && typeof value === 'string' ? `(${value.length} characters)` : value,
   );
@@ -49,3 +57,10 @@ const fieldOf = (change: unknown): string =>
   isObject(change) && isObject(change['value']) && typeof change['field'] === 'string'
     ? change['field'].slice(0, 64)
     : '';
+
+function numberIdOf(change: unknown): string | undefined {
+  const value = isObject(change) ? change['value'] : undefined;
+  const metadata = isObject(value) ? value['metadata'] : undefined;
+  const numberId = isObject(metadata) ? metadata['phone_number_id'] : undefined;
+  return typeof numberId === 'string' || typeof numberId === 'number' ? String(numberId) : undefined;
+}

@@ -17,6 +17,8 @@ import { someNumber } from '../../support/whatsapp-fakes.js';
 
 const DELIVERIES = 2000;
 const FRESH = 20;
+/** Each fresh one comes this often, the next while the first is in flight. */
+const TIMES = 3;
 /** Deliveries under way at once: 1,000 a second at 50 ms each. */
 const AT_ONCE = 50;
 
@@ -30,15 +32,16 @@ const clock = new FakeClock();
 
 /** A connect that has just been sent, or one that Meta kept for ten minutes while nobody could be reached. */
 function connect(n: number): string {
-  const atS = Math.round(clock.now() / 1000) - (n < FRESH ? 0 : 600);
-  const call = { id: `wacid.${n}`, event: 'connect', from: '13057765456', to: '15551112222', timestamp: String(atS) };
+  const atS = Math.round(clock.now() / 1000) - (n < FRESH * TIMES ? 0 : 600);
+  const id = `wacid.${n < FRESH * TIMES ? Math.floor(n / TIMES) : n}`;
+  const call = { id, event: 'connect', from: '13057765456', to: '15551112222', timestamp: String(atS) };
   const session = { sdp_type: 'offer', sdp: 'v=0\r\n'.padEnd(2500, 'a=x\r\n') };
   const calls = [{ ...call, direction: 'USER_INITIATED', session }];
   const value = { metadata: { phone_number_id: someNumber.id }, calls };
   return JSON.stringify({ entry: [{ id: '1', changes: [{ field: 'calls', value }] }] });
 }
 
-it('2,000 deliveries, most of them kept back by an outage, each 200 in time; only fresh ones ring', async () => {
+it('2,000 deliveries, most of them kept back by an outage, each 200 in time; fresh ones ring once', async () => {
   const journal = await FileJournal.open({ dir, clock, logger: silentLogger });
   const seen = await SeenFile.load({ dir, clock, logger: silentLogger });
   const rung: string[] = [];
@@ -47,7 +50,12 @@ it('2,000 deliveries, most of them kept back by an outage, each 200 in time; onl
     directory: new CallDirectory(clock),
     createUserLeg: ({ waCallId }) =>
       Object.assign(new ScriptedLeg('a', []), { facts: { waCallId }, onWebhook: () => undefined }),
-    onUserCall: ({ waCallId }) => void rung.push(waCallId),
+    onUserCall: ({ call, number, waCallId }) => {
+      rung.push(waCallId);
+      // As the switchboard does.
+      const data = { direction: 'user_initiated', startMs: '0', waCallId, numberId: number.id };
+      void journal.append({ call, event: 'began', data });
+    },
     endAbandoned: () => undefined,
     ...{ seen, journal, clock, ids: systemIds, observer: { step: () => undefined }, logger: silentLogger },
   });
@@ -71,7 +79,7 @@ it('2,000 deliveries, most of them kept back by an outage, each 200 in time; onl
   await Promise.all(Array.from({ length: AT_ONCE }, sender));
   await eventually(() => journal.open.calls().length === FRESH, 'all stale ones settled');
   expect(results).toEqual(Array<number>(DELIVERIES).fill(200));
-  expect(rung).toHaveLength(FRESH);
+  expect(rung).toEqual(Array.from({ length: FRESH }, (_, n) => `wacid.${n}`));
   // What Meta asks for: a median of 250 ms, and 1 s for all but one in a hundred.
   tookMs.sort((a, b) => a - b);
   expect(tookMs[DELIVERIES * 0.5]).toBeLessThan(250);

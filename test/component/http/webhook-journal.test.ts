@@ -228,6 +228,17 @@ describe('what nobody understands', () => {
     expect(kept[0]).not.toContain('private');
   });
 
+  it('is not kept when it is of another app’s number', async () => {
+    await listen({ append: () => Promise.resolve() });
+    const strange = (numberId: string) =>
+      envelope(numberId, 'calls', { calls: [{ id: 'wacid.1', event: 'transfer' }] });
+    const entry = ['999', NUMBER].flatMap((id) => (strange(id) as { entry: unknown[] }).entry);
+    expect(await post(strange('999'))).toBe(200);
+    expect(await post({ entry })).toBe(200);
+    expect(kept.map((line) => (JSON.parse(line) as unknown[]).length)).toEqual([1]);
+    expect(kept[0]).not.toContain('999');
+  });
+
   it('is not kept when it is a customer’s message or an event that is known', async () => {
     await listen({ append: () => Promise.resolve() });
     const message = envelope(NUMBER, 'messages', {
