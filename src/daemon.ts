@@ -101,7 +101,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   metrics.probe({ isSipConnected: () => sip.ready, parkedWebhooks: () => whatsapp.legDeps.directory.parked });
   const switchboard = createSwitchboard(base, sip, whatsapp, cdr);
   const router = whatsapp.router((call) => switchboard.userCall(call), store.seen);
-  if (store.recoverable) await recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack);
+  await Promise.all([server.recovered, recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack)]);
   readiness.set('recovery', () => true);
   // Warms the codecs up, which takes a moment: the orphans of a crash do not wait for it.
   await base.media.start();
@@ -168,7 +168,8 @@ interface Recovered {
 }
 
 /** Ends what a crash left up on both sides; takes a few seconds at most. */
-async function recover(journal: RecoverableJournal, parts: Recovered, stack: StopStack): Promise<void> {
+async function recover(journal: RecoverableJournal | undefined, parts: Recovered, stack: StopStack): Promise<void> {
+  if (!journal) return;
   const { base, sip, whatsapp, router, cdr } = parts;
   const { config, ids, clock, logger } = base;
   const recovery = new Recovery({
@@ -191,11 +192,15 @@ const keepUnknown = ({ unknownWebhooks }: Store): Pick<WebhookListenerOptions, '
 interface SipServer {
   readonly options: Pick<SipUserAgentOptions, 'connect' | 'serverEndsOrphans'>;
   readonly sockets: DaemonAddresses['sip'];
+  /** Resolves when it has ended what a crash left up on it, or after 4 s. */
+  readonly recovered: Promise<void>;
 }
 
 /** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
 async function startSipServer({ config, logger }: Base, stack: StopStack): Promise<SipServer> {
-  if (config.sip.server === 'drachtio') return { options: { connect: config.sip.drachtio }, sockets: [] };
+  if (config.sip.server === 'drachtio') {
+    return { options: { connect: config.sip.drachtio }, sockets: [], recovered: Promise.resolve() };
+  }
   const { listen, advertisedHost, tls } = config.sip;
   const server = await startEmbeddedSipServer({
     listen,
@@ -205,8 +210,9 @@ async function startSipServer({ config, logger }: Base, stack: StopStack): Promi
     ...(advertisedHost === '' ? {} : { advertisedHost }),
   });
   stack.add('embedded SIP server', () => server.stop());
-  const { host, port, secret, sockets } = server;
-  return { options: { connect: { host, port, secret }, serverEndsOrphans: true }, sockets };
+  const { host, port, secret, sockets, recovery } = server;
+  const options = { connect: { host, port, secret }, serverEndsOrphans: recovery.covers };
+  return { options, sockets, recovered: recovery.settled };
 }
 
 function sipOptions({

@@ -1,4 +1,4 @@
-import type { Clock } from '../lib/clock.js';
+import { guardedClock, type Clock } from '../lib/clock.js';
 import type { IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { AppDispatch } from './core/app-dispatch.js';
@@ -14,7 +14,6 @@ import type { CallRecord, OpenCall } from './recovery/call-record.js';
 import type { Endings } from './recovery/end-calls.js';
 import { endCalls } from './recovery/end-calls.js';
 import type { SipTimers } from './timers.js';
-import { guardedClock } from './timers.js';
 import { TransactionTable } from './transaction/transaction-table.js';
 import type { Flow, TransportSink } from './transport/flow.js';
 import { systemResolver } from './transport/resolver.js';
@@ -101,7 +100,8 @@ export class Engine {
 
   /** @throws BridgeError when a listener cannot be bound. */
   static async start(options: EngineOptions): Promise<Engine> {
-    const clock = guardedClock(options.clock, options.logger);
+    // An error in one timer must not lose another's timeout.
+    const clock = guardedClock(options.clock, (err) => options.logger.error('sip timer failed', { err }));
     const late: { engine?: Engine } = {};
     const sink: TransportSink = {
       onMessage: (bytes, flow) => late.engine?.onMessage(bytes, flow),

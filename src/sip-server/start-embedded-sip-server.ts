@@ -1,6 +1,5 @@
 import type { Clock } from '../lib/clock.js';
 import { systemClock } from '../lib/clock.js';
-import { withDeadline } from '../lib/deadline.js';
 import type { IdSource } from '../lib/ids.js';
 import { systemIds } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -8,7 +7,7 @@ import type { TracedMessage } from './engine.js';
 import { Engine } from './engine.js';
 import type { CallRecord, OpenCall } from './recovery/call-record.js';
 import { NO_CALL_RECORD } from './recovery/call-record.js';
-import type { EndingCounts } from './recovery/end-calls.js';
+import type { Endings } from './recovery/end-calls.js';
 import { RecordFile } from './recovery/record-file.js';
 import type { SipTimers } from './timers.js';
 import { DEFAULT_TIMERS } from './timers.js';
@@ -45,19 +44,16 @@ export interface EmbeddedSipServer {
   /** Random for each start. */
   readonly secret: string;
   readonly sockets: readonly { readonly transport: string; readonly host: string; readonly port: number }[];
-  /** How the calls went that a process before this one left open: as of now, since some may take longer than the start. */
-  readonly recovered: () => EndingCounts;
+  /** How the calls go that a process before this one left open. Their ends are under way. */
+  readonly recovery: Endings;
   /** What is alive now: all zero when no call is left and 64·T1 have passed. */
   readonly counts: () => { transactions: number; dialogs: number; pending: number };
   stop(): Promise<void>;
 }
 
-/** The calls of a process before this one get this long to end before new ones are taken; the rest ends beside them. */
-const RECOVERY_MS = 4_000;
-
 /**
  * Starts the SIP server inside this process. drachtio-srf connects to it as it would to a drachtio-server. Calls that are
- * open on the record file are ended first.
+ * open on the record file are told their end before it resolves.
  * @throws BridgeError when a listener cannot be bound, or TLS has no usable certificate.
  */
 export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions): Promise<EmbeddedSipServer> {
@@ -79,14 +75,12 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
     throw err;
   });
   const { left, close } = opened;
-  const endings = engine.endCalls(left);
-  await withDeadline(endings.settled, RECOVERY_MS, 'end of the calls left open', clock).catch(() => undefined);
-  if (left.length > 0) logger.info('calls left open by a crash ended', { ...endings.counts() });
+  const recovery = engine.endCalls(left);
   return {
     ...engine.address,
     secret: engine.secret,
     sockets: engine.sockets,
-    recovered: endings.counts,
+    recovery,
     counts: () => engine.counts(),
     stop: () => engine.stop().finally(close),
   };

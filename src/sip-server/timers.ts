@@ -1,6 +1,3 @@
-import type { Clock } from '../lib/clock.js';
-import type { Logger } from '../lib/logger.js';
-
 /** Timers of RFC 3261 §17 and of this server, in milliseconds. */
 export interface SipTimers {
   /** Round-trip estimate. */
@@ -44,19 +41,3 @@ export const DEFAULT_TIMERS: SipTimers = {
 
 /** 64·T1, milliseconds: the life of a transaction (timers B, D, F, H, J, L, M). */
 export const transactionLifeMs = (timers: SipTimers): number => 64 * timers.t1Ms;
-
-/** A clock whose callbacks cannot throw into the event loop: an error in one timer must not lose another's timeout. */
-export function guardedClock(clock: Clock, logger: Logger): Clock {
-  return {
-    now: () => clock.now(),
-    monotonicMs: () => clock.monotonicMs(),
-    after: (delayMs, callback) =>
-      clock.after(delayMs, () => {
-        try {
-          callback();
-        } catch (err) {
-          logger.error('sip timer failed', { err });
-        }
-      }),
-  };
-}

@@ -36,10 +36,10 @@ export interface SipUserAgentOptions {
   readonly chooseTrunk?: (trunks: readonly [Trunk, ...Trunk[]], hint: NumberHint) => Trunk;
   readonly media: MediaEngine;
   /**
-   * The SIP server ends by itself what an application leaves open, also over a crash of both. Then nothing is sent for
-   * orphans from here. Default: it does not, as a drachtio-server.
+   * For a SIP server that ends by itself what an application that is gone leaves open: whether it does so for the call
+   * with this Call-ID, which a crash of both left. Default: it ends none, as a drachtio-server.
    */
-  readonly serverEndsOrphans?: boolean;
+  readonly serverEndsOrphans?: (sipCallId: string) => boolean;
   /** Where a trunk's media may be sent, as CIDRs; default: its signalling addresses and `accept_from`. */
   readonly mediaRemoteNetworksFor?: (trunk: Trunk) => readonly string[] | undefined;
   readonly journal: Journal;
@@ -98,7 +98,7 @@ export class SipUserAgent {
       addresses: this.#addresses,
       localAddressFor: options.localAddressFor ?? systemLocalAddress(clock, dnsMs),
       digest: new DigestGuard(this.#addresses, logger),
-      notesTransactions: options.serverEndsOrphans !== true,
+      notesTransactions: options.serverEndsOrphans === undefined,
       mediaRemoteNetworksFor: options.mediaRemoteNetworksFor,
     };
     this.#answerRequests();
@@ -129,12 +129,16 @@ export class SipUserAgent {
    * Ends what an application before us left up, and notes in the journal what came of it. Resolves when each is over or
    * given up, after 4 s at most; never rejects.
    */
-  async endOrphanDialogs(orphans: readonly OrphanDialog[]): Promise<void> {
-    const { serverEndsOrphans = false, logger } = this.options;
+  endOrphanDialogs(orphans: readonly OrphanDialog[]): Promise<void> {
+    return this.#endOrphans(orphans, ({ sipCallId }) => this.options.serverEndsOrphans?.(sipCallId) ?? false);
+  }
+
+  async #endOrphans(orphans: readonly OrphanDialog[], isServers: (orphan: OrphanDialog) => boolean): Promise<void> {
+    const { logger } = this.options;
     const counts = { ended: 0, gone: 0, failed: 0 };
     await Promise.all(
       orphans.map(async (orphan) => {
-        const outcome = serverEndsOrphans ? 'ended' : await this.#orphans.end(orphan);
+        const outcome = isServers(orphan) ? 'ended' : await this.#orphans.end(orphan);
         counts[outcome]++;
         journalOrphan(this.#context, logger, orphan, outcome !== 'failed');
       }),
@@ -177,7 +181,7 @@ export class SipUserAgent {
   #linkBack(): void {
     const lost = this.#lost;
     this.#lost = [];
-    void this.endOrphanDialogs(lost);
+    void this.#endOrphans(lost, () => this.options.serverEndsOrphans !== undefined);
   }
 
   #answerRequests(): void {

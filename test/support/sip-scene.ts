@@ -79,7 +79,7 @@ export class SipScene {
       logger,
       clock: systemClock,
       ids: systemIds,
-      serverEndsOrphans: options.serverEndsOrphans ?? true,
+      ...(options.serverEndsOrphans === false ? {} : { serverEndsOrphans: () => true }),
       timeouts: { ...(options.timeouts ?? {}) },
     });
     await agent.connect();

@@ -1,10 +1,11 @@
+import { withDeadline } from '../../lib/deadline.js';
 import type { Core } from '../core/core.js';
 import { replyFlow } from '../core/reply-flow.js';
 import type { UserAgentClient } from '../core/uac.js';
 import type { UserAgentServer } from '../core/uas.js';
 import { Dialog } from '../dialog/dialog.js';
 import type { SipRequest, SipResponse } from '../sip/message.js';
-import { header, NO_BODY } from '../sip/message.js';
+import { first, header, NO_BODY } from '../sip/message.js';
 import { serialise } from '../sip/serialise.js';
 import { parseSipUri } from '../sip/uri.js';
 import { serverKeys } from '../transaction/transaction-table.js';
@@ -32,10 +33,18 @@ export interface EndingCounts {
 }
 
 export interface Endings {
-  /** Resolves when every peer has confirmed the end of its call, or its transaction has given up; never rejects. */
+  /**
+   * Resolves when every peer has confirmed the end of its call, or its transaction has given up, and after 4 s anyway: the
+   * rest ends beside new calls. Never rejects.
+   */
   readonly settled: Promise<void>;
   readonly counts: () => EndingCounts;
+  /** Was a call with this Call-ID on record? */
+  readonly covers: (callId: string) => boolean;
 }
+
+/** The calls of a process before this one get this long to end before new ones are to be taken. */
+const SETTLE_MS = 4_000;
 
 /** The process before this one may have sent requests that are not on record: a gap in CSeq is allowed (RFC 3261 §12.2.2). */
 const SEQ_GAP = 1_000_000;
@@ -54,12 +63,13 @@ const REASON = 'restarted';
 export function endCalls(parts: CallEnders, left: readonly OpenCall[]): Endings {
   const open = new Set(left.map((call) => call.id));
   const tally = { refused: 0, cancelled: 0, hungUp: 0 };
-  const settled = new Promise<void>((resolve) => {
+  const { clock, logger, record } = parts.core;
+  const allEnded = new Promise<void>((resolve) => {
     const onEnded = (id: string): void => {
       open.delete(id);
       if (open.size === 0) resolve();
     };
-    parts.core.record.onEnded(onEnded);
+    record.onEnded(onEnded);
     if (left.length === 0) resolve();
   });
   for (const call of left) {
@@ -69,11 +79,18 @@ export function endCalls(parts: CallEnders, left: readonly OpenCall[]): Endings 
     else tally.cancelled++;
     const ending = call.direction === 'arrived' ? endArrived(parts, call) : endDialled(parts, call);
     ending.catch((err: unknown) => {
-      parts.core.logger.warn('call left by a crash could not be ended', { err });
-      parts.core.record.ended(call.id);
+      logger.warn('call left by a crash could not be ended', { err });
+      record.ended(call.id);
     });
   }
-  return { settled, counts: () => ({ ...tally, unsettled: open.size }) };
+  const counts = (): EndingCounts => ({ ...tally, unsettled: open.size });
+  const settled = withDeadline(allEnded, SETTLE_MS, 'end of the calls left open', clock)
+    .catch(() => undefined)
+    .then(() => {
+      if (left.length > 0) logger.info('calls left open by a crash ended', { ...counts() });
+    });
+  const callIds = new Set(left.map((call) => first(call, 'call-id')));
+  return { settled, counts, covers: (callId) => callIds.has(callId) };
 }
 
 /** A call of the peer. If our 2xx may not have reached it, it gets a refusal too: with a 2xx in hand it drops that one. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { OrphanDialog } from '../../../src/call/journal.js';
 import { MemoryJournal } from '../../../src/journal/memory-journal.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
@@ -34,8 +35,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-/** A call to the PBX that is up, and whose link to the SIP server is then lost and found again. */
-async function lostAndFound(serverEndsOrphans: boolean): Promise<SipUserAgent> {
+async function connected(serverEndsOrphans?: (sipCallId: string) => boolean): Promise<SipUserAgent> {
   const made = new SipUserAgent({
     connect: { host: '127.0.0.1', port: cable.port, secret: server.secret },
     trunks: [sceneTrunk],
@@ -45,11 +45,17 @@ async function lostAndFound(serverEndsOrphans: boolean): Promise<SipUserAgent> {
     logger: silentLogger,
     clock: systemClock,
     ids: systemIds,
-    serverEndsOrphans,
+    ...(serverEndsOrphans && { serverEndsOrphans }),
     timeouts: { closeMs: 300 },
   });
   agent = made;
   await made.connect();
+  return made;
+}
+
+/** A call to the PBX that is up, and whose link to the SIP server is then lost and found again. */
+async function lostAndFound(serverEndsOrphans: boolean): Promise<SipUserAgent> {
+  const made = await connected(serverEndsOrphans ? () => true : undefined);
   const address = { hostname: pbx.host, port: pbx.port, transport: 'udp' as const };
   const leg = made.createOutboundLeg({
     call: systemIds.callId(),
@@ -95,4 +101,33 @@ it('behind a SIP server that ends them itself there is no second BYE', async () 
   await eventually(() => events().at(-1) === 'dialog_ended', 'end on record');
   expect(events()).toEqual(['dial', 'dialog', 'dialog_ended']);
   expect(pbx.count(({ method }) => method === 'BYE')).toBe(1);
+});
+
+it('what a crash left and the SIP server does not know of gets its BYE from here', async () => {
+  const made = await connected((sipCallId) => sipCallId === 'known');
+  const orphan = (sipCallId: string): OrphanDialog => ({
+    call: systemIds.callId(),
+    sipCallId,
+    stands: true,
+    data: {
+      dialogId: `${sipCallId};from-tag=ours`,
+      sipCallId,
+      localTag: 'ours',
+      remoteTag: 'theirs',
+      localParty: '<sip:us@127.0.0.1>',
+      remoteParty: '<sip:100@127.0.0.1>',
+      cseq: '7 INVITE',
+      remoteTarget: `sip:100@${pbx.place}`,
+      routeSet: '',
+      peer: `sip:${pbx.place}`,
+    },
+  });
+  const ending = made.endOrphanDialogs([orphan('known'), orphan('unknown')]);
+  const bye = await pbx.request('BYE');
+  expect(bye.get('Call-ID')).toBe('unknown');
+  expect(bye.get('To')).toBe('<sip:100@127.0.0.1>;tag=theirs');
+  pbx.reply(bye, 200, 'OK');
+  await ending;
+  expect(pbx.count(({ method }) => method === 'BYE')).toBe(1);
+  expect(events()).toEqual(['dialog_ended', 'dialog_ended']);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../../../src/lib/clock.js';
+import { FakeClock, guardedClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import {
   appHeaders,
@@ -21,7 +21,6 @@ import { Dialog } from '../../../src/sip-server/dialog/dialog.js';
 import type { SipRequest, SipResponse } from '../../../src/sip-server/sip/message.js';
 import { all, first, header, NO_BODY } from '../../../src/sip-server/sip/message.js';
 import { parseMessage } from '../../../src/sip-server/sip/parse.js';
-import { guardedClock } from '../../../src/sip-server/timers.js';
 import { serverKeys } from '../../../src/sip-server/transaction/transaction-table.js';
 import type { Flow } from '../../../src/sip-server/transport/flow.js';
 import { isOwnAddress } from '../../../src/sip-server/transport/local-address.js';
@@ -195,7 +194,7 @@ describe('small parts', () => {
   it('a timer that throws is logged and harms no other', () => {
     const clock = new FakeClock();
     const log = new RecordingLogger();
-    const guarded = guardedClock(clock, log);
+    const guarded = guardedClock(clock, (err) => log.error('sip timer failed', { err }));
     const fired: string[] = [];
     guarded.after(1, () => {
       throw new Error('boom');

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { FakeClock } from '../../../src/lib/clock.js';
+import { FakeClock, guardedClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import type { Core } from '../../../src/sip-server/core/core.js';
 import type { UserAgentClient } from '../../../src/sip-server/core/uac.js';
@@ -7,7 +7,7 @@ import { UserAgentServer } from '../../../src/sip-server/core/uas.js';
 import { NO_CALL_RECORD } from '../../../src/sip-server/recovery/call-record.js';
 import type { SipRequest } from '../../../src/sip-server/sip/message.js';
 import { parseMessage } from '../../../src/sip-server/sip/parse.js';
-import { DEFAULT_TIMERS, guardedClock, transactionLifeMs } from '../../../src/sip-server/timers.js';
+import { DEFAULT_TIMERS, transactionLifeMs } from '../../../src/sip-server/timers.js';
 import { serverKeys, TransactionTable } from '../../../src/sip-server/transaction/transaction-table.js';
 import type { Flow } from '../../../src/sip-server/transport/flow.js';
 import type { ClientSession } from '../../../src/sip-server/wire/client-session.js';
@@ -31,7 +31,7 @@ it('an INVITE whose answers cannot be sent does not hold a place for ever', () =
   const clock = new FakeClock();
   const logger = new RecordingLogger();
   const core = {
-    clock: guardedClock(clock, logger),
+    clock: guardedClock(clock, (err) => logger.error('sip timer failed', { err })),
     ids: systemIds,
     logger,
     timers: DEFAULT_TIMERS,

@@ -112,11 +112,15 @@ it('a dialog whose peer has moved is ended where the peer is now', async () => {
   expect(bye.uri).toBe(`sip:new@${moved.place}`);
   expect(bye.tag('From')).toBe('ours');
   moved.reply(bye, 481, 'Call/Transaction Does Not Exist');
-  expect((await starting).recovered()).toEqual({ refused: 0, cancelled: 0, hungUp: 1, unsettled: 0 });
+  const { recovery } = await starting;
+  await recovery.settled;
+  expect(recovery.counts()).toEqual({ refused: 0, cancelled: 0, hungUp: 1, unsettled: 0 });
+  expect(recovery.covers(read(text).get('Call-ID'))).toBe(true);
+  expect(recovery.covers('another')).toBe(false);
   await moved.stop();
 });
 
-it('a peer that does not answer holds the start up for 4 s, and its call stays on record', async () => {
+it('a peer that does not answer is waited for 4 s beside the start, and its call stays on record', async () => {
   const clock = new SkippableClock();
   const logger = new RecordingLogger();
   const text = peer.newRequest('INVITE', 'sip:100@127.0.0.1:5999');
@@ -125,23 +129,24 @@ it('a peer that does not answer holds the start up for 4 s, and its call stays o
     record.answered('one', 'ours');
     record.acknowledged('one');
   });
-  const starting = started({ clock, logger, timers: {} });
+  const server = await started({ clock, logger, timers: {} });
   const first = await peer.request('BYE');
   clock.skip(3_900);
   expect((await peer.request('BYE')).branch).toBe(first.branch);
   expect(logger.lines).toEqual([]);
   clock.skip(100);
-  const server = await starting;
+  await server.recovery.settled;
   const counts = { refused: 0, cancelled: 0, hungUp: 1, unsettled: 1 };
   expect(logger.lines.map(({ fields }) => fields)).toEqual([counts]);
   await servers.pop()?.stop();
   expect(replay(readFileSync(path, 'utf8')).calls.map(({ id }) => id)).toEqual(['one']);
   // Once it answers after all, the call is over for good.
-  const again = started();
+  const { recovery } = await started();
   const bye = await peer.next((message) => message.method === 'BYE' && message.branch !== first.branch, 'new BYE');
   peer.reply(bye, 200, 'OK');
-  expect((await again).recovered()).toEqual({ ...counts, unsettled: 0 });
-  expect(server.recovered()).toEqual(counts);
+  await recovery.settled;
+  expect(recovery.counts()).toEqual({ ...counts, unsettled: 0 });
+  expect(server.recovery.counts()).toEqual(counts);
   await servers.pop()?.stop();
   expect(replay(readFileSync(path, 'utf8')).calls).toEqual([]);
 });
