@@ -92,6 +92,7 @@ export function demoConfig(options: {
       accessToken: identity.accessToken,
       appSecrets: [identity.appSecret],
       secretFiles: { accessToken: undefined, appSecrets: [undefined] },
+      appsecretProof: false,
       timeoutMs: 10_000,
     },
     webhook: { listen: loopback, path: '/webhook', verifyToken: identity.verifyToken },

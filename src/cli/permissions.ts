@@ -132,11 +132,12 @@ async function answering(
 }
 
 function graphClient(config: Config, clock: Clock): GraphClient {
-  const { baseUrl, version, accessToken, timeoutMs } = config.graph;
+  const { baseUrl, version, accessToken, appSecrets, appsecretProof, timeoutMs } = config.graph;
   const numberIds = config.numbers.map(({ id }) => id);
   return new GraphClient({
     ...{ baseUrl, version, numberIds, timeoutMs, clock },
     token: () => accessToken,
+    ...(appsecretProof && { appSecret: () => appSecrets[0] }),
     logger: silentLogger,
   });
 }

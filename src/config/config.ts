@@ -36,6 +36,8 @@ export interface Config {
       readonly accessToken: string | undefined;
       readonly appSecrets: readonly (string | undefined)[];
     };
+    /** Whether requests carry the proof that we know the first app secret. */
+    readonly appsecretProof: boolean;
     readonly timeoutMs: number;
   };
   readonly webhook: { readonly listen: ListenAddress; readonly path: string; readonly verifyToken: string };

@@ -159,6 +159,7 @@ function whatsappSide(
         accessToken: inUse ? secrets.fileOf(text(scalars, 'graph.access_token')) : undefined,
         appSecrets: inUse ? written.map(({ value }) => secrets.fileOf(value)) : [],
       },
+      appsecretProof: scalars['graph.appsecret_proof'] === true,
       timeoutMs: milliseconds(scalars, 'graph.timeout'),
     },
     webhook: {

@@ -3,7 +3,7 @@ import * as formats from './formats.js';
 
 /** A single value of the file: everything about it stands here once. */
 export interface Leaf {
-  readonly default: string | number;
+  readonly default: string | number | boolean;
   readonly doc: string;
   readonly format: Format;
   /** Environment variable that overrides the file. Never given to secrets: those use `${env:NAME}`. */
@@ -39,6 +39,11 @@ export const scalarSchema = {
       doc: 'Access token with whatsapp_business_messaging and whatsapp_business_management.',
       format: formats.secretText,
       sensitive: true,
+    },
+    appsecret_proof: {
+      default: false,
+      doc: 'Sign the token with the first app secret in every request; for apps that Meta is told to require it of.',
+      format: formats.yesOrNo,
     },
     timeout: {
       default: '10s',

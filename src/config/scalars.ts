@@ -76,7 +76,7 @@ function earlyComplaint(leaf: Leaf, value: unknown): Complaint | undefined {
     const cure = leaf.env ? `write the value itself, or set ${leaf.env} in the environment` : 'write the value itself';
     return { message: 'references are for secrets only', cure };
   }
-  return typeof leaf.default === 'number' && typeof value === 'string' ? leaf.format.complaint(value) : undefined;
+  return typeof leaf.default !== 'string' && typeof value === 'string' ? leaf.format.complaint(value) : undefined;
 }
 
 function defaultText(leaf: Leaf): string {

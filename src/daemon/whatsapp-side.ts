@@ -22,11 +22,12 @@ export class WhatsAppSide {
     secrets: LiveSecrets,
   ) {
     const { config, clock, logger, media, journal, timeline, metrics } = base;
-    const { baseUrl, version, timeoutMs } = config.graph;
+    const { baseUrl, version, timeoutMs, appsecretProof } = config.graph;
     this.graph = new GraphClient({
       baseUrl,
       version,
       token: () => secrets.accessToken(),
+      ...(appsecretProof && { appSecret: () => secrets.appSecrets()[0] }),
       numberIds: config.numbers.map(({ id }) => id),
       timeoutMs,
       clock,

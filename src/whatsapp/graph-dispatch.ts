@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
-import { isRateLimit } from './graph-classify.js';
+import { isRateLimit, isTokenRefused } from './graph-classify.js';
 import { GraphCredentials } from './graph-credentials.js';
 import { GraphError, type GraphFault } from './graph-error.js';
 import { GraphGate } from './graph-gate.js';
 import type { Queued } from './graph-queue.js';
-import type { GraphRequest, Lane } from './graph-request.js';
-import { givenUp, GraphSlots } from './graph-slots.js';
+import { isNewWork, type GraphRequest, type Lane } from './graph-request.js';
+import { givenUp, GraphSlots, noSlot } from './graph-slots.js';
 import { GraphTransport, type GraphTransportOptions } from './graph-transport.js';
 
 /** One attempt at a request, for metrics. */
@@ -47,7 +47,10 @@ export interface AttemptTerms {
 }
 
 const numberSeen = z.object({ id: z.union([z.string(), z.number()]) });
+const PROBE = 'credentials';
 const PROBE_MS = 5_000;
+/** New work with less of its time for an answer left than this share is not sent any more: its outcome would be unknown. */
+const LEAST_SHARE = 0.1;
 
 /** Sends requests one attempt at a time: in turn, unless held back, with everything learnt from the answer. */
 export class GraphDispatch {
@@ -88,7 +91,9 @@ export class GraphDispatch {
     try {
       if (request.signal?.aborted) throw givenUp(request.what);
       this.#refuse(request);
-      return await this.#exchange(request, Math.min(attemptMs, endMs - clock.monotonicMs()));
+      const leftMs = endMs - clock.monotonicMs();
+      if (isNewWork(request) && leftMs < attemptMs * LEAST_SHARE) throw noSlot(request.what);
+      return await this.#exchange(request, Math.min(attemptMs, leftMs));
     } finally {
       release();
     }
@@ -107,7 +112,7 @@ export class GraphDispatch {
     } catch (error) {
       if (error instanceof GraphError) {
         pass.failed(error);
-        this.credentials.failed(numberId, token, error);
+        if (isTokenRefused(error) || isAboutCalls(request)) this.credentials.failed(numberId, token, error);
       }
       throw error;
     }
@@ -116,9 +121,8 @@ export class GraphDispatch {
   /** Asks for nothing but the number's own id; goes past queue and gate, since it is how they learn that all is well again. */
   #probe(numberId: string): Promise<unknown> {
     const query = { fields: 'id' };
-    const what = 'credentials';
     return this.#exchange(
-      { lane: 'other', method: 'GET', path: numberId, query, answer: numberSeen, numberId, what },
+      { lane: 'other', method: 'GET', path: numberId, query, answer: numberSeen, numberId, what: PROBE },
       PROBE_MS,
     );
   }
@@ -129,7 +133,7 @@ export class GraphDispatch {
   }
 
   #refusal(asked: Queued): GraphError | undefined {
-    if (asked.lane === 'end' || asked.lane === 'answer') return undefined;
+    if (!isNewWork(asked)) return undefined;
     return this.credentials.refusal(asked.numberId) ?? this.#gate.refusal(asked);
   }
 
@@ -149,6 +153,9 @@ export class GraphDispatch {
     this.options.onRequest?.({ lane, action, numberId, attempt, code: metaCode ?? fault, rateLimited, tookMs });
   }
 }
+
+/** A right that a look-up or a message lacks says nothing of calls; calls say it themselves, and so does the number. */
+const isAboutCalls = ({ lane, what }: GraphRequest<unknown>): boolean => lane !== 'other' || what === PROBE;
 
 /** @throws GraphError when the answer is not of the request's form */
 function checked<Answer>({ answer, what }: GraphRequest<Answer>, json: unknown): Answer {

@@ -11,6 +11,7 @@ import {
 import { faultScope, limitReach } from './graph-classify.js';
 import { GraphError, type GraphErrorFacts } from './graph-error.js';
 import type { Queued } from './graph-queue.js';
+import { isNewWork } from './graph-request.js';
 import { readUsage, type Usage } from './graph-usage.js';
 
 export interface GraphGateOptions {
@@ -52,7 +53,7 @@ export class GraphGate {
 
   /** Why a request would be refused now; undefined when it may go. */
   refusal(asked: Queued): GraphError | undefined {
-    if (!isHeld(asked)) return undefined;
+    if (!isNewWork(asked)) return undefined;
     const nowMs = this.options.clock.monotonicMs();
     for (const breaker of this.#over(asked)) {
       const forMs = refusedForMs(breaker.state, nowMs);
@@ -64,7 +65,7 @@ export class GraphGate {
   /** Lets a request through that `refusal` had nothing against. */
   enter(asked: Queued): Pass {
     const nowMs = this.options.clock.monotonicMs();
-    const probed = this.#over(asked).filter(({ state }) => isHeld(asked) && wantsProbe(state, nowMs));
+    const probed = this.#over(asked).filter(({ state }) => isNewWork(asked) && wantsProbe(state, nowMs));
     for (const breaker of probed) this.#step(breaker, { type: 'probe_sent' });
     const tell = (scope: Scope, event: (isProbe: boolean) => BreakerEvent, facts?: GraphErrorFacts): void => {
       const breaker = this.#breaker(asked, scope);
@@ -157,8 +158,6 @@ export class GraphGate {
 }
 
 type Tell = (scope: Scope, event: (isProbe: boolean) => BreakerEvent, facts?: GraphErrorFacts) => void;
-
-const isHeld = ({ lane }: Queued): boolean => lane === 'connect' || lane === 'other';
 
 /** What Meta said, for whoever is refused because of it. */
 const saidIn = ({ metaCode, metaSubcode, title, details }: GraphError): GraphErrorFacts => ({

@@ -12,6 +12,9 @@ export type Lane = 'end' | 'answer' | 'connect' | 'other';
 /** The lanes in their order: what ends a call goes before what answers one, and that before what is new. */
 export const lanes: readonly Lane[] = ['end', 'answer', 'connect', 'other'];
 
+/** Whether it can be held back: ending and answering calls goes on whatever Meta says. */
+export const isNewWork = ({ lane }: { readonly lane: Lane }): boolean => lane === 'connect' || lane === 'other';
+
 /** One request to the Graph API. */
 export interface GraphRequest<Answer> {
   readonly lane: Lane;

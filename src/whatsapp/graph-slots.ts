@@ -91,7 +91,7 @@ export class GraphSlots {
   }
 }
 
-const noSlot = (what: string): GraphError =>
+export const noSlot = (what: string): GraphError =>
   new GraphError('timeout', `${what} waited too long behind other requests`, { unsent: true });
 /** The leg that asked is over. */
 export const givenUp = (what: string): GraphError =>

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
 import { DeadlineError, withDeadline } from '../lib/deadline.js';
 import { readAnswer } from './graph-answer.js';
@@ -9,6 +10,8 @@ export interface GraphTransportOptions {
   readonly baseUrl: string;
   /** `v23.0`. */
   readonly version: string;
+  /** The app's secret, asked for every request, if requests are to carry the proof that we know it (`appsecret_proof`). */
+  readonly appSecret?: (() => string | undefined) | undefined;
   readonly clock: Clock;
   /** Injected in tests; the runtime's own `fetch` otherwise. */
   readonly fetch?: typeof fetch | undefined;
@@ -64,7 +67,7 @@ export class GraphTransport {
     checkToken(token);
     const { body, method } = target;
     const send = this.options.fetch ?? fetch;
-    const response = await send(this.#url(target), {
+    const response = await send(this.#url(target, token), {
       method,
       headers: {
         authorization: `Bearer ${token}`,
@@ -78,13 +81,19 @@ export class GraphTransport {
     return readAnswer(response, token, this.options.clock.now());
   }
 
-  #url({ path, query }: Target): string {
-    const { baseUrl, version } = this.options;
+  #url({ path, query }: Target, token: string): string {
+    const { baseUrl, version, appSecret } = this.options;
     const parts = path.split('/').map(encodeURIComponent).join('/');
-    const asked = query === undefined ? '' : `?${new URLSearchParams(query).toString()}`;
-    return `${baseUrl.replace(/\/+$/, '')}/${version}/${parts}${asked}`;
+    const secret = appSecret?.();
+    const proof = secret === undefined ? {} : { appsecret_proof: appSecretProof(token, secret) };
+    const asked = new URLSearchParams({ ...query, ...proof }).toString();
+    return `${baseUrl.replace(/\/+$/, '')}/${version}/${parts}${asked === '' ? '' : `?${asked}`}`;
   }
 }
+
+/** Shows that whoever sends the token knows the app's secret too (Meta's page on securing Graph API requests). */
+const appSecretProof = (token: string, secret: string): string =>
+  createHmac('sha256', secret).update(token).digest('hex');
 
 /** A token with a control character would be quoted in fetch's own error; it is refused here without being shown. */
 function checkToken(token: string): void {

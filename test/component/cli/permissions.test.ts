@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHmac } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -157,6 +158,15 @@ describe('permissions get', () => {
       ok: false,
       error: { fault: 'api', httpStatus: 400, metaCode: 100, details: 'what' },
     });
+  });
+
+  it('with the proof that we know the app secret, where the configuration asks for it', async () => {
+    const text = readFileSync(file, 'utf8');
+    writeFileSync(file, text.replace('app_secret:', 'appsecret_proof: true, app_secret:'));
+    expect([await cli('get', 'sales', USER), err]).toEqual([0, '']);
+    const proof = createHmac('sha256', 'app-secret-of-the-test').update(TOKEN).digest('hex');
+    const [request] = sandbox.graph.received('call_permissions');
+    expect(request?.url).toMatch(new RegExp(`\\?user_wa_id=${USER}&appsecret_proof=${proof}$`));
   });
 
   it('a server that is not there: 1', async () => {

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LiveSecrets } from '../../../src/config/live-secrets.js';
 import { FakeClock } from '../../../src/lib/clock.js';
 import type { E164 } from '../../../src/lib/ids.js';
+import { z } from 'zod';
 import { GraphClient } from '../../../src/whatsapp/graph-client.js';
 import { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { GraphDouble, metaError } from '../../support/graph-double.js';
@@ -155,6 +156,42 @@ describe('a token without the right to a number', () => {
     await probed(1);
     await until(() => client.credentialsOk, 'one number that works');
   });
+});
+
+it.each([
+  [403, 10],
+  [400, 100],
+])('HTTP %i with code %i to a look-up keeps nobody from calling', async (status, code) => {
+  graph.replies({ status, json: { error: { message: 'Unsupported get request', code, error_subcode: 33 } } });
+  const ask = { lane: 'other', method: 'GET', path: `${sales}/call_permissions`, answer: z.unknown() } as const;
+  await failure(client.request({ ...ask, numberId: sales, what: 'call_permissions' }));
+  await connect();
+  expect(errors()).toEqual([]);
+});
+
+it('a token that is refused to a look-up stops new calls', async () => {
+  good.clear();
+  const ask = { lane: 'other', method: 'GET', path: `${sales}/call_permissions`, answer: z.unknown() } as const;
+  await failure(client.request({ ...ask, numberId: sales, what: 'call_permissions' }));
+  expect(await failure(connect())).toMatchObject({ fault: 'held', metaCode: 190 });
+});
+
+it('the proof that we know the app secret goes with every request, by token and secret of the moment', async () => {
+  client.close();
+  let appSecret = 'canary-secret';
+  const wire = { baseUrl: graph.baseUrl, version: 'v23.0', timeoutMs: 10_000, clock, logger };
+  client = new GraphClient({ ...wire, token: () => token, appSecret: () => appSecret, numberIds: [sales] });
+  await connect();
+  [token, appSecret] = ['canary-second', 'canary-other'];
+  good.add(token);
+  const query = { fields: 'name', x: '&' };
+  const ask = { lane: 'other', method: 'GET', path: sales, query, answer: z.unknown() } as const;
+  await client.request({ ...ask, numberId: sales, what: 'name' });
+  // By: printf %s TOKEN | openssl dgst -sha256 -hmac SECRET
+  expect(graph.seen.map(({ path }) => path)).toEqual([
+    `/v23.0/${sales}/calls?appsecret_proof=74f29e5c7999cb373c0f67ec18662fc66d9022cd37fb67c2235d46e02713911f`,
+    `/v23.0/${sales}?fields=name&x=%26&appsecret_proof=af51a350817d1ff854a7201cca6995cb4a9c9547ab4a83b03aa2b4b083c9a309`,
+  ]);
 });
 
 it.each([

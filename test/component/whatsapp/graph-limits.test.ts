@@ -272,6 +272,19 @@ describe('lanes under load', () => {
     expect(await late).toMatchObject({ fault: 'timeout', unsent: true });
   });
 
+  it('a call that comes to its turn without time for an answer is not placed', async () => {
+    const open = holdAll();
+    const at = client();
+    const flying = Array.from({ length: 24 }, (_, i) => accept(at, `10${i % 4}`));
+    await until(() => open.length === 24, 'places taken');
+    const late = failure(connect(at, sales));
+    clock.advance(9_500);
+    for (const { reply } of open.splice(0)) reply();
+    expect(await late).toMatchObject({ fault: 'timeout', unsent: true });
+    await Promise.all(flying);
+    expect(open).toEqual([]);
+  });
+
   it('what waits is refused as soon as the gate shuts, and what was given up leaves', async () => {
     const open = holdAll();
     const at = client();

@@ -105,9 +105,14 @@ it('looks about every second until it is closed', async () => {
   expect(clock.armed).toBe(1);
   clock.advance(1);
   await until(() => secrets.accessToken() === 'canary-2', 'the new token');
-  await until(() => clock.armed === 1, 'the next look');
+  writeFileSync(path('token'), 'canary-3');
+  const looksAgain = (): boolean => {
+    clock.advance(1_000);
+    return secrets.accessToken() === 'canary-3';
+  };
+  await until(looksAgain, 'the token after that');
   secrets.close();
-  expect(clock.armed).toBe(0);
+  await until(() => clock.armed === 0, 'the end of the last look');
 });
 
 it('without files nothing is looked at', () => {

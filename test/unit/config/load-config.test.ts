@@ -39,6 +39,7 @@ describe('files shipped', () => {
       accessToken: 'token-canary',
       appSecrets: ['app-canary'],
       secretFiles: { accessToken: '/run/secrets/whatsapp_token', appSecrets: ['/run/secrets/whatsapp_app_secret'] },
+      appsecretProof: false,
       timeoutMs: 10_000,
     });
     expect(config.webhook).toEqual({

@@ -20,6 +20,10 @@ describe('single values', () => {
       '1:20: graph.base_url: plain http is for loopback addresses only; write https://, the token travels this way',
     ],
     ['graph: { version: 23 }', '1:19: graph.version: must be a version of the Graph API; write for example v23.0'],
+    [
+      'graph: { appsecret_proof: "true" }',
+      '1:27: graph.appsecret_proof: must be true or false; write true or false, without quotes',
+    ],
     ['graph: { timeout: 1h }', '1:19: graph.timeout: is out of range; write a duration from 100ms to 60s'],
     [
       'webhook: { listen: 8080 }',

@@ -15,6 +15,12 @@ describe('references', () => {
     expect(config.graph.secretFiles).toEqual({ accessToken: undefined, appSecrets: ['/s/a', '/etc/sip2wa/b'] });
   });
 
+  it('of the app prove themselves in requests only where that is asked for', () => {
+    expect(configOf(working()).graph.appsecretProof).toBe(false);
+    const text = working().replace('app_secret:', 'appsecret_proof: true, app_secret:');
+    expect(configOf(text).graph.appsecretProof).toBe(true);
+  });
+
   it.each([
     ['${env:NOPE}', 'environment variable NOPE is not set; set NOPE before starting'],
     ['${env:EMPTY}', 'environment variable EMPTY is empty; set EMPTY before starting'],
