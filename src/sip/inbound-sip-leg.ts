@@ -8,29 +8,21 @@ import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Trunk } from '../routing/types.js';
-import {
-  isSipError,
-  type SrfDialog,
-  type SrfHeaders,
-  type SrfMessage,
-  type SrfRequest,
-  type SrfResponse,
-} from './drachtio-types.js';
-import { dialPlanHeaders } from './invite-headers.js';
+import type { SrfDialog, SrfMessage, SrfRequest, SrfResponse } from './drachtio-types.js';
+import { InboundInvite, type AnswerOutcome } from './inbound-invite.js';
 import {
   inboundTransition,
   type InboundLegEffect,
   type InboundLegEvent,
   type InboundLegState,
 } from './inbound-leg-machine.js';
-import { isUnspecified } from './ip-network.js';
 import { LegJournal } from './leg-journal.js';
 import { LegMedia, reasonOfOfferError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
 import { MachineRunner } from '../lib/machine-runner.js';
-import { reasonOfCancel, refusalStatus } from './sip-cause.js';
+import { reasonOfCancel } from './sip-cause.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
-import { allowedMethods, reasonHeader, refusalHeaders } from './sip-headers.js';
+import { reasonHeader } from './sip-headers.js';
 import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
 
 export interface InboundLegOptions {
@@ -47,6 +39,7 @@ export interface InboundLegOptions {
 /** The SIP leg on which a PBX's call arrived. */
 export class InboundSipLeg implements OriginatingLeg {
   readonly kind = 'sip';
+  readonly #invite: InboundInvite;
   readonly #media: LegMedia;
   readonly #journal: LegJournal;
   readonly #reporter = new LegReporter();
@@ -54,8 +47,6 @@ export class InboundSipLeg implements OriginatingLeg {
   readonly #hasOffer: boolean;
   /** Our answer, or our offer if the INVITE came without one (RFC 3261 §13.2.1). */
   #localSdp = '';
-  /** What is known of the WhatsApp side, for the dial plan that placed the call. */
-  #dialled: LegFacts = {};
   #dialog: SipDialog | undefined;
   #byeReason: EndReason | undefined;
   #wireTimer: Timer | undefined;
@@ -66,9 +57,11 @@ export class InboundSipLeg implements OriginatingLeg {
     private readonly logger: Logger,
   ) {
     const { engine, clock, timeouts } = context;
+    const { call, request, response } = options;
+    this.#invite = new InboundInvite(context, call, request, response, logger);
     this.#media = new LegMedia({ engine, clock, logger, mediaMs: timeouts.mediaMs });
-    this.#journal = new LegJournal(context, logger, options.call);
-    this.#hasOffer = (options.request.body ?? '') !== '';
+    this.#journal = new LegJournal(context, logger, call);
+    this.#hasOffer = (request.body ?? '') !== '';
     this.#machine = new MachineRunner<InboundLegState, InboundLegEvent, InboundLegEffect>(
       'preparing',
       inboundTransition,
@@ -81,21 +74,16 @@ export class InboundSipLeg implements OriginatingLeg {
     return this.#media.id;
   }
 
-  get facts(): Readonly<Record<string, string>> {
+  get facts(): LegFacts {
     const { request, trunk } = this.options;
-    return {
-      sipCallId: request.get('Call-ID') ?? '',
-      trunk: trunk.name,
-      remoteAddress: request.source_address,
-    };
+    return { sipCallId: this.#invite.callId, trunk: trunk.name, remoteAddress: request.source_address };
   }
 
   /** Takes the offer, before anything else is done for the call. */
   start(): void {
     const { request } = this.options;
     this.#step('sip.invite', { direction: 'in', from: request.source_address, trunk: this.options.trunk.name });
-    const fromTag = /;\s*tag=([^;>\s]+)/i.exec(request.get('From') ?? '')?.[1] ?? '';
-    this.#journal.invited(request.get('Call-ID') ?? '', fromTag, request.stackTxnId);
+    this.#journal.invited(this.#invite.callId, this.#invite.fromTag, request.stackTxnId);
     request.on('cancel', (cancel) => this.cancelled(cancel));
     void this.#prepare();
   }
@@ -116,12 +104,12 @@ export class InboundSipLeg implements OriginatingLeg {
   }
 
   ring(dialled: LegFacts = {}): void {
-    this.#dialled = dialled;
+    this.#invite.dialled = dialled;
     this.#machine.post({ type: 'ring' });
   }
 
-  answer(dialled: LegFacts = this.#dialled): void {
-    this.#dialled = dialled;
+  answer(dialled: LegFacts = this.#invite.dialled): void {
+    this.#invite.dialled = dialled;
     this.#machine.post({ type: 'answer' });
   }
 
@@ -149,11 +137,13 @@ export class InboundSipLeg implements OriginatingLeg {
       case 'announce':
         return this.options.onReady();
       case 'sendRinging':
-        return this.#sendRinging();
+        return this.#invite.ring();
       case 'sendAnswer':
-        return this.#sendAnswer();
+        return this.#invite.answer(this.#localSdp, (outcome) => this.#fromAnswer(outcome));
       case 'sendRefusal':
-        return this.#sendRefusal(effect.reason);
+        return this.#invite.refuse(effect.reason, this.options.trunk.codecs, () => {
+          this.#machine.post({ type: 'wireDone' });
+        });
       case 'awaitAck':
         return this.#awaitAck(effect.reason);
       case 'sendBye':
@@ -179,7 +169,7 @@ export class InboundSipLeg implements OriginatingLeg {
   async #prepare(): Promise<void> {
     try {
       const { call, trunk, request } = this.options;
-      const localAddress = await this.#localAddress();
+      const localAddress = await this.#invite.localAddress();
       const remoteNetworks = mediaNetworks(this.context, trunk, [request.source_address]);
       const address = localAddress === undefined ? {} : { localAddress };
       await this.#media.open({ call, codecs: trunk.codecs, remoteNetworks, ...address }, (event) =>
@@ -194,43 +184,17 @@ export class InboundSipLeg implements OriginatingLeg {
     }
   }
 
-  /** The address the PBX called; behind a wildcard listener the one from which the PBX is reached. */
-  #localAddress(): Promise<string | undefined> {
-    const { receivedOn, source_address: source } = this.options.request;
-    const host = receivedOn?.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
-    if (host !== undefined && host !== '' && !isUnspecified(host)) return Promise.resolve(host);
-    return this.context.localAddressFor(source);
-  }
-
-  #dialPlanHeaders(): SrfHeaders {
-    const { waUser, waUserId, numberId, waCallId } = this.#dialled;
-    const whatsApp = { numberId, callId: waCallId, direction: 'business_initiated' } as const;
-    return dialPlanHeaders(this.options.call, { user: waUser ?? waUserId }, whatsApp);
-  }
-
-  #sendRinging(): void {
-    this.#step('sip.ringing', { direction: 'out', status: 180 });
-    this.options.response.send(180, { headers: { ...this.#dialPlanHeaders(), Allow: allowedMethods } });
-  }
-
-  #sendAnswer(): void {
-    const { request, response } = this.options;
-    const failed = (text: string): void => {
-      this.#machine.post({ type: 'answerFailed', reason: endReason('internal', { text }) });
-    };
-    this.#arm(this.context.timeouts.responseMs, () => failed('200 not sent in time'));
-    this.#step('sip.answer', { direction: 'out', status: 200 });
-    const about = { Allow: allowedMethods, Accept: 'application/sdp', 'Content-Type': 'application/sdp' };
-    const headers = { ...this.#dialPlanHeaders(), ...about };
-    this.context.srf.createUAS(request, response, { localSdp: this.#localSdp, headers }, (err, dialog) => {
-      if (dialog) return this.#established(dialog);
-      this.#wireTimer?.cancel();
-      // A CANCEL was first: the SIP server has sent 487 by itself and knows the transaction no more.
-      const isGone = isSipError(err) ? err.status === 487 : /unknown transaction/.test(String(err));
-      if (isGone) return this.#machine.post({ type: 'cancelled', reason: endReason('cancelled') });
-      this.logger.warn('200 not sent', { err });
-      failed('200 could not be sent');
-    });
+  #fromAnswer(outcome: AnswerOutcome): void {
+    switch (outcome.type) {
+      case 'established':
+        return this.#established(outcome.dialog);
+      case 'cancelled':
+        return this.#machine.post({ type: 'cancelled', reason: endReason('cancelled') });
+      case 'failed':
+        return this.#machine.post({ type: 'answerFailed', reason: endReason('internal', { text: outcome.text }) });
+      default:
+        assertNever(outcome, 'outcome of a 200');
+    }
   }
 
   #established(dialog: SrfDialog): void {
@@ -258,7 +222,7 @@ export class InboundSipLeg implements OriginatingLeg {
         return this.#acked(event.sdp);
       case 'ended':
         this.#step('sip.bye', { direction: 'in' });
-        this.#journal.ended(this.facts['sipCallId'] ?? '');
+        this.#journal.ended(this.#invite.callId);
         return this.#machine.post({ type: 'remoteEnded', reason: event.reason });
       case 'held':
       case 'resumed':
@@ -294,20 +258,9 @@ export class InboundSipLeg implements OriginatingLeg {
     if (event.type === 'failed') this.#machine.post({ type: 'mediaFailed', reason: event.reason });
   }
 
-  #sendRefusal(reason: EndReason): void {
-    const status = refusalStatus(reason);
-    const done = (): void => this.#machine.post({ type: 'wireDone' });
-    this.#arm(this.context.timeouts.responseMs, done);
-    this.#step('sip.refused', { direction: 'out', status });
-    const headers = { ...this.#dialPlanHeaders(), ...refusalHeaders(reason, this.options.trunk.codecs) };
-    this.options.response.send(status, { headers }, (err) => {
-      if (err !== null && err !== undefined) this.logger.debug('refusal not sent', { status, err });
-      done();
-    });
-  }
-
   #awaitAck(reason: EndReason): void {
     this.#byeReason = reason;
+    this.#invite.stop();
     void this.#media.close();
     this.#arm(this.context.timeouts.ackMs, () => this.#machine.post({ type: 'wireDone' }));
   }
@@ -323,6 +276,7 @@ export class InboundSipLeg implements OriginatingLeg {
   }
 
   #closeMedia(): void {
+    this.#invite.stop();
     this.#wireTimer?.cancel();
     void this.#media.close().then(() => this.#machine.post({ type: 'mediaClosed' }));
   }
