@@ -36,6 +36,8 @@ export function parseCount(text: string, max: number): number | undefined {
   return value <= max ? value : undefined;
 }
 
+const QUOTE_OR_BRACKET = /["<]/;
+
 /** Position after the closing quote of the quoted string that begins at `open`; undefined when it is left open. */
 function afterQuoted(text: string, open: number): number | undefined {
   for (let i = open + 1; i < text.length; i++) {
@@ -50,6 +52,7 @@ function afterQuoted(text: string, open: number): number | undefined {
  * Returns undefined when a quote or bracket is left open.
  */
 export function splitOutsideQuotes(text: string, separator: string): string[] | undefined {
+  if (!QUOTE_OR_BRACKET.test(text)) return text.split(separator);
   const parts: string[] = [];
   let start = 0;
   let i = 0;

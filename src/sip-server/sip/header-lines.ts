@@ -25,7 +25,8 @@ export function cutHeaderLine(line: string): { readonly name: string; readonly v
 }
 
 /** A raw value with each fold as one space, and no blanks around it. */
-export const unfold = (value: string): string => trimBlanks(value.split('\r\n').map(trimBlanks).join(' '));
+export const unfold = (value: string): string =>
+  value.includes('\r\n') ? trimBlanks(value.split('\r\n').map(trimBlanks).join(' ')) : trimBlanks(value);
 
 /** Positions of the first and the last blank; undefined when there are not two. */
 export function outerBlanks(text: string): { readonly first: number; readonly last: number } | undefined {

@@ -46,12 +46,17 @@ export function header(name: string, value: string): SipHeader {
 }
 
 /** Value of the first header with this lower-case name. */
-export const first = (message: WithHeaders, key: string): string | undefined =>
-  message.headers.find((line) => line.key === key)?.value;
+export function first(message: WithHeaders, key: string): string | undefined {
+  for (const line of message.headers) if (line.key === key) return line.value;
+  return undefined;
+}
 
 /** Values of all header lines with this lower-case name, in order. */
-export const all = (message: WithHeaders, key: string): string[] =>
-  message.headers.filter((line) => line.key === key).map((line) => line.value);
+export function all(message: WithHeaders, key: string): string[] {
+  const values: string[] = [];
+  for (const line of message.headers) if (line.key === key) values.push(line.value);
+  return values;
+}
 
 /** Elements of a comma-separated header over all its lines. A line with an open quote is one element. */
 export function elements(message: WithHeaders, key: string): string[] {

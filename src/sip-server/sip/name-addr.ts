@@ -1,6 +1,7 @@
 import { isQuotedString, isToken } from './grammar.js';
 import type { Params } from './params.js';
 import { parseParams } from './params.js';
+import { remembering } from './recent.js';
 import { isUri } from './uri.js';
 
 /** What From, To, Contact, Route and their kin hold (RFC 3261 §20.10, §20.20). */
@@ -15,7 +16,9 @@ export interface NameAddr {
 const OPENING_QUOTE = /^"(?:[^"\\]|\\[\s\S])*"/;
 
 /** Reads one name-addr or addr-spec with its parameters; undefined when malformed. */
-export function parseNameAddr(text: string): NameAddr | undefined {
+export const parseNameAddr: (text: string) => NameAddr | undefined = remembering(readNameAddr);
+
+function readNameAddr(text: string): NameAddr | undefined {
   const value = text.trim();
   const quoted = OPENING_QUOTE.exec(value)?.[0] ?? '';
   const open = value.indexOf('<', quoted.length);

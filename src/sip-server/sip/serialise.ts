@@ -22,7 +22,11 @@ export function serialise(message: SipMessage): Buffer {
     } else head += `${line.name}: ${line.value}\r\n`;
   }
   if (!counted) head += `Content-Length: ${length}\r\n`;
-  return Buffer.concat([Buffer.from(head + '\r\n', 'latin1'), message.body]);
+  head += '\r\n';
+  const bytes = Buffer.allocUnsafe(head.length + message.body.length);
+  bytes.write(head, 'latin1');
+  bytes.set(message.body, head.length);
+  return bytes;
 }
 
 /** The headers with the first one of this name replaced by another value. */

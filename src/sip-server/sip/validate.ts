@@ -97,6 +97,7 @@ function refuseAddresses(message: SipMessage): Refusal | undefined {
   if (!isStar && !areAddresses(contacts)) return bad('malformed Contact');
   for (const key of ROUTES) {
     const values = all(message, key);
+    if (values.length === 0) continue;
     if (!areAddresses(values)) return bad(`malformed ${key}`);
     if (elements(message, key).some((value) => !isSipRoute(value))) return bad(`malformed ${key}`);
   }

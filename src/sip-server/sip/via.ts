@@ -1,6 +1,7 @@
 import { isHost, isToken, parsePort, splitOutsideQuotes } from './grammar.js';
 import type { Params } from './params.js';
 import { parseParams } from './params.js';
+import { remembering } from './recent.js';
 
 /** One Via element (RFC 3261 §20.42). */
 export interface Via {
@@ -14,7 +15,9 @@ const SHAPE =
   /^SIP[ \t]*\/[ \t]*2\.0[ \t]*\/[ \t]*(\S+)[ \t]+(\[[^\]]*\]|[^\s:;]+)[ \t]*(?::[ \t]*(\d+)[ \t]*)?(;[\s\S]*)?$/i;
 
 /** Reads one Via element; undefined when malformed. */
-export function parseVia(text: string): Via | undefined {
+export const parseVia: (text: string) => Via | undefined = remembering(readVia);
+
+function readVia(text: string): Via | undefined {
   const match = SHAPE.exec(text.trim());
   if (!match) return undefined;
   const [, transport = '', host = '', portText, paramText = ''] = match;

@@ -70,11 +70,17 @@ function parsePayload(payload: Buffer): Frame {
 
 /** Writes one frame. There is no escape for `|`, CR or LF, so tokens that hold one are refused. */
 export function encodeFrame(tokens: readonly (string | number)[], sip?: Buffer): Buffer {
-  const texts = tokens.map(String);
-  if (texts.some((token) => /[|\r\n]/.test(token))) {
+  const line = tokens.join('|');
+  if (/[\r\n]/.test(line) || line.split('|').length !== tokens.length) {
     throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', 'a frame token holds a separator');
   }
-  const line = Buffer.from(texts.join('|') + (sip ? '\r\n' : ''), 'utf8');
-  const payload = sip ? Buffer.concat([line, sip]) : line;
-  return Buffer.concat([Buffer.from(`${payload.length}#`), payload]);
+  const head = sip ? `${line}\r\n` : line;
+  const headBytes = Buffer.byteLength(head);
+  const payloadBytes = headBytes + (sip?.length ?? 0);
+  const length = `${payloadBytes}#`;
+  const frame = Buffer.allocUnsafe(length.length + payloadBytes);
+  frame.write(length, 'latin1');
+  frame.write(head, length.length);
+  if (sip) frame.set(sip, length.length + headBytes);
+  return frame;
 }
