@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { tlsFile } from '../tls-fixtures.js';
 import { Ami } from './ami.js';
 import { PeerProcess } from './child.js';
 import { until } from './until.js';
@@ -33,6 +34,29 @@ export interface AsteriskOptions {
   readonly trunk: string;
   /** A folder that is Asterisk's alone. */
   readonly folder: string;
+  /** The trunk by TLS, with the certificates of test/fixtures/tls. */
+  readonly tls?: boolean;
+}
+
+/** The shipped trunk, reached and reaching by TLS; each side checks the other's certificate. */
+function overTls(trunk: string): string {
+  const transport = [
+    '[transport-tls]',
+    'type = transport',
+    'protocol = tls',
+    'bind = 192.0.2.10:5061',
+    `cert_file = ${tlsFile('pbx.pem')}`,
+    `priv_key_file = ${tlsFile('pbx.key')}`,
+    `ca_list_file = ${tlsFile('ca.pem')}`,
+    'method = tlsv1_2',
+    'verify_server = yes',
+    'verify_client = no',
+    '',
+  ];
+  return trunk
+    .replace(/\[transport-udp\][^[]*/, `${transport.join('\n')}\n`)
+    .replace('transport = transport-udp', 'transport = transport-tls')
+    .replace('contact = sip:192.0.2.20:5060', 'contact = sip:192.0.2.20:5061\\;transport=tls');
 }
 
 /** Asterisk as PBX, on the trunk configuration that this project ships for operators (config/asterisk) and a dial plan for tests. */
@@ -47,7 +71,8 @@ export class Asterisk {
     }
     for (const name of emptyFiles) writeFileSync(join(folder, name), '');
     for (const name of ownFiles) this.#render(name, readFileSync(join(here, name), 'utf8'));
-    this.#render('pjsip.conf', readFileSync(join(shipped, 'pjsip.conf'), 'utf8'));
+    const trunk = readFileSync(join(shipped, 'pjsip.conf'), 'utf8');
+    this.#render('pjsip.conf', options.tls ? overTls(trunk) : trunk);
     this.#render(
       'extensions.conf',
       readFileSync(join(shipped, 'extensions.conf'), 'utf8') + readFileSync(join(here, 'extensions-test.conf'), 'utf8'),

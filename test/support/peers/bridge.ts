@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { loadConfig } from '../../../src/config/load-config.js';
 import { startDaemon, type Daemon } from '../../../src/daemon.js';
 import { RecordingLogger } from '../recording-logger.js';
+import { tlsFile } from '../tls-fixtures.js';
 import { address } from './addresses.js';
 import { business, Meta, secrets } from './meta.js';
 import type { Scene } from './scene.js';
@@ -10,7 +11,8 @@ import { until } from './until.js';
 export interface BridgeOptions {
   /** Address of the PBX, which is the only one that may call in. */
   readonly pbx: string;
-  readonly transport?: 'udp' | 'tcp';
+  /** With `tls` the PBX must prove the name `pbx.test`. */
+  readonly transport?: 'udp' | 'tcp' | 'tls';
   /** User part to dial at the PBX; default: the business number. */
   readonly to?: string;
   readonly codecs?: string;
@@ -84,7 +86,8 @@ graph: { base_url: "${graph}", access_token: ${secrets.token}, app_secret: ${sec
 webhook: { listen: "${address.bridge}:8080", verify_token: ${secrets.verify} }
 admin: { listen: "${address.bridge}:8081" }
 sip:
-  listen: ["udp://${address.bridge}:5060", "tcp://${address.bridge}:5060"]
+  listen: ["udp://${address.bridge}:5060", "tcp://${address.bridge}:5060", "tls://${address.bridge}:5061"]
+  tls: { cert: ${tlsFile('bridge.pem')}, key: ${tlsFile('bridge.key')} }
 media:
   listen_ip: ${mediaAddress}
   rtp_ports: 20000-20099
@@ -92,7 +95,8 @@ media:
   remote_networks: [127.0.0.0/8]
 trunks:
   - name: pbx
-    servers: [{ hostname: ${pbx}, port: 5060, transport: ${transport} }]
+    servers: [{ hostname: ${pbx}, port: ${transport === 'tls' ? 5061 : 5060}, transport: ${transport} }]
+${transport === 'tls' ? `    tls: { ca: ${tlsFile('ca.pem')}, server_name: pbx.test }` : ''}
     accept_from: [${pbx}/32]
     codecs: ${codecs}
 numbers:
