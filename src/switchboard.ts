@@ -8,6 +8,7 @@ import type { CallObserver } from './call/observer.js';
 import { CallRegistry } from './call/registry.js';
 import type { Clock } from './lib/clock.js';
 import { withDeadline } from './lib/deadline.js';
+import { given } from './lib/given.js';
 import type { CallId, E164, WaCallId } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
 import { routeUserCall } from './routing/route-table.js';
@@ -194,11 +195,6 @@ interface Called {
 type Arriving = Pick<ArrivingUserCall, 'call' | 'leg'>;
 
 const iso = (ms: number): string => new Date(ms).toISOString();
-
-/** A property that is there only when its value is known. */
-function given<Name extends string, Value>(name: Name, value: Value | undefined): Partial<Record<Name, Value>> {
-  return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
-}
 
 /** What recovery is to know of a call that it finds open; the user's number is none of it. */
 function journalledStart(

@@ -3,7 +3,7 @@ import { userText, type UserAddress } from '../routing/user-address.js';
 import type { GraphError } from '../whatsapp/graph-error.js';
 import {
   freeAtMs,
-  isUsedUp,
+  limitText,
   periodText,
   SEND_REQUEST,
   START_CALL,
@@ -87,8 +87,7 @@ const partiesJson = ({ number: { name, id, number }, user }: PermissionParties):
 export function refusedText(answer: PermissionAnswer, nowMs: number): string {
   if (answer.status === 'permanent') return 'the user has given permission for good; there is nothing to ask for';
   const action = answer.actions.get(SEND_REQUEST);
-  const full = action?.limits.find(isUsedUp);
-  const limit = full?.max === undefined ? '' : `: limit of ${full.max} in ${plain(periodText(full.period))}`;
+  const limit = action ? plain(limitText(action)) : '';
   const free = action && freeAtMs(action);
   return `Meta allows no request now${limit}${free === undefined ? '' : `, again ${timeText(free, nowMs)}`}`;
 }

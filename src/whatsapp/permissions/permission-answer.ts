@@ -113,7 +113,7 @@ export function freeAtMs({ limits }: ActionAnswer): number | undefined {
 }
 
 /** Whether a limit is used up, as far as it says. */
-export const isUsedUp = ({ endsAtMs, max = Infinity, used = 0 }: ActionLimit): boolean =>
+const isUsedUp = ({ endsAtMs, max = Infinity, used = 0 }: ActionLimit): boolean =>
   endsAtMs !== undefined || used >= max;
 
 /** A period in words: `24 hours`, `7 days`; one of another form as it was written. */
@@ -122,6 +122,13 @@ export function periodText(period: string): string {
   if (count === undefined) return period;
   const word = unit === 'H' ? 'hour' : 'day';
   return `${count} ${word}${count === '1' ? '' : 's'}`;
+}
+
+/** `: limit of 2 in 7 days`: the limit that is used up; empty when Meta does not say which. */
+export function limitText({ limits }: ActionAnswer): string {
+  const full = limits.find(isUsedUp);
+  if (full?.max === undefined) return '';
+  return `: limit of ${full.max}${full.period === '' ? '' : ` in ${periodText(full.period)}`}`;
 }
 
 /** How many more times an action may be taken by its limits as they were said; undefined when they do not say. */

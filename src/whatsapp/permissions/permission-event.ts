@@ -1,3 +1,4 @@
+import { given } from '../../lib/given.js';
 import type { WaNumber } from '../../routing/types.js';
 import type { PermissionReply } from '../webhook-events.js';
 
@@ -58,9 +59,4 @@ function contextOf(id: string | undefined): ReplyContext {
 /** Milliseconds that no date can hold are no time. */
 function iso(ms: number | undefined): string | undefined {
   return ms === undefined || ms > 8.64e15 ? undefined : new Date(ms).toISOString();
-}
-
-/** A property that is there only when its value is known. */
-function given<Name extends string, Value>(name: Name, value: Value | undefined): Partial<Record<Name, Value>> {
-  return value === undefined ? {} : ({ [name]: value } as Record<Name, Value>);
 }

@@ -2,7 +2,7 @@ import { endReason, type EndReason } from '../../call/end-reason.js';
 import type { GraphError } from '../graph-error.js';
 import { reasonFromGraphError } from '../graph-cause.js';
 import type { UsedUp } from './call-tally.js';
-import { freeAtMs, isUsedUp, periodText, type ActionAnswer } from './permission-answer.js';
+import { freeAtMs, limitText, type ActionAnswer } from './permission-answer.js';
 import type { PermissionName } from './permission-state.js';
 
 /** Why a user without permission is not called, by what is known of it. */
@@ -33,13 +33,6 @@ export function callLimit(start: ActionAnswer, nowMs: number): EndReason {
   const free = freeAtMs(start);
   const text = `Meta allows no call to the user now${limitText(start)}`;
   return endReason('limit', { sipStatus: 403, text, ...after(free && free - nowMs) });
-}
-
-/** The limit that is used up, when Meta says which. */
-function limitText({ limits }: ActionAnswer): string {
-  const full = limits.find(isUsedUp);
-  if (full?.max === undefined) return '';
-  return `: limit of ${full.max}${full.period === '' ? '' : ` in ${periodText(full.period)}`}`;
 }
 
 /** A limit of ours keeps the user from being called: the same status. */
