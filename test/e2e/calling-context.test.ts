@@ -142,13 +142,18 @@ describe('what a call carries from one side to the other', () => {
     bridge.graph.replies((response) => {
       reply = () => response.end(JSON.stringify({ calls: [{ id: ID }] }));
     });
-    invite(`+${USER}`);
+    const request = invite(`+${USER}`);
     await expect.poll(() => bridge.graph.seen.length).toBe(1);
     await bridge.deliver(call('connect', { to: USER, session: { sdp_type: 'answer', sdp: answer } }));
     await bridge.deliver(status('ACCEPTED', { recipient_id: USER }));
     expect(bridge.pbx.count((message) => (message.status ?? 0) > 100)).toBe(0);
     reply();
-    await bridge.pbx.response(200, 'INVITE');
+    const ok = await bridge.pbx.response(200, 'INVITE');
+    bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), bridge.sip);
+    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.deliver(call('terminate', { to: USER }));
+    bridge.pbx.reply(await bridge.pbx.request('BYE'), 200, 'OK');
+    expect(await bridge.record()).toMatchObject({ code: 'hangup', endedBy: 'b', waCallId: ID });
   });
 
   it('a user without a number is called by id, and named by it on what answers the PBX', async () => {
