@@ -100,6 +100,7 @@ export const metaFailures: ReadonlyMap<number, MetaFailure> = new Map([
   [2, meta('upstream')],
   [4, meta('limit', { retryAfterS: 60 })],
   [10, credentials],
+  [102, credentials],
   [190, credentials],
   [613, meta('limit', { retryAfterS: 5 })],
   [80007, meta('limit', { retryAfterS: 60 })],

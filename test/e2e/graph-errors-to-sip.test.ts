@@ -164,6 +164,10 @@ const aboutMore: readonly (readonly [Said, Told])[] = [
     [503, 41, 60, 'credentials'],
   ],
   [
+    [102, 400],
+    [503, 41, 60, 'credentials'],
+  ],
+  [
     [190, 401],
     [503, 41, 60, 'credentials'],
   ],

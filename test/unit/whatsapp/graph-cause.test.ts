@@ -56,6 +56,7 @@ const table: readonly (readonly [number, number, string | undefined, number, str
   [138023, 400, undefined, 504, 'media_failed', 0],
   [138024, 400, undefined, 403, 'not_allowed', 0],
   [138025, 400, undefined, 403, 'not_allowed', 0],
+  [102, 400, undefined, 503, 'credentials', 60],
   [190, 401, undefined, 503, 'credentials', 60],
   [10, 403, undefined, 503, 'credentials', 60],
   [200, 403, undefined, 503, 'credentials', 60],
