@@ -53,7 +53,7 @@ type KnownIds = Pick<WaUser, 'number' | 'userId' | 'parentUserId'>;
 
 const complete = (known: KnownIds, contact: Contact | undefined): WaUser => ({
   number: known.number ?? userNumber(contact?.wa_id),
-  userId: known.userId ?? contact?.user_id,
+  userId: known.userId ?? contact?.user_id ?? businessScopedId(contact?.wa_id),
   parentUserId: known.parentUserId ?? contact?.parent_user_id,
   name: contact?.profile?.name,
   username: contact?.profile?.username,

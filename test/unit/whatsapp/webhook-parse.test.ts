@@ -130,7 +130,7 @@ describe('parseWebhook', () => {
     const event = call({ session: offer, from: undefined, ...ends }, value);
     expect(event).toMatchObject({ user: { number: undefined, userId: 'US.2', username: 'ana' } });
     expect(call({ session: offer, from: undefined }, { ...value, contacts: contacts.slice(0, 1) })).toMatchObject({
-      user: { username: 'ana' },
+      user: { userId: 'US.2', username: 'ana' },
     });
   });
 
