@@ -136,7 +136,7 @@ export class Call {
       case 'answer':
         return a.answer(this.#dialled());
       case 'reject':
-        return a.reject(effect.reason);
+        return a.reject(effect.reason, this.#dialled());
       case 'hangup':
         return effect.leg === 'a' ? a.hangup(effect.reason) : this.#legsB[effect.attempt]?.hangup(effect.reason);
       case 'dial':

@@ -58,8 +58,8 @@ export interface OriginatingLeg extends Leg {
   ring(dialled?: LegFacts): void;
   /** The dialled side answered: 200 OK; accept. Reports `confirmed` or `failed`. `dialled`: its leg's facts. */
   answer(dialled?: LegFacts): void;
-  /** Refuses the call before the answer: final status; reject, or terminate once pre-accepted. */
-  reject(reason: EndReason): void;
+  /** Refuses the call before the answer: final status; reject, or terminate once pre-accepted. `dialled`: as of `ring`. */
+  reject(reason: EndReason, dialled?: LegFacts): void;
 }
 
 /** The leg that is dialled. */

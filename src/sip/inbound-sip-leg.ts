@@ -113,7 +113,8 @@ export class InboundSipLeg implements OriginatingLeg {
     this.#machine.post({ type: 'answer' });
   }
 
-  reject(reason: EndReason): void {
+  reject(reason: EndReason, dialled: LegFacts = this.#invite.dialled): void {
+    this.#invite.dialled = dialled;
     this.#machine.post({ type: 'reject', reason });
   }
 
@@ -269,8 +270,7 @@ export class InboundSipLeg implements OriginatingLeg {
     void this.#media.close();
     const dialog = this.#dialog;
     if (!dialog) return this.#machine.post({ type: 'wireDone' });
-    const bye = { reasonHeader: reasonHeader(reason) };
-    void this.#journal.hangUp(dialog, bye).then(() => {
+    void this.#journal.hangUp(dialog, { reasonHeader: reasonHeader(reason) }).then(() => {
       this.#machine.post({ type: 'wireDone' });
     });
   }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { metaError, type Reply } from '../support/graph-double.js';
-import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
 
 /** What Meta says: its code, the HTTP status it comes with, the details. */
@@ -244,6 +244,7 @@ async function expectRow(bridge: ScriptedBridge, [code, http, details]: Said, to
   expect(final.get('Warning')).toBe(`399 sip2wa "${code} ${words}"`);
   expect(final.has('Retry-After') ? final.get('Retry-After') : '0').toBe(String(retryAfterS));
   expect(final.get('X-CID')).toBe(record.call);
+  expect([final.all('X-WA-User'), final.all('X-WA-Number-Id')]).toEqual([[`+${USER}`], [NUMBER_ID]]);
   expect(record).toMatchObject({ code: endCode, sipStatus: sip, q850, metaCode: code, text: words, endedBy: 'b' });
 }
 
