@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 /** Projects by cost: unit and property need no sockets; component, e2e and crash use loopback sockets; peers need Debian packages. */
 const project = (name: string, testTimeout: number, extra: Record<string, unknown> = {}) => ({
@@ -9,6 +9,9 @@ const project = (name: string, testTimeout: number, extra: Record<string, unknow
 /** Folder of another werift to test with, in place of the pinned one: `.ci/run` runs the WebRTC tests on the next version too. */
 const otherWerift = process.env['SIP2WA_WERIFT'];
 
+/** Tests against a real drachtio-server are there only where one is: the environment names its binary. */
+const withoutDrachtio = process.env['SIP2WA_DRACHTIO'] ? [] : ['test/component/sip/drachtio-server.test.ts'];
+
 export default defineConfig({
   ...(otherWerift ? { resolve: { alias: [{ find: /^werift$/, replacement: otherWerift }] } } : {}),
   test: {
@@ -16,7 +19,7 @@ export default defineConfig({
       // No file of these two changes what others see, so they share their modules: half the time.
       project('unit', 10_000, { isolate: false }),
       project('property', 20_000, { isolate: false }),
-      project('component', 20_000),
+      project('component', 20_000, { exclude: [...configDefaults.exclude, ...withoutDrachtio] }),
       project('e2e', 60_000, { fileParallelism: false, pool: 'forks' }),
       // the built daemon, killed again and again
       project('crash', 60_000, { fileParallelism: false, pool: 'forks' }),

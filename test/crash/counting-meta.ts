@@ -2,7 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { APP_SECRET, BUSINESS, NUMBER_ID } from '../support/scripted-bridge.js';
+import { APP_SECRET, BUSINESS, NUMBER_ID } from '../support/test-number.js';
 import { loopbackSdp } from '../support/loopback-sdp.js';
 
 const sample = (name: string): string => loopbackSdp(readFileSync(`test/fixtures/sdp/meta-${name}.sdp`, 'utf8'));
@@ -14,6 +14,8 @@ export interface UserScript {
   readonly replyMs: number;
   readonly ringMs: number;
   readonly answerMs: number | undefined;
+  /** The user declines. */
+  readonly rejectMs: number | undefined;
   readonly hangupMs: number | undefined;
 }
 
@@ -36,7 +38,7 @@ const REPEATS = 60;
 /** Meta as far as signalling goes: the calls endpoint, webhooks with repeats, and a count of the calls that are up. */
 export class CountingMeta {
   readonly calls = new Map<string, MetaCall>();
-  script: () => UserScript = () => ({ replyMs: 5, ringMs: 20, answerMs: 50, hangupMs: undefined });
+  script: () => UserScript = () => ({ replyMs: 5, ringMs: 20, answerMs: 50, rejectMs: undefined, hangupMs: undefined });
   readonly #timers = new Set<NodeJS.Timeout>();
   #closed = false;
 
@@ -136,7 +138,16 @@ export class CountingMeta {
       const connect = { ...this.#facts(call), event: 'connect', session: { sdp_type: 'answer', sdp: ANSWER } };
       if (call.up) this.#webhook(call, { calls: [connect] });
     });
-    this.#after(script.answerMs, () => this.#status(call, 'ACCEPTED'));
+    this.#after(script.answerMs, () => {
+      call.accepted = true;
+      this.#status(call, 'ACCEPTED');
+    });
+    this.#after(script.rejectMs, () => {
+      if (!call.up || call.accepted) return;
+      this.#status(call, 'REJECTED');
+      this.#over(call, 'rejected');
+      this.#sendTerminate(call);
+    });
     this.#after(script.hangupMs, () => this.hangup(call));
   }
 

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { header, parameter, type SipMessage } from '../../src/sandbox/pbx/sip-message.js';
 import { SipTransport, type IncomingRequest, type SipAddress } from '../../src/sandbox/pbx/sip-transport.js';
-import { pbxSdp } from '../support/scripted-bridge.js';
+import { pbxSdp } from '../support/test-number.js';
 
 /** What the PBX does with a call that it gets; milliseconds after the INVITE, undefined: never. */
 export interface AnswerScript {
   readonly ringMs: number | undefined;
+  /** 183 with SDP in place of 180. */
+  readonly hasEarlyMedia: boolean;
   readonly answerMs: number | undefined;
   readonly hangupMs: number | undefined;
 }
@@ -45,7 +47,7 @@ const uriOf = (nameAddr: string): string => /<([^>]+)>/.exec(nameAddr)?.[1] ?? n
  */
 export class CountingPbx {
   readonly legs = new Map<string, PbxLeg>();
-  script: () => AnswerScript = () => ({ ringMs: 0, answerMs: 50, hangupMs: undefined });
+  script: () => AnswerScript = () => ({ ringMs: 0, hasEarlyMedia: false, answerMs: 50, hangupMs: undefined });
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #dialogs = new Map<string, Dialog>();
   readonly #invites = new Map<string, { readonly request: IncomingRequest; readonly toTag: string }>();
@@ -180,7 +182,10 @@ export class CountingPbx {
     this.#after(script.ringMs, () => {
       if (leg.state !== 'calling') return;
       leg.state = 'ringing';
-      this.transport.respond(request, 180, 'Ringing', { toTag, fields: [['Contact', this.#contact]] });
+      const fields = [['Contact', this.#contact] as const];
+      if (script.hasEarlyMedia) {
+        this.transport.respond(request, 183, 'Session Progress', { toTag, fields, body: this.#sdp });
+      } else this.transport.respond(request, 180, 'Ringing', { toTag, fields });
     });
     this.#after(script.answerMs, () => {
       if (leg.state === 'over') return;

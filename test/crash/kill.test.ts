@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { APP_SECRET, BUSINESS, NUMBER_ID } from '../support/scripted-bridge.js';
+import { APP_SECRET, BUSINESS, NUMBER_ID } from '../support/test-number.js';
 import { until } from '../support/until.js';
 import { CountingMeta } from './counting-meta.js';
 import { CountingPbx } from './counting-pbx.js';
@@ -14,7 +14,7 @@ const KILLS = Number(process.env['SIP2WA_KILLS'] ?? 30);
 const CALLS = 20;
 /** The calls of a round begin within this time, and the kill comes somewhere in it or up to a second later. */
 const LOAD_MS = 1500;
-/** By then, from the start of the new process, no leg is up on either side. */
+/** By then, from the start of the new process, no leg is up on either side; more for a machine under load. */
 const RECOVERY_MS = Number(process.env['SIP2WA_RECOVERY_MS'] ?? 5000);
 
 const random = new Random(Number(process.env['SIP2WA_SEED'] ?? Date.now() % 2 ** 31));
@@ -71,6 +71,7 @@ const maybe = (share: number, low: number, high: number): number | undefined =>
 function load(): () => void {
   pbx.script = () => ({
     ringMs: random.between(0, 80),
+    hasEarlyMedia: random.chance(0.3),
     answerMs: maybe(0.7, 80, 700),
     hangupMs: maybe(0.3, 700, 1800),
   });
@@ -78,6 +79,7 @@ function load(): () => void {
     replyMs: random.between(0, 120),
     ringMs: random.between(0, 150),
     answerMs: maybe(0.7, 150, 700),
+    rejectMs: maybe(0.2, 150, 900),
     hangupMs: maybe(0.3, 700, 1800),
   });
   const timers = Array.from({ length: CALLS }, (_, index) =>
@@ -101,7 +103,7 @@ function legsUp(): string {
 
 /** A user's call that is answered, heard of on both sides, and hung up. */
 async function cleanCall(): Promise<void> {
-  pbx.script = () => ({ ringMs: 0, answerMs: 20, hangupMs: undefined });
+  pbx.script = () => ({ ringMs: 0, hasEarlyMedia: false, answerMs: 20, hangupMs: undefined });
   const call = meta.userCall('491700000001');
   await until(() => call.accepted, `accept of a clean call\n${daemon.tail()}`, 5000);
   meta.hangup(call);

@@ -16,11 +16,9 @@ import { silentLogger } from '../../src/lib/logger.js';
 import type { StepDetail, TimelineEntry } from '../../src/observability/timeline.js';
 import { GraphDouble } from './graph-double.js';
 import { SipScriptPeer } from './sip-script-peer.js';
+import { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, USER } from './test-number.js';
 
-export const APP_SECRET = 'app-secret-of-the-test';
-export const NUMBER_ID = '105615555715855';
-export const BUSINESS = '15551112222';
-export const USER = '14085551234';
+export { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, USER };
 
 /** Picks the webhook and calls sections apart, for tests that change one key. */
 export interface BridgeOptions {
@@ -267,17 +265,3 @@ function sipSection(): string {
   const { adminPort, secret } = external;
   return `sip: { server: drachtio, drachtio: { host: 127.0.0.1, port: ${adminPort}, secret: "${secret}" } }`;
 }
-
-/** SDP of a PBX that takes A-law on this port. */
-export const pbxSdp = (port: number, formats = '8 101', more: readonly string[] = []): string =>
-  [
-    ...[
-      'v=0',
-      'o=pbx 1 1 IN IP4 127.0.0.1',
-      's=-',
-      'c=IN IP4 127.0.0.1',
-      't=0 0',
-      `m=audio ${port} RTP/AVP ${formats}`,
-    ],
-    ...['a=rtpmap:8 PCMA/8000', 'a=rtpmap:101 telephone-event/8000', 'a=ptime:20', ...more, ''],
-  ].join('\r\n');

@@ -87,7 +87,7 @@ function isListening(port: number): Promise<boolean> {
   });
 }
 
-describe.skipIf(binary === undefined)('with a drachtio-server', () => {
+describe('with a drachtio-server', () => {
   let server: DrachtioServer;
   let pbx: SipScriptPeer;
   let journal: MemoryJournal;
