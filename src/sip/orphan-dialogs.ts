@@ -18,6 +18,7 @@ export interface OrphanDialogsOptions {
 const reason = 'SIP;cause=503;text="restarted"';
 /** Higher than any CSeq the dialog can have come to: gaps are allowed (RFC 3261 §12.2.2). */
 const cseqGap = 1_000_000;
+const cseqLimit = 0x7fff_ffff;
 const retryAfterS = '5';
 /** A 200 may have crossed our CANCEL: after this long the dialog it made is looked for. */
 const crossedMs = 500;
@@ -113,7 +114,7 @@ export class OrphanDialogs {
 
 /** From, To, Call-ID and CSeq of a BYE in the dialog of this record. */
 function byeHeaders(data: JournalData): SrfHeaders {
-  const cseq = (Number.parseInt(fact(data, 'cseq'), 10) || 0) + cseqGap;
+  const cseq = Math.min((Number.parseInt(fact(data, 'cseq'), 10) || 0) + cseqGap, cseqLimit);
   return {
     From: `${fact(data, 'localParty')};tag=${fact(data, 'localTag')}`,
     To: `${fact(data, 'remoteParty')};tag=${fact(data, 'remoteTag')}`,

@@ -215,8 +215,10 @@ export class UserAgentClient {
       flow: record.flow,
       user: {
         onResponse: ({ message }) => {
+          if (record.client?.open) return;
           // The peer knows no such INVITE (any more). A 2xx that comes all the same is still ended.
-          if (message.status === 481 && !record.client?.open) this.core.record.ended(record.txn);
+          if (message.status === 481) this.core.record.ended(record.txn);
+          else if (message.status < 300) record.dialog?.guess(message);
         },
         onTimeout: () => undefined,
         onTransportError: () => undefined,

@@ -127,6 +127,13 @@ export class Dialog {
     if (response.status >= 200) this.state = 'confirmed';
   }
 
+  /** The answer to a CANCEL has the To tag that the answers to its INVITE have, as a rule (§9.2). */
+  guess(cancelled: SipResponse): void {
+    if (this.remoteTag !== undefined) return;
+    this.remoteParty = first(cancelled, 'to') ?? this.remoteParty;
+    this.remoteTag = tagOf(this.remoteParty);
+  }
+
   /** Target refresh (§12.2): takes the Contact, if there is one. */
   refreshTarget(message: SipMessage): void {
     const contact = parseNameAddr(elements(message, 'contact')[0] ?? '');

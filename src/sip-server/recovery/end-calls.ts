@@ -48,7 +48,7 @@ const SETTLE_MS = 4_000;
 
 /** The process before this one may have sent requests that are not on record: a gap in CSeq is allowed (RFC 3261 §12.2.2). */
 const SEQ_GAP = 1_000_000;
-/** An INVITE without final response this long after its CANCEL may have been answered: its early dialog gets a BYE (§15). */
+/** An INVITE without final response this long after its CANCEL may have been answered: what tag is known gets a BYE (§15). */
 const EARLY_BYE_MS = 500;
 /** How long a refusal is repeated to a peer that may have had our 2xx, and then never acknowledges it. */
 const DOUBTFUL_REFUSAL_MS = 2_000;

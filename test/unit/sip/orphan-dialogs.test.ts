@@ -106,6 +106,11 @@ it('a dialog the SIP server still knows is hung up by its name, once', async () 
   expect(srf.sent[0]?.headers['Reason']).toMatch(/^SIP;cause=503/);
 });
 
+it('a BYE by hand stays within 31 bits, wherever the peer began to count', async () => {
+  const { srf } = await ended(dialog({ cseq: '2147483000 INVITE' }), (sent) => (byName(sent) ? 'refused' : 200));
+  expect(srf.sent[1]?.headers['CSeq']).toBe('2147483647 BYE');
+});
+
 it('one it does not know gets a BYE by hand, in the dialog and to where the peer was heard', async () => {
   const { outcome, steps, srf } = await ended(dialog(), (sent) => (byName(sent) ? 'refused' : 200));
   expect([outcome, steps]).toEqual(['ended', ['BYE cid;from-tag=l', 'BYE by hand']]);

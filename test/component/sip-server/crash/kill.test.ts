@@ -166,17 +166,19 @@ describe.each(['udp', 'tcp'] as const)('kill -9 over %s', (transport) => {
     expect(await endings(restarted())).toEqual({ refused: 0, cancelled: 0, hungUp: 0, unsettled: 0 });
   });
 
-  it('ends a call whose 200 was never read', async () => {
+  it.each(['after a 180', 'as the first answer'])('ends a call whose 200 was never read, %s', async (when) => {
     const { peer, invite } = await called();
-    peer.reply(invite, 180, 'Ringing', { toTag: 'late' });
-    // The record holds the tag of the 180 once it was read; only then is the process stopped.
-    await eventually(() => readFileSync(recordFile(), 'utf8').includes('tag=late'), '180 on record');
+    if (when === 'after a 180') {
+      peer.reply(invite, 180, 'Ringing', { toTag: 'late' });
+      // The record holds the tag of the 180 once it was read; only then is the process stopped.
+      await eventually(() => readFileSync(recordFile(), 'utf8').includes('tag=late'), '180 on record');
+    }
     child.kill('SIGSTOP');
     peer.reply(invite, 200, 'OK', { toTag: 'late', body: PEER_SDP });
     await killed();
     const restart = restarted();
-    // RFC 3261 §9.2: a CANCEL after the final response has no effect.
-    peer.reply(await peer.request('CANCEL', SOON_MS), 200, 'OK');
+    // RFC 3261 §9.2: a CANCEL after the final response has no effect; its answer has the To tag of the other.
+    peer.reply(await peer.request('CANCEL', SOON_MS), 200, 'OK', { toTag: 'late' });
     const [ack] = await Promise.all([
       peer.request('ACK', SOON_MS),
       hungUp(peer, { from: invite.get('From'), to: `${invite.get('To')};tag=late`, above: invite.cseq }),
