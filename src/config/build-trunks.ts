@@ -1,4 +1,5 @@
 import type { PbxCodec, SipServer, Trunk } from '../routing/types.js';
+import { buildAcceptAuth, buildAuth, warnOfMd5 } from './build-auth.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { Item } from './lists.js';
 import type { ServerItem, SettingsServerItem, TrunkDefaults, TrunkItem } from './list-schemas.js';
@@ -24,6 +25,7 @@ export interface TrunkContext {
 export function buildTrunks(items: readonly Item<TrunkItem>[], context: TrunkContext): Trunk[] {
   const { trunkDefaults: defaults, secrets, findings } = context;
   refuseUnbuilt(['trunk_defaults'], defaults, findings);
+  warnOfMd5(items, defaults, findings);
   return items.map(({ path, value }) => {
     refuseUnbuilt(path, value, findings);
     value.servers.forEach((server, index) => {
@@ -88,11 +90,11 @@ function fileServer(server: ServerItem): SipServer {
 
 /** What will really happen: keys that are not built yet have been warned of and hold their default here. */
 function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, secrets: Secrets): Behaviour {
-  const auth = own.auth ?? defaults.auth;
-  const authPath = own.auth ? [...path, 'auth', 'password'] : ['trunk_defaults', 'auth', 'password'];
+  const source = { path, own, defaults, secrets };
   return {
     codecs: usableCodecs(own.codecs ?? defaults.codecs ?? ['PCMA', 'PCMU']),
-    auth: auth && { username: auth.username, password: secrets.required(authPath, auth.password, 'with a username') },
+    auth: buildAuth(source),
+    acceptAuth: buildAcceptAuth(source),
     register: false,
     dtmf: 'rfc4733',
     srtp: 'off',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { DigestAlgorithm } from '../routing/types.js';
 import type { Complaint } from './issue.js';
 import type { Format } from './formats.js';
 import * as formats from './formats.js';
@@ -39,9 +40,42 @@ const server = z.strictObject({
   ).optional(),
 });
 
+/** Digest algorithms of a trunk that names none. */
+export const defaultDigest: readonly DigestAlgorithm[] = ['SHA-256', 'MD5'];
+
+const digestAlgorithm = value<DigestAlgorithm>(
+  formats.oneOf('SHA-512-256', 'SHA-256', 'MD5'),
+  'Hash of digest authentication (RFC 8760).',
+);
+
 const auth = z.strictObject({
   username: value<string>(formats.plainText, 'User name for digest authentication.'),
   password: value<string>(formats.secretText, 'Its password: ${env:NAME} or ${file:/path}.'),
+  realm: value<string>(
+    formats.plainText,
+    'The only realm that is answered; left out: the one that a server names first.',
+  ).optional(),
+  algorithms: z
+    .array(digestAlgorithm)
+    .min(1)
+    .meta({ description: 'Challenges that are answered; MD5 only if there is no better one.', default: defaultDigest })
+    .optional(),
+  uri: value<'request' | 'host'>(
+    formats.oneOf('request', 'host'),
+    'The digest-uri: the Request-URI (request), or without its user part (host).',
+    'request',
+  ).optional(),
+});
+
+const acceptAuth = z.strictObject({
+  username: value<string>(formats.plainText, 'User name its calls must prove.'),
+  password: value<string>(formats.secretText, 'Its password: ${env:NAME} or ${file:/path}.'),
+  realm: value<string>(formats.plainText, 'Realm it is asked in.', 'sip2wa').optional(),
+  algorithms: z
+    .array(digestAlgorithm)
+    .min(1)
+    .meta({ description: 'What it is asked for, in this order.', default: defaultDigest })
+    .optional(),
 });
 
 const trunkTls = z.strictObject({
@@ -76,6 +110,9 @@ const trunkBehaviour = {
     })
     .optional(),
   auth: auth.meta({ description: 'Credentials for the trunk.' }).optional(),
+  accept_auth: acceptAuth
+    .meta({ description: 'Credentials its own calls must carry, besides accept_from.' })
+    .optional(),
   tls: trunkTls.meta({ description: 'For servers with transport: tls.' }).optional(),
   register: value<boolean>(formats.yesOrNo, 'Register with the trunk (not in this version).', false).optional(),
   dtmf: value<'rfc4733' | 'info' | 'inband'>(

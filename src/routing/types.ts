@@ -16,6 +16,29 @@ export interface SipServer {
   readonly requestUriUserParams: Readonly<Record<string, string>>;
 }
 
+/** Hash of digest authentication, by its token (RFC 8760 §2.1). */
+export type DigestAlgorithm = 'SHA-512-256' | 'SHA-256' | 'MD5';
+
+/** What a trunk's servers are told when they ask who calls. */
+export interface TrunkAuth {
+  readonly username: string;
+  readonly password: string;
+  /** The only realm that is answered; undefined: the one that a server names first. */
+  readonly realm: string | undefined;
+  readonly algorithms: readonly DigestAlgorithm[];
+  /** The digest-uri: the Request-URI as it is sent, or that without its user part. */
+  readonly uri: 'request' | 'host';
+}
+
+/** What a trunk's calls to us must prove. */
+export interface TrunkAcceptAuth {
+  readonly username: string;
+  readonly password: string;
+  readonly realm: string;
+  /** As they are offered, the first being liked best. */
+  readonly algorithms: readonly DigestAlgorithm[];
+}
+
 /** A PBX or carrier peer. */
 export interface Trunk {
   readonly name: string;
@@ -26,7 +49,9 @@ export interface Trunk {
   readonly acceptFromServers: boolean;
   /** In order of preference. */
   readonly codecs: readonly PbxCodec[];
-  readonly auth: { readonly username: string; readonly password: string } | undefined;
+  readonly auth: TrunkAuth | undefined;
+  /** Absent: calls from its networks are taken without a password. */
+  readonly acceptAuth?: TrunkAcceptAuth | undefined;
   readonly register: boolean;
   readonly dtmf: 'rfc4733' | 'info' | 'inband';
   readonly srtp: 'off' | 'optional' | 'required';

@@ -40,7 +40,7 @@ export interface SrfRequest extends SrfMessage {
   /** `host:port` of the listener, on requests outside a dialog only. */
   readonly receivedOn: string | undefined;
   readonly stackDialogId: string | undefined;
-  /** The SIP server's name for the transaction. On a request of ours it changes when srf repeats it with credentials. */
+  /** The SIP server's name for the transaction. */
   readonly stackTxnId?: string | undefined;
   on(event: 'cancel', listener: (cancel: SrfMessage) => void): void;
   /** @throws Error when the link to the SIP server is gone. */
@@ -71,13 +71,6 @@ export interface SrfSipError {
   readonly res?: SrfResponse;
 }
 
-/** Credentials on demand: called with the request sent and the 401 or 407 that came for it. */
-export type SrfAuthFunction = (
-  request: SrfRequest,
-  challenge: SrfResponse,
-  callback: (error: Error | null, username?: string, password?: string) => void,
-) => void;
-
 type InDialogMethod = 'info' | 'modify' | 'update' | 'refer' | 'options' | 'message' | 'notify' | 'publish';
 
 export interface SrfDialog {
@@ -88,8 +81,6 @@ export interface SrfDialog {
   readonly remote: { readonly uri: string };
   readonly req: SrfRequest;
   readonly res: SrfResponse;
-  /** Credentials srf would answer a challenge inside the dialog with. */
-  auth: SrfAuthFunction | undefined;
   on(event: 'ack', listener: (ack: SrfRequest) => void): void;
   on(event: 'destroy', listener: (bye: SrfRequest, reason: string) => void): void;
   on(event: InDialogMethod, listener: (request: SrfRequest, response: SrfResponse) => void): void;
@@ -108,10 +99,13 @@ export interface SrfConnectOptions {
   readonly reconnect: { retryMaxDelay: number; maxAttempts?: number };
 }
 
+/**
+ * Without srf's `auth`: it knows MD5 alone, would answer any realm, and challenges inside the dialog as well. Challenges are
+ * answered by `digest/trunk-login.ts`.
+ */
 export interface SrfUacOptions {
   readonly localSdp: string;
   readonly headers: SrfHeaders;
-  readonly auth?: SrfAuthFunction;
   readonly proxy?: string;
 }
 

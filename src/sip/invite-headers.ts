@@ -37,7 +37,7 @@ const ownHost = 'localhost';
 
 /**
  * Headers of an INVITE to a PBX. Identity goes into From and P-Asserted-Identity (RFC 3325 §9.1), facts into `X-WA-*`, our
- * own call id into `X-CID`. Names of headers that srf rewrites for a digest retry are spelled as srf spells them.
+ * own call id into `X-CID`.
  */
 export function inviteHeaders({ call, target, caller, whatsApp, sipCallId, localTag }: InviteFacts): SrfHeaders {
   const identity = nameAddr(caller.name, caller.user, ownHost);
@@ -93,22 +93,36 @@ function addFact(headers: SrfHeaders, name: string, value: string | undefined, l
   if (text !== '') headers[name] = text;
 }
 
-/** Message id, command, start line and Content-Length; and the credentials that srf adds when it repeats the INVITE. */
-const reservedBytes = 128 + 512;
+/** Message id, command, start line and Content-Length. */
+const framingBytes = 128;
+/** Credentials with which an INVITE may have to be repeated: facts are better left out from the beginning. */
+const credentialsBytes = 512;
 
 /** What a call can do without, in the order in which it goes. */
 const dispensable = [['X-WA-Payload', 'X-WA-Payload-Type'], ['X-WA-Name'], ['X-WA-User'], ['X-WA-Call-Id']];
+
+/** Headers of an INVITE that fits a frame. */
+export interface FittedHeaders {
+  readonly headers: SrfHeaders;
+  /** Names of those that had to go. */
+  readonly leftOut: readonly string[];
+}
 
 /**
  * The headers, without as many of the dial plan's facts as would make the frame too large: no call fails because of what is
  * known about it. Undefined if it is too large without any of them. Headers that the SIP server adds travel no frame of ours.
  */
-export function fitted(
-  uri: string,
-  headers: SrfHeaders,
-  body: string,
-): { readonly headers: SrfHeaders; readonly leftOut: readonly string[] } | undefined {
-  const roomBytes = frameLimitBytes - reservedBytes - Buffer.byteLength(uri) - Buffer.byteLength(body);
+export function fitted(uri: string, headers: SrfHeaders, body: string): FittedHeaders | undefined {
+  return fittedIn(frameLimitBytes - credentialsBytes, uri, headers, body);
+}
+
+/** The same for an INVITE whose credentials are among its headers. */
+export function fittedWithCredentials(uri: string, headers: SrfHeaders, body: string): FittedHeaders | undefined {
+  return fittedIn(frameLimitBytes, uri, headers, body);
+}
+
+function fittedIn(limitBytes: number, uri: string, headers: SrfHeaders, body: string): FittedHeaders | undefined {
+  const roomBytes = limitBytes - framingBytes - Buffer.byteLength(uri) - Buffer.byteLength(body);
   for (let groups = 0; groups <= dispensable.length; groups++) {
     const leftOut = dispensable.slice(0, groups).flat();
     const kept = Object.entries(headers).filter(([name]) => !leftOut.includes(name));

@@ -1,14 +1,9 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { Logger } from '../lib/logger.js';
 import type { Target } from '../routing/types.js';
-import {
-  isSipError,
-  type SrfAuthFunction,
-  type SrfDialog,
-  type SrfHeaders,
-  type SrfRequest,
-  type SrfResponse,
-} from './drachtio-types.js';
+import type { CredentialsHeader, TrunkLogin } from './digest/trunk-login.js';
+import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfResponse } from './drachtio-types.js';
+import { fittedWithCredentials } from './invite-headers.js';
 import { opaqueOf } from './opaque-header.js';
 import { ServerProbe } from './server-probe.js';
 import { failureOfResponse, failureOfStatus } from './sip-cause.js';
@@ -37,8 +32,18 @@ export type InviteOutcome =
     }
   | { readonly type: 'silent'; readonly reason: EndReason };
 
-/** One INVITE of ours, from sending to its final outcome. */
+/** What an INVITE is sent with, and repeated with. */
+interface Sending {
+  readonly uri: string;
+  readonly headers: SrfHeaders;
+  readonly offer: string;
+  readonly nextHop: string | undefined;
+}
+
+/** One INVITE of ours, from sending to its final outcome; repeated with credentials if it is challenged. */
 export class OutboundInvite {
+  readonly #login: TrunkLogin | undefined;
+  #sending: Sending | undefined;
   #request: SrfRequest | undefined;
   #txn: string | undefined;
   #cancelReason: EndReason | undefined;
@@ -50,21 +55,27 @@ export class OutboundInvite {
     private readonly logger: Logger,
     /** Called for every outcome; `accepted` may come even after `silent` or a cancel. */
     private readonly onOutcome: (outcome: InviteOutcome) => void,
-  ) {}
+  ) {
+    this.#login = context.logins.loginAt(target.trunk, target.server);
+  }
 
   /**
    * Sends it to `nextHop`, or where `uri` says without one.
    * @throws Error when the link to the SIP server is gone
    */
   send(uri: string, headers: SrfHeaders, offer: string, nextHop: string | undefined): void {
-    const { srf, clock, timeouts, digest } = this.context;
-    const { trunk, server } = this.target;
-    const auth = this.#untilCancelled(digest.authFor(trunk, server));
+    this.#sending = { uri, headers, offer, nextHop };
+    this.#launch(this.#sending);
+  }
+
+  #launch({ uri, headers, offer, nextHop }: Sending): void {
+    const { srf, clock, timeouts } = this.context;
+    const { server } = this.target;
     const onSilent = (): void => this.onOutcome({ type: 'silent', reason: silentReason });
     this.#probe = new ServerProbe({ srf, clock, timeouts, server, nextHop, onSilent });
     srf.createUAC(
       uri,
-      { localSdp: offer, headers, ...(auth ? { auth } : {}), ...(nextHop ? { proxy: nextHop } : {}) },
+      { localSdp: offer, headers, ...(nextHop ? { proxy: nextHop } : {}) },
       {
         cbRequest: (_err, request) => this.#sent(request),
         cbProvisional: (response) => this.#provisional(response),
@@ -85,17 +96,6 @@ export class OutboundInvite {
   /** Stops waiting for a sign of life. Idempotent. */
   stop(): void {
     this.#probe?.stop();
-  }
-
-  /** A challenge that crossed our CANCEL ends the INVITE: repeated with credentials, nothing would cancel it. */
-  #untilCancelled(auth: SrfAuthFunction | undefined): SrfAuthFunction | undefined {
-    return (
-      auth &&
-      ((request, challenge, callback) => {
-        if (this.#cancelReason) callback(new Error('given up'));
-        else auth(request, challenge, callback);
-      })
-    );
   }
 
   #sent(request: SrfRequest | undefined): void {
@@ -129,9 +129,33 @@ export class OutboundInvite {
       return this.onOutcome({ type: 'refused', reason: notSentReason, retry: true, status: undefined, from: '' });
     }
     const { res, status } = err;
+    if (this.#isRepeated(res)) return;
     // srf reports a 200 it can make no dialog of (no Contact) as 500.
     const failure = res.status < 300 ? failureOfStatus(status) : failureOfResponse(res);
     this.onOutcome({ type: 'refused', ...failure, status: res.status, from: res.source_address });
+  }
+
+  /**
+   * Sends a challenged INVITE again, if its challenge is to be answered: the same call for the PBX, one higher in sequence
+   * (RFC 3261 §8.1.3.5). One that is given up is not repeated: nothing would cancel it.
+   */
+  #isRepeated(challenge: SrfResponse): boolean {
+    const [sending, request] = [this.#sending, this.#request];
+    const isChallenged = challenge.status === 401 || challenge.status === 407;
+    if (!isChallenged || !sending || !request || !this.#login || this.#cancelReason) return false;
+    const header = this.#login.answer({ method: 'INVITE', uri: sending.uri }, challenge);
+    const headers = header && repeatHeaders(sending, request, header);
+    if (!headers) return false;
+    // A CANCEL waits from here on until the new one is out.
+    this.#request = undefined;
+    try {
+      this.#launch({ ...sending, headers });
+      return true;
+    } catch (err) {
+      this.stop();
+      this.logger.warn('INVITE not repeated with credentials', { err });
+      return false;
+    }
   }
 
   #cancelRequest(request: SrfRequest, reason: EndReason): void {
@@ -143,6 +167,18 @@ export class OutboundInvite {
       this.logger.warn('CANCEL not sent', { err });
     }
   }
+}
+
+/** Headers of the INVITE with credentials; undefined if it would be larger than a drachtio-server takes. */
+function repeatHeaders(
+  { uri, headers, offer }: Sending,
+  request: SrfRequest,
+  [name, value]: CredentialsHeader,
+): SrfHeaders | undefined {
+  const cseq = `${request.getParsedHeader('cseq').seq + 1} INVITE`;
+  // From with the address that the SIP server has put into it.
+  const repeated = { ...headers, From: request.get('From') ?? headers['From'] ?? '', CSeq: cseq, [name]: value };
+  return fittedWithCredentials(uri, repeated, offer)?.headers;
 }
 
 /** The INVITE could not be sent at all. */

@@ -46,8 +46,6 @@ export class SipDialog {
 
   constructor(private readonly options: SipDialogOptions) {
     const { dialog } = options;
-    // A challenge inside a dialog is never answered (reliability M17): the password is for INVITEs of ours alone.
-    dialog.auth = undefined;
     this.#initialAckSeen = dialog.type === 'uac';
     dialog.on('ack', (ack) => this.#guarded(() => this.#acked(ack)));
     dialog.on('destroy', (bye) => this.#guarded(() => this.#destroyed(bye)));

@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.js';
 import type { IdSource } from '../lib/ids.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import type { Trunk } from '../routing/types.js';
-import type { DigestGuard } from './digest-guard.js';
+import type { TrunkLogins } from './digest/trunk-login.js';
 import type { SrfApi } from './drachtio-types.js';
 import { hostNetwork } from './ip-network.js';
 import type { LocalAddressFinder } from './local-address.js';
@@ -22,7 +22,7 @@ export interface SipLegContext {
   readonly timeouts: SipTimeouts;
   readonly addresses: ServerAddresses;
   readonly localAddressFor: LocalAddressFinder;
-  readonly digest: DigestGuard;
+  readonly logins: TrunkLogins;
   /** Nobody but us ends what a crash leaves open at the SIP server: its names for INVITEs are noted too. */
   readonly notesTransactions?: boolean;
   /** Where a trunk's media may be sent, CIDRs; undefined: its signalling addresses. */

@@ -9,7 +9,7 @@ import type { Logger } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import type { NumberHint } from '../routing/number-of-call.js';
 import type { Trunk } from '../routing/types.js';
-import { DigestGuard } from './digest-guard.js';
+import { TrunkLogins } from './digest/trunk-login.js';
 import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { inboundCall, numberHint, type InboundCall } from './inbound-call.js';
 import { InboundSipLeg } from './inbound-sip-leg.js';
@@ -97,7 +97,7 @@ export class SipUserAgent {
       timeouts: this.#timeouts,
       addresses: this.#addresses,
       localAddressFor: options.localAddressFor ?? systemLocalAddress(clock, dnsMs),
-      digest: new DigestGuard(this.#addresses, logger),
+      logins: new TrunkLogins(this.#addresses, options.ids, logger),
       notesTransactions: options.serverEndsOrphans === undefined,
       mediaRemoteNetworksFor: options.mediaRemoteNetworksFor,
     };

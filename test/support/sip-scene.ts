@@ -3,7 +3,7 @@ import type { LegEvent } from '../../src/call/leg.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { systemIds } from '../../src/lib/ids.js';
 import { MemoryJournal } from '../../src/journal/memory-journal.js';
-import type { SipServer, Target, Trunk } from '../../src/routing/types.js';
+import type { SipServer, Target, Trunk, TrunkAuth } from '../../src/routing/types.js';
 import { startEmbeddedSipServer, type EmbeddedSipServer } from '../../src/sip-server/start-embedded-sip-server.js';
 import type { SipTimeouts } from '../../src/sip/sip-timeouts.js';
 import type { InboundCall } from '../../src/sip/inbound-call.js';
@@ -29,6 +29,15 @@ export const sceneTrunk: Trunk = {
   srtp: 'off',
   permission: 'none',
   maxCalls: 10,
+};
+
+/** Credentials of a trunk that has some. */
+export const sceneAuth: TrunkAuth = {
+  username: 'bridge',
+  password: 'hunter2-secret',
+  realm: undefined,
+  algorithms: ['SHA-256', 'MD5'],
+  uri: 'request',
 };
 
 export interface SceneOptions {

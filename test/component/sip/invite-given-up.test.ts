@@ -3,7 +3,7 @@ import { endReason } from '../../../src/call/end-reason.js';
 import { eventually } from '../../support/eventually.js';
 import { pbxSdp } from '../../support/scripted-bridge.js';
 import { SipScriptPeer, type PeerMessage } from '../../support/sip-script-peer.js';
-import { SipScene, type SceneOptions } from '../../support/sip-scene.js';
+import { sceneAuth, SipScene, type SceneOptions } from '../../support/sip-scene.js';
 
 let scene: SipScene;
 let pbx: SipScriptPeer;
@@ -27,12 +27,11 @@ describe('an INVITE that is given up', () => {
     expect(scene.media.open).toBe(0);
   });
 
-  const auth = { username: 'bridge', password: 'hunter2-secret' };
   const challenge = ['Proxy-Authenticate: Digest realm="pbx.example",nonce="abc",algorithm=MD5,qop="auth"'];
   const isRetry = (message: PeerMessage): boolean => message.method === 'INVITE' && message.has('Proxy-Authorization');
 
   it('before it is challenged is not repeated with credentials', async () => {
-    await setUp({ trunk: { auth } });
+    await setUp({ trunk: { auth: sceneAuth } });
     const { leg, log } = dialled();
     const invite = await pbx.request('INVITE');
     leg.hangup(endReason('cancelled'));
@@ -44,7 +43,7 @@ describe('an INVITE that is given up', () => {
   });
 
   it('after it was repeated with credentials is cancelled as what it is now', async () => {
-    await setUp({ trunk: { auth } });
+    await setUp({ trunk: { auth: sceneAuth } });
     const { leg, log } = dialled();
     pbx.reply(await pbx.request('INVITE'), 407, 'Auth', { toTag: 'x', headers: challenge });
     const retry = await pbx.next(isRetry, 'INVITE with credentials');

@@ -7,7 +7,7 @@ import type { Clock } from '../../../src/lib/clock.js';
 import type { CallId, E164, IdSource } from '../../../src/lib/ids.js';
 import type { LogFields, Logger } from '../../../src/lib/logger.js';
 import type { Trunk, WaNumber } from '../../../src/routing/types.js';
-import { DigestGuard } from '../../../src/sip/digest-guard.js';
+import { TrunkLogins } from '../../../src/sip/digest/trunk-login.js';
 import { InboundSipLeg } from '../../../src/sip/inbound-sip-leg.js';
 import { LiveLegs } from '../../../src/sip/live-legs.js';
 import { OutboundSipLeg } from '../../../src/sip/outbound-sip-leg.js';
@@ -291,7 +291,7 @@ export class BridgeScene {
       },
       timeouts: defaultSipTimeouts,
       localAddressFor: () => Promise.resolve('127.0.0.1'),
-      digest: new DigestGuard(addresses, log),
+      logins: new TrunkLogins(addresses, this.#ids(), log),
       mediaRemoteNetworksFor: undefined,
     };
   }

@@ -60,7 +60,6 @@ export class FakeDialog extends Emitter {
   readonly sip: SrfDialog['sip'];
   readonly local = { uri: 'sip:bridge@127.0.0.1', contact: '<sip:bridge@127.0.0.1>' };
   readonly remote = { uri: 'sip:pbx@127.0.0.1' };
-  auth = undefined;
   acked: boolean;
   /** Who sent BYE. */
   readonly byes = new Set<'ours' | 'theirs' | 'server'>();

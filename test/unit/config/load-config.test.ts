@@ -67,7 +67,10 @@ describe('files shipped', () => {
         acceptFrom: ['10.0.0.0/24'],
         acceptFromServers: false,
         codecs: ['PCMA', 'PCMU'],
-        auth: { username: 'sip2wa', password: 'pbx-canary' },
+        auth: {
+          ...{ username: 'sip2wa', password: 'pbx-canary', realm: undefined },
+          ...{ algorithms: ['SHA-256'], uri: 'request' },
+        },
         register: false,
         dtmf: 'rfc4733',
         permission: 'none',

@@ -253,8 +253,43 @@ describe('trunks', () => {
       codecs: ['PCMU'],
       dtmf: 'rfc4733',
       maxCalls: 8,
-      auth: { username: 'u', password: 'pass-1' },
+      auth: { username: 'u', password: 'pass-1', algorithms: ['SHA-256', 'MD5'] },
     });
+  });
+
+  it('read how they say who they are, and who their callers are', () => {
+    const trunk = [
+      'auth: { username: u, password: "${env:P}", realm: R, algorithms: [SHA-512-256, SHA-256, SHA-256], uri: host }',
+      'accept_auth: { username: v, password: "${env:Q}", realm: S, algorithms: [MD5] }',
+    ];
+    const options = { env: { P: 'pass-1', Q: 'pass-2' } };
+    const written = configOf(working({ trunk }), options).trunks[0];
+    expect(written?.auth).toEqual({
+      ...{ username: 'u', password: 'pass-1', realm: 'R', uri: 'host' },
+      algorithms: ['SHA-512-256', 'SHA-256'],
+    });
+    expect(written?.acceptAuth).toEqual({ username: 'v', password: 'pass-2', realm: 'S', algorithms: ['MD5'] });
+    const short = ['auth: { username: u, password: "${env:P}" }', 'accept_auth: { username: v, password: "${env:Q}" }'];
+    const byDefault = configOf(working({ trunk: short }), options).trunks[0];
+    expect(byDefault?.auth).toMatchObject({ realm: undefined, algorithms: ['SHA-256', 'MD5'], uri: 'request' });
+    expect(byDefault?.acceptAuth).toMatchObject({ realm: 'sip2wa', algorithms: ['SHA-256', 'MD5'] });
+  });
+
+  it.each([
+    ['auth: { username: u, password: p }', ['trunks[0].auth']],
+    ['auth: { username: u, password: p, algorithms: [SHA-256] }', []],
+    ['accept_auth: { username: u, password: p, algorithms: [SHA-256, MD5] }', ['trunks[0].accept_auth']],
+  ])('with MD5 over UDP are warned of: %s', (trunk, expected) => {
+    const md5 = (text: string): string[] =>
+      warningsOf(text)
+        .filter((line) => line.includes('MD5'))
+        .map((line) => /warning: ([^:]*): lets MD5 be used over UDP/.exec(line)?.[1] ?? line);
+    expect(md5(working({ trunk: [trunk] }))).toEqual(expected);
+    const [block = ''] = trunk.split(':');
+    const inDefaults = expected.map(() => `trunk_defaults.${block}`);
+    expect(md5(working({ top: [`trunk_defaults: { ${trunk} }`] }))).toEqual(inDefaults);
+    const overTcp = working({ trunk: [trunk] }).replace('{ hostname: 10.0.0.5 }', '{ hostname: a, transport: tcp }');
+    expect(md5(overTcp)).toEqual([]);
   });
 
   it('that nothing names are warned of', () => {

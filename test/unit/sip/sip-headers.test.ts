@@ -8,7 +8,6 @@ import { parseReasonHeader, parseRetryAfter, reasonHeader, refusalHeaders } from
 import { plainSipText, quotedSipText, sipText, unquotedSipText } from '../../../src/sip/sip-text.js';
 import { nameAddr, nextHopUri, requestUri, userOfUri } from '../../../src/sip/sip-uri.js';
 import type { SipServer } from '../../../src/routing/types.js';
-import { parseChallenge } from '../../../src/sip/digest-guard.js';
 
 describe('sipText', () => {
   it.each<[string, string]>([
@@ -268,20 +267,5 @@ describe('holdsUs', () => {
     ['', false],
   ])('%j: %s', (sdp, expected) => {
     expect(holdsUs(sdp)).toBe(expected);
-  });
-});
-
-describe('parseChallenge', () => {
-  it.each<[string | undefined, object | undefined]>([
-    ['Digest realm="a", nonce="b"', { realm: 'a', algorithm: 'MD5' }],
-    ['DIGEST nonce="x", realm="a",algorithm=SHA-256', { realm: 'a', algorithm: 'SHA-256' }],
-    ['Digest nonce="x,realm=b", realm="a"', undefined],
-    ['Digest realm="a",algorithm=SHA-256,nonce="1", Digest realm="a",algorithm=md5', { realm: 'a', algorithm: 'MD5' }],
-    ['Digest realm="a",nonce="1", Digest realm="b",nonce="2"', undefined],
-    ['Basic realm="a"', undefined],
-    ['Digest nonce="b"', undefined],
-    [undefined, undefined],
-  ])('%j is %o', (value, expected) => {
-    expect(parseChallenge(value)).toEqual(expected);
   });
 });

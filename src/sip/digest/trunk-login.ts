@@ -1,0 +1,127 @@
+import type { IdSource } from '../../lib/ids.js';
+import type { Logger } from '../../lib/logger.js';
+import type { SipServer, Trunk, TrunkAuth } from '../../routing/types.js';
+import type { SrfResponse } from '../drachtio-types.js';
+import { isSameAddress } from '../ip-network.js';
+import type { ServerAddresses } from '../server-addresses.js';
+import { escapedQuoted } from './auth-header.js';
+import { chooseChallenge, parseChallenges, type DigestChallenge } from './challenge.js';
+import { credentials } from './response.js';
+
+/** The request that was challenged. */
+export interface ChallengedRequest {
+  readonly method: string;
+  readonly uri: string;
+}
+
+/** A header by its name. */
+export type CredentialsHeader = readonly [name: 'Authorization' | 'Proxy-Authorization', value: string];
+
+/**
+ * Whom a trunk's password is shown to (the CVE-2021-41158 class): a challenge counts only if it came from the server that
+ * was dialled, in the realm that is configured or, without one, that this server named first. Requests outside dialogs
+ * only; inside a dialog no challenge is answered. See decision 0200.
+ */
+export class TrunkLogins {
+  /** First realm a server of a trunk named. One that changes its realm needs `auth.realm`, or a restart. */
+  readonly #realms = new Map<string, string>();
+
+  constructor(
+    private readonly addresses: ServerAddresses,
+    private readonly ids: IdSource,
+    private readonly logger: Logger,
+  ) {}
+
+  /** The login of one request to this server, however often it is repeated; undefined if the trunk has no credentials. */
+  loginAt(trunk: Trunk, server: SipServer): TrunkLogin | undefined {
+    const { auth } = trunk;
+    if (!auth) return undefined;
+    const place = `${trunk.name} ${server.hostname}:${server.port}`;
+    return new TrunkLogin(auth, {
+      isServer: (address) => this.addresses.known(server.hostname).some((known) => isSameAddress(known, address)),
+      realmOf: (challenges) => this.#realmOf(auth, place, challenges),
+      ids: this.ids,
+      logger: this.logger.child({ trunk: trunk.name }),
+    });
+  }
+
+  /** The realm that is answered here; undefined when none is known and it cannot be told which of several to trust. */
+  #realmOf(auth: TrunkAuth, place: string, challenges: readonly DigestChallenge[]): string | undefined {
+    if (auth.realm !== undefined) return escapedQuoted(auth.realm);
+    const [first, ...others] = new Set(challenges.map(({ realm }) => realm));
+    const known = this.#realms.get(place);
+    if (known !== undefined || first === undefined || others.length > 0) return known;
+    this.#realms.set(place, first);
+    return first;
+  }
+}
+
+interface LoginGround {
+  /** Whether an address is the dialled server's. */
+  readonly isServer: (address: string) => boolean;
+  readonly realmOf: (challenges: readonly DigestChallenge[]) => string | undefined;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+}
+
+/** Longest parameter of a challenge that is given back, in characters: with it the request must still fit a frame. */
+const echoLimit = 512;
+
+/**
+ * One request's way past the challenges of its server: the first is answered; a second only if it says that the nonce was
+ * stale and brings another one. Whatever else comes is a refusal of the credentials (RFC 3261 §22.1).
+ */
+export class TrunkLogin {
+  readonly #nonces: string[] = [];
+
+  constructor(
+    private readonly auth: TrunkAuth,
+    private readonly ground: LoginGround,
+  ) {}
+
+  /** The header to repeat the request with; undefined if it is not to be repeated, which is logged. */
+  answer(request: ChallengedRequest, response: SrfResponse): CredentialsHeader | undefined {
+    const judged = this.#judge(response);
+    if (typeof judged === 'string') {
+      const from = response.source_address;
+      this.ground.logger.warn('digest challenge not answered', { objection: judged, status: response.status, from });
+      return undefined;
+    }
+    this.#nonces.push(judged.nonce);
+    const { username, password, uri } = this.auth;
+    const digestUri = uri === 'host' ? withoutUser(request.uri) : request.uri;
+    const cnonce = this.ground.ids.hex(16);
+    const value = credentials(judged, { username, password, method: request.method, uri: digestUri, cnonce });
+    return [response.status === 407 ? 'Proxy-Authorization' : 'Authorization', value];
+  }
+
+  /** The challenge to answer, or why there is none. */
+  #judge(response: SrfResponse): DigestChallenge | string {
+    if (!this.ground.isServer(response.source_address)) return 'not from the dialled server';
+    const all = parseChallenges(response.get(response.status === 407 ? 'Proxy-Authenticate' : 'WWW-Authenticate'));
+    const challenges = all.filter(
+      ({ realm, nonce, opaque = '' }) => isShort(realm) && isShort(nonce) && isShort(opaque),
+    );
+    if (challenges.length === 0) return 'no digest challenge that can be answered';
+    const realm = this.ground.realmOf(challenges);
+    const ours = challenges.filter((challenge) => challenge.realm === realm);
+    if (ours.length === 0) return realm === undefined ? 'several realms, and none configured' : 'foreign realm';
+    const chosen = chooseChallenge(ours, this.auth.algorithms);
+    if (!chosen) return 'algorithm not allowed on this trunk';
+    return this.#objectionToRepeat(chosen) ?? chosen;
+  }
+
+  #objectionToRepeat({ isStale, nonce }: DigestChallenge): string | undefined {
+    if (this.#nonces.length === 0) return undefined;
+    const isAgain = isStale && this.#nonces.length === 1 && !this.#nonces.includes(nonce);
+    return isAgain ? undefined : 'credentials refused';
+  }
+}
+
+const isShort = (text: string): boolean => text.length <= echoLimit;
+
+/** `sip:user;params@host:5060;transport=tcp` without user and parameters. */
+function withoutUser(uri: string): string {
+  const [, scheme = 'sip', host = ''] = /^(sips?):(?:[^@]*@)?([^;?]*)/i.exec(uri) ?? [];
+  return `${scheme}:${host}`;
+}
