@@ -111,7 +111,8 @@ export class Switchboard {
   /** A call from the PBX: placed to a WhatsApp user. */
   trunkCall(arriving: ArrivingTrunkCall): void {
     const trunks = arriving.trunks.map(({ name }) => name);
-    const decision = decideTrunkCall({ ...arriving, trunks }, this.options.numbers);
+    const { destinations } = arriving.trunk;
+    const decision = decideTrunkCall({ ...arriving, trunks, destinations }, this.options.numbers);
     const { number, user } = decision;
     const called = user && 'number' in user ? { user: user.number } : { ...user };
     const own = given('opaque', arriving.opaque);

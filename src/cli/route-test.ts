@@ -76,6 +76,7 @@ function testTrunkCall(options: RouteTestOptions, config: Config, io: ConsoleIo)
     calledUser: options.to ?? '',
     callerUser: options.caller,
     namedNumber: options.numberId,
+    destinations: trunk.destinations,
   };
   const explanation = explainTrunkCall(request, config.numbers);
   io.stdout(options.json ? json(trunkCallJson(request, explanation)) : trunkCallText(request, explanation));

@@ -100,8 +100,14 @@ function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, s
     srtp: 'off',
     permission: own.permission ?? defaults.permission ?? 'none',
     maxCalls: own.max_calls ?? defaults.max_calls ?? DEFAULT_MAX_CALLS,
+    maxCallsPerSecond: limit(own.max_calls_per_second ?? defaults.max_calls_per_second),
+    maxCallsPerDay: limit(own.max_calls_per_day ?? defaults.max_calls_per_day),
+    destinations: own.destinations ?? defaults.destinations,
   };
 }
+
+/** No limit is written as 0. */
+const limit = (written: number | undefined): number | undefined => (written === 0 ? undefined : written);
 
 function usableCodecs(codecs: readonly PbxCodec[]): PbxCodec[] {
   return [...new Set(codecs)].filter((codec) => codec === 'PCMA' || codec === 'PCMU');

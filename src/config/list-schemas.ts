@@ -3,7 +3,7 @@ import type { DigestAlgorithm } from '../routing/types.js';
 import type { Complaint } from './issue.js';
 import type { Format } from './formats.js';
 import * as formats from './formats.js';
-import { numberId, phoneNumber, routeFrom, sipUser, uriParameters } from './phone-formats.js';
+import { destination, numberId, phoneNumber, routeFrom, sipUser, uriParameters } from './phone-formats.js';
 
 /** A value checked by a format; its complaint travels in the issue's `params`. */
 function value<T>(format: Format, description: string, byDefault?: unknown): z.ZodType<T> {
@@ -131,6 +131,20 @@ const trunkBehaviour = {
     'none',
   ).optional(),
   max_calls: value<number>(formats.wholeNumber(1, 100_000), 'Most calls at a time over the trunk.', 100).optional(),
+  max_calls_per_second: value<number>(
+    formats.wholeNumber(0, 10_000),
+    'Most calls from the trunk in any second; 0: no limit.',
+    0,
+  ).optional(),
+  max_calls_per_day: value<number>(
+    formats.wholeNumber(0, 1_000_000),
+    'Most calls from the trunk in any 24 hours, counted anew when the daemon starts; 0: no limit.',
+    0,
+  ).optional(),
+  destinations: z
+    .array(value<string>(destination, 'Number, or how numbers begin, with a * at the end.'))
+    .meta({ description: 'Whom the trunk may call; left out: everybody, empty: nobody.' })
+    .optional(),
 };
 
 const acceptFrom = z

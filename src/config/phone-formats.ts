@@ -49,6 +49,18 @@ export const routeFrom: Format = {
         },
 };
 
+/** Whom a trunk may call: a number or a business-scoped user id, with a `*` at the end how either begins; or `*`. */
+export const destination: Format = {
+  json: { type: 'string', pattern: '^(\\+[1-9]\\d{0,14}\\*?|[A-Z]{2}\\.[A-Za-z0-9.]*\\*?|\\*)$' },
+  complaint: (value) =>
+    typeof value === 'string' && /^(\+[1-9]\d{0,14}\*?|[A-Z]{2}\.[A-Za-z0-9.]*\*?|\*)$/.test(value)
+      ? undefined
+      : {
+          message: 'must be a number in international form',
+          cure: 'write it in quotes with + and country code; a * at the end stands for the rest, for example "+49*"',
+        },
+};
+
 /** User part of a SIP URI (RFC 3261 §25.1), without escapes. */
 export const sipUser: Format = {
   json: { type: 'string', pattern: "^[A-Za-z0-9+*_.!~'()&=$,/-]{1,64}$" },

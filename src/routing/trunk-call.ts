@@ -1,3 +1,4 @@
+import { isDestination } from './destinations.js';
 import { explainNumbers, numberOfCall, type NumberHint, type NumberVerdict } from './number-of-call.js';
 import type { WaNumber } from './types.js';
 import { toUserAddress, type UserAddress } from './user-address.js';
@@ -8,6 +9,8 @@ export interface TrunkCallRequest extends NumberHint {
   readonly trunks: readonly string[];
   /** User part of the Request-URI. */
   readonly calledUser: string;
+  /** Whom the trunk may call; absent: everybody. */
+  readonly destinations?: readonly string[] | undefined;
 }
 
 /** Whom to call with which number, or the end code (call/failure-table.ts) to refuse with; what was found out is said anyway. */
@@ -27,8 +30,9 @@ export function decideTrunkCall(request: TrunkCallRequest, numbers: readonly WaN
   const user = toUserAddress(request.calledUser);
   if (!choice.ok) return { ok: false, code: 'not_allowed', why: choice.why, number: undefined, user };
   const { number, by } = choice;
-  if (user) return { ok: true, number, user, by };
-  return { ok: false, code: 'bad_number', why: 'dial the user as +COUNTRY NUMBER or by id', number, user: undefined };
+  if (!user) return { ok: false, code: 'bad_number', why: 'dial the user as +COUNTRY NUMBER or by id', number, user };
+  if (isDestination(user, request.destinations)) return { ok: true, number, user, by };
+  return { ok: false, code: 'not_allowed', why: 'not among the destinations of the trunk', number, user };
 }
 
 export interface TrunkCallExplanation {

@@ -58,6 +58,11 @@ export interface Trunk {
   /** What is done before a user is called for it, unless the number says otherwise. */
   readonly permission: 'none' | 'check' | 'ask';
   readonly maxCalls: number;
+  /** Of calls from it, in any second and in any 24 hours; absent: no limit. */
+  readonly maxCallsPerSecond?: number | undefined;
+  readonly maxCallsPerDay?: number | undefined;
+  /** Whom it may call, see destinations.ts; absent: everybody. */
+  readonly destinations?: readonly string[] | undefined;
 }
 
 /** Meta's calling hours, as a number's settings hold them; times are HHMM. */

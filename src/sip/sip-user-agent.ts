@@ -1,4 +1,4 @@
-import { endReason } from '../call/end-reason.js';
+import { endReason, type EndReason } from '../call/end-reason.js';
 import type { Journal, OrphanDialog } from '../call/journal.js';
 import type { DialledLeg } from '../call/leg.js';
 import type { CallObserver } from '../call/observer.js';
@@ -26,7 +26,8 @@ import { SipServerLink, type SipServerAddress } from './sip-server-link.js';
 import { defaultSipTimeouts, type SipTimeouts } from './sip-timeouts.js';
 import { SourceAcl } from './source-acl.js';
 import { StrangerLog } from './stranger-log.js';
-import { TrunkLoad } from './trunk-load.js';
+import { TrunkLimitLog } from './trunk-limit-log.js';
+import { TrunkLoad, type Admission } from './trunk-load.js';
 
 export interface SipUserAgentOptions {
   /** The SIP server, whichever it is: embedded or a drachtio-server. */
@@ -55,14 +56,15 @@ export interface SipUserAgentOptions {
 /** Methods that are refused, but for OPTIONS and INVITE; asked for by name, so that the refusal is ours. */
 const refusedMethods = ['register', 'subscribe', 'notify', 'message', 'publish', 'refer', 'info', 'update', 'bye'];
 
-const busyRetryS = 10;
+const shutdownRetryS = 10;
 
 /** Our side of SIP: takes calls from the trunks, places calls to them. */
 export class SipUserAgent {
   readonly #link: SipServerLink;
   readonly #addresses: ServerAddresses;
   readonly #acl: SourceAcl;
-  readonly #load = new TrunkLoad();
+  readonly #load: TrunkLoad;
+  readonly #limitLog: TrunkLimitLog;
   readonly #legs = new LiveLegs();
   readonly #strangers: StrangerLog;
   readonly #timeouts: SipTimeouts;
@@ -81,6 +83,8 @@ export class SipUserAgent {
     this.#addresses = new ServerAddresses({ lookup, clock, logger, dnsMs, dnsRefreshMs });
     this.#acl = new SourceAcl(options.trunks, this.#addresses);
     this.#strangers = new StrangerLog(clock, logger);
+    this.#load = new TrunkLoad(clock);
+    this.#limitLog = new TrunkLimitLog(clock, logger);
     this.#link = new SipServerLink(
       { connect, clock, logger, connectMs, closeMs },
       () => this.#linkLost(),
@@ -229,14 +233,22 @@ export class SipUserAgent {
     }
     const trunks = [first, ...others] as const;
     const trunk = this.options.chooseTrunk?.(trunks, numberHint(request)) ?? first;
-    const isTaking = this.#listener !== undefined && !this.#closing;
-    const release = isTaking ? this.#load.take(trunk) : undefined;
-    if (!release) {
-      const reason = endReason(isTaking ? 'limit' : 'shutdown', { retryAfterS: busyRetryS });
-      this.options.logger.warn('INVITE refused', { trunk: trunk.name, why: reason.code });
-      return response.send(reason.sipStatus, { headers: refusalHeaders(reason, trunk.codecs) });
+    const admission = this.#admit(trunk);
+    if (admission.ok) return this.#takeCall({ trunk, trunks }, request, response, admission.release);
+    const { reason } = admission;
+    response.send(reason.sipStatus, { headers: refusalHeaders(reason, trunk.codecs) });
+  }
+
+  #admit(trunk: Trunk): Extract<Admission, { ok: true }> | { readonly ok: false; readonly reason: EndReason } {
+    if (this.#listener === undefined || this.#closing) {
+      this.options.logger.warn('INVITE refused', { trunk: trunk.name, why: 'shutdown' });
+      return { ok: false, reason: endReason('shutdown', { retryAfterS: shutdownRetryS }) };
     }
-    this.#takeCall({ trunk, trunks }, request, response, release);
+    const admission = this.#load.admit(trunk);
+    if (admission.ok) return admission;
+    const { limit, retryAfterS } = admission;
+    this.#limitLog.note(trunk.name, limit);
+    return { ok: false, reason: endReason('limit', { retryAfterS, text: `${limit} of the trunk` }) };
   }
 
   /**

@@ -76,6 +76,9 @@ describe('files shipped', () => {
         permission: 'none',
         srtp: 'off',
         maxCalls: 100,
+        maxCallsPerSecond: 10,
+        maxCallsPerDay: 2000,
+        destinations: ['+1*', '+49*'],
       },
     ]);
     expect(config.numbers[0]).toMatchObject({
@@ -111,6 +114,9 @@ describe('files shipped', () => {
       'pre_accept',
       'webrtc_ports',
       'max_calls',
+      'max_calls_per_second',
+      'max_calls_per_day',
+      'destinations',
       'permission',
     ]) {
       expect(lines.find((line) => line.trim().startsWith(`${key}:`))).toMatch(/ # \S/);

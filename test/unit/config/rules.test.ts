@@ -257,6 +257,22 @@ describe('trunks', () => {
     });
   });
 
+  it('have limits only where the file says so', () => {
+    expect(configOf(working()).trunks[0]).toMatchObject({ maxCalls: 100, destinations: undefined });
+    expect(configOf(working()).trunks[0]).toMatchObject({ maxCallsPerSecond: undefined, maxCallsPerDay: undefined });
+    const top = ['trunk_defaults: { max_calls_per_second: 5, max_calls_per_day: 500, destinations: [] }'];
+    const trunk = ['max_calls_per_second: 0', 'destinations: [+4915112345678, +49*, "US.*", "*"]'];
+    expect(configOf(working({ trunk, top })).trunks[0]).toMatchObject({
+      maxCallsPerSecond: undefined,
+      maxCallsPerDay: 500,
+      destinations: ['+4915112345678', '+49*', 'US.*', '*'],
+    });
+    expect(configOf(working({ top })).trunks[0]).toMatchObject({ maxCallsPerSecond: 5, destinations: [] });
+    for (const wrong of ['0049*', '+49*1', '49*', 'us.*', '+0*', '""']) {
+      expect(errorsOf(working({ trunk: [`destinations: [${wrong}]`] }))).toHaveLength(1);
+    }
+  });
+
   it('read how they say who they are, and who their callers are', () => {
     const trunk = [
       'auth: { username: u, password: "${env:P}", realm: R, algorithms: [SHA-512-256, SHA-256, SHA-256], uri: host }',

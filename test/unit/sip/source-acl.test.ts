@@ -6,7 +6,6 @@ import { contains, hostNetwork, isUnspecified, parseIpAddress, parseIpNetwork } 
 import { ServerAddresses, type HostLookup } from '../../../src/sip/server-addresses.js';
 import { SourceAcl } from '../../../src/sip/source-acl.js';
 import { StrangerLog } from '../../../src/sip/stranger-log.js';
-import { TrunkLoad } from '../../../src/sip/trunk-load.js';
 import { settled } from '../../support/eventually.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
@@ -171,22 +170,6 @@ describe('ServerAddresses', () => {
     const asked = names.resolve('pbx');
     clock.advance(100);
     await expect(asked).rejects.toMatchObject({ code: 'SIP2WA_DEADLINE' });
-  });
-});
-
-describe('TrunkLoad', () => {
-  it('gives a place back once', () => {
-    const load = new TrunkLoad();
-    const pbx = trunk('pbx', []);
-    const [first, second] = [load.take(pbx), load.take(pbx)];
-    expect(load.take(pbx)).toBeUndefined();
-    expect(load.take(trunk('other', []))).toBeTypeOf('function');
-    first?.();
-    first?.();
-    expect(load.legsOf('pbx')).toBe(1);
-    expect(load.take(pbx)).toBeTypeOf('function');
-    second?.();
-    expect(load.legsOf('pbx')).toBe(1);
   });
 });
 
