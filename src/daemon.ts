@@ -101,16 +101,12 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   metrics.probe({ isSipConnected: () => sip.ready, parkedWebhooks: () => whatsapp.legDeps.directory.parked });
   const switchboard = createSwitchboard(base, sip, whatsapp, cdr);
   const router = whatsapp.router((call) => switchboard.userCall(call), store.seen);
-  await Promise.all([server.recovered, recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack)]);
-  readiness.set('recovery', () => true);
+  await recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack);
   // Warms the codecs up, which takes a moment: the orphans of a crash do not wait for it.
   await base.media.start();
-  sip.onInboundCall((call) => switchboard.trunkCall({ ...call, namedNumber: call.header('X-WA-Number-Id') }));
 
   const webhook = await startWebhookListener({
-    listen: config.webhook.listen,
-    path: config.webhook.path,
-    verifyToken: config.webhook.verifyToken,
+    ...config.webhook,
     appSecrets: () => secrets.appSecrets(),
     onDelivery: (delivered) => {
       metrics.webhooksReceived(delivered, base.clock.now());
@@ -125,6 +121,10 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   stack.add('webhook listener', () => webhook.close());
   readiness.set('webhook', () => true);
   stack.add('calls', () => switchboard.close(options.stopCallsMs ?? STOP_CALLS_MS));
+  // An orphan whose id at Meta is not known yet is named by a webhook: that does not wait for a PBX that is gone.
+  await server.recovered;
+  readiness.set('recovery', () => true);
+  sip.onInboundCall((call) => switchboard.trunkCall({ ...call, namedNumber: call.header('X-WA-Number-Id') }));
   readiness.set('not stopping', () => stopping === undefined);
   const addresses = addressesOf(config, server, webhook, admin);
   logger.info('ready', { ...addresses });
