@@ -9,6 +9,7 @@ import type { Logger } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import type { NumberHint } from '../routing/number-of-call.js';
 import type { Trunk } from '../routing/types.js';
+import { CallerCheck } from './digest/caller-check.js';
 import { TrunkLogins } from './digest/trunk-login.js';
 import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { inboundCall, numberHint, type InboundCall } from './inbound-call.js';
@@ -71,6 +72,7 @@ export class SipUserAgent {
   readonly #orphans: OrphanDialogs;
   /** What was up when the link was lost, until it is back. */
   #lost: OrphanDialog[] = [];
+  readonly #callerCheck: CallerCheck;
   readonly #context: SipLegContext;
   #listener: ((call: InboundCall) => void) | undefined;
   #closing = false;
@@ -87,6 +89,7 @@ export class SipUserAgent {
     this.#limitLog = new TrunkLimitLog(clock, logger);
     this.#link = new SipServerLink(
       { connect, clock, logger, connectMs, closeMs },
+    this.#callerCheck = new CallerCheck(clock, options.ids);
       () => this.#linkLost(),
       () => this.#linkBack(),
     );
@@ -245,10 +248,20 @@ export class SipUserAgent {
       return { ok: false, reason: endReason('shutdown', { retryAfterS: shutdownRetryS }) };
     }
     const admission = this.#load.admit(trunk);
+    if (this.#isChallenged(trunk, request, response)) return;
     if (admission.ok) return admission;
     const { limit, retryAfterS } = admission;
     this.#limitLog.note(trunk.name, limit);
     return { ok: false, reason: endReason('limit', { retryAfterS, text: `${limit} of the trunk` }) };
+  }
+
+  #isChallenged(trunk: Trunk, request: SrfRequest, response: SrfResponse): boolean {
+    const challenge = this.#callerCheck.challengeTo(trunk, request);
+    if (!challenge) return false;
+    const { status, headers, why } = challenge;
+    if (why !== 'none') this.options.logger.warn('INVITE refused', { trunk: trunk.name, status, why });
+    response.send(status, { headers });
+    return true;
   }
 
   /**
