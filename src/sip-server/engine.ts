@@ -10,6 +10,7 @@ import { Inbound } from './core/inbound.js';
 import { UserAgentClient } from './core/uac.js';
 import { UserAgentServer } from './core/uas.js';
 import { DialogTable } from './dialog/dialog-table.js';
+import type { SessionPolicy } from './dialog/session-timer-terms.js';
 import type { CallRecord, OpenCall } from './recovery/call-record.js';
 import type { Endings } from './recovery/end-calls.js';
 import { endCalls } from './recovery/end-calls.js';
@@ -41,6 +42,7 @@ export interface EngineOptions {
   readonly advertisedHost: string | undefined;
   readonly tls: TlsSettings | undefined;
   readonly timers: SipTimers;
+  readonly session: SessionPolicy;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly ids: IdSource;
@@ -72,6 +74,7 @@ export class Engine {
       ids,
       logger: options.logger,
       timers: options.timers,
+      session: options.session,
       transports,
       resolver: systemResolver(clock, options.timers.resolveMs),
       transactions: new TransactionTable(),

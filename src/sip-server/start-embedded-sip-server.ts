@@ -3,6 +3,8 @@ import { systemClock } from '../lib/clock.js';
 import type { IdSource } from '../lib/ids.js';
 import { systemIds } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import type { SessionPolicy } from './dialog/session-timer-terms.js';
+import { DEFAULT_SESSION_POLICY } from './dialog/session-timer-terms.js';
 import type { TracedMessage } from './engine.js';
 import { Engine } from './engine.js';
 import type { CallRecord, OpenCall } from './recovery/call-record.js';
@@ -25,6 +27,8 @@ export interface EmbeddedSipServerOptions {
   /** Needed by TLS listeners. Servers are reached by TLS from such a listener, too. */
   readonly tls?: TlsSettings | undefined;
   readonly timers?: Partial<SipTimers>;
+  /** Session timers (RFC 4028), in seconds: 600 asked for and no less than 90 taken, unless told otherwise. */
+  readonly session?: Partial<SessionPolicy>;
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly ids?: IdSource;
@@ -65,6 +69,7 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
     advertisedHost: options.advertisedHost,
     tls: options.tls,
     timers: { ...DEFAULT_TIMERS, ...options.timers },
+    session: { ...DEFAULT_SESSION_POLICY, ...options.session },
     logger,
     clock,
     ids: options.ids ?? systemIds,

@@ -53,8 +53,9 @@ export class AppRequests {
       if (!parseSipUri(message.uri)) throw new RefusedError(`invalid request-uri: ${message.uri}`);
       const callId = first(message, 'call-id');
       if (callId !== undefined && !isCallId(callId)) throw new RefusedError('invalid call-id');
-      const way = await wayTo(this.core, routeUrl === '' ? message.uri : routeUrl);
-      this.#send(to, way, undefined, () => this.#freshRequest(message, way, type.header));
+      const again = (): Promise<Way> => wayTo(this.core, routeUrl === '' ? message.uri : routeUrl);
+      const way = await again();
+      this.#send(to, { way, again }, undefined, () => this.#freshRequest(message, way, type.header));
     });
   }
 
@@ -69,9 +70,10 @@ export class AppRequests {
       if (!type) throw new RefusedError('missing content-type');
       if (message.method === 'INVITE' && this.#hasInvite(dialog))
         throw new RefusedError('another INVITE is in progress');
-      const way = await wayInDialog(this.core, dialog);
+      const again = (): Promise<Way> => wayInDialog(this.core, dialog);
+      const way = await again();
       if (message.method === 'BYE') this.#cancelPendingInvites(dialog);
-      this.#send(to, way, dialog, () => this.#dialogRequest(dialog, message, way, type.header));
+      this.#send(to, { way, again }, dialog, () => this.#dialogRequest(dialog, message, way, type.header));
     });
   }
 
@@ -100,12 +102,19 @@ export class AppRequests {
       const extra = appHeaders(message, dialog.flow?.local ?? NO_ADDRESS, [...DIALOG_FIELDS, 'contact']);
       const headers = type.header ? [...extra, type.header] : extra;
       const { bytes, flow, shown } = await this.uac.acks.send(dialog, headers, message.body);
+      // The answer to an offer that came with the 2xx.
+      if (message.body.length > 0) dialog.localSdp = message.body;
       requestSent(this.core, to, bytes, flow, shown, uuid(this.core.ids));
     });
   }
 
   /** Writes `OK`, then starts the transaction: nothing of it can reach the application before. */
-  #send(to: FrameOrigin, way: Way, dialog: Dialog | undefined, build: () => SipRequest): void {
+  #send(
+    to: FrameOrigin,
+    { way, again }: { readonly way: Way; readonly again: () => Promise<Way> },
+    dialog: Dialog | undefined,
+    build: () => SipRequest,
+  ): void {
     if (!to.client.open) return way.flow.release();
     const txn = uuid(this.core.ids);
     let request: SipRequest;
@@ -117,7 +126,8 @@ export class AppRequests {
     }
     const bytes = serialise(request);
     requestSent(this.core, to, bytes, way.flow, way.shown, txn);
-    const launch = (): unknown => this.uac.launch({ txn, client: to.client, request, bytes, flow: way.flow, dialog });
+    const launch = (): unknown =>
+      this.uac.launch({ txn, client: to.client, request, bytes, flow: way.flow, dialog, again });
     if (request.method === 'BYE' && dialog?.twoHundred) dialog.twoHundred.whenDone(launch);
     else launch();
   }
@@ -152,8 +162,9 @@ export class AppRequests {
       headers.push(contactHeader(shown, flow, message.uri));
     headers.push(...appHeaders(message, shown, DIALOG_FIELDS));
     if (type) headers.push(type);
-    headers.push(header('Content-Length', String(message.body.length)));
-    return { ...message, version: '2.0', headers: bracketContacts(headers) };
+    const whole = this.uac.sessions.offered(message.method, headers, undefined);
+    whole.push(header('Content-Length', String(message.body.length)));
+    return { ...message, version: '2.0', headers: bracketContacts(whole) };
   }
 
   #party(value: string): string {
@@ -173,7 +184,7 @@ export class AppRequests {
     const parts = {
       method: message.method,
       seq: dialog.nextSeq(),
-      headers: bracketContacts(headers),
+      headers: bracketContacts(this.uac.sessions.offered(message.method, headers, dialog)),
       body: message.body,
     };
     const via = viaHeader(flow, shown, newBranch(this.core));

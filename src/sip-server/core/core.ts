@@ -2,6 +2,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { IdSource } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { DialogTable } from '../dialog/dialog-table.js';
+import type { SessionPolicy } from '../dialog/session-timer-terms.js';
 import type { CallRecord } from '../recovery/call-record.js';
 import type { SipTimers } from '../timers.js';
 import type { TransactionTable } from '../transaction/transaction-table.js';
@@ -16,6 +17,7 @@ export interface Core {
   readonly ids: IdSource;
   readonly logger: Logger;
   readonly timers: SipTimers;
+  readonly session: SessionPolicy;
   readonly transports: Transports;
   readonly resolver: Resolver;
   readonly transactions: TransactionTable;

@@ -1,4 +1,5 @@
 import type { Dialog } from '../dialog/dialog.js';
+import { asksTooShort, refreshesSession } from '../dialog/session-timer-terms.js';
 import type { SipRequest, SipResponse } from '../sip/message.js';
 import { cseqOf, elements, first, header } from '../sip/message.js';
 import { tagOf } from '../sip/name-addr.js';
@@ -120,6 +121,7 @@ export class Inbound {
     if (!OUTSIDE.has(request.method)) return this.#refuse(request, flow, 501, undefined, [header('Allow', ALLOW)]);
     if (this.core.transactions.isMerged(keys)) return this.#refuse(request, flow, 482);
     if (wantsReliable(request)) return this.#refuse(request, flow, 420, undefined, [header('Unsupported', '100rel')]);
+    if (asksTooShort(request, this.core.session)) return this.#refuseInterval(received);
     if (this.core.serverRequests.size >= MAX_WAITING)
       return this.#refuse(request, flow, 503, undefined, [header('Retry-After', '10')]);
     const client = this.core.pick(request.method);
@@ -137,18 +139,20 @@ export class Inbound {
     }
     const seq = cseqOf(request)?.number ?? 0;
     if (dialog.remoteSeq !== undefined && seq < dialog.remoteSeq) return this.#refuse(request, flow, 500);
-    if (request.method === 'INVITE') {
-      const glare = this.#inviteGlare(dialog);
-      if (glare)
-        return this.#refuse(request, flow, glare, undefined, glare === 500 ? [header('Retry-After', '3')] : []);
-    }
+    if (asksTooShort(request, this.core.session)) return this.#refuseInterval(received);
+    const glare = request.method === 'INVITE' ? this.#inviteGlare(dialog) : undefined;
+    if (glare !== undefined)
+      return this.#refuse(request, flow, glare, undefined, glare === 500 ? [header('Retry-After', '3')] : []);
     dialog.remoteSeq = seq;
-    if (request.method === 'INVITE' || request.method === 'UPDATE') {
-      this.#refresh(dialog, request, flow);
-    }
+    if (refreshesSession(request.method)) this.#refresh(dialog, request, flow);
     const record = this.uas.open(received, dialog.owner, dialog);
     networkEvent(this.core, dialog.owner, request, received, { txn: record.txn, dialogId: dialog.id });
     if (request.method === 'BYE') this.#onBye(dialog, record);
+  }
+
+  /** RFC 4028 §9. */
+  #refuseInterval({ request, flow }: Received): void {
+    this.#refuse(request, flow, 422, undefined, [header('Min-SE', String(this.core.session.minS))]);
   }
 
   /** RFC 3261 §12.2.2: target and way may change. */

@@ -6,6 +6,7 @@ import type { InviteClientTransaction } from '../transaction/invite-client.js';
 import type { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
 import type { Address, Flow } from '../transport/flow.js';
 import type { AppSession } from '../wire/app-session.js';
+import type { Way } from './next-hop.js';
 
 /** A request from the network in the application's hands. */
 export interface ServerRequest {
@@ -37,6 +38,10 @@ export interface ClientRequest {
   readonly flow: Flow;
   readonly dialog: Dialog | undefined;
   readonly initial: boolean;
+  /** Is it a session refresh of the server's own? */
+  readonly refresh: boolean;
+  /** Opens the way of the request anew, for when it has to be sent once more. */
+  readonly again: (() => Promise<Way>) | undefined;
   transaction: InviteClientTransaction | NonInviteClientTransaction | undefined;
   /** A CANCEL waits for the first provisional response (RFC 3261 §9.1), or has left. */
   cancel: 'none' | 'held' | 'sent';

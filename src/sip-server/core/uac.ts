@@ -15,10 +15,12 @@ import type { AppSession } from '../wire/app-session.js';
 import { AckSender } from './ack-sender.js';
 import type { Core } from './core.js';
 import { localEvent, networkEvent, unsolicitedEvent } from './events.js';
+import type { Way } from './next-hop.js';
 import { wayInDialog } from './next-hop.js';
 import { ackRequest, cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import type { ClientRequest } from './requests.js';
 import { buildResponse } from './response-text.js';
+import { SessionTimers } from './session-timers.js';
 import { StrayAnswers } from './stray-answers.js';
 
 interface Launch {
@@ -28,17 +30,31 @@ interface Launch {
   readonly bytes: Buffer;
   readonly flow: Flow;
   readonly dialog: Dialog | undefined;
+  /** Is it a session refresh of the server's own? */
+  readonly refresh?: boolean;
+  /** Opens the way anew, for when the request has to be sent once more. */
+  readonly again?: (() => Promise<Way>) | undefined;
+  /** Outside a dialog although the dialog it makes is known: the INVITE was sent before. */
+  readonly initial?: boolean;
 }
 
 /** Requests on their way to the network, and what comes back. */
 export class UserAgentClient {
   readonly acks: AckSender;
   readonly strays: StrayAnswers;
+  readonly sessions: SessionTimers;
 
   constructor(private readonly core: Core) {
     const launchBye = (bye: SipRequest, flow: Flow): unknown => this.#launchOwn(bye, flow, undefined);
     this.acks = new AckSender(core, (dialog, reason) => this.endDialog(dialog, reason), launchBye);
     this.strays = new StrayAnswers(core, launchBye);
+    this.sessions = new SessionTimers(core, {
+      launch: (request, { flow }, dialog) => this.#launchOwn(request, flow, dialog, true),
+      launchAgain: (record, request, { flow }) => this.launch({ ...record, request, bytes: serialise(request), flow }),
+      fail: (record, status) => this.#failLocally(record, status),
+      acknowledge: (dialog) => this.acks.send(dialog, [], NO_BODY),
+      endDialog: (dialog, reason, cause) => this.endDialog(dialog, reason, cause),
+    });
   }
 
   /** Starts the transaction. The caller has already answered `OK`, or does so before it yields. */
@@ -65,10 +81,10 @@ export class UserAgentClient {
 
   #keep(start: Launch): ClientRequest {
     const { request, client, txn, flow } = start;
-    const initial = start.dialog === undefined;
-    const isCall = request.method === 'INVITE';
-    const dialog = initial && isCall && client ? DialogState.calling(request, client, txn, flow) : start.dialog;
-    if (initial && dialog) this.core.dialogs.add(dialog);
+    const { initial = start.dialog === undefined, refresh = false, again } = start;
+    const makesDialog = start.dialog === undefined && request.method === 'INVITE' && client;
+    const dialog = makesDialog ? DialogState.calling(request, client, txn, flow) : start.dialog;
+    if (makesDialog && dialog) this.core.dialogs.add(dialog);
     const record: ClientRequest = {
       txn,
       client,
@@ -76,6 +92,8 @@ export class UserAgentClient {
       flow,
       dialog,
       initial,
+      refresh,
+      again,
       transaction: undefined,
       cancel: 'none',
       cancelHeaders: [],
@@ -159,13 +177,14 @@ export class UserAgentClient {
   /** A final response, from the network or made here. */
   #complete(record: ClientRequest, received: ReceivedResponse): void {
     const response = received.message;
+    if (response.status === 422 && this.sessions.askLonger(record, response)) return;
     record.cancelTimer?.cancel();
     this.core.clientRequests.delete(record.txn);
     const { dialog } = record;
     this.#tell(record, received);
     if (!dialog) return;
     const method = record.request.method;
-    if (method === 'UPDATE' && response.status < 300) dialog.refreshTarget(response);
+    this.sessions.onFinal(record, dialog, response);
     if (method === 'INVITE' && record.initial && response.status >= 300) this.#forget(dialog);
     if (method === 'BYE') this.#afterBye(record, dialog, response.status);
   }
@@ -195,6 +214,7 @@ export class UserAgentClient {
     const response = buildResponse(request, { status, reason, toTag: undefined, headers: [], body: NO_BODY });
     if (client) localEvent(this.core, client, response, record.txn, dialog?.id ?? '');
     if (!dialog) return;
+    if (record.refresh) return this.sessions.refused(dialog, status);
     if (request.method === 'BYE' || (request.method === 'INVITE' && record.initial)) this.#forget(dialog);
   }
 
@@ -234,29 +254,29 @@ export class UserAgentClient {
   }
 
   /** Ends a dialog nobody holds any more with a BYE of our own, and tells the application. */
-  endDialog(dialog: Dialog, reason: string): void {
+  endDialog(dialog: Dialog, reason: string, cause = 200): void {
     if (dialog.state === 'ended') return;
     this.core.dialogs.remove(dialog);
-    this.#serverBye(dialog, reason).catch((err: unknown) => {
+    this.#serverBye(dialog, reason, cause).catch((err: unknown) => {
       this.core.logger.warn('BYE could not be sent', { err });
       this.core.record.ended(dialog.inviteTxn);
     });
   }
 
-  async #serverBye(dialog: Dialog, reason: string): Promise<void> {
+  async #serverBye(dialog: Dialog, text: string, status: number): Promise<void> {
     if (dialog.ack && !dialog.ack.sent) await this.acks.send(dialog, [], NO_BODY);
     const { flow, shown } = await wayInDialog(this.core, dialog);
     const via = viaHeader(flow, shown, newBranch(this.core));
-    const cause = header('Reason', `SIP ;cause=200 ;text="${reason}"`);
+    const cause = header('Reason', `SIP ;cause=${status} ;text="${text}"`);
     const parts = { method: 'BYE', seq: dialog.nextSeq(), headers: [cause], body: NO_BODY };
     const request = inDialogRequest(dialog, via, parts);
     unsolicitedEvent(this.core, dialog, this.#launchOwn(request, flow, dialog), flow);
   }
 
   /** A request of the server itself: nobody is told of its answer. */
-  #launchOwn(request: SipRequest, flow: Flow, dialog: Dialog | undefined): Buffer {
+  #launchOwn(request: SipRequest, flow: Flow, dialog: Dialog | undefined, refresh = false): Buffer {
     const bytes = serialise(request);
-    this.launch({ txn: `server-${this.core.ids.hex(8)}`, client: undefined, request, bytes, flow, dialog });
+    this.launch({ txn: `server-${this.core.ids.hex(8)}`, client: undefined, request, bytes, flow, dialog, refresh });
     return bytes;
   }
 }

@@ -1,4 +1,5 @@
 import { Dialog } from '../dialog/dialog.js';
+import { withTerms } from '../dialog/session-timer-terms.js';
 import { TwoHundred } from '../dialog/two-hundred.js';
 import type { SipHeader, SipRequest, SipResponse } from '../sip/message.js';
 import { all, cseqOf, first, header } from '../sip/message.js';
@@ -114,12 +115,14 @@ export class UserAgentServer {
     record.silence?.cancel();
     if (message.status > 100) record.localTag ??= this.#chooseTag(message);
     const dialog = this.#dialogOf(record, message.status);
-    const sip = serialise(this.#build(record, message));
+    const session = this.uac.sessions.answer(record.request, dialog, message.status);
+    const sip = serialise(withTerms(this.#build(record, message), session));
     const dialogId = record.request.method === 'BYE' ? '' : (dialog?.id ?? '');
     this.#note(record, dialog, message.status);
     responseSent(this.core, { client, messageId }, sip, record.flow, { txn, dialogId });
     record.transaction.respond(message.status, sip);
-    if (message.status >= 200) this.#finish(record, message.status, sip);
+    if (message.status >= 200) this.#finish(record, message, sip);
+    this.uac.sessions.answered(record.request, dialog, session, message);
   }
 
   /** The application may name the local tag in To; one that is no token would shift the tokens of a frame. */
@@ -172,7 +175,7 @@ export class UserAgentServer {
     return buildResponse(request, { status, reason: message.reason, toTag, headers, body: message.body });
   }
 
-  #finish(record: ServerRequest, status: number, sip: Buffer): void {
+  #finish(record: ServerRequest, { status }: SipResponse, sip: Buffer): void {
     this.core.serverRequests.delete(record.txn);
     const { dialog, request } = record;
     if (request.method !== 'INVITE' || !dialog) return;

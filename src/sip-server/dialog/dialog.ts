@@ -4,6 +4,7 @@ import { cseqOf, elements, first } from '../sip/message.js';
 import { formatNameAddr, parseNameAddr, tagOf } from '../sip/name-addr.js';
 import type { Flow } from '../transport/flow.js';
 import type { AppSession } from '../wire/app-session.js';
+import type { SessionTimerRunner } from './session-timer-runner.js';
 import type { TwoHundred } from './two-hundred.js';
 
 /** Name of a dialog towards the application: the From tag is always the one of the request that created it. */
@@ -57,6 +58,12 @@ export class Dialog {
   twoHundred: TwoHundred | undefined;
   /** The INVITE whose 2xx we must acknowledge, or have. */
   ack: PendingAck | undefined;
+  /** The session timer, once one was agreed on (RFC 4028). */
+  session: SessionTimerRunner | undefined;
+  /** Our description as last agreed on: what a refresh by INVITE repeats. */
+  localSdp: Buffer | undefined;
+  /** Does the peer's Allow name UPDATE? */
+  peerUpdates = false;
 
   private constructor(start: DialogStart) {
     this.role = start.role;
@@ -145,6 +152,7 @@ export class Dialog {
     this.state = 'ended';
     this.twoHundred?.stop();
     this.ack?.deadline?.cancel();
+    this.session?.stop();
   }
 
   nextSeq(): number {
