@@ -13,10 +13,10 @@ import type { Core } from './core.js';
 import { uuid } from './core.js';
 import { requestSent } from './events.js';
 import { RefusedError, wayInDialog, wayTo } from './next-hop.js';
-import type { Way } from './next-hop.js';
 import { cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import { contactHeader } from './response-text.js';
 import type { UserAgentClient } from './uac.js';
+import type { Way } from './way.js';
 
 /** Whom a frame's answer goes to. */
 export interface FrameOrigin {

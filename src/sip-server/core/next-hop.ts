@@ -3,20 +3,15 @@ import { parseNameAddr } from '../sip/name-addr.js';
 import type { SipUri } from '../sip/uri.js';
 import { parseSipUri } from '../sip/uri.js';
 import { deadFlow } from '../transport/dead-flow.js';
-import type { Address, Flow, Protocol } from '../transport/flow.js';
+import type { Protocol } from '../transport/flow.js';
 import type { NextHop } from '../transport/resolver.js';
 import { defaultPort, protocolOf } from '../transport/resolver.js';
 import type { Core } from './core.js';
+import type { Way } from './way.js';
 
 /** Why a request cannot go out at all; the text is drachtio-server's. */
 export class RefusedError extends Error {
   override readonly name = 'RefusedError';
-}
-
-/** A way out for a request, and the address it shows. */
-export interface Way {
-  readonly flow: Flow;
-  readonly shown: Address;
 }
 
 /**

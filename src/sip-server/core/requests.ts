@@ -6,7 +6,7 @@ import type { InviteClientTransaction } from '../transaction/invite-client.js';
 import type { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
 import type { Address, Flow } from '../transport/flow.js';
 import type { AppSession } from '../wire/app-session.js';
-import type { Way } from './next-hop.js';
+import type { Way } from './way.js';
 
 /** A request from the network in the application's hands. */
 export interface ServerRequest {

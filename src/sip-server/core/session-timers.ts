@@ -7,11 +7,11 @@ import type { SipHeader, SipRequest, SipResponse } from '../sip/message.js';
 import { elements, first, header, NO_BODY } from '../sip/message.js';
 import { replaceFirst } from '../sip/serialise.js';
 import type { Core } from './core.js';
-import type { Way } from './next-hop.js';
 import { wayInDialog } from './next-hop.js';
 import { inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import type { ClientRequest } from './requests.js';
 import { contactHeader } from './response-text.js';
+import type { Way } from './way.js';
 
 /** RFC 3261 §14.1: who chose the Call-ID waits longer after a 491. */
 const GLARE_MS = { uac: { least: 2100, most: 4000 }, uas: { least: 0, most: 2000 } };

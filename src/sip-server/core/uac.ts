@@ -15,13 +15,13 @@ import type { AppSession } from '../wire/app-session.js';
 import { AckSender } from './ack-sender.js';
 import type { Core } from './core.js';
 import { localEvent, networkEvent, unsolicitedEvent } from './events.js';
-import type { Way } from './next-hop.js';
 import { wayInDialog } from './next-hop.js';
 import { ackRequest, cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import type { ClientRequest } from './requests.js';
 import { buildResponse } from './response-text.js';
 import { SessionTimers } from './session-timers.js';
 import { StrayAnswers } from './stray-answers.js';
+import type { Way } from './way.js';
 
 interface Launch {
   readonly txn: string;
