@@ -3,8 +3,8 @@ export const MOST_P99_MS = 200;
 const STEP_UP = 1.25;
 const STEP_DOWN = 0.8;
 const CLOSE_ENOUGH = 1.04;
-const CONFIRM_DOWN = 0.94;
-const CONFIRMATIONS = 4;
+const CONFIRM_DOWN = 0.85;
+const CONFIRMATIONS = 3;
 const LEAST_RATE = 10;
 
 const holds = (outcome) =>
@@ -12,7 +12,7 @@ const holds = (outcome) =>
 
 /**
  * Looks for the highest rate at which no call fails and answers stay fast: up or down by steps, then by halves, and at
- * last for longer at the rate found, or a little less. Returns all that was tried and the load that was borne.
+ * last for longer at the rate found, or less. Returns all that was tried and the load that was borne, if one was.
  */
 export async function findCapacity(subject, plan, startRate) {
   const tried = [];
@@ -32,7 +32,7 @@ export async function findCapacity(subject, plan, startRate) {
     if (rate < LEAST_RATE) break;
   }
   for (let rate = good, n = 0; n < CONFIRMATIONS && rate >= LEAST_RATE; n++, rate = Math.round(rate * CONFIRM_DOWN)) {
-    const borne = await attempt(rate, plan.confirmSeconds, n < CONFIRMATIONS - 1);
+    const borne = await attempt(rate, plan.confirmSeconds, true);
     if (borne) return { tried, borne };
   }
   return { tried, borne: undefined };

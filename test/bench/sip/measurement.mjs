@@ -25,12 +25,14 @@ export async function measure({ plan, rate, profileDir }, cores, say) {
     await recording.load(warmUp);
     say('looking for the highest rate');
     const capacity = await findCapacity(bare, plan, rate);
-    const perSecond = Math.min(rate, Math.round(SHARE_OF_CAPACITY * (capacity.borne?.wanted ?? rate)));
+    const least = Math.min(...capacity.tried.map((it) => it.wanted));
+    const perSecond = Math.min(rate, Math.round(SHARE_OF_CAPACITY * (capacity.borne?.wanted ?? least)));
     await bare.quiet();
     await recording.quiet();
     const memory = { bare: [await bare.memory()], recording: [await recording.memory()] };
     const pairs = [];
-    for (let n = 1; n <= plan.pairs; n++) {
+    // A machine where everything takes longer gets fewer pairs.
+    for (let n = 1; n <= plan.pairs && (n === 1 || performance.now() < plan.lastPairSeconds * 1000); n++) {
       say(`pair ${n} of ${plan.pairs}: ${plan.loadSeconds} s each at ${perSecond} calls/s`);
       const load = { perSecond, seconds: plan.loadSeconds };
       const alone = await bare.measure(load);

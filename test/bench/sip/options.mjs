@@ -15,6 +15,8 @@ const WHOLE = {
   searchSeconds: 4,
   searchSteps: 9,
   confirmSeconds: 20,
+  /** No pair is begun later than this after the start of the process: one takes up to three minutes. */
+  lastPairSeconds: 510,
 };
 
 const QUICK = {
@@ -27,6 +29,7 @@ const QUICK = {
   searchSeconds: 1.5,
   searchSteps: 4,
   confirmSeconds: 2,
+  lastPairSeconds: 30,
 };
 
 const USAGE = `npm run bench:sip -- [options]
