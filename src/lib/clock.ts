@@ -66,7 +66,7 @@ export class FakeClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    const entry = { at: this.#elapsedMs + delayMs, order: this.#order++, callback };
+    const entry = { at: this.#elapsedMs + Math.max(0, delayMs), order: this.#order++, callback };
     this.#pending.add(entry);
     return { cancel: () => this.#pending.delete(entry) };
   }
@@ -78,13 +78,19 @@ export class FakeClock implements Clock {
 
   /** Moves time on, firing what falls due in order, timers armed on the way included. */
   advance(ms: number): void {
-    const end = this.#elapsedMs + ms;
-    for (let next = this.#nextDue(end); next; next = this.#nextDue(end)) {
-      this.#pending.delete(next);
-      this.#elapsedMs = next.at;
-      next.callback();
-    }
-    this.#elapsedMs = end;
+    const endMs = this.#elapsedMs + ms;
+    while (this.fireNext(endMs));
+    this.#elapsedMs = endMs;
+  }
+
+  /** Moves on to the next timer that falls due by `endMs` of the monotonic clock and fires it; false if there is none. */
+  fireNext(endMs: number): boolean {
+    const next = this.#nextDue(endMs);
+    if (!next) return false;
+    this.#pending.delete(next);
+    this.#elapsedMs = next.at;
+    next.callback();
+    return true;
   }
 
   #nextDue(end: number): Pending | undefined {
