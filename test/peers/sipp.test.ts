@@ -126,6 +126,38 @@ describe('sipp', () => {
     expect(bridge.meta.actions).toEqual([]);
   });
 
+  it.each([
+    ['of-the-bridge', '486'],
+    ['guessed', '403'],
+  ])('asks for a password by MD5 and judges %s with %s', async (password, status) => {
+    const trunk = `auth: { username: sip2wa, password: ${password}, realm: sipp }`;
+    const bridge = await Bridge.start(scene, { pbx: address.sipp, trunk });
+    const pbx = await Sipp.start(scene, { scenario: 'uas-digest', address: address.sipp });
+    await WhatsAppCall.fromUser(scene, bridge);
+    await pbx.finished(10_000);
+    await bridge.idle(10_000);
+    expect(pbx.messages).toMatch(new RegExp(`SIP/2.0 ${status} `));
+    expect(bridge.meta.actions).not.toContain('accept');
+  });
+
+  // sipp 3.6 knows MD5 alone.
+  it.each([
+    ['of-the-pbx', 486, ['connect']],
+    ['guessed', 401, []],
+  ] as const)('shows by MD5 the password %s and is answered %i', async (password, status, actions) => {
+    const trunk = 'accept_auth: { username: pbx, password: of-the-pbx, algorithms: [MD5] }';
+    const bridge = await Bridge.start(scene, { pbx: address.sipp, trunk });
+    const pbx = await Sipp.start(scene, { ...refused(status), scenario: 'uac-digest', password });
+    if (status === 486) {
+      await bridge.meta.request('connect');
+      await bridge.meta.status('RINGING');
+      await bridge.meta.status('REJECTED');
+    }
+    await pbx.finished(10_000);
+    await bridge.idle(5_000);
+    expect(bridge.meta.actions).toEqual(actions);
+  });
+
   const refused = (status: number): Parameters<typeof Sipp.start>[1] => ({
     scenario: 'uac-refused',
     address: address.sipp,

@@ -18,6 +18,8 @@ export interface BridgeOptions {
   readonly codecs?: string;
   /** Address of the media sockets; default: the bridge's. */
   readonly mediaAddress?: string;
+  /** More keys of the trunk, as a line of YAML. */
+  readonly trunk?: string;
 }
 
 /** Meta as the daemon sees it: a Graph API, and somebody who is told where webhooks go. */
@@ -99,6 +101,7 @@ trunks:
 ${transport === 'tls' ? `    tls: { ca: ${tlsFile('ca.pem')}, server_name: pbx.test }` : ''}
     accept_from: [${pbx}/32]
     codecs: ${codecs}
+${options.trunk === undefined ? '' : `    ${options.trunk}`}
 numbers:
   - { id: "${business.id}", number: "+${business.number}", name: sales, trunk: pbx }
 ${to === undefined ? '' : `routes: [{ number: sales, trunk: pbx, to: "${to}" }]`}

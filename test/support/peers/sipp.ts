@@ -14,6 +14,8 @@ export interface SippOptions {
   readonly codec?: 'PCMA' | 'PCMU' | 'G729';
   /** How long a caller stays in the call. */
   readonly talkMs?: number;
+  /** What a caller shows when it is asked for a password. */
+  readonly password?: string;
   /** Status a refused caller waits for. */
   readonly status?: number;
   readonly transport?: 'udp' | 'tcp';
@@ -36,6 +38,7 @@ export class Sipp {
     writeFileSync(
       join(this.#folder, 'scenario.xml'),
       text
+        .replaceAll('@PASSWORD@', options.password ?? '')
         .replaceAll('@STATUS@', String(options.status ?? 200))
         .replaceAll('@TALK_MS@', String(options.talkMs ?? 3_000)),
     );
