@@ -8,6 +8,7 @@ import { Subject } from './subject-process.mjs';
 
 /** The load at which costs are taken stays this far below what the machine bears. */
 const SHARE_OF_CAPACITY = 0.85;
+const WARM_UP_SHARES = [0.3, 0.6, 0.8, 1];
 
 /**
  * The whole run: capacity, then pairs of loads on the server without and with the record of open calls, with the echo
@@ -20,9 +21,7 @@ export async function measure({ plan, rate, profileDir }, cores, say) {
   const recording = await Subject.start({ ...common, recordFile: join(folder, 'open-calls.record') });
   try {
     say(`warming up: ${plan.warmUpSeconds} s each at ${rate} calls/s`);
-    const warmUp = { perSecond: rate, seconds: plan.warmUpSeconds, isTrial: true };
-    await bare.load(warmUp);
-    await recording.load(warmUp);
+    for (const subject of [bare, recording]) await warmUp(subject, rate, plan.warmUpSeconds);
     say('looking for the highest rate');
     const capacity = await findCapacity(bare, plan, rate);
     const least = Math.min(...capacity.tried.map((it) => it.wanted));
@@ -47,6 +46,14 @@ export async function measure({ plan, rate, profileDir }, cores, say) {
     await bare.stop();
     await recording.stop();
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A process that has just started is several times slower: it is led to the rate by steps. */
+async function warmUp(subject, rate, seconds) {
+  for (const share of WARM_UP_SHARES) {
+    const perSecond = Math.ceil(share * rate);
+    await subject.load({ perSecond, seconds: seconds / WARM_UP_SHARES.length, isTrial: true });
   }
 }
 
