@@ -144,7 +144,10 @@ export class Engine {
     await this.#apps.stop();
     this.#core.transactions.terminateAll();
     for (const dialog of this.#core.dialogs.all()) this.#core.dialogs.remove(dialog);
-    for (const record of this.#core.serverRequests.values()) record.silence?.cancel();
+    for (const record of this.#core.serverRequests.values()) {
+      record.silence?.cancel();
+      record.reliable?.stop();
+    }
     for (const record of this.#core.clientRequests.values()) record.cancelTimer?.cancel();
     this.#core.serverRequests.clear();
     this.#core.clientRequests.clear();

@@ -43,12 +43,19 @@ function screenDialog(request: SrfRequest): Refusal | undefined {
   return undefined;
 }
 
+/** What the SIP server takes care of: session timers (RFC 4028), reliable provisional responses (RFC 3262). */
+const serverExtensions = new Set(['timer', '100rel']);
+
 function screenRouting(request: SrfRequest, isLiveCall: (callId: string) => boolean): Refusal | undefined {
   // A back-to-back agent counts hops like a proxy (RFC 7332 §4).
   if (/^\s*0+\s*$/.test(request.get('Max-Forwards') ?? '')) return refuse(483, 'too many hops');
   if (isLiveCall(request.get('X-CID') ?? '')) return refuse(482, 'a call of ours came back');
-  const required = request.get('Require')?.trim();
-  if (required) return refuse(420, 'unknown extension required', { Unsupported: plainSipText(required) });
+  const unknown = (request.get('Require') ?? '')
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '' && !serverExtensions.has(tag.toLowerCase()));
+  if (unknown.length > 0)
+    return refuse(420, 'unknown extension required', { Unsupported: plainSipText(unknown.join(', ')) });
   if (userOfUri(request.uri) === undefined) return refuse(484, 'Request-URI without user');
   return undefined;
 }

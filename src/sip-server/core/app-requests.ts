@@ -1,7 +1,7 @@
 import type { Dialog } from '../dialog/dialog.js';
 import { withTag } from '../dialog/dialog.js';
 import type { SipHeader, SipRequest } from '../sip/message.js';
-import { first, header } from '../sip/message.js';
+import { cseqOf, first, header } from '../sip/message.js';
 import { isCallId, isToken } from '../sip/grammar.js';
 import { formatNameAddr, parseNameAddr, tagOf } from '../sip/name-addr.js';
 import { serialise } from '../sip/serialise.js';
@@ -187,9 +187,20 @@ export class AppRequests {
       headers: bracketContacts(this.uac.sessions.offered(message.method, headers, dialog)),
       body: message.body,
     };
+    if (message.method === 'PRACK') parts.headers = this.#rackOfLatest(dialog, parts.headers);
     const via = viaHeader(flow, shown, newBranch(this.core));
     const ownUri = message.uri !== PLACEHOLDER && message.method !== 'PRACK';
     return inDialogRequest(dialog, via, ownUri ? { ...parts, uri: message.uri } : parts);
+  }
+
+  /** The application knows only the first CSeq of an INVITE that was sent again after a 422. */
+  #rackOfLatest(dialog: Dialog, headers: SipHeader[]): SipHeader[] {
+    const invite = this.core.clientRequests.get(dialog.inviteTxn)?.request;
+    const seq = invite && cseqOf(invite)?.number;
+    if (seq === undefined) return headers;
+    return headers.map((line) =>
+      line.key === 'rack' ? { ...line, value: line.value.replace(/^(\d+)\s+\d+/, `$1 ${seq}`) } : line,
+    );
   }
 
   /** RFC 3261 §14.1: no INVITE while another one is under way, in either direction. */

@@ -120,7 +120,6 @@ export class Inbound {
     if (INSIDE_ONLY.has(request.method)) return this.#refuse(request, flow, 481);
     if (!OUTSIDE.has(request.method)) return this.#refuse(request, flow, 501, undefined, [header('Allow', ALLOW)]);
     if (this.core.transactions.isMerged(keys)) return this.#refuse(request, flow, 482);
-    if (wantsReliable(request)) return this.#refuse(request, flow, 420, undefined, [header('Unsupported', '100rel')]);
     if (asksTooShort(request, this.core.session)) return this.#refuseInterval(received);
     if (this.core.serverRequests.size >= MAX_WAITING)
       return this.#refuse(request, flow, 503, undefined, [header('Retry-After', '10')]);
@@ -140,7 +139,8 @@ export class Inbound {
     const seq = cseqOf(request)?.number ?? 0;
     if (dialog.remoteSeq !== undefined && seq < dialog.remoteSeq) return this.#refuse(request, flow, 500);
     if (asksTooShort(request, this.core.session)) return this.#refuseInterval(received);
-    const glare = request.method === 'INVITE' ? this.#inviteGlare(dialog) : undefined;
+    if (request.method === 'PRACK') return this.#prack(received, dialog, seq);
+    const glare = this.#inviteGlare(request, dialog);
     if (glare !== undefined)
       return this.#refuse(request, flow, glare, undefined, glare === 500 ? [header('Retry-After', '3')] : []);
     dialog.remoteSeq = seq;
@@ -148,6 +148,18 @@ export class Inbound {
     const record = this.uas.open(received, dialog.owner, dialog);
     networkEvent(this.core, dialog.owner, request, received, { txn: record.txn, dialogId: dialog.id });
     if (request.method === 'BYE') this.#onBye(dialog, record);
+  }
+
+  /** RFC 3262 §3. The application answers it, unless it has answered the call already: then it expects none any more. */
+  #prack(received: Received, dialog: Dialog, seq: number): void {
+    const { request, flow } = received;
+    const reliable = this.uas.acknowledgedBy(request, dialog);
+    if (!reliable) return this.#refuse(request, flow, 481);
+    dialog.remoteSeq = seq;
+    const record = this.uas.open(received, dialog.owner, dialog);
+    if (reliable.holdsFinal) this.uas.preempt(record, 200);
+    else networkEvent(this.core, dialog.owner, request, received, { txn: record.txn, dialogId: dialog.id });
+    reliable.acknowledged();
   }
 
   /** RFC 4028 §9. */
@@ -167,7 +179,8 @@ export class Inbound {
   }
 
   /** RFC 3261 §14.2: an INVITE of theirs not yet answered → 500; one of ours under way → 491. */
-  #inviteGlare(dialog: Dialog): number | undefined {
+  #inviteGlare(request: SipRequest, dialog: Dialog): number | undefined {
+    if (request.method !== 'INVITE') return undefined;
     for (const record of this.core.serverRequests.values()) {
       if (record.dialog === dialog && record.request.method === 'INVITE') return 500;
     }
@@ -231,10 +244,6 @@ export class Inbound {
     flow.send(plainResponse(request, status, statelessTag(request, this.secret), extra, reason));
   }
 }
-
-/** Reliable provisional responses are not sent yet, so a caller that insists on them must be told (RFC 3262 §3). */
-const wantsReliable = (request: SipRequest): boolean =>
-  request.method === 'INVITE' && elements(request, 'require').some((tag) => tag.toLowerCase() === '100rel');
 
 /** Fills `received` and `rport` into the top Via; undefined when there is none that can be read. */
 function withCompletedVia(request: SipRequest, flow: Flow): SipRequest | undefined {

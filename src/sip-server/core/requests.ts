@@ -6,6 +6,7 @@ import type { InviteClientTransaction } from '../transaction/invite-client.js';
 import type { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
 import type { Address, Flow } from '../transport/flow.js';
 import type { AppSession } from '../wire/app-session.js';
+import type { ReliableProvisionals } from './reliable-provisionals.js';
 import type { Way } from './way.js';
 
 /** A request from the network in the application's hands. */
@@ -25,6 +26,8 @@ export interface ServerRequest {
   localTag: string | undefined;
   /** Has the peer been shown our tag? */
   tagged: boolean;
+  /** Once a provisional response went out reliably. */
+  reliable: ReliableProvisionals | undefined;
   silence: Timer | undefined;
 }
 
@@ -51,7 +54,7 @@ export interface ClientRequest {
   readonly forks: Map<string, Dialog>;
   provisional: boolean;
   lastProvisional: Buffer | undefined;
-  /** Highest RSeq seen: a repeated reliable provisional response is not passed up (RFC 3262 §4). */
-  lastRseq: number;
+  /** Last RSeq taken, by To tag: of reliable provisional responses only the next in order is (RFC 3262 §4). */
+  readonly rseqs: Map<string, number>;
   cancelTimer: Timer | undefined;
 }

@@ -2,6 +2,7 @@ import type { Dialog } from '../dialog/dialog.js';
 import { Dialog as DialogState } from '../dialog/dialog.js';
 import type { SipHeader, SipRequest, SipResponse } from '../sip/message.js';
 import { elements, first, header, NO_BODY } from '../sip/message.js';
+import { tagOf } from '../sip/name-addr.js';
 import { serialise } from '../sip/serialise.js';
 import { statusText } from '../sip/status-text.js';
 import { parseVia } from '../sip/via.js';
@@ -100,7 +101,7 @@ export class UserAgentClient {
       forks: new Map(),
       provisional: false,
       lastProvisional: undefined,
-      lastRseq: 0,
+      rseqs: new Map(),
       cancelTimer: undefined,
     };
     this.core.clientRequests.set(txn, record);
@@ -149,9 +150,7 @@ export class UserAgentClient {
     record.provisional = true;
     if (record.cancel === 'held') this.#sendCancel(record);
     if (message.status === 100) return;
-    const rseq = Number(first(message, 'rseq') ?? 0);
-    if (rseq > 0 && rseq <= record.lastRseq) return;
-    if (rseq > 0) record.lastRseq = rseq;
+    if (!isNextInOrder(record, message)) return;
     const bytes = serialise(message);
     if (record.lastProvisional?.equals(bytes)) return;
     record.lastProvisional = bytes;
@@ -279,6 +278,17 @@ export class UserAgentClient {
     this.launch({ txn: `server-${this.core.ids.hex(8)}`, client: undefined, request, bytes, flow, dialog, refresh });
     return bytes;
   }
+}
+
+/** RFC 3262 §4: a repeated reliable response, or one before its turn, is not taken; the peer repeats it. */
+function isNextInOrder(record: ClientRequest, message: SipResponse): boolean {
+  const rseq = Number(first(message, 'rseq') ?? 0);
+  if (!(rseq > 0)) return true;
+  const tag = tagOf(first(message, 'to')) ?? '';
+  const last = record.rseqs.get(tag);
+  if (last !== undefined && rseq !== last + 1) return false;
+  record.rseqs.set(tag, rseq);
+  return true;
 }
 
 const branchOf = (request: SipRequest): string =>

@@ -2,7 +2,7 @@ import { Dialog } from '../dialog/dialog.js';
 import { withTerms } from '../dialog/session-timer-terms.js';
 import { TwoHundred } from '../dialog/two-hundred.js';
 import type { SipHeader, SipRequest, SipResponse } from '../sip/message.js';
-import { all, cseqOf, first, header } from '../sip/message.js';
+import { all, cseqOf, first, header, NO_BODY } from '../sip/message.js';
 import { isToken } from '../sip/grammar.js';
 import { tagOf } from '../sip/name-addr.js';
 import { serialise } from '../sip/serialise.js';
@@ -15,12 +15,22 @@ import { NO_APP } from '../wire/app-session.js';
 import { appHeaders, bracketContacts, contentTypeOf, hasControlCharacter } from './app-message.js';
 import type { Core } from './core.js';
 import { uuid } from './core.js';
-import { responseSent } from './events.js';
+import { networkEvent, responseSent, unsolicitedEvent } from './events.js';
+import {
+  asksReliable,
+  isReliable,
+  knowsReliable,
+  rackOf,
+  ReliableProvisionals,
+  withRseq,
+} from './reliable-provisionals.js';
+import { cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import type { ServerRequest } from './requests.js';
 import { buildResponse, contactHeader, plainResponse } from './response-text.js';
 import type { UserAgentClient } from './uac.js';
 
 const ACK_TIMEOUT = 'ACK timeout';
+const MAX_FIRST_RSEQ = 0x3fff_ffff;
 /** 2xx to these carry our Contact: they form or refresh a dialog (RFC 3261 table 2). */
 const CONTACT_METHODS = new Set(['INVITE', 'UPDATE', 'SUBSCRIBE', 'NOTIFY', 'REFER']);
 
@@ -73,6 +83,7 @@ export class UserAgentServer {
       initial: dialog === undefined,
       localTag: dialog?.localTag ?? tagOf(first(request, 'to')),
       tagged: false,
+      reliable: undefined,
       silence: undefined,
     };
     this.core.serverRequests.set(txn, record);
@@ -116,13 +127,57 @@ export class UserAgentServer {
     if (message.status > 100) record.localTag ??= this.#chooseTag(message);
     const dialog = this.#dialogOf(record, message.status);
     const session = this.uac.sessions.answer(record.request, dialog, message.status);
-    const sip = serialise(withTerms(this.#build(record, message), session));
+    const built = withTerms(this.#build(record, message), session);
+    const rseq = this.#rseqFor(record, message);
+    const sip = serialise(rseq === undefined ? built : withRseq(built, rseq));
     const dialogId = record.request.method === 'BYE' ? '' : (dialog?.id ?? '');
-    this.#note(record, dialog, message.status);
     responseSent(this.core, { client, messageId }, sip, record.flow, { txn, dialogId });
-    record.transaction.respond(message.status, sip);
-    if (message.status >= 200) this.#finish(record, message, sip);
-    this.uac.sessions.answered(record.request, dialog, session, message);
+    const { status } = message;
+    const leave = (): void => {
+      this.#note(record, dialog, status);
+      record.transaction.respond(status, sip);
+      if (status >= 200) this.#finish(record, message, sip);
+      this.uac.sessions.answered(record.request, dialog, session, message);
+    };
+    if (!record.reliable) leave();
+    else record.reliable.send({ status, rseq, leave, repeat: () => record.flow.send(sip) });
+  }
+
+  /** The RSeq of a provisional response that has to be reliable (RFC 3262 §3). */
+  #rseqFor(record: ServerRequest, message: SipResponse): number | undefined {
+    if (!isReliable(record.request, message)) return undefined;
+    record.reliable ??= new ReliableProvisionals({
+      clock: this.core.clock,
+      timers: this.core.timers,
+      firstRseq: 1 + (parseInt(this.core.ids.hex(4), 16) & MAX_FIRST_RSEQ),
+      onTimeout: () => this.#noPrack(record),
+    });
+    return record.reliable.nextRseq();
+  }
+
+  /**
+   * The INVITE whose reliable response this PRACK acknowledges, if one waits for it. The caller has `acknowledged` called
+   * once the PRACK itself is taken care of.
+   */
+  acknowledgedBy(prack: SipRequest, dialog: Dialog): ReliableProvisionals | undefined {
+    const rack = rackOf(prack);
+    for (const { dialog: its, request, reliable } of this.core.serverRequests.values()) {
+      const isIts = its === dialog && rack !== undefined && cseqOf(request)?.number === rack.seq;
+      if (isIts && reliable?.awaits(rack.rseq)) return reliable;
+    }
+    return undefined;
+  }
+
+  /** RFC 3262 §3: no PRACK in 64·T1. An application that has not answered is told as if the caller had given up. */
+  #noPrack(record: ServerRequest): void {
+    const { client, request, flow, txn, dialog } = record;
+    this.core.logger.warn('no PRACK to a reliable response', { callId: first(request, 'call-id') });
+    const isAnswered = record.reliable?.holdsFinal === true;
+    this.preempt(record, 504);
+    if (isAnswered) return;
+    const cancel = cancelRequest(request, [header('Reason', 'SIP ;cause=504 ;text="no PRACK"')]);
+    const origin = { flow, byteLength: serialise(cancel).length };
+    networkEvent(this.core, client, cancel, origin, { txn, dialogId: dialog?.id ?? '' });
   }
 
   /** The application may name the local tag in To; one that is no token would shift the tokens of a frame. */
@@ -134,7 +189,8 @@ export class UserAgentServer {
   #refusal(client: AppSession, record: ServerRequest | undefined, message: SipResponse): string | undefined {
     const method = cseqOf(message)?.method;
     if (method === 'CANCEL') return '200 OK to incoming CANCEL is automatically generated by the stack';
-    if (!record || record.client !== client) return 'Response not sent due to unknown transaction';
+    if (!record || record.client !== client || record.reliable?.holdsFinal)
+      return 'Response not sent due to unknown transaction';
     if (message.status < 100 || message.status > 699) return 'invalid status code';
     if (hasControlCharacter(message) || /[\r\n]/.test(message.reason)) return 'control character in a header';
     if (!contentTypeOf(message)) return 'missing content-type';
@@ -200,10 +256,27 @@ export class UserAgentServer {
   /** The server answers in the application's place: CANCEL, BYE or silence. Later answers find no transaction. */
   preempt(record: ServerRequest, status: number, headers: readonly SipHeader[] = []): void {
     record.silence?.cancel();
+    this.#takeBack(record);
     this.core.serverRequests.delete(record.txn);
     record.localTag ??= this.core.ids.hex(8);
     record.transaction.respond(status, plainResponse(record.request, status, record.localTag, headers));
     if (record.initial && record.dialog && record.dialog.state === 'early') this.core.dialogs.remove(record.dialog);
+  }
+
+  /** The application believes the call answered, though its 2xx still waited for a PRACK: it is told of the end. */
+  #takeBack({ reliable, dialog, flow, shown }: ServerRequest): void {
+    const isAnswered = reliable?.holdsFinal === true;
+    reliable?.stop();
+    if (!isAnswered || !dialog) return;
+    const via = viaHeader(flow, shown, newBranch(this.core));
+    const reason = header('Reason', 'SIP ;cause=487 ;text="ended before PRACK"');
+    const bye = inDialogRequest(dialog, via, {
+      method: 'BYE',
+      seq: dialog.nextSeq(),
+      headers: [reason],
+      body: NO_BODY,
+    });
+    unsolicitedEvent(this.core, dialog, serialise(bye), flow);
   }
 
   #appSilent(record: ServerRequest): void {
@@ -212,11 +285,8 @@ export class UserAgentServer {
   }
 }
 
-const mentions100rel = (values: readonly string[]): boolean => values.some((value) => /\b100rel\b/i.test(value));
-
-/** Reliable provisional responses (RFC 3262) are not sent yet. */
-function refuseReliable(request: SipRequest, response: SipResponse): string | undefined {
-  if (response.status >= 200 || !mentions100rel(all(response, 'require'))) return undefined;
-  const offered = mentions100rel([...all(request, 'supported'), ...all(request, 'require')]);
-  return offered ? 'reliable provisional responses are not supported' : 'Remote endpoint does not support 100rel';
-}
+/** RFC 3262 §3: not to a peer that does not know them. */
+const refuseReliable = (request: SipRequest, response: SipResponse): string | undefined =>
+  response.status < 200 && asksReliable(response) && !knowsReliable(request)
+    ? 'Remote endpoint does not support 100rel'
+    : undefined;

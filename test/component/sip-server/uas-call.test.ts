@@ -349,7 +349,6 @@ describe('what the server answers by itself', () => {
     ['a PRACK outside any dialog', 'PRACK', [], 481],
     ['an unknown method', 'FROBNICATE', [], 501],
     ['a method no app asked for', 'MESSAGE', [], 503],
-    ['a caller that insists on 100rel', 'INVITE', ['Require: 100rel'], 420],
     ['a bad Content-Length', 'OPTIONS', ['l: 99999'], 400],
   ])('%s', async (_what, method, headers, status) => {
     bench.srf.use('invite', (_req, res) => res.send(200));

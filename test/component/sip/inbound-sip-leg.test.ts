@@ -311,7 +311,11 @@ describe('an INVITE that cannot be served', () => {
 
   it.each<[string, number, (text: string) => string]>([
     ['no hop is left', 483, (text) => text.replace('Max-Forwards: 70', 'Max-Forwards: 0')],
-    ['an extension is required', 420, (text) => text.replace('Max-Forwards', 'Require: 100rel\r\nMax-Forwards')],
+    [
+      'an extension is required',
+      420,
+      (text) => text.replace('Max-Forwards', 'Require: timer, precondition,100rel\r\nMax-Forwards'),
+    ],
     ['the Request-URI has no user', 484, (text) => text.replace(/sip:\+\d+@/g, 'sip:')],
     ['the body is no SDP', 415, (text) => text.replace('application/sdp', 'text/plain')],
     ['a dialog header is huge', 400, (text) => text.replace('"Alice"', `"${'x'.repeat(2_000)}"`)],
@@ -319,7 +323,7 @@ describe('an INVITE that cannot be served', () => {
   ])('is refused when %s', async (_what, status, edit) => {
     invite({ edit });
     const refusal = await pbx.response(status, 'INVITE');
-    if (status === 420) expect(refusal.get('Unsupported')).toBe('100rel');
+    if (status === 420) expect(refusal.get('Unsupported')).toBe('precondition');
     if (status === 415) expect(refusal.get('Accept')).toBe('application/sdp');
   });
 
