@@ -84,12 +84,12 @@ export class SipUserAgent {
     const { connectMs, closeMs, dnsMs, dnsRefreshMs } = this.#timeouts;
     this.#addresses = new ServerAddresses({ lookup, clock, logger, dnsMs, dnsRefreshMs });
     this.#acl = new SourceAcl(options.trunks, this.#addresses);
+    this.#callerCheck = new CallerCheck(clock, options.ids);
     this.#strangers = new StrangerLog(clock, logger);
     this.#load = new TrunkLoad(clock);
     this.#limitLog = new TrunkLimitLog(clock, logger);
     this.#link = new SipServerLink(
       { connect, clock, logger, connectMs, closeMs },
-    this.#callerCheck = new CallerCheck(clock, options.ids);
       () => this.#linkLost(),
       () => this.#linkBack(),
     );
