@@ -67,12 +67,12 @@ export class SipUserAgent {
   readonly #load: TrunkLoad;
   readonly #limitLog: TrunkLimitLog;
   readonly #legs = new LiveLegs();
+  readonly #callerCheck: CallerCheck;
   readonly #strangers: StrangerLog;
   readonly #timeouts: SipTimeouts;
   readonly #orphans: OrphanDialogs;
   /** What was up when the link was lost, until it is back. */
   #lost: OrphanDialog[] = [];
-  readonly #callerCheck: CallerCheck;
   readonly #context: SipLegContext;
   #listener: ((call: InboundCall) => void) | undefined;
   #closing = false;
@@ -236,23 +236,11 @@ export class SipUserAgent {
     }
     const trunks = [first, ...others] as const;
     const trunk = this.options.chooseTrunk?.(trunks, numberHint(request)) ?? first;
+    if (this.#isChallenged(trunk, request, response)) return;
     const admission = this.#admit(trunk);
     if (admission.ok) return this.#takeCall({ trunk, trunks }, request, response, admission.release);
     const { reason } = admission;
     response.send(reason.sipStatus, { headers: refusalHeaders(reason, trunk.codecs) });
-  }
-
-  #admit(trunk: Trunk): Extract<Admission, { ok: true }> | { readonly ok: false; readonly reason: EndReason } {
-    if (this.#listener === undefined || this.#closing) {
-      this.options.logger.warn('INVITE refused', { trunk: trunk.name, why: 'shutdown' });
-      return { ok: false, reason: endReason('shutdown', { retryAfterS: shutdownRetryS }) };
-    }
-    const admission = this.#load.admit(trunk);
-    if (this.#isChallenged(trunk, request, response)) return;
-    if (admission.ok) return admission;
-    const { limit, retryAfterS } = admission;
-    this.#limitLog.note(trunk.name, limit);
-    return { ok: false, reason: endReason('limit', { retryAfterS, text: `${limit} of the trunk` }) };
   }
 
   #isChallenged(trunk: Trunk, request: SrfRequest, response: SrfResponse): boolean {
@@ -262,6 +250,18 @@ export class SipUserAgent {
     if (why !== 'none') this.options.logger.warn('INVITE refused', { trunk: trunk.name, status, why });
     response.send(status, { headers });
     return true;
+  }
+
+  #admit(trunk: Trunk): Extract<Admission, { ok: true }> | { readonly ok: false; readonly reason: EndReason } {
+    if (this.#listener === undefined || this.#closing) {
+      this.options.logger.warn('INVITE refused', { trunk: trunk.name, why: 'shutdown' });
+      return { ok: false, reason: endReason('shutdown', { retryAfterS: shutdownRetryS }) };
+    }
+    const admission = this.#load.admit(trunk);
+    if (admission.ok) return admission;
+    const { limit, retryAfterS } = admission;
+    this.#limitLog.note(trunk.name, limit);
+    return { ok: false, reason: endReason('limit', { retryAfterS, text: `${limit} of the trunk` }) };
   }
 
   /**
