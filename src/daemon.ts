@@ -4,6 +4,7 @@ import type { Config } from './config/config.js';
 import { LiveSecrets } from './config/live-secrets.js';
 import { createBase, type Base } from './daemon/base.js';
 import { createSwitchboard } from './daemon/create-switchboard.js';
+import { ServerReports } from './daemon/server-reports.js';
 import { WhatsAppSide } from './daemon/whatsapp-side.js';
 import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
 import type { HttpListener } from './http/http-listener.js';
@@ -79,7 +80,8 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   stack.add('journal', () => store.close());
   const base = createBase(config, logger, store.journal);
   const readiness = new Map<string, () => boolean>();
-  const checks = (): ReadinessCheck[] => [...readiness].map(([name, isOk]) => ({ name, ok: isOk() }));
+  const servers = new ServerReports(base.metrics);
+  const checks = (): ReadinessCheck[] => [...partsOf(readiness), ...servers.checks()];
   const { metrics, events } = base;
   const admin = await startAdminListener({ ...config.admin, checks, metrics: metrics.read, events, logger });
   stack.add('admin listener', () => admin.close());
@@ -91,6 +93,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   stack.add('SIP user agent', () => sip.close());
   await sip.connect();
   readiness.set('sip', () => sip.ready);
+  servers.source = () => sip.servers.statuses();
 
   const cdr = new CallReports(options.cdr ?? new CdrFile(config.cdr.file, logger), metrics, events);
   stack.add('call records', () => cdr.close());
@@ -130,12 +133,14 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   logger.info('ready', { ...addresses });
   return {
     timeline: base.timeline,
-    ...{ metrics, events },
-    addresses,
+    ...{ metrics, events, addresses },
     calls: () => switchboard.calls.size,
     stop: () => (stopping ??= stack.unwind()),
   };
 }
+
+const partsOf = (readiness: ReadonlyMap<string, () => boolean>): ReadinessCheck[] =>
+  [...readiness].map(([name, isOk]) => ({ name, ok: isOk() }));
 
 /** The secrets of the Graph API, which may be replaced while the daemon runs. */
 function liveSecrets({ config, redact = () => undefined }: DaemonOptions, base: Base, stack: StopStack): LiveSecrets {

@@ -11,7 +11,7 @@ import { withDeadline } from './lib/deadline.js';
 import { given } from './lib/given.js';
 import type { CallId, E164, WaCallId } from './lib/ids.js';
 import type { Logger } from './lib/logger.js';
-import { routeUserCall } from './routing/route-table.js';
+import { routeUserCall, wellFirst } from './routing/route-table.js';
 import { decideTrunkCall } from './routing/trunk-call.js';
 import type { Route, Target, Trunk, WaNumber } from './routing/types.js';
 import type { UserAddress } from './routing/user-address.js';
@@ -70,6 +70,8 @@ export interface SwitchboardOptions {
   readonly createBridge: (call: CallId) => MediaBridge;
   /** Makes the SIP leg that rings a target for a user's call. */
   readonly dialTrunk: (target: Target, from: ArrivingUserCall) => DialledLeg;
+  /** Whether a target is to be tried before others; default: all are. */
+  readonly isWell?: (target: Target) => boolean;
   /** Makes the WhatsApp leg that rings a user for a call from the PBX. */
   readonly dialUser: (number: WaNumber, to: UserAddress, from: ArrivingTrunkCall) => DialledLeg;
   /** Without one every user may be called. */
@@ -105,7 +107,8 @@ export class Switchboard {
     const call = this.#open('user_initiated', arriving, options.answerTimeoutMs, parties);
     if (this.#closed) return call.refuse(shuttingDown);
     if (!route.ok) return call.refuse(endReason('no_route', { text: route.why }));
-    call.route(route.targets.map((target) => () => options.dialTrunk(target, arriving)));
+    const targets = wellFirst(route.targets, options.isWell ?? (() => true));
+    call.route(targets.map((target) => () => options.dialTrunk(target, arriving)));
   }
 
   /** A call from the PBX: placed to a WhatsApp user. */

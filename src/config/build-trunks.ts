@@ -1,5 +1,6 @@
 import type { PbxCodec, SipServer, Trunk } from '../routing/types.js';
 import { buildAcceptAuth, buildAuth, warnOfMd5 } from './build-auth.js';
+import { parseDuration } from './formats.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { Item } from './lists.js';
 import type { ServerItem, SettingsServerItem, TrunkDefaults, TrunkItem } from './list-schemas.js';
@@ -11,6 +12,7 @@ const SIP_PORT = 5060;
 /** Default port of TLS (RFC 3261 §19.1.2) and of Meta's `sip.servers[]`. */
 const SIPS_PORT = 5061;
 const DEFAULT_MAX_CALLS = 100;
+const DEFAULT_QUALIFY = '30s';
 
 /** What trunks are built from. */
 export interface TrunkContext {
@@ -100,14 +102,15 @@ function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, s
     srtp: 'off',
     permission: own.permission ?? defaults.permission ?? 'none',
     maxCalls: own.max_calls ?? defaults.max_calls ?? DEFAULT_MAX_CALLS,
-    maxCallsPerSecond: limit(own.max_calls_per_second ?? defaults.max_calls_per_second),
-    maxCallsPerDay: limit(own.max_calls_per_day ?? defaults.max_calls_per_day),
+    maxCallsPerSecond: unlessNone(own.max_calls_per_second ?? defaults.max_calls_per_second),
+    maxCallsPerDay: unlessNone(own.max_calls_per_day ?? defaults.max_calls_per_day),
+    qualifyMs: unlessNone(parseDuration(own.qualify ?? defaults.qualify ?? DEFAULT_QUALIFY)),
     destinations: own.destinations ?? defaults.destinations,
   };
 }
 
-/** No limit is written as 0. */
-const limit = (written: number | undefined): number | undefined => (written === 0 ? undefined : written);
+/** None is written as 0. */
+const unlessNone = (written: number | undefined): number | undefined => (written === 0 ? undefined : written);
 
 function usableCodecs(codecs: readonly PbxCodec[]): PbxCodec[] {
   return [...new Set(codecs)].filter((codec) => codec === 'PCMA' || codec === 'PCMU');

@@ -108,6 +108,12 @@ export function duration(minMs: number, maxMs: number): Format {
   };
 }
 
+/** A duration between two bounds, or none, written as 0s. */
+export function durationOrNone(minMs: number, maxMs: number): Format {
+  const some = duration(minMs, maxMs);
+  return { ...some, complaint: (value) => (parseDuration(value) === 0 ? undefined : some.complaint(value)) };
+}
+
 function durationText(ms: number): string {
   if (ms % UNIT_MS.h === 0) return `${ms / UNIT_MS.h}h`;
   return ms % UNIT_MS.s === 0 ? `${ms / UNIT_MS.s}s` : `${ms}ms`;

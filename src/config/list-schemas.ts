@@ -141,6 +141,11 @@ const trunkBehaviour = {
     'Most calls from the trunk in any 24 hours, counted anew when the daemon starts; 0: no limit.',
     0,
   ).optional(),
+  qualify: value<string>(
+    formats.durationOrNone(1_000, 3_600_000),
+    'How often its servers are asked by OPTIONS whether they live; 0s: never.',
+    '30s',
+  ).optional(),
   destinations: z
     .array(value<string>(destination, 'Number, or how numbers begin, with a * at the end.'))
     .meta({ description: 'Whom the trunk may call; left out: everybody, empty: nobody.' })

@@ -5,6 +5,8 @@ import type { CallRecord, CallStart } from '../call/call-record.js';
 export interface Probes {
   /** Whether the link to the SIP server is up. */
   readonly isSipConnected: () => boolean;
+  /** Servers of the trunks that are known to be up or down. */
+  readonly servers: () => readonly { readonly trunk: string; readonly server: string; readonly isUp: boolean }[];
   /** Calls whose webhooks wait for the HTTP reply that names their id. */
   readonly parkedWebhooks: () => number;
 }
@@ -45,7 +47,7 @@ const seconds = (ms: number): number => ms / 1000;
 export class Metrics {
   readonly registry = new Registry();
   readonly #live = new Map<CallStart['call'], { readonly direction: string; readonly trunk: string }>();
-  #probes: Probes = { isSipConnected: () => false, parkedWebhooks: () => 0 };
+  #probes: Probes = { isSipConnected: () => false, servers: () => [], parkedWebhooks: () => 0 };
 
   readonly #callsActive = this.#gauge('calls_active', 'Calls that are not over.', LABELS.live);
   readonly #callsTotal = this.#counter('calls_total', 'Calls that are over.', LABELS.calls);
@@ -92,6 +94,7 @@ export class Metrics {
     this.#probe('drachtio_connected', 'Whether the link to the SIP server is up.', () =>
       Number(this.#probes.isSipConnected()),
     );
+    this.#probeServers();
     this.#probe('webhook_parked', 'Calls whose webhooks wait for their HTTP reply.', () =>
       this.#probes.parkedWebhooks(),
     );
@@ -179,6 +182,18 @@ export class Metrics {
     return new Histogram({
       ...{ name: `sip2wa_${name}`, help, buckets: [...buckets], labelNames },
       registers: [this.registry],
+    });
+  }
+
+  #probeServers(): void {
+    const servers = (): ReturnType<Probes['servers']> => this.#probes.servers();
+    const collect = function (this: Gauge<'trunk' | 'server'>): void {
+      this.reset();
+      for (const { trunk, server, isUp } of servers()) this.set({ trunk, server }, Number(isUp));
+    };
+    new Gauge({
+      ...{ name: 'sip2wa_trunk_up', help: 'Whether a server of a trunk answers, once that is known.' },
+      ...{ labelNames: ['trunk', 'server'] as const, registers: [this.registry], collect },
     });
   }
 

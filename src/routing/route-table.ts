@@ -37,6 +37,12 @@ export function orderServers(servers: readonly SipServer[], random: () => number
   return ordered;
 }
 
+/** The same targets in the same order, but those that are not well last: they are tried where no other is left. */
+export function wellFirst(targets: readonly Target[], isWell: (target: Target) => boolean): Target[] {
+  const well = new Set(targets.filter(isWell));
+  return [...well, ...targets.filter((target) => !well.has(target))];
+}
+
 function draw(pool: readonly SipServer[], random: number): number {
   const total = pool.reduce((sum, server) => sum + server.weight, 0);
   let left = random * total;

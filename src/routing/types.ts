@@ -61,6 +61,8 @@ export interface Trunk {
   /** Of calls from it, in any second and in any 24 hours; absent: no limit. */
   readonly maxCallsPerSecond?: number | undefined;
   readonly maxCallsPerDay?: number | undefined;
+  /** Between questions to its servers whether they live, in milliseconds; absent: they are not asked. */
+  readonly qualifyMs?: number | undefined;
   /** Whom it may call, see destinations.ts; absent: everybody. */
   readonly destinations?: readonly string[] | undefined;
 }

@@ -11,6 +11,7 @@ import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Target } from '../routing/types.js';
 import type { SrfDialog } from './drachtio-types.js';
 import { fitted, inviteHeaders, type WhatsAppFacts } from './invite-headers.js';
+import { newsOfInvite } from './invite-news.js';
 import { LegJournal } from './leg-journal.js';
 import { LegMedia, reasonOfMediaError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
@@ -218,6 +219,9 @@ export class OutboundSipLeg implements DialledLeg {
   }
 
   #fromInvite(outcome: InviteOutcome): void {
+    // After a CANCEL a refusal tells nothing new of the server.
+    const news = this.#isCancelled && outcome.type === 'refused' ? undefined : newsOfInvite(outcome);
+    if (news !== undefined) this.context.servers.learn(this.options.target, news);
     switch (outcome.type) {
       case 'sent':
         return this.#journal.sentAs(outcome.txn);

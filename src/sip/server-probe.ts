@@ -1,8 +1,8 @@
 import type { Clock, Timer } from '../lib/clock.js';
 import type { SipServer } from '../routing/types.js';
+import { askServer } from './ask-server.js';
 import type { SrfApi } from './drachtio-types.js';
 import type { SipTimeouts } from './sip-timeouts.js';
-import { uriHost } from './sip-uri.js';
 
 export interface ServerProbeOptions {
   readonly srf: SrfApi;
@@ -42,18 +42,9 @@ export class ServerProbe {
   }
 
   #ask(): void {
-    const { server, nextHop } = this.options;
-    const { hostname, port, transport } = server;
-    const uri = `sip:${uriHost(hostname)}:${port}${transport === 'udp' ? '' : `;transport=${transport}`}`;
-    try {
-      this.options.srf.request(uri, { method: 'OPTIONS', ...(nextHop ? { proxy: nextHop } : {}) }, (_err, request) => {
-        // Any status is a sign of life; one without a source address was made by our own SIP server.
-        request?.on('response', (response) => {
-          if (response.source_address !== '') this.stop();
-        });
-      });
-    } catch {
-      // The link to the SIP server is gone; that is told elsewhere.
-    }
+    const { srf, server, nextHop } = this.options;
+    askServer(srf, server, nextHop, (outcome) => {
+      if (outcome === 'answered') this.stop();
+    });
   }
 }

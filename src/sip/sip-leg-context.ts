@@ -9,6 +9,7 @@ import type { SrfApi } from './drachtio-types.js';
 import { hostNetwork } from './ip-network.js';
 import type { LocalAddressFinder } from './local-address.js';
 import type { ServerAddresses } from './server-addresses.js';
+import type { ServerWatch } from './server-watch.js';
 import type { SipTimeouts } from './sip-timeouts.js';
 
 /** What every SIP leg is made with. */
@@ -21,6 +22,7 @@ export interface SipLegContext {
   readonly ids: IdSource;
   readonly timeouts: SipTimeouts;
   readonly addresses: ServerAddresses;
+  readonly servers: ServerWatch;
   readonly localAddressFor: LocalAddressFinder;
   readonly logins: TrunkLogins;
   /** Nobody but us ends what a crash leaves open at the SIP server: its names for INVITEs are noted too. */

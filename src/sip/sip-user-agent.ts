@@ -21,6 +21,7 @@ import { systemLocalAddress, type LocalAddressFinder } from './local-address.js'
 import { OrphanDialogs } from './orphan-dialogs.js';
 import { OutboundSipLeg, type OutboundLegOptions } from './outbound-sip-leg.js';
 import { ServerAddresses, systemLookup, type HostLookup } from './server-addresses.js';
+import { ServerWatch } from './server-watch.js';
 import { allowedMethods, refusalHeaders } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
 import { SipServerLink, type SipServerAddress } from './sip-server-link.js';
@@ -49,6 +50,8 @@ export interface SipUserAgentOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly ids: IdSource;
+  /** 0 to 1; default: Math.random. */
+  readonly random?: () => number;
   readonly timeouts?: Partial<SipTimeouts>;
   readonly lookup?: HostLookup;
   readonly localAddressFor?: LocalAddressFinder;
@@ -64,6 +67,8 @@ export class SipUserAgent {
   readonly #link: SipServerLink;
   readonly #addresses: ServerAddresses;
   readonly #acl: SourceAcl;
+  /** Which servers are to be tried last. */
+  readonly servers: ServerWatch;
   readonly #load: TrunkLoad;
   readonly #limitLog: TrunkLimitLog;
   readonly #legs = new LiveLegs();
@@ -94,6 +99,10 @@ export class SipUserAgent {
       () => this.#linkBack(),
     );
     this.#orphans = new OrphanDialogs({ srf: this.#link.srf, clock, logger, orphanMs: this.#timeouts.orphanMs });
+    this.servers = new ServerWatch({
+      ...{ srf: this.#link.srf, clock, logger, addresses: this.#addresses, trunks: options.trunks },
+      ...{ answerMs: this.#timeouts.silenceMs, random: options.random ?? Math.random },
+    });
     this.#context = {
       srf: this.#link.srf,
       engine: options.media,
@@ -103,6 +112,7 @@ export class SipUserAgent {
       ids: options.ids,
       timeouts: this.#timeouts,
       addresses: this.#addresses,
+      servers: this.servers,
       localAddressFor: options.localAddressFor ?? systemLocalAddress(clock, dnsMs),
       logins: new TrunkLogins(this.#addresses, options.ids, logger),
       notesTransactions: options.serverEndsOrphans === undefined,
@@ -125,6 +135,7 @@ export class SipUserAgent {
   async connect(): Promise<void> {
     await this.#addresses.keepFresh(this.#acl.hostnames);
     await this.#link.connect();
+    this.servers.start();
   }
 
   /** Sets the one receiver of calls; without one they are refused. */
@@ -172,6 +183,7 @@ export class SipUserAgent {
   async close(): Promise<void> {
     this.#closing = true;
     this.#addresses.stop();
+    this.servers.stop();
     this.#legs.hangup(endReason('shutdown'));
     const { closeMs } = this.#timeouts;
     await withDeadline(this.#legs.none(), closeMs, 'end of the SIP legs', this.options.clock).catch((err: unknown) => {

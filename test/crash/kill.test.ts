@@ -39,7 +39,7 @@ sip: { listen: ["udp://127.0.0.1:${sipPort}"] }
 media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
 settings: { push: "off" }
 trunks:
-  - { name: pbx, servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }], accept_from: [127.0.0.1/32] }
+  - { name: pbx, servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }], accept_from: [127.0.0.1/32], qualify: 0s }
 numbers:
   - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
 journal: { dir: "${folder}/journal" }

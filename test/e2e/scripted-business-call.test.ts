@@ -193,7 +193,7 @@ describe('a number served by its settings alone', () => {
   const params = tgrp === '' ? '' : ', request_uri_user_params: { tgrp: whatsapp }';
   const settingsOnly: BridgeOptions = {
     trunks: (pbx) => `
-trunk_defaults: { codecs: [PCMU] }
+trunk_defaults: { codecs: [PCMU], qualify: 0s }
 numbers:
   - id: "105615555715855"
     number: "+15551112222"

@@ -12,6 +12,7 @@ import { InboundSipLeg } from '../../../src/sip/inbound-sip-leg.js';
 import { LiveLegs } from '../../../src/sip/live-legs.js';
 import { OutboundSipLeg } from '../../../src/sip/outbound-sip-leg.js';
 import { ServerAddresses } from '../../../src/sip/server-addresses.js';
+import { ServerWatch } from '../../../src/sip/server-watch.js';
 import type { SipLegContext } from '../../../src/sip/sip-leg-context.js';
 import { defaultSipTimeouts } from '../../../src/sip/sip-timeouts.js';
 import { Switchboard, type CallGate } from '../../../src/switchboard.js';
@@ -287,6 +288,7 @@ export class BridgeScene {
         clock,
         ids: this.#ids(),
         addresses,
+        servers: new ServerWatch({ srf, clock, logger: log, addresses, trunks: [], answerMs: 4000, random: () => 0 }),
         notesTransactions: true,
       },
       timeouts: defaultSipTimeouts,

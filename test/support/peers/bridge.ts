@@ -102,6 +102,7 @@ ${transport === 'tls' ? `    tls: { ca: ${tlsFile('ca.pem')}, server_name: pbx.t
     accept_from: [${pbx}/32]
     codecs: ${codecs}
 ${options.trunk === undefined ? '' : `    ${options.trunk}`}
+    qualify: 0s
 numbers:
   - { id: "${business.id}", number: "+${business.number}", name: sales, trunk: pbx }
 ${to === undefined ? '' : `routes: [{ number: sales, trunk: pbx, to: "${to}" }]`}

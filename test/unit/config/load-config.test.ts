@@ -78,6 +78,7 @@ describe('files shipped', () => {
         maxCalls: 100,
         maxCallsPerSecond: 10,
         maxCallsPerDay: 2000,
+        qualifyMs: 30_000,
         destinations: ['+1*', '+49*'],
       },
     ]);
@@ -117,6 +118,7 @@ describe('files shipped', () => {
       'max_calls_per_second',
       'max_calls_per_day',
       'destinations',
+      'qualify',
       'permission',
     ]) {
       expect(lines.find((line) => line.trim().startsWith(`${key}:`))).toMatch(/ # \S/);

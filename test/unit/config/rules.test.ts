@@ -257,6 +257,19 @@ describe('trunks', () => {
     });
   });
 
+  it.each([
+    [[], [], 30_000],
+    [['qualify: 0s'], [], undefined],
+    [[], ['trunk_defaults: { qualify: 2m }'], 120_000],
+    [['qualify: 1s'], ['trunk_defaults: { qualify: 0s }'], 1_000],
+  ])('with %j and %j ask their servers every %s ms', (trunk, top, qualifyMs) => {
+    expect(configOf(working({ trunk, top })).trunks[0]).toMatchObject({ qualifyMs });
+  });
+
+  it.each(['500ms', '2h', '30'])('do not ask their servers every %s', (qualify) => {
+    expect(errorsOf(working({ trunk: [`qualify: ${qualify}`] }))).toHaveLength(1);
+  });
+
   it('have limits only where the file says so', () => {
     expect(configOf(working()).trunks[0]).toMatchObject({ maxCalls: 100, destinations: undefined });
     expect(configOf(working()).trunks[0]).toMatchObject({ maxCallsPerSecond: undefined, maxCallsPerDay: undefined });
@@ -477,6 +490,7 @@ describe('settings of a number', () => {
     expect(config.trunks[1]).toEqual({
       name: 'settings:sales',
       permission: 'none',
+      qualifyMs: 30_000,
       servers: [
         {
           hostname: 'pbx.example.com',

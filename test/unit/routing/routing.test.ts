@@ -4,7 +4,7 @@ import type { E164 } from '../../../src/lib/ids.js';
 import { isOpen } from '../../../src/routing/call-hours.js';
 import { maskNumber, toE164 } from '../../../src/routing/e164.js';
 import { numberOfCall, trunkOfCall } from '../../../src/routing/number-of-call.js';
-import { orderServers, routeUserCall } from '../../../src/routing/route-table.js';
+import { orderServers, routeUserCall, wellFirst } from '../../../src/routing/route-table.js';
 import type { CallHours, Route, SipServer, Trunk, WaNumber } from '../../../src/routing/types.js';
 
 const server = (hostname: string, priority = 1, weight = 1): SipServer => ({
@@ -118,6 +118,17 @@ describe('routing a user call', () => {
       if (order[0] === 'heavy') heavyFirst++;
     }
     expect(heavyFirst).toBe(90);
+  });
+
+  it.each([
+    [[], 'abc'],
+    [['a'], 'bca'],
+    [['a', 'b'], 'cab'],
+    [['a', 'b', 'c'], 'abc'],
+  ])('tries %j, which are not well, last and never leaves them out: %s', (unwell, expected) => {
+    const targets = ['a', 'b', 'c'].map((host) => ({ trunk: trunk('pbx'), server: server(host), user: '1' }));
+    const order = wellFirst(targets, (target) => !unwell.includes(target.server.hostname));
+    expect(order.map((target) => target.server.hostname).join('')).toBe(expected);
   });
 });
 

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest';
+import { endReason } from '../../../src/call/end-reason.js';
+import { FakeClock } from '../../../src/lib/clock.js';
+import type { SipServer, Trunk } from '../../../src/routing/types.js';
+import type { SrfApi, SrfRequest, SrfResponse } from '../../../src/sip/drachtio-types.js';
+import { newsOfInvite } from '../../../src/sip/invite-news.js';
+import { ServerAddresses } from '../../../src/sip/server-addresses.js';
+import { ServerWatch } from '../../../src/sip/server-watch.js';
+import { settled } from '../../support/eventually.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
+import { sceneTrunk } from '../../support/sip-scene.js';
+
+const server = (hostname: string): SipServer => ({
+  ...{ hostname, port: 5060, transport: 'udp', priority: 1, weight: 1, requestUriUserParams: {} },
+});
+
+/** A watch over two servers whose answers the test gives: each question is kept until then. */
+function scene(over: Partial<Trunk> = {}, random = 0) {
+  const [clock, logger] = [new FakeClock(), new RecordingLogger()];
+  const trunk: Trunk = { ...sceneTrunk, servers: [server('10.0.0.1'), server('pbx.test')], qualifyMs: 30_000, ...over };
+  const asked: { uri: string; proxy: string | undefined; atMs: number; answer: (from: string) => void }[] = [];
+  const names = { failing: false, link: true };
+  const srf: Pick<SrfApi, 'request'> = {
+    request: (uri, { proxy }, callback) => {
+      if (!names.link) throw new Error('no link');
+      const listeners: ((response: SrfResponse) => void)[] = [];
+      const on = (_event: string, listener: (response: SrfResponse) => void): void => void listeners.push(listener);
+      callback(null, { on } as unknown as SrfRequest);
+      const answer = (from: string): void => {
+        for (const listener of listeners) listener({ source_address: from } as SrfResponse);
+      };
+      asked.push({ uri, proxy, atMs: clock.monotonicMs(), answer });
+    },
+  };
+  const lookup = () => (names.failing ? Promise.reject(new Error('SERVFAIL')) : Promise.resolve(['10.0.0.2']));
+  const addresses = new ServerAddresses({ lookup, clock, logger, dnsMs: 1000, dnsRefreshMs: 1 });
+  const watch = new ServerWatch({
+    ...{ srf: srf as SrfApi, clock, logger, addresses, trunks: [trunk], answerMs: 4_000, random: () => random },
+  });
+  const [first, second] = trunk.servers.map((one) => ({ trunk, server: one }));
+  const pass = async (ms: number): Promise<void> => {
+    clock.advance(ms);
+    await settled();
+  };
+  const health = () => watch.statuses().map((status) => status.health);
+  return { clock, logger, watch, asked, names, first: first!, second: second!, pass, health };
+}
+
+describe('ServerWatch', () => {
+  it('asks each server, by its address if it has a name, and again after the interval', async () => {
+    const { watch, asked, pass, health, logger } = scene();
+    watch.start();
+    await pass(0);
+    expect(asked.map(({ uri, proxy }) => [uri, proxy])).toEqual([
+      ['sip:10.0.0.1:5060', undefined],
+      ['sip:pbx.test:5060', 'sip:10.0.0.2:5060'],
+    ]);
+    expect(health()).toEqual(['unknown', 'unknown']);
+    for (const { answer } of asked) answer('10.0.0.9');
+    expect(health()).toEqual(['up', 'up']);
+    await pass(29_999);
+    expect(asked).toHaveLength(2);
+    await pass(1);
+    expect(asked).toHaveLength(4);
+    expect(logger.lines.map(({ level, message }) => [level, message])).toEqual([
+      ['info', 'server answers'],
+      ['info', 'server answers'],
+    ]);
+  });
+
+  it('takes two misses for down, looks sooner, and one answer for up', async () => {
+    const { watch, asked, pass, health, first, logger } = scene({ servers: [server('10.0.0.1')] });
+    watch.start();
+    await pass(0);
+    await pass(4_000);
+    expect([health(), watch.isWell(first)]).toEqual([['unknown'], true]);
+    await pass(10_000);
+    asked[1]!.answer('');
+    expect([health(), watch.isWell(first)]).toEqual([['down'], false]);
+    // An answer that comes after its time is none.
+    asked[0]!.answer('10.0.0.1');
+    expect(health()).toEqual(['down']);
+    await pass(10_000);
+    asked[2]!.answer('10.0.0.1');
+    expect([health(), watch.isWell(first)]).toEqual([['up'], true]);
+    expect(logger.lines.map(({ level, fields }) => [level, fields])).toEqual([
+      ['warn', { trunk: 'pbx', server: '10.0.0.1:5060' }],
+      ['info', { trunk: 'pbx', server: '10.0.0.1:5060' }],
+    ]);
+  });
+
+  it('asks at once after a call that got no answer, one question at a time', async () => {
+    const { watch, asked, pass, first, health } = scene({ servers: [server('10.0.0.1')] });
+    watch.start();
+    await pass(0);
+    asked[0]!.answer('10.0.0.1');
+    watch.learn(first, 'miss');
+    await pass(0);
+    expect([asked.length, health()]).toEqual([2, ['up']]);
+    watch.learn(first, 'miss');
+    for (let i = 0; i < 50; i++) watch.learn(first, 'miss');
+    await pass(3_999);
+    expect([asked.length, health()]).toEqual([2, ['down']]);
+    watch.learn(first, 'accepted');
+    expect(health()).toEqual(['up']);
+  });
+
+  it('counts a name that leads nowhere as a miss, and a lost link as nothing', async () => {
+    const { watch, pass, names, health, asked } = scene();
+    names.failing = true;
+    watch.start();
+    await pass(0);
+    asked[0]!.answer('10.0.0.1');
+    await pass(10_000);
+    expect(health()).toEqual(['up', 'down']);
+    names.link = false;
+    await pass(600_000);
+    expect(health()).toEqual(['up', 'down']);
+  });
+
+  it('is bounded: of a dead server in an hour, six questions a minute', async () => {
+    const { watch, pass, asked } = scene({ servers: [server('10.0.0.1')] });
+    watch.start();
+    for (let s = 0; s < 3600; s++) await pass(1_000);
+    expect(asked.length).toBeGreaterThan(200);
+    expect(asked.length).toBeLessThanOrEqual(360);
+  });
+
+  it('asks nobody after it was stopped, nor where qualify is off', async () => {
+    const { watch, pass, asked, clock } = scene();
+    watch.start();
+    await pass(0);
+    watch.stop();
+    await pass(60_000);
+    expect([asked.length, clock.armed]).toEqual([2, 0]);
+    const quiet = scene({ qualifyMs: undefined });
+    quiet.watch.start();
+    quiet.watch.learn(quiet.first, 'miss');
+    quiet.watch.learn(quiet.first, 'miss');
+    await quiet.pass(60_000);
+    expect([quiet.asked.length, quiet.health(), quiet.watch.isWell(quiet.first)]).toEqual([
+      ...[0, ['unknown', 'unknown'], true],
+    ]);
+  });
+
+  it.each([
+    [5, 0, 5_000],
+    [5, 1, 5_500],
+    [3600, 0, 54_545],
+    [3600, 1, 60_000],
+  ])('holds a server off for Retry-After %i (chance %i): %i ms', (retryAfterS, chance, pauseMs) => {
+    const { watch, clock, first, second, logger } = scene({ qualifyMs: undefined }, chance);
+    watch.learn(first, { retryAfterS });
+    watch.learn(first, { retryAfterS });
+    expect([watch.isWell(first), watch.isWell(second)]).toEqual([false, true]);
+    expect(watch.statuses()[0]).toMatchObject({ isHeldOff: true });
+    clock.advance(pauseMs - 1);
+    expect(watch.isWell(first)).toBe(false);
+    clock.advance(1);
+    expect(watch.isWell(first)).toBe(true);
+    expect(logger.lines.map(({ level, fields }) => [level, fields?.['pauseMs']])).toEqual([['warn', pauseMs]]);
+  });
+
+  it('ends a pause when the server takes a call all the same', () => {
+    const { watch, first } = scene();
+    watch.learn(first, { retryAfterS: 30 });
+    watch.learn(first, 'hit');
+    expect(watch.isWell(first)).toBe(false);
+    watch.learn(first, 'accepted');
+    expect(watch.isWell(first)).toBe(true);
+  });
+});
+
+describe('what an INVITE tells of its server', () => {
+  const refused = { type: 'refused', retry: true, from: '10.0.0.1', status: 486, reason: endReason('busy') } as const;
+  const wait = endReason('trunk_down', { retryAfterS: 7 });
+  const ringing = { type: 'provisional', status: 180, sdp: '', from: '10.0.0.1', opaque: undefined } as const;
+  it.each([
+    [{ type: 'silent', reason: wait } as const, 'miss'],
+    [{ ...refused }, 'hit'],
+    [{ ...refused, from: '', status: 503 }, 'miss'],
+    [{ ...refused, from: '', status: undefined }, undefined],
+    [{ ...refused, status: 503 }, 'hit'],
+    [{ ...refused, status: 503, reason: wait }, { retryAfterS: 7 }],
+    [{ ...refused, status: 486, reason: wait }, 'hit'],
+    [{ type: 'sent', txn: 'x' } as const, undefined],
+    [ringing, 'hit'],
+  ])('%j: %j', (outcome, expected) => {
+    expect(newsOfInvite(outcome)).toEqual(expected);
+  });
+});
