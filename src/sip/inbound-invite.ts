@@ -51,7 +51,9 @@ export class InboundInvite {
   /** Sends 180. */
   ring(): void {
     this.#step('sip.ringing', 180);
-    this.response.send(180, { headers: { ...this.#dialPlanHeaders(), Allow: allowedMethods } });
+    // The embedded server makes it reliable by itself where the PBX insists; a drachtio-server has to be told.
+    const reliable = /\b100rel\b/i.test(this.request.get('Require') ?? '') ? { Require: '100rel' } : {};
+    this.response.send(180, { headers: { ...this.#dialPlanHeaders(), ...reliable, Allow: allowedMethods } });
   }
 
   /** Sends 200 with our SDP. A dialog may stand even after a failure to send in time. */

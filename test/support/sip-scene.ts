@@ -44,6 +44,8 @@ export interface SceneOptions {
   readonly trunk?: Partial<Trunk>;
   readonly timeouts?: Partial<SipTimeouts>;
   readonly transport?: 'udp' | 'tcp';
+  /** Session timers of the SIP server, in seconds. */
+  readonly session?: { readonly expiresS: number; readonly minS: number };
   /** False: orphans are the user agent's, as with a drachtio-server. */
   readonly serverEndsOrphans?: boolean;
 }
@@ -73,6 +75,7 @@ export class SipScene {
     const server = await startEmbeddedSipServer({
       listen: [{ transport: options.transport ?? 'udp', host: '127.0.0.1', port: 0 }],
       timers: fastTimers,
+      ...(options.session ? { session: options.session } : {}),
       logger,
     });
     const trunk = { ...sceneTrunk, ...options.trunk };
