@@ -101,6 +101,7 @@ export function demoConfig(options: {
       server: 'embedded',
       listen: [{ transport: 'udp', host: ip, port: 0 }],
       advertisedHost: '',
+      sessionExpiresMs: 0,
       tls: undefined,
       drachtio: { host: '127.0.0.1', port: 9022, secret: '' },
     },

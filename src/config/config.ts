@@ -46,6 +46,8 @@ export interface Config {
     readonly server: 'embedded' | 'drachtio';
     readonly listen: readonly SipListen[];
     readonly advertisedHost: string;
+    /** RFC 4028; 0 is none. */
+    readonly sessionExpiresMs: number;
     /** Absolute paths of PEM files. */
     readonly tls:
       | {

@@ -185,6 +185,7 @@ function sipAndMedia(
       server,
       listen: lists.sipListen.flatMap((written) => parseSipListen(written) ?? []),
       advertisedHost: text(scalars, 'sip.advertised_host'),
+      sessionExpiresMs: milliseconds(scalars, 'sip.session_expires'),
       tls: buildSipTls(lists, trunks, secrets),
       drachtio: {
         host: text(scalars, 'sip.drachtio.host'),

@@ -88,6 +88,11 @@ export const scalarSchema = {
       format: formats.hostOrEmpty,
       env: 'SIP2WA_SIP_ADVERTISED_HOST',
     },
+    session_expires: {
+      default: '10m',
+      doc: 'Session timer that the embedded server asks for, 0s for none: a call whose BYE was lost ends by then.',
+      format: formats.durationOrNone(90_000, 24 * HOUR_MS),
+    },
   },
   'sip.drachtio': {
     host: {
