@@ -51,13 +51,17 @@ const idsOf = ({ id, userId, parentUserId }: Party): KnownIds => {
 
 type KnownIds = Pick<WaUser, 'number' | 'userId' | 'parentUserId'>;
 
-const complete = (known: KnownIds, contact: Contact | undefined): WaUser => ({
-  number: known.number ?? userNumber(contact?.wa_id),
-  userId: known.userId ?? contact?.user_id ?? businessScopedId(contact?.wa_id),
-  parentUserId: known.parentUserId ?? contact?.parent_user_id,
-  name: contact?.profile?.name,
-  username: contact?.profile?.username,
-});
+const complete = (known: KnownIds, contact: Contact | undefined): WaUser => {
+  const { wa_id: id, user_id: userId, parent_user_id: parentUserId, profile } = contact ?? {};
+  const said = idsOf({ id, userId, parentUserId });
+  return {
+    number: known.number ?? said.number,
+    userId: known.userId ?? said.userId,
+    parentUserId: known.parentUserId ?? said.parentUserId,
+    name: profile?.name,
+    username: profile?.username,
+  };
+};
 
 /** An id that is not all digits, where a number was expected. */
 const businessScopedId = (id: string | undefined): string | undefined =>

@@ -105,7 +105,12 @@ describe('text from outside', () => {
             call: '01J' as CallId,
             target,
             caller: { user, name },
-            whatsApp: { numberId: id, callId: id, direction: 'user_initiated', payload: { type: 'deeplink', text: payload } },
+            whatsApp: {
+              numberId: id,
+              callId: id,
+              direction: 'user_initiated',
+              payload: { type: 'deeplink', text: payload },
+            },
             sipCallId: 'c',
             localTag: 't',
           }),

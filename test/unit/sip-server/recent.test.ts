@@ -19,9 +19,10 @@ describe('remembering', () => {
 
   it('keeps the last eight, and answers right when it has forgotten', () => {
     const { read, asked } = counted();
-    const texts = [...'abcdefghi'];
-    expect(texts.map(read)).toEqual([...'ABCDEFGHI']);
-    expect(texts.slice(1).map(read)).toEqual([...'BCDEFGHI']);
+    const texts = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
+    const upper = texts.map((text) => text.toUpperCase());
+    expect(texts.map(read)).toEqual(upper);
+    expect(texts.slice(1).map(read)).toEqual(upper.slice(1));
     expect(asked).toHaveLength(9);
     expect(read('a')).toBe('A');
     expect(asked).toHaveLength(10);
