@@ -19,6 +19,10 @@ export function warnIgnored(scalars: Scalars, source: YamlSource, findings: Find
     const message = 'is not used with sip.server: drachtio, which has its own certificates and rules of TLS';
     findings.warn(path, { message, cure: 'remove it, and set TLS in drachtio.conf.xml' }, 'key');
   }
+  if (source.has(['sip', 'session_expires'])) {
+    const message = 'is not used with sip.server: drachtio, which runs session timers by its own configuration';
+    findings.warn(['sip', 'session_expires'], { message, cure: 'remove it, and set them in drachtio.conf.xml' }, 'key');
+  }
   if (scalars['sip.advertised_host'] !== '') {
     const message = 'is not used with sip.server: drachtio, which shows the address of its own configuration';
     findings.warn(['sip', 'advertised_host'], { message, cure: 'remove it, and set it in drachtio.conf.xml' });

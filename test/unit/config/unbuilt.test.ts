@@ -126,6 +126,14 @@ describe('keys of the embedded server beside a drachtio-server', () => {
     ]);
   });
 
+  it('are warned of: session timers too, which it runs by its own configuration', () => {
+    const [said, ...more] = warningsOf(`sip: { ${server}, session_expires: 10m }\n`).filter((line) =>
+      line.includes('sip'),
+    );
+    expect(said).toContain('warning: sip.session_expires: is not used with sip.server: drachtio');
+    expect(more).toEqual([]);
+  });
+
   it('are warned of when the server is chosen by the environment', () => {
     const text = 'sip: { listen: ["udp://0.0.0.0:5060"], drachtio: { secret: some-secret-9 } }\n';
     expect(warningsOf(text).filter((line) => line.includes('sip'))).toEqual([]);
