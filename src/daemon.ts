@@ -206,10 +206,11 @@ async function startSipServer({ config, logger }: Base, stack: StopStack): Promi
   if (config.sip.server === 'drachtio') {
     return { options: { connect: config.sip.drachtio }, sockets: [], recovered: Promise.resolve() };
   }
-  const { listen, advertisedHost, sessionExpiresMs, tls } = config.sip;
+  const { listen, advertisedHost, sessionExpiresMs, timers, tls } = config.sip;
   const server = await startEmbeddedSipServer({
     listen,
     tls,
+    timers,
     session: { expiresS: Math.ceil(sessionExpiresMs / 1000) },
     logger: logger.child({ room: 'sip-server' }),
     ...(config.journal.dir === '' ? {} : { recordFile: join(config.journal.dir, 'sip-open-calls.record') }),

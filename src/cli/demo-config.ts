@@ -102,6 +102,7 @@ export function demoConfig(options: {
       listen: [{ transport: 'udp', host: ip, port: 0 }],
       advertisedHost: '',
       sessionExpiresMs: 0,
+      timers: { t1Ms: 500, t2Ms: 4_000, t4Ms: 5_000 },
       tls: undefined,
       drachtio: { host: '127.0.0.1', port: 9022, secret: '' },
     },

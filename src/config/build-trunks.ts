@@ -1,4 +1,4 @@
-import type { PbxCodec, SipServer, Trunk } from '../routing/types.js';
+import type { OutboundProxy, PbxCodec, SipServer, Trunk } from '../routing/types.js';
 import { buildAcceptAuth, buildAuth, warnOfMd5 } from './build-auth.js';
 import { parseDuration } from './formats.js';
 import type { Findings, KeyPath } from './issue.js';
@@ -33,13 +33,16 @@ export function buildTrunks(items: readonly Item<TrunkItem>[], context: TrunkCon
     value.servers.forEach((server, index) => {
       if (server.transport === 'tls') checkTls([...path, 'servers', index, 'transport'], context);
     });
-    return {
+    const trunk: Trunk = {
       name: value.name,
       servers: value.servers.map(fileServer),
       acceptFrom: value.accept_from ?? [],
       acceptFromServers: false,
       ...behaviour(path, value, defaults, secrets),
     };
+    checkSrtp(path, trunk, findings);
+    checkRegister(path, trunk, findings);
+    return trunk;
   });
 }
 
@@ -78,6 +81,25 @@ function checkTls(path: KeyPath, { canSpeakTls, findings }: TrunkContext): void 
   });
 }
 
+/** The keys of SRTP travel in the signalling (RFC 4568 §8.3: only where that is protected). */
+function checkSrtp(path: KeyPath, { srtp, srtpWithoutTls, servers }: Trunk, findings: Findings): void {
+  const isClear = servers.some(({ transport }) => transport !== 'tls');
+  if (srtp === 'off' || srtpWithoutTls || !isClear) return;
+  const place = [...path, 'srtp'];
+  const cure = 'write transport: tls, or srtp_without_tls: true if the network is private';
+  if (srtp === 'required') {
+    findings.error(place, { message: 'needs TLS, or its keys could be read on the way', cure });
+  } else if (servers.every(({ transport }) => transport !== 'tls')) {
+    findings.warn(place, { message: 'has no effect without TLS: keys are not sent in the clear', cure });
+  }
+}
+
+function checkRegister(path: KeyPath, { register, auth }: Trunk, findings: Findings): void {
+  if (!register || auth) return;
+  const message = 'needs auth: its username is what is registered';
+  findings.error([...path, 'register'], { message, cure: 'add auth: { username, password }' });
+}
+
 function fileServer(server: ServerItem): SipServer {
   const transport = server.transport ?? 'udp';
   return {
@@ -90,6 +112,12 @@ function fileServer(server: ServerItem): SipServer {
   };
 }
 
+function outboundProxy(written: TrunkDefaults['outbound_proxy']): OutboundProxy | undefined {
+  if (!written) return undefined;
+  const transport = written.transport ?? 'udp';
+  return { hostname: written.hostname, port: written.port ?? (transport === 'tls' ? SIPS_PORT : SIP_PORT), transport };
+}
+
 /** What will really happen: keys that are not built yet have been warned of and hold their default here. */
 function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, secrets: Secrets): Behaviour {
   const source = { path, own, defaults, secrets };
@@ -97,9 +125,15 @@ function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, s
     codecs: usableCodecs(own.codecs ?? defaults.codecs ?? ['PCMA', 'PCMU']),
     auth: buildAuth(source),
     acceptAuth: buildAcceptAuth(source),
-    register: false,
+    register: own.register ?? defaults.register ?? false,
+    registerExpiresMs: parseDuration(own.register_expires ?? defaults.register_expires),
+    outboundProxy: outboundProxy(own.outbound_proxy ?? defaults.outbound_proxy),
+    trustIdentity: own.trust_identity ?? defaults.trust_identity,
     dtmf: 'rfc4733',
-    srtp: 'off',
+    srtp: own.srtp ?? defaults.srtp ?? 'off',
+    srtpSuites: own.srtp_suites ?? defaults.srtp_suites,
+    srtpWithoutTls: own.srtp_without_tls ?? defaults.srtp_without_tls,
+    symmetricRtp: own.symmetric_rtp ?? defaults.symmetric_rtp,
     permission: own.permission ?? defaults.permission ?? 'none',
     maxCalls: own.max_calls ?? defaults.max_calls ?? DEFAULT_MAX_CALLS,
     maxCallsPerSecond: unlessNone(own.max_calls_per_second ?? defaults.max_calls_per_second),
@@ -118,18 +152,6 @@ function usableCodecs(codecs: readonly PbxCodec[]): PbxCodec[] {
 
 /** What the file may say but this version does not do: said so, never silently ignored. */
 function refuseUnbuilt(path: KeyPath, own: TrunkDefaults, findings: Findings): void {
-  if (own.register) {
-    const message = 'registration is not in this version; the trunk is used without it';
-    findings.warn([...path, 'register'], { message, cure: 'let the PBX send calls to this address instead' });
-  }
-  if (own.srtp === 'optional') {
-    const message = 'SRTP is not in this version; audio goes as plain RTP';
-    findings.warn([...path, 'srtp'], { message, cure: 'write srtp: off, or use a private network' });
-  }
-  if (own.srtp === 'required') {
-    const message = 'SRTP is not in this version, and audio would go unencrypted';
-    findings.error([...path, 'srtp'], { message, cure: 'write srtp: off if the network is private' });
-  }
   if (own.dtmf === 'inband' || own.dtmf === 'info') {
     const message = `${own.dtmf} DTMF is not in this version; rfc4733 is used`;
     findings.warn([...path, 'dtmf'], { message, cure: 'write dtmf: rfc4733' });

@@ -48,6 +48,8 @@ export interface Config {
     readonly advertisedHost: string;
     /** RFC 4028; 0 is none. */
     readonly sessionExpiresMs: number;
+    /** Timers of the embedded server (RFC 3261 §17). */
+    readonly timers: { readonly t1Ms: number; readonly t2Ms: number; readonly t4Ms: number };
     /** Absolute paths of PEM files. */
     readonly tls:
       | {

@@ -23,6 +23,10 @@ export function warnIgnored(scalars: Scalars, source: YamlSource, findings: Find
     const message = 'is not used with sip.server: drachtio, which runs session timers by its own configuration';
     findings.warn(['sip', 'session_expires'], { message, cure: 'remove it, and set them in drachtio.conf.xml' }, 'key');
   }
+  for (const timer of ['timer_t1', 'timer_t2', 'timer_t4'].filter((key) => source.has(['sip', key]))) {
+    const message = 'is not used with sip.server: drachtio, which has its own timers';
+    findings.warn(['sip', timer], { message, cure: 'remove it, and set it in drachtio.conf.xml' }, 'key');
+  }
   if (scalars['sip.advertised_host'] !== '') {
     const message = 'is not used with sip.server: drachtio, which shows the address of its own configuration';
     findings.warn(['sip', 'advertised_host'], { message, cure: 'remove it, and set it in drachtio.conf.xml' });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { DigestAlgorithm } from '../routing/types.js';
+import type { DigestAlgorithm, SrtpSuite } from '../routing/types.js';
 import type { Complaint } from './issue.js';
 import type { Format } from './formats.js';
 import * as formats from './formats.js';
@@ -98,6 +98,24 @@ const trunkTls = z.strictObject({
     .optional(),
 });
 
+const outboundProxy = z.strictObject({
+  hostname: value<string>(formats.host, 'Host name or address of the proxy.'),
+  port: value<number>(formats.port, 'Its port; default 5060, or 5061 for tls.', 5060).optional(),
+  transport: value<'udp' | 'tcp' | 'tls'>(formats.oneOf('udp', 'tcp', 'tls'), 'How it is reached.', 'udp').optional(),
+});
+
+const srtpSuite = value<SrtpSuite>(
+  formats.oneOf('AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32'),
+  'Crypto suite by its SDES name (RFC 4568, RFC 7714).',
+);
+
+/** Crypto suites of a trunk that names none. */
+export const defaultSrtpSuites: readonly SrtpSuite[] = [
+  'AEAD_AES_128_GCM',
+  'AES_CM_128_HMAC_SHA1_80',
+  'AES_CM_128_HMAC_SHA1_32',
+];
+
 const trunkBehaviour = {
   codecs: z
     .array(
@@ -114,7 +132,18 @@ const trunkBehaviour = {
     .meta({ description: 'Credentials its own calls must carry, besides accept_from.' })
     .optional(),
   tls: trunkTls.meta({ description: 'For servers with transport: tls.' }).optional(),
-  register: value<boolean>(formats.yesOrNo, 'Register with the trunk (not in this version).', false).optional(),
+  register: value<boolean>(formats.yesOrNo, 'Register with the trunk as auth.username.', false).optional(),
+  register_expires: value<string>(
+    formats.duration(60_000, 24 * 3_600_000),
+    'Lifetime asked for with each registration; the registrar may shorten it.',
+    '10m',
+  ).optional(),
+  outbound_proxy: outboundProxy.meta({ description: 'Where every request to the trunk is sent first.' }).optional(),
+  trust_identity: value<boolean>(
+    formats.yesOrNo,
+    'Believe its P-Asserted-Identity, Diversion and History-Info.',
+    false,
+  ).optional(),
   dtmf: value<'rfc4733' | 'info' | 'inband'>(
     formats.oneOf('rfc4733', 'info', 'inband'),
     'How keys travel towards the trunk (info and inband: not in this version).',
@@ -122,8 +151,23 @@ const trunkBehaviour = {
   ).optional(),
   srtp: value<'off' | 'optional' | 'required'>(
     formats.oneOf('off', 'optional', 'required'),
-    'Encryption of audio towards the trunk (not in this version).',
+    'Encryption of audio (SDES): off, optional (offered, and taken when offered) or required.',
     'off',
+  ).optional(),
+  srtp_suites: z
+    .array(srtpSuite)
+    .min(1)
+    .meta({ description: 'Crypto suites in order of preference.', default: defaultSrtpSuites })
+    .optional(),
+  srtp_without_tls: value<boolean>(
+    formats.yesOrNo,
+    'Send the keys of SRTP in signalling that is not encrypted: only where the network is.',
+    false,
+  ).optional(),
+  symmetric_rtp: value<boolean>(
+    formats.yesOrNo,
+    'Send audio to where it comes from, for a PBX behind address translation.',
+    false,
   ).optional(),
   permission: value<'none' | 'check' | 'ask'>(
     formats.oneOf('none', 'check', 'ask'),

@@ -186,6 +186,11 @@ function sipAndMedia(
       listen: lists.sipListen.flatMap((written) => parseSipListen(written) ?? []),
       advertisedHost: text(scalars, 'sip.advertised_host'),
       sessionExpiresMs: milliseconds(scalars, 'sip.session_expires'),
+      timers: {
+        t1Ms: milliseconds(scalars, 'sip.timer_t1'),
+        t2Ms: milliseconds(scalars, 'sip.timer_t2'),
+        t4Ms: milliseconds(scalars, 'sip.timer_t4'),
+      },
       tls: buildSipTls(lists, trunks, secrets),
       drachtio: {
         host: text(scalars, 'sip.drachtio.host'),

@@ -93,6 +93,21 @@ export const scalarSchema = {
       doc: 'Session timer that the embedded server asks for, 0s for none: a call whose BYE was lost ends by then.',
       format: formats.durationOrNone(90_000, 24 * HOUR_MS),
     },
+    timer_t1: {
+      default: '500ms',
+      doc: 'Round-trip time of RFC 3261 §17 that the embedded server reckons with: repetitions begin after it.',
+      format: formats.duration(50, 5_000),
+    },
+    timer_t2: {
+      default: '4s',
+      doc: 'Longest time between two repetitions.',
+      format: formats.duration(50, 60_000),
+    },
+    timer_t4: {
+      default: '5s',
+      doc: 'Longest life of a message in the network.',
+      format: formats.duration(50, 60_000),
+    },
   },
   'sip.drachtio': {
     host: {

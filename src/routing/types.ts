@@ -39,6 +39,12 @@ export interface TrunkAcceptAuth {
   readonly algorithms: readonly DigestAlgorithm[];
 }
 
+/** How SRTP keys and packets are made, by its SDES token (RFC 4568 §6.2, RFC 7714 §14.2). */
+export type SrtpSuite = 'AEAD_AES_128_GCM' | 'AES_CM_128_HMAC_SHA1_80' | 'AES_CM_128_HMAC_SHA1_32';
+
+/** A SIP server that every request of a trunk goes through. */
+export type OutboundProxy = Pick<SipServer, 'hostname' | 'port' | 'transport'>;
+
 /** A PBX or carrier peer. */
 export interface Trunk {
   readonly name: string;
@@ -53,8 +59,20 @@ export interface Trunk {
   /** Absent: calls from its networks are taken without a password. */
   readonly acceptAuth?: TrunkAcceptAuth | undefined;
   readonly register: boolean;
+  /** Lifetime asked for with each registration, in milliseconds; absent: 10 minutes. */
+  readonly registerExpiresMs?: number | undefined;
+  /** Absent: requests go straight to the servers. */
+  readonly outboundProxy?: OutboundProxy | undefined;
+  /** Its P-Asserted-Identity, Diversion and History-Info are believed (RFC 3324 §2.3). Absent: no. */
+  readonly trustIdentity?: boolean | undefined;
   readonly dtmf: 'rfc4733' | 'info' | 'inband';
   readonly srtp: 'off' | 'optional' | 'required';
+  /** In order of preference; absent: all, the strongest first. */
+  readonly srtpSuites?: readonly SrtpSuite[] | undefined;
+  /** SDES keys may travel in signalling that is not TLS. Absent: no. */
+  readonly srtpWithoutTls?: boolean | undefined;
+  /** RTP is sent to where the trunk's packets come from, not where its SDP says. Absent: no. */
+  readonly symmetricRtp?: boolean | undefined;
   /** What is done before a user is called for it, unless the number says otherwise. */
   readonly permission: 'none' | 'check' | 'ask';
   readonly maxCalls: number;

@@ -166,7 +166,13 @@ describe('trunks', () => {
       ['srtp: required'],
       6,
       11,
-      'srtp: SRTP is not in this version, and audio would go unencrypted; write srtp: off if the network is private',
+      'srtp: needs TLS, or its keys could be read on the way; write transport: tls, or srtp_without_tls: true if the network is private',
+    ],
+    [
+      ['register: true'],
+      6,
+      15,
+      'register: needs auth: its username is what is registered; add auth: { username, password }',
     ],
     [['auth: { username: u }'], 6, 5, 'auth.password: is missing; add it'],
     [['auth: { username: u, password: }'], 6, 26, 'auth.password: has no value; give it one, or remove the line'],
@@ -187,16 +193,6 @@ describe('trunks', () => {
   });
 
   it.each([
-    [
-      'register: true',
-      15,
-      'register: registration is not in this version; the trunk is used without it; let the PBX send calls to this address instead',
-    ],
-    [
-      'srtp: optional',
-      11,
-      'srtp: SRTP is not in this version; audio goes as plain RTP; write srtp: off, or use a private network',
-    ],
     ['dtmf: info', 11, 'dtmf: info DTMF is not in this version; rfc4733 is used; write dtmf: rfc4733'],
     ['dtmf: inband', 11, 'dtmf: inband DTMF is not in this version; rfc4733 is used; write dtmf: rfc4733'],
     ['codecs: [G722, PCMA]', 14, 'codecs[0]: G722 comes not before a later version; it is ignored; remove it for now'],
@@ -204,8 +200,24 @@ describe('trunks', () => {
     const text = working({ trunk: [line] });
     expect(warningsOf(text)).toEqual([`c.yaml:6:${column}: warning: trunks[0].${expected}`]);
     const [trunk] = configOf(text).trunks;
-    expect(trunk).toMatchObject({ register: false, srtp: 'off', dtmf: 'rfc4733' });
+    expect(trunk).toMatchObject({ dtmf: 'rfc4733' });
     expect(trunk?.codecs).not.toContain('G722');
+  });
+
+  it('srtp: optional without TLS is warned of, and with srtp_without_tls it is not', () => {
+    expect(warningsOf(working({ trunk: ['srtp: optional'] }))).toEqual([
+      'c.yaml:6:11: warning: trunks[0].srtp: has no effect without TLS: keys are not sent in the clear; write transport: tls, or srtp_without_tls: true if the network is private',
+    ]);
+    const [trunk] = configOf(working({ trunk: ['srtp: required', 'srtp_without_tls: true'] })).trunks;
+    expect(trunk).toMatchObject({ srtp: 'required', srtpWithoutTls: true });
+  });
+
+  it('the timers of RFC 3261 reach the configuration', () => {
+    expect(configOf(working({ top: ['sip: { timer_t1: 50ms }'] })).sip.timers).toEqual({
+      t1Ms: 50,
+      t2Ms: 4_000,
+      t4Ms: 5_000,
+    });
   });
 
   it.each([

@@ -31,27 +31,6 @@ const UNBUILT: readonly Unbuilt[] = [
     },
   ]),
   {
-    key: 'trunks[].register',
-    text: working({ trunk: ['register: true'] }),
-    instead: [(config) => firstTrunk(config)?.register, false],
-  },
-  {
-    key: 'trunk_defaults.register',
-    text: working({ top: ['trunk_defaults: { register: true }'] }),
-    instead: [(config) => firstTrunk(config)?.register, false],
-  },
-  {
-    key: 'trunks[].srtp',
-    text: working({ trunk: ['srtp: optional'] }),
-    instead: [(config) => firstTrunk(config)?.srtp, 'off'],
-  },
-  { key: 'trunks[].srtp', text: working({ trunk: ['srtp: required'] }) },
-  {
-    key: 'trunk_defaults.srtp',
-    text: working({ top: ['trunk_defaults: { srtp: optional }'] }),
-    instead: [(config) => firstTrunk(config)?.srtp, 'off'],
-  },
-  {
     key: 'trunks[].codecs',
     text: working({ trunk: ['codecs: [opus, PCMU]'] }),
     instead: [(config) => firstTrunk(config)?.codecs, ['PCMU']],
