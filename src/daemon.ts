@@ -195,7 +195,7 @@ const keepUnknown = ({ unknownWebhooks }: Store): Pick<WebhookListenerOptions, '
   unknownWebhooks ? { keepUnknown: (items) => unknownWebhooks.keep(items) } : {};
 
 interface SipServer {
-  readonly options: Pick<SipUserAgentOptions, 'connect' | 'serverEndsOrphans'>;
+  readonly options: Pick<SipUserAgentOptions, 'connect' | 'serverEndsOrphans' | 'watchesServer'>;
   readonly sockets: DaemonAddresses['sip'];
   /** Resolves when it has ended what a crash left up on it, or after 4 s. */
   readonly recovered: Promise<void>;
@@ -204,7 +204,8 @@ interface SipServer {
 /** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
 async function startSipServer({ config, logger }: Base, stack: StopStack): Promise<SipServer> {
   if (config.sip.server === 'drachtio') {
-    return { options: { connect: config.sip.drachtio }, sockets: [], recovered: Promise.resolve() };
+    const options = { connect: config.sip.drachtio, watchesServer: true };
+    return { options, sockets: [], recovered: Promise.resolve() };
   }
   const { listen, advertisedHost, sessionExpiresMs, timers, tls } = config.sip;
   const server = await startEmbeddedSipServer({

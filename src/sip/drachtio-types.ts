@@ -122,7 +122,11 @@ export interface SrfApi {
   disconnect(): void;
   /** Asks the SIP server for requests of a method (lower case) outside dialogs. */
   use(method: string, handler: SrfHandler): void;
-  on(event: 'connect', listener: (error: Error | null, hostPorts: string | undefined) => void): void;
+  /** `hostPorts`: what the server shows; `localHostPorts`: what it is bound to. */
+  on(
+    event: 'connect',
+    listener: (error: Error | null, hostPorts?: string, version?: string, localHostPorts?: string) => void,
+  ): void;
   on(event: 'error', listener: (error: unknown) => void): void;
   on(event: 'close', listener: () => void): void;
   on(event: 'reconnecting', listener: (attempt: { delay: number; attempt: number }) => void): void;

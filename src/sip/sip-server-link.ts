@@ -4,6 +4,7 @@ import { DeadlineError, withDeadline } from '../lib/deadline.js';
 import { deferred } from '../lib/deferred.js';
 import type { Logger } from '../lib/logger.js';
 import { createSrf, type SrfApi } from './drachtio-types.js';
+import type { ServerLiveness } from './liveness/server-liveness.js';
 
 /** Where the SIP server takes drachtio's protocol. On loopback or a private network only: srf reconnects in plain TCP. */
 export interface SipServerAddress {
@@ -21,6 +22,8 @@ export interface SipServerLinkOptions {
   readonly logger: Logger;
   readonly connectMs: number;
   readonly closeMs: number;
+  /** Watches a SIP server of its own process; absent for one that lives and dies with us. */
+  readonly liveness?: ServerLiveness | undefined;
 }
 
 /** srf multiplies its pause by 1.7 without bound otherwise, and a restart of the server would be noticed minutes late (M14). */
@@ -42,15 +45,17 @@ export class SipServerLink {
     private readonly onBack: () => void = () => undefined,
   ) {
     this.#first.promise.catch(() => undefined);
-    this.srf.on('connect', (error, hostPorts) => this.#connected(error, hostPorts));
+    this.srf.on('connect', (error, hostPorts, _version, localHostPorts) => {
+      this.#connected(error, localHostPorts ?? hostPorts);
+    });
     // Without this listener an unreachable server would end the process.
     this.srf.on('error', (err) => options.logger.debug('SIP server connection error', { err }));
     this.srf.on('close', () => this.#lost());
   }
 
-  /** Whether requests can be sent. */
+  /** Whether requests can be sent, and are likely to be served. */
   get ready(): boolean {
-    return this.#state === 'up';
+    return this.#state === 'up' && !this.options.liveness?.isWedged;
   }
 
   /** @throws SipServerError when the server is not reached in time or refuses the secret */
@@ -71,6 +76,7 @@ export class SipServerLink {
   /** Idempotent; resolves when the connection is closed or has had its time. */
   async close(): Promise<void> {
     const wasUp = this.#state === 'up';
+    this.options.liveness?.stop();
     this.#stopReconnecting();
     if (!wasUp) return;
     this.srf.disconnect();
@@ -86,6 +92,7 @@ export class SipServerLink {
     this.#state = 'up';
     this.options.logger.info('SIP server connected', { listening: hostPorts });
     this.#first.resolve(undefined);
+    this.options.liveness?.start(hostPorts ?? '');
     if (this.#wasLost) this.onBack();
     this.#wasLost = false;
   }
@@ -94,6 +101,7 @@ export class SipServerLink {
     if (this.#state === 'closed') this.#gone.resolve(undefined);
     if (this.#state !== 'up') return;
     this.#state = 'down';
+    this.options.liveness?.stop();
     this.#wasLost = true;
     this.options.logger.error('SIP server connection lost');
     this.onLost();

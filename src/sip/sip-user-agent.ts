@@ -17,6 +17,8 @@ import { InboundSipLeg } from './inbound-sip-leg.js';
 import { screenInvite } from './invite-screen.js';
 import { journalOrphan } from './leg-journal.js';
 import { LiveLegs } from './live-legs.js';
+import { optionsPing } from './liveness/options-ping.js';
+import { ServerLiveness } from './liveness/server-liveness.js';
 import { systemLocalAddress, type LocalAddressFinder } from './local-address.js';
 import { OrphanDialogs } from './orphan-dialogs.js';
 import { OutboundSipLeg, type OutboundLegOptions } from './outbound-sip-leg.js';
@@ -43,6 +45,8 @@ export interface SipUserAgentOptions {
    * with this Call-ID, which a crash of both left. Default: it ends none, as a drachtio-server.
    */
   readonly serverEndsOrphans?: (sipCallId: string) => boolean;
+  /** The SIP server is a process of its own, which may be wedged while our connection to it is up. */
+  readonly watchesServer?: boolean;
   /** Where a trunk's media may be sent, as CIDRs; default: its signalling addresses and `accept_from`. */
   readonly mediaRemoteNetworksFor?: (trunk: Trunk) => readonly string[] | undefined;
   readonly journal: Journal;
@@ -61,10 +65,13 @@ export interface SipUserAgentOptions {
 const refusedMethods = ['register', 'subscribe', 'notify', 'message', 'publish', 'refer', 'info', 'update', 'bye'];
 
 const shutdownRetryS = 10;
+/** A SIP server of its own process has so long to answer, in milliseconds. */
+const livenessMs = 2_000;
 
 /** Our side of SIP: takes calls from the trunks, places calls to them. */
 export class SipUserAgent {
   readonly #link: SipServerLink;
+  readonly #liveness?: ServerLiveness;
   readonly #addresses: ServerAddresses;
   readonly #acl: SourceAcl;
   /** Which servers are to be tried last. */
@@ -93,8 +100,10 @@ export class SipUserAgent {
     this.#strangers = new StrangerLog(clock, logger);
     this.#load = new TrunkLoad(clock);
     this.#limitLog = new TrunkLimitLog(clock, logger);
+    const ping = optionsPing(clock, livenessMs);
+    if (options.watchesServer) this.#liveness = new ServerLiveness({ ping, clock, logger, ids: options.ids });
     this.#link = new SipServerLink(
-      { connect, clock, logger, connectMs, closeMs },
+      { connect, clock, logger, connectMs, closeMs, liveness: this.#liveness },
       () => this.#linkLost(),
       () => this.#linkBack(),
     );
@@ -229,6 +238,7 @@ export class SipUserAgent {
   ): void {
     try {
       trimEcho(response);
+      if (this.#liveness?.isOwn(request.get('Call-ID') ?? '')) return response.send(200);
       if (this.#acl.trunksOf(request.source_address).length > 0) return answer(request, response);
       this.#strangers.note(request.source_address, request.method);
       response.send(403);

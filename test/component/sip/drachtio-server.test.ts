@@ -11,7 +11,7 @@ import { MemoryJournal } from '../../../src/journal/memory-journal.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import type { InboundCall } from '../../../src/sip/inbound-call.js';
-import { SipUserAgent } from '../../../src/sip/sip-user-agent.js';
+import { SipUserAgent, type SipUserAgentOptions } from '../../../src/sip/sip-user-agent.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeMediaEngine } from '../../support/fake-media-engine.js';
 import { LegLog } from '../../support/leg-log.js';
@@ -65,6 +65,10 @@ class DrachtioServer {
     await gone;
   }
 
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process!.kill(signal);
+  }
+
   async stop(): Promise<void> {
     await this.kill();
     rmSync(this.#dir, { recursive: true, force: true });
@@ -107,7 +111,11 @@ describe('with a drachtio-server', () => {
 
   const sip = (): { host: string; port: number } => ({ host: '127.0.0.1', port: server.sipPort });
 
-  async function agentOn(port: number, onCall: (call: InboundCall) => void = () => undefined): Promise<SipUserAgent> {
+  async function agentOn(
+    port: number,
+    onCall: (call: InboundCall) => void = () => undefined,
+    overrides: Partial<SipUserAgentOptions> = {},
+  ): Promise<SipUserAgent> {
     const agent = new SipUserAgent({
       connect: { host: '127.0.0.1', port, secret },
       trunks: [sceneTrunk],
@@ -118,6 +126,7 @@ describe('with a drachtio-server', () => {
       clock: systemClock,
       ids: systemIds,
       timeouts: { closeMs: 300 },
+      ...overrides,
     });
     agents.push(agent);
     agent.onInboundCall(onCall);
@@ -182,6 +191,16 @@ describe('with a drachtio-server', () => {
     }
     return seen.sort();
   }
+
+  it('that is wedged is found out by its SIP port, its link being up, and so is its recovery', async () => {
+    const logger = new RecordingLogger();
+    const agent = await agentOn(server.adminPort, undefined, { watchesServer: true, logger });
+    await eventually(() => logger.text().includes('SIP server answers'), 'asked once', 5_000);
+    server.signal('SIGSTOP');
+    await eventually(() => !agent.ready, 'found wedged', 14_000);
+    server.signal('SIGCONT');
+    await eventually(() => agent.ready, 'found well', 8_000);
+  }, 30_000);
 
   it('that outlives its application, the next one ends every call', async () => {
     const calls: InboundCall[] = [];
