@@ -54,6 +54,8 @@ export type CallEvent =
   | { readonly type: 'held'; readonly leg: 'a' | 'b' }
   | { readonly type: 'resumed'; readonly leg: 'a' | 'b' }
   | { readonly type: 'dtmf'; readonly leg: 'a' | 'b'; readonly digit: string; readonly durationMs: number }
+  /** A leg's media endpoint is another one now, or there is none for the time being. */
+  | { readonly type: 'mediaMoved'; readonly leg: 'a' | 'b' }
   | { readonly type: 'noAnswer' }
   | { readonly type: 'answerAck' }
   | { readonly type: 'maxDuration' }
@@ -233,6 +235,12 @@ const unanswered = {
   noAnswer: (state: CallState) => end({ ...state, armed: [] }, endReason('no_answer'), 'bridge'),
 } satisfies Row;
 
+/** What somebody says whom the B leg was put through to is kept like what was said before. */
+const movedEarly = (state: CallState, event: EventOf<'mediaMoved'>): Step => ({
+  next: state,
+  effects: event.leg === 'b' ? [{ type: 'bridge', do: 'keep' }] : [],
+});
+
 const other = (leg: 'a' | 'b'): 'a' | 'b' => (leg === 'a' ? 'b' : 'a');
 
 const table: Readonly<Record<CallStateName, Row>> = {
@@ -249,6 +257,7 @@ const table: Readonly<Record<CallStateName, Row>> = {
     ...bLeaves,
     ...operator,
     'a.confirmed': aConfirmed,
+    mediaMoved: movedEarly,
     'b.failed': (state, event) => end(state, event.reason, 'b', 'b'),
     answerAck: (state) => end({ ...state, armed: [] }, endReason('unavailable', { text: 'answer timeout' }), 'bridge'),
   },
@@ -261,6 +270,7 @@ const table: Readonly<Record<CallStateName, Row>> = {
     mediaFirst: (state) => end(state, endReason('media_timeout', { text: 'no media' }), 'bridge'),
     mediaIdle: (state) => end(state, endReason('media_timeout', { text: 'media stopped' }), 'bridge'),
     held: (state, event) => ({ next: state, effects: [{ type: 'record', what: 'held', leg: event.leg }] }),
+    mediaMoved: (state) => ({ next: state, effects: [{ type: 'bridge', do: 'join' }] }),
     resumed: (state, event) => ({ next: state, effects: [{ type: 'record', what: 'resumed', leg: event.leg }] }),
     dtmf: (state, { leg, digit, durationMs }) => ({
       next: state,

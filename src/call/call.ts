@@ -65,6 +65,8 @@ export class Call {
   readonly #machine: MachineRunner<CallState, CallEvent, CallEffect>;
   readonly #startMs: number;
   readonly #startedAtMs: number;
+  /** A leg's far end was put through to somebody else: it may be without media for a while. */
+  #hasMoved = false;
   #answer: { readonly wallMs: number; readonly atMs: number } | undefined;
 
   constructor(private readonly options: CallOptions) {
@@ -183,8 +185,9 @@ export class Call {
         if (idB !== undefined) bridge.prepare(idB);
         return;
       case 'join':
-        if (idA === undefined || idB === undefined) throw new Error('a leg answered without media');
-        return bridge.connect(idA, idB);
+        if (idA !== undefined && idB !== undefined) return bridge.connect(idA, idB);
+        if (!this.#hasMoved) throw new Error('a leg answered without media');
+        return bridge.disconnect();
       case 'part':
         return bridge.disconnect();
       default:
@@ -210,9 +213,11 @@ export class Call {
       case 'failed':
       case 'ended':
         return this.#post({ type: `a.${event.type}`, reason: event.reason });
+      case 'mediaMoved':
+        this.#hasMoved = true;
+        return this.#post({ ...event, leg: 'a' });
       case 'held':
       case 'resumed':
-        return this.#post({ type: event.type, leg: 'a' });
       case 'dtmf':
         return this.#post({ ...event, leg: 'a' });
       case 'progress':
@@ -235,9 +240,11 @@ export class Call {
         return this.#post({ type: 'b.failed', attempt, reason: event.reason, retry: event.retry });
       case 'ended':
         return this.#post({ type: 'b.ended', attempt, reason: event.reason });
+      case 'mediaMoved':
+        this.#hasMoved = true;
+        return this.#post({ ...event, leg: 'b' });
       case 'held':
       case 'resumed':
-        return this.#post({ type: event.type, leg: 'b' });
       case 'dtmf':
         return this.#post({ ...event, leg: 'b' });
       case 'confirmed':

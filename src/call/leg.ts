@@ -30,6 +30,8 @@ export type LegEvent =
   | { readonly type: 'resumed' }
   /** A DTMF key was pressed at the far end, outside the media (INFO). */
   | { readonly type: 'dtmf'; readonly digit: string; readonly durationMs: number }
+  /** After the answer: the far end is being, or was, put through to somebody else; `mediaId` is another one now, or none. */
+  | { readonly type: 'mediaMoved' }
   /** Everything of this leg is over on the wire and its media is closed. */
   | { readonly type: 'terminated' };
 
@@ -40,7 +42,7 @@ export type LegFacts = Readonly<Record<string, string>>;
 export interface Leg {
   /** SIP or WhatsApp; for logs and the CDR. */
   readonly kind: 'sip' | 'whatsapp';
-  /** Id of this leg's media endpoint in the media engine, once it has one. */
+  /** Id of this leg's media endpoint in the media engine, once it has one, and while it has one. */
   readonly mediaId: string | undefined;
   /** Facts of the leg as they stand now: sipCallId, waCallId, addresses, the operator's opaque string, Meta's own times. */
   readonly facts: LegFacts;

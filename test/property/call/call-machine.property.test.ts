@@ -19,7 +19,10 @@ const anyEvent: fc.Arbitrary<CallEvent> = fc.oneof(
   fc.record({ type: fc.constantFrom('b.progress' as const, 'b.earlyMedia', 'b.answered', 'b.terminated'), attempt }),
   fc.record({ type: fc.constant('b.failed' as const), attempt, reason, retry: fc.boolean() }),
   fc.record({ type: fc.constant('b.ended' as const), attempt, reason }),
-  fc.record({ type: fc.constantFrom('held' as const, 'resumed'), leg: fc.constantFrom('a' as const, 'b') }),
+  fc.record({
+    type: fc.constantFrom('held' as const, 'resumed', 'mediaMoved'),
+    leg: fc.constantFrom('a' as const, 'b'),
+  }),
   fc.record({
     type: fc.constantFrom(
       ...(['noAnswer', 'answerAck', 'maxDuration', 'teardown', 'mediaFirst', 'mediaIdle', 'admin.hangup'] as const),

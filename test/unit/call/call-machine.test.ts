@@ -30,6 +30,7 @@ const events: { readonly [Type in CallEventType]: Extract<CallEvent, { type: Typ
   held: { type: 'held', leg: 'b' },
   resumed: { type: 'resumed', leg: 'b' },
   dtmf: { type: 'dtmf', leg: 'b', digit: '5', durationMs: 100 },
+  mediaMoved: { type: 'mediaMoved', leg: 'b' },
   noAnswer: { type: 'noAnswer' },
   answerAck: { type: 'answerAck' },
   maxDuration: { type: 'maxDuration' },
@@ -102,6 +103,7 @@ const beforeAnswer = {
   held: '-',
   resumed: '-',
   dtmf: '-',
+  mediaMoved: '-',
   noAnswer: 'ending: reject(no_answer) hangup(b,no_answer) +teardown',
   answerAck: '-',
   maxDuration: '-',
@@ -130,6 +132,7 @@ const table: Readonly<Record<CallStateName, Readonly<Record<CallEventType, strin
     held: '-',
     resumed: '-',
     dtmf: '-',
+    mediaMoved: '-',
     noAnswer: '-',
     answerAck: '-',
     maxDuration: '-',
@@ -158,6 +161,7 @@ const table: Readonly<Record<CallStateName, Readonly<Record<CallEventType, strin
     held: '-',
     resumed: '-',
     dtmf: '-',
+    mediaMoved: 'answering: bridge(keep)',
     noAnswer: '-',
     answerAck: 'ending: bridge(part) hangup(a,unavailable) hangup(b,unavailable) +teardown',
     maxDuration: '-',
@@ -184,6 +188,7 @@ const table: Readonly<Record<CallStateName, Readonly<Record<CallEventType, strin
     held: 'connected: record(held)',
     resumed: 'connected: record(resumed)',
     dtmf: 'connected: dtmf(a,5)',
+    mediaMoved: 'connected: bridge(join)',
     noAnswer: '-',
     answerAck: '-',
     maxDuration: 'ending: bridge(part) hangup(a,max_duration) hangup(b,max_duration) +teardown',
@@ -210,6 +215,7 @@ const table: Readonly<Record<CallStateName, Readonly<Record<CallEventType, strin
     held: '-',
     resumed: '-',
     dtmf: '-',
+    mediaMoved: '-',
     noAnswer: '-',
     answerAck: '-',
     maxDuration: '-',
@@ -249,6 +255,10 @@ describe('call machine', () => {
     expect(show(second, events['b.answered'])).toBe('-');
     expect(second.openB).toEqual([0, 1]);
     expect(transition(second, events['b.terminated']).next.openB).toEqual([1]);
+  });
+
+  it('keeps nothing for the caller of whom only the dialled side can speak before the call is up', () => {
+    expect(show(states.answering, { type: 'mediaMoved', leg: 'a' })).toBe('-');
   });
 
   it('refuses a route without targets', () => {

@@ -93,6 +93,28 @@ describe('call', () => {
     expect(log.slice(-4)).toEqual(['keep media-b', 'a answer', 'unbridge', 'b hangup cancelled']);
   });
 
+  it('joins the media of whom a leg is put through to, and nothing while there is none', () => {
+    answer();
+    b.mediaId = undefined;
+    b.say({ type: 'mediaMoved' });
+    b.mediaId = 'media-c';
+    b.say({ type: 'mediaMoved' });
+    expect(log.slice(6)).toEqual(['unbridge', 'bridge media-a media-c']);
+    expect(call.state).toBe('connected');
+  });
+
+  it('waits with joining when the dialled side is put through before the caller is up', () => {
+    call.route([() => b]);
+    b.say({ type: 'answered' });
+    b.mediaId = undefined;
+    b.say({ type: 'mediaMoved' });
+    a.say({ type: 'confirmed' });
+    b.mediaId = 'media-c';
+    b.say({ type: 'mediaMoved' });
+    expect(log.slice(2)).toEqual(['keep media-b', 'a answer', 'unbridge', 'bridge media-a media-c']);
+    expect(call.state).toBe('connected');
+  });
+
   it('dials the next target when one fails, and refuses the caller when none is left', () => {
     const b2 = new ScriptedLeg('b2', log);
     call.route([() => b, () => b2]);
