@@ -10,6 +10,7 @@ interface Service {
   readonly build?: { readonly context: string; readonly dockerfile: string };
   readonly network_mode?: string;
   readonly ports?: readonly string[];
+  readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly volumes: readonly string[];
@@ -41,6 +42,14 @@ describe('docker-compose.yml', () => {
       expect(service.network_mode).toBe('host');
       expect(service.ports).toBeUndefined();
     }
+  });
+
+  it('has a drachtio-server that answers nobody ended, by asking the port of its configuration', () => {
+    const [shell, script = '', host, port] = drachtio.entrypoint ?? [];
+    expect([shell, host]).toEqual(['bash', '127.0.0.1']);
+    expect(textOf('config/drachtio/drachtio.conf.xml')).toContain(`sip:*:${port};transport=udp,tcp`);
+    const mount = drachtio.volumes.map((volume) => volume.split(':')).find(([, inside]) => inside === script);
+    expect(textOf(mount?.[0] ?? '')).toMatch(/^#!\/bin\/bash\n/);
   });
 
   it('pins the drachtio-server to a version that can end dead TCP connections', () => {
