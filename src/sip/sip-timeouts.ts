@@ -22,6 +22,8 @@ export interface SipTimeouts {
   readonly ackMs: number;
   /** One dialog that a crash or a lost link left up. */
   readonly orphanMs: number;
+  /** REGISTER until its response; beyond timer F (RFC 3261 §17.1.2.2). */
+  readonly registerMs: number;
   /** One name look-up. */
   readonly dnsMs: number;
   /** How long a looked-up address is used before it is looked up again. */
@@ -42,6 +44,7 @@ export const defaultSipTimeouts: SipTimeouts = {
   crossedByeMs: 200,
   ackMs: 34_000,
   orphanMs: 4_000,
+  registerMs: 34_000,
   dnsMs: 2_000,
   dnsRefreshMs: 60_000,
   closeMs: 5_000,

@@ -1,0 +1,123 @@
+import { isIP } from 'node:net';
+import type { Clock } from '../../lib/clock.js';
+import { withDeadline } from '../../lib/deadline.js';
+import type { IdSource } from '../../lib/ids.js';
+import type { SipServer, Trunk } from '../../routing/types.js';
+import type { TrunkLogins } from '../digest/trunk-login.js';
+import type { SrfApi, SrfHeaders, SrfRequest, SrfResponse } from '../drachtio-types.js';
+import type { ServerAddresses } from '../server-addresses.js';
+import { agentName, allowedMethods } from '../sip-headers.js';
+import { escapeSipUser, nextHopUri, uriHost } from '../sip-uri.js';
+import { outcomeOf, type RegisterOutcome } from './register-outcome.js';
+
+export interface RegisterRequestOptions {
+  readonly srf: SrfApi;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly addresses: ServerAddresses;
+  readonly logins: TrunkLogins;
+  readonly trunk: Trunk;
+  readonly server: SipServer;
+  /** One REGISTER until its final response, in milliseconds; beyond timer F (RFC 3261 §17.1.2.2). */
+  readonly answerMs: number;
+}
+
+/** What came of asking, and the response that said so. */
+export interface RegisterAnswer {
+  readonly outcome: RegisterOutcome;
+  /** Undefined if there was none. */
+  readonly response: SrfResponse | undefined;
+}
+
+const defaultPort = { udp: 5060, tcp: 5060, tls: 5061 } as const;
+
+/**
+ * The REGISTERs to one server: one Call-ID and From tag for the life of the process, the sequence rising with each
+ * (RFC 3261 §10.2). A challenge is answered as that of an INVITE is (decision 0200).
+ */
+export class RegisterRequest {
+  readonly #callId: string;
+  readonly #tag: string;
+  readonly #uri: string;
+  readonly #aor: string;
+  readonly #contact: string;
+  #sequence = 0;
+
+  constructor(private readonly options: RegisterRequestOptions) {
+    const { ids, trunk, server } = options;
+    const { hostname, port, transport } = server;
+    const user = escapeSipUser(trunk.auth?.username ?? '');
+    this.#callId = `${ids.hex(16)}-register`;
+    this.#tag = ids.hex(8);
+    // The domain, without user (RFC 3261 §10.2); where it leads is said by the next hop.
+    this.#uri = `sip:${uriHost(hostname)}${port === defaultPort[transport] ? '' : `:${port}`}`;
+    this.#aor = `<sip:${user}@${uriHost(hostname)}>`;
+    // The SIP server puts its own address in the place of `localhost` (drachtio reference, §4.3).
+    this.#contact = `<sip:${user}@localhost${transport === 'udp' ? '' : `;transport=${transport}`}>`;
+  }
+
+  /**
+   * Asks for a lifetime, 0 to take the binding back. Nothing more is sent once `signal` is aborted.
+   * @throws Error when there is no final response: name not resolved, link gone, or time over
+   */
+  async send(lifetimeMs: number, signal: AbortSignal): Promise<RegisterAnswer> {
+    const { trunk, server, logins } = this.options;
+    const nextHop = await this.#nextHop();
+    const login = logins.loginAt(trunk, server);
+    let credentials: SrfHeaders = {};
+    for (;;) {
+      signal.throwIfAborted();
+      const { contact, response } = await this.#exchange(lifetimeMs, credentials, nextHop);
+      const isChallenged = response.status === 401 || response.status === 407;
+      const header = isChallenged ? login?.answer({ method: 'REGISTER', uri: this.#uri }, response) : undefined;
+      if (!header) return { outcome: outcomeOf(response, { contact, lifetimeMs }), response };
+      credentials = { [header[0]]: header[1] };
+    }
+  }
+
+  #exchange(
+    lifetimeMs: number,
+    credentials: SrfHeaders,
+    proxy: string,
+  ): Promise<{ readonly contact: string; readonly response: SrfResponse }> {
+    const { srf, clock, answerMs } = this.options;
+    const headers = { ...this.#headers(lifetimeMs), ...credentials };
+    const answered = new Promise<{ contact: string; response: SrfResponse }>((resolve, reject) => {
+      srf.request(this.#uri, { method: 'REGISTER', headers, proxy }, (err, request) => {
+        if (!request) return reject(new Error('REGISTER not sent', { cause: err }));
+        onFinal(request, (response) => resolve({ contact: request.get('Contact') ?? '', response }));
+      });
+    });
+    return withDeadline(answered, answerMs, 'response to REGISTER', clock);
+  }
+
+  #headers(lifetimeMs: number): SrfHeaders {
+    return {
+      'call-id': this.#callId,
+      CSeq: `${++this.#sequence} REGISTER`,
+      From: `${this.#aor};tag=${this.#tag}`,
+      To: this.#aor,
+      Contact: this.#contact,
+      Expires: String(Math.ceil(lifetimeMs / 1_000)),
+      // A registrar behind an edge proxy refuses who does not know Path (RFC 3327 §5.1); it is nothing to us.
+      Supported: 'path',
+      Allow: allowedMethods,
+      'User-Agent': agentName,
+    };
+  }
+
+  async #nextHop(): Promise<string> {
+    const { addresses, server } = this.options;
+    if (isIP(server.hostname) !== 0) return nextHopUri(server, server.hostname);
+    const [address] = await addresses.resolve(server.hostname);
+    if (address === undefined) throw new Error(`no address for ${server.hostname}`);
+    return nextHopUri(server, address);
+  }
+}
+
+/** Never passes a provisional response on. */
+function onFinal(request: SrfRequest, listener: (response: SrfResponse) => void): void {
+  request.on('response', (response) => {
+    if (response.status >= 200) listener(response);
+  });
+}
