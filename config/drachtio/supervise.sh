@@ -22,7 +22,7 @@ answers() {
     'Max-Forwards: 0' "From: <sip:supervise@$host>;tag=$id" "To: <sip:$host>" "Call-ID: $id" 'CSeq: 1 OPTIONS' \
     'Content-Length: 0' '' | dd obs=65536 >&3 2>/dev/null # one datagram, where printf writes line by line
   # One byte: bash reads byte by byte, and the rest of the datagram goes with the first.
-  IFS= read -r -t 2 -N 1 first <&3 2>/dev/null
+  IFS= read -r -t 1 -N 1 first <&3 2>/dev/null
   local status=$?
   exec 3>&-
   return $status

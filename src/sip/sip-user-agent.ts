@@ -8,23 +8,27 @@ import type { IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import type { NumberHint } from '../routing/number-of-call.js';
-import type { Trunk } from '../routing/types.js';
+import type { Target, Trunk } from '../routing/types.js';
 import { CallerCheck } from './digest/caller-check.js';
 import { TrunkLogins } from './digest/trunk-login.js';
 import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
-import { inboundCall, numberHint, type InboundCall } from './inbound-call.js';
+import { callerFacts, callerIdentity } from './caller-identity.js';
+import { inboundCall, numberHint, type CallOrigin, type InboundCall } from './inbound-call.js';
 import { InboundSipLeg } from './inbound-sip-leg.js';
-import { screenInvite } from './invite-screen.js';
+import { screenInvite, screenRequire } from './invite-screen.js';
 import { journalOrphan } from './leg-journal.js';
 import { LiveLegs } from './live-legs.js';
 import { optionsPing } from './liveness/options-ping.js';
 import { ServerLiveness } from './liveness/server-liveness.js';
 import { systemLocalAddress, type LocalAddressFinder } from './local-address.js';
 import { OrphanDialogs } from './orphan-dialogs.js';
+import { registeredTrunk } from './registration/dialled-user.js';
+import { Registrations } from './registration/registrations.js';
+import type { FarEnd } from './registration/seen-place.js';
 import { OutboundSipLeg, type OutboundLegOptions } from './outbound-sip-leg.js';
 import { ServerAddresses, systemLookup, type HostLookup } from './server-addresses.js';
 import { ServerWatch } from './server-watch.js';
-import { allowedMethods, refusalHeaders } from './sip-headers.js';
+import { allowedMethods, refusalHeaders, supportedOptions } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
 import { SipServerLink, type SipServerAddress } from './sip-server-link.js';
 import { defaultSipTimeouts, type SipTimeouts } from './sip-timeouts.js';
@@ -47,6 +51,8 @@ export interface SipUserAgentOptions {
   readonly serverEndsOrphans?: (sipCallId: string) => boolean;
   /** The SIP server is a process of its own, which may be wedged while our connection to it is up. */
   readonly watchesServer?: boolean;
+  /** Tells of connections of the SIP server's that are gone; default: it cannot say, and is found out by asking. */
+  readonly onConnectionLost?: (listener: (farEnd: FarEnd) => void) => void;
   /** Where a trunk's media may be sent, as CIDRs; default: its signalling addresses and `accept_from`. */
   readonly mediaRemoteNetworksFor?: (trunk: Trunk) => readonly string[] | undefined;
   readonly journal: Journal;
@@ -66,7 +72,7 @@ const refusedMethods = ['register', 'subscribe', 'notify', 'message', 'publish',
 
 const shutdownRetryS = 10;
 /** A SIP server of its own process has so long to answer, in milliseconds. */
-const livenessMs = 2_000;
+const livenessMs = 1_000;
 
 /** Our side of SIP: takes calls from the trunks, places calls to them. */
 export class SipUserAgent {
@@ -74,8 +80,10 @@ export class SipUserAgent {
   readonly #liveness?: ServerLiveness;
   readonly #addresses: ServerAddresses;
   readonly #acl: SourceAcl;
-  /** Which servers are to be tried last. */
+  /** Which servers answer. */
   readonly servers: ServerWatch;
+  /** Of the trunks with `register`; started once calls can be taken. */
+  readonly registrations: Registrations;
   readonly #load: TrunkLoad;
   readonly #limitLog: TrunkLimitLog;
   readonly #legs = new LiveLegs();
@@ -91,7 +99,7 @@ export class SipUserAgent {
 
   /** @throws BadInputError when a trunk's `acceptFrom` holds no network */
   constructor(private readonly options: SipUserAgentOptions) {
-    const { clock, logger, connect, lookup = systemLookup } = options;
+    const { clock, logger, connect, lookup = systemLookup, random = Math.random } = options;
     this.#timeouts = { ...defaultSipTimeouts, ...options.timeouts };
     const { connectMs, closeMs, dnsMs, dnsRefreshMs } = this.#timeouts;
     this.#addresses = new ServerAddresses({ lookup, clock, logger, dnsMs, dnsRefreshMs });
@@ -110,7 +118,8 @@ export class SipUserAgent {
     this.#orphans = new OrphanDialogs({ srf: this.#link.srf, clock, logger, orphanMs: this.#timeouts.orphanMs });
     this.servers = new ServerWatch({
       ...{ srf: this.#link.srf, clock, logger, addresses: this.#addresses, trunks: options.trunks },
-      ...{ answerMs: this.#timeouts.silenceMs, random: options.random ?? Math.random },
+      ...{ answerMs: this.#timeouts.silenceMs, random },
+      onAnswer: (target, response) => this.registrations.heard(target, response),
     });
     this.#context = {
       srf: this.#link.srf,
@@ -127,12 +136,23 @@ export class SipUserAgent {
       notesTransactions: options.serverEndsOrphans === undefined,
       mediaRemoteNetworksFor: options.mediaRemoteNetworksFor,
     };
+    const { addresses, logins } = this.#context;
+    this.registrations = new Registrations({
+      ...{ srf: this.#link.srf, clock, ids: options.ids, logger, random, addresses, logins },
+      ...{ trunks: options.trunks, timeouts: this.#timeouts },
+    });
+    options.onConnectionLost?.((farEnd) => this.registrations.connectionLost(farEnd));
     this.#answerRequests();
   }
 
   /** Whether calls can be placed and taken. */
   get ready(): boolean {
     return this.#link.ready && !this.#closing;
+  }
+
+  /** Whether a server of a trunk is to be tried before others. */
+  isWell(target: Pick<Target, 'trunk' | 'server'>): boolean {
+    return this.servers.isWell(target) && this.registrations.isWell(target);
   }
 
   /** Live legs, both ways. */
@@ -195,18 +215,22 @@ export class SipUserAgent {
     this.servers.stop();
     this.#legs.hangup(endReason('shutdown'));
     const { closeMs } = this.#timeouts;
+    const unregistered = this.registrations.stop();
     await withDeadline(this.#legs.none(), closeMs, 'end of the SIP legs', this.options.clock).catch((err: unknown) => {
       this.options.logger.warn('SIP legs left behind', { legs: this.#legs.size, err });
     });
+    await unregistered;
     await this.#link.close();
   }
 
   #linkLost(): void {
     this.#lost = [...this.#lost, ...this.#legs.linkLost()];
+    this.registrations.linkLost();
   }
 
   /** The dialogs outlive the link, and at the PBXs the SIP server too. */
   #linkBack(): void {
+    this.registrations.linkBack();
     const lost = this.#lost;
     this.#lost = [];
     void this.#endOrphans(lost, () => this.options.serverEndsOrphans !== undefined);
@@ -217,8 +241,11 @@ export class SipUserAgent {
       this.#link.srf.use(method, (request, response) => this.#guarded(request, response, answer));
     };
     answerAs('invite', (request, response) => this.#invite(request, response));
-    answerAs('options', (_request, response) => {
-      const headers = { Allow: allowedMethods, Accept: 'application/sdp', 'Accept-Encoding': 'identity' };
+    answerAs('options', (request, response) => {
+      const refusal = screenRequire(request);
+      if (refusal) return response.send(refusal.status, { headers: refusal.headers });
+      const known = { Allow: allowedMethods, Supported: supportedOptions };
+      const headers = { ...known, Accept: 'application/sdp', 'Accept-Encoding': 'identity' };
       response.send(this.ready ? 200 : 503, { headers });
     });
     for (const method of refusedMethods) {
@@ -238,7 +265,7 @@ export class SipUserAgent {
   ): void {
     try {
       trimEcho(response);
-      if (this.#liveness?.isOwn(request.get('Call-ID') ?? '')) return response.send(200);
+      if (this.#isHealthCheck(request)) return response.send(200);
       if (this.#acl.trunksOf(request.source_address).length > 0) return answer(request, response);
       this.#strangers.note(request.source_address, request.method);
       response.send(403);
@@ -246,6 +273,13 @@ export class SipUserAgent {
       this.options.logger.error('SIP request failed', { method: request.method, err });
       if (!response.finalResponseSent) response.send(500);
     }
+  }
+
+  /** Ours, or of whoever watches the SIP server from its own machine (config/drachtio/supervise.sh): nothing to log. */
+  #isHealthCheck(request: SrfRequest): boolean {
+    const { method, source_address: from } = request;
+    if (this.#liveness === undefined || method !== 'OPTIONS') return false;
+    return this.#liveness.isOwn(request.get('Call-ID') ?? '') || from === '::1' || from.startsWith('127.');
   }
 
   #invite(request: SrfRequest, response: SrfResponse): void {
@@ -256,11 +290,17 @@ export class SipUserAgent {
       this.options.logger.info('INVITE refused', { trunk: first.name, status: refusal.status, why: refusal.why });
       return response.send(refusal.status, { headers: refusal.headers });
     }
-    const trunks = [first, ...others] as const;
-    const trunk = this.options.chooseTrunk?.(trunks, numberHint(request)) ?? first;
+    const account = registeredTrunk([first, ...others], request);
+    const trunks = account ? ([account] as const) : ([first, ...others] as const);
+    // Trunks of one address are told apart by what this says: all of them must take the PBX's word.
+    const identity = callerIdentity(
+      request,
+      trunks.every(({ trustIdentity }) => trustIdentity),
+    );
+    const trunk = this.options.chooseTrunk?.(trunks, numberHint(request, identity)) ?? first;
     if (this.#isChallenged(trunk, request, response)) return;
     const admission = this.#admit(trunk);
-    if (admission.ok) return this.#takeCall({ trunk, trunks }, request, response, admission.release);
+    if (admission.ok) return this.#takeCall({ trunk, trunks, identity }, request, response, admission.release);
     const { reason } = admission;
     response.send(reason.sipStatus, { headers: refusalHeaders(reason, trunk.codecs) });
   }
@@ -299,12 +339,7 @@ export class SipUserAgent {
     return true;
   }
 
-  #takeCall(
-    origin: Pick<InboundCall, 'trunk' | 'trunks'>,
-    request: SrfRequest,
-    response: SrfResponse,
-    release: () => void,
-  ): void {
+  #takeCall(origin: CallOrigin, request: SrfRequest, response: SrfResponse, release: () => void): void {
     const { trunk } = origin;
     const call = this.options.ids.callId();
     const logger = this.options.logger.child({ call, leg: 'a' });
@@ -315,7 +350,7 @@ export class SipUserAgent {
     const onReady = (): void => this.#listener?.(inboundCall(call, leg, origin, request, logger));
     const leg: InboundSipLeg = new InboundSipLeg(
       this.#context,
-      { call, trunk, request, response, onReady, onOver },
+      { call, trunk, request, response, about: callerFacts(origin.identity), onReady, onOver },
       logger,
     );
     this.#legs.add(leg, call);
