@@ -8,7 +8,7 @@ import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfR
 import { dialPlanHeaders } from './invite-headers.js';
 import { isUnspecified } from './ip-network.js';
 import { refusalStatus } from './sip-cause.js';
-import { allowedMethods, refusalHeaders } from './sip-headers.js';
+import { allowedMethods, refusalHeaders, supportedOptions } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
 
 /** What came of a 200. */
@@ -60,8 +60,9 @@ export class InboundInvite {
   answer(localSdp: string, onOutcome: (outcome: AnswerOutcome) => void): void {
     this.#arm(() => onOutcome({ type: 'failed', text: '200 not sent in time' }));
     this.#step('sip.answer', 200);
-    const about = { Allow: allowedMethods, Accept: 'application/sdp', 'Content-Type': 'application/sdp' };
-    const headers = { ...this.#dialPlanHeaders(), ...about };
+    const about = { Accept: 'application/sdp', 'Content-Type': 'application/sdp' };
+    const knows = { Allow: allowedMethods, Supported: supportedOptions };
+    const headers = { ...this.#dialPlanHeaders(), ...about, ...knows };
     this.context.srf.createUAS(this.request, this.response, { localSdp, headers }, (err, dialog) => {
       this.stop();
       if (dialog) return onOutcome({ type: 'established', dialog });

@@ -24,14 +24,19 @@ import { reasonOfCancel } from './sip-cause.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader } from './sip-headers.js';
 import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
+import { takeReferral, type DialogIds, type Referral } from './transfer/referral.js';
 
 export interface InboundLegOptions {
   readonly call: CallId;
   readonly trunk: Trunk;
   readonly request: SrfRequest;
   readonly response: SrfResponse;
+  /** What is told of the caller, for records. */
+  readonly about?: LegFacts;
   /** Called once the offer is known to be usable; before that nobody hears of the call. */
   readonly onReady: () => void;
+  /** A REFER came in its dialog. */
+  readonly onReferral?: (referral: Referral) => void;
   /** Called once, when the leg is over. */
   readonly onOver: () => void;
 }
@@ -75,8 +80,8 @@ export class InboundSipLeg implements OriginatingLeg {
   }
 
   get facts(): LegFacts {
-    const { request, trunk } = this.options;
-    return { sipCallId: this.#invite.callId, trunk: trunk.name, remoteAddress: request.source_address };
+    const { request, trunk, about } = this.options;
+    return { ...about, sipCallId: this.#invite.callId, trunk: trunk.name, remoteAddress: request.source_address };
   }
 
   /** Takes the offer, before anything else is done for the call. */
@@ -120,6 +125,10 @@ export class InboundSipLeg implements OriginatingLeg {
 
   hangup(reason: EndReason): void {
     this.#machine.post({ type: 'hangup', reason });
+  }
+
+  get dialogIds(): DialogIds | undefined {
+    return this.#dialog?.ids;
   }
 
   get orphan(): OrphanDialog | undefined {
@@ -173,7 +182,8 @@ export class InboundSipLeg implements OriginatingLeg {
       const localAddress = await this.#invite.localAddress();
       const remoteNetworks = mediaNetworks(this.context, trunk, [request.source_address]);
       const address = localAddress === undefined ? {} : { localAddress };
-      await this.#media.open({ call, codecs: trunk.codecs, remoteNetworks, ...address }, (event) =>
+      const symmetricRtp = trunk.symmetricRtp ?? false;
+      await this.#media.open({ call, codecs: trunk.codecs, remoteNetworks, symmetricRtp, ...address }, (event) =>
         this.#fromMedia(event),
       );
       this.#localSdp = this.#hasOffer ? await this.#media.answer(request.body ?? '') : await this.#media.offer();
@@ -225,6 +235,8 @@ export class InboundSipLeg implements OriginatingLeg {
         this.#step('sip.bye', { direction: 'in' });
         this.#journal.ended(this.#invite.callId);
         return this.#machine.post({ type: 'remoteEnded', reason: event.reason });
+      case 'referred':
+        return takeReferral(event.referral, this.options.onReferral);
       case 'held':
       case 'resumed':
       case 'dtmf':

@@ -1,7 +1,7 @@
 import type { CallId } from '../lib/ids.js';
 import type { Target } from '../routing/types.js';
 import type { SrfHeaders } from './drachtio-types.js';
-import { agentName, allowedMethods } from './sip-headers.js';
+import { agentName, allowedMethods, supportedOptions } from './sip-headers.js';
 import { plainSipText } from './sip-text.js';
 import { escapeSipUser, nameAddr, uriHost } from './sip-uri.js';
 
@@ -48,6 +48,7 @@ export function inviteHeaders({ call, target, caller, whatsApp, sipCallId, local
     'P-Asserted-Identity': identity,
     'User-Agent': agentName,
     Allow: allowedMethods,
+    Supported: supportedOptions,
     Accept: 'application/sdp',
     'Content-Type': 'application/sdp',
   };

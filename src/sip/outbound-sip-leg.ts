@@ -9,7 +9,7 @@ import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Target } from '../routing/types.js';
-import type { SrfDialog } from './drachtio-types.js';
+import type { SrfDialog, SrfHeaders } from './drachtio-types.js';
 import { fitted, inviteHeaders, type WhatsAppFacts } from './invite-headers.js';
 import { newsOfInvite } from './invite-news.js';
 import { LegJournal } from './leg-journal.js';
@@ -28,6 +28,7 @@ import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
 import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
 import { nextHopUri, requestUri } from './sip-uri.js';
+import { takeReferral, type DialogIds, type Referral } from './transfer/referral.js';
 
 /** What a call to a PBX is made of. */
 export interface OutboundLegOptions {
@@ -36,6 +37,8 @@ export interface OutboundLegOptions {
   /** The WhatsApp user who calls: the number (E.164 or wa_id) and the profile name, as they came. */
   readonly caller: { readonly user: string; readonly name: string | undefined };
   readonly whatsApp: WhatsAppFacts;
+  /** Further headers of the INVITE. */
+  readonly headers?: SrfHeaders;
 }
 
 /** The dialled SIP leg: an INVITE to one server of a trunk. */
@@ -67,6 +70,8 @@ export class OutboundSipLeg implements DialledLeg {
     private readonly place: {
       /** The trunk has room for this call. */
       readonly isAdmitted: boolean;
+      /** A REFER came in its dialog. */
+      readonly onReferral?: (referral: Referral) => void;
       /** Called once, when the leg is over. */
       readonly onOver: () => void;
     },
@@ -111,6 +116,10 @@ export class OutboundSipLeg implements DialledLeg {
 
   hangup(reason: EndReason): void {
     this.#machine.post({ type: 'hangup', reason });
+  }
+
+  get dialogIds(): DialogIds | undefined {
+    return this.#dialog?.ids;
   }
 
   get orphan(): OrphanDialog | undefined {
@@ -168,6 +177,7 @@ export class OutboundSipLeg implements DialledLeg {
           call: this.options.call,
           codecs: trunk.codecs,
           remoteNetworks: mediaNetworks(this.context, trunk, addresses),
+          symmetricRtp: trunk.symmetricRtp ?? false,
           ...(localAddress === undefined ? {} : { localAddress }),
         },
         (event) => this.#fromMedia(event),
@@ -209,7 +219,8 @@ export class OutboundSipLeg implements DialledLeg {
 
   #sendInvite(): void {
     const { call, target, caller, whatsApp } = this.options;
-    const all = inviteHeaders({ call, target, caller, whatsApp, sipCallId: this.#sipCallId, localTag: this.#localTag });
+    const ids = { sipCallId: this.#sipCallId, localTag: this.#localTag };
+    const all = { ...inviteHeaders({ call, target, caller, whatsApp, ...ids }), ...this.options.headers };
     const fit = fitted(this.#uri, all, this.#offer);
     if (!fit) throw new RangeError('INVITE is larger than a drachtio-server takes');
     const { headers, leftOut } = fit;
@@ -294,6 +305,8 @@ export class OutboundSipLeg implements DialledLeg {
         this.#step('sip.bye', { direction: 'in' });
         this.#journal.ended(this.#sipCallId);
         return this.#machine.post({ type: 'remoteEnded', reason: event.reason });
+      case 'referred':
+        return takeReferral(event.referral, this.place.onReferral);
       case 'held':
       case 'resumed':
       case 'dtmf':

@@ -8,6 +8,7 @@ import { reasonOfOfferError, type LegMedia } from './leg-media.js';
 import { holdsUs } from './offer-direction.js';
 import { reasonOfBye, refusalStatus } from './sip-cause.js';
 import { allowedMethods, refusalHeaders } from './sip-headers.js';
+import type { DialogIds, Referral } from './transfer/referral.js';
 
 /** What happens inside a dialog. */
 export type SipDialogEvent =
@@ -16,7 +17,8 @@ export type SipDialogEvent =
   | { readonly type: 'ended'; readonly reason: EndReason }
   | { readonly type: 'held' }
   | { readonly type: 'resumed' }
-  | { readonly type: 'dtmf'; readonly digit: string; readonly durationMs: number };
+  | { readonly type: 'dtmf'; readonly digit: string; readonly durationMs: number }
+  | { readonly type: 'referred'; readonly referral: Referral };
 
 export interface SipDialogOptions {
   readonly srf: SrfApi;
@@ -53,13 +55,18 @@ export class SipDialog {
     this.#answerWith('update', (request, response) => this.#renegotiation(request, response));
     this.#answerWith('info', (request, response) => this.#info(request, response));
     this.#answerWith('options', (_request, response) => response.send(200, { headers: { Allow: allowedMethods } }));
-    for (const method of ['refer', 'message', 'notify', 'publish'] as const) {
+    this.#answerWith('refer', (request, response) => this.#referred(request, response));
+    for (const method of ['message', 'notify', 'publish'] as const) {
       this.#answerWith(method, (_request, response) => response.send(405, { headers: { Allow: allowedMethods } }));
     }
   }
 
   get sipCallId(): string {
     return this.options.dialog.sip.callId;
+  }
+
+  get ids(): DialogIds {
+    return this.options.dialog.sip;
   }
 
   /**
@@ -194,6 +201,19 @@ export class SipDialog {
     if (response.finalResponseSent) return;
     if (this.#over) return response.send(481);
     response.send(refusalStatus(reason), { headers: refusalHeaders(reason, this.options.codecs) });
+  }
+
+  #referred(request: SrfRequest, response: SrfResponse): void {
+    const notify: Referral['notify'] = (headers, body, done) => {
+      if (this.#over) return done(undefined);
+      try {
+        this.options.dialog.request({ method: 'NOTIFY', headers, body }, (_err, answer) => done(answer?.status));
+      } catch (err) {
+        this.options.logger.warn('NOTIFY not sent', { err });
+        done(undefined);
+      }
+    };
+    this.options.onEvent({ type: 'referred', referral: { request, response, notify } });
   }
 
   #noteHold(sdp: string): void {

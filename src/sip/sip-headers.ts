@@ -1,13 +1,17 @@
 import type { EndReason } from '../call/end-reason.js';
 import type { PbxCodec } from '../routing/types.js';
 import type { SrfHeaders } from './drachtio-types.js';
+import { splitHeader } from './header-list.js';
 import { plainSipText, quotedSipText, unquotedSipText } from './sip-text.js';
 
 /** Our name in Warning (RFC 3261 §20.43: a pseudonym may stand for the host) and User-Agent. */
 export const agentName = 'sip2wa';
 
 /** Methods we answer (RFC 3261 §20.5). */
-export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE';
+export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER';
+
+/** Extensions of ours that the SIP server knows nothing of: RFC 3891, RFC 4488. It adds its own. */
+export const supportedOptions = 'replaces, norefersub';
 
 /** Retry-After of a 503 that says nothing itself, in seconds: without one it counts as 500 (RFC 3261 §21.5.4). */
 const defaultRetryAfterS = 5;
@@ -68,12 +72,12 @@ export function refusalHeaders(reason: EndReason, codecs: readonly PbxCodec[]): 
 /** Reads the Reason header's values, the Q.850 one first; what does not parse is left out. */
 export function parseReasonHeader(value: string | undefined): SipReason[] {
   if (value === undefined) return [];
-  const reasons = splitOutsideQuotes(value, ',').flatMap((part) => parseReason(part));
+  const reasons = splitHeader(value, ',').flatMap((part) => parseReason(part));
   return reasons.sort((a, b) => Number(b.protocol === 'Q.850') - Number(a.protocol === 'Q.850'));
 }
 
 function parseReason(value: string): SipReason[] {
-  const [protocol = '', ...params] = splitOutsideQuotes(value, ';').map((part) => part.trim());
+  const [protocol = '', ...params] = splitHeader(value, ';').map((part) => part.trim());
   let cause: number | undefined;
   let text: string | undefined;
   for (const param of params) {
@@ -82,27 +86,6 @@ function parseReason(value: string): SipReason[] {
     if (name?.toLowerCase() === 'text') text = unquotedSipText(content);
   }
   return cause === undefined ? [] : [{ protocol: protocol.toUpperCase(), cause, text }];
-}
-
-function splitOutsideQuotes(value: string, separator: string): string[] {
-  const parts: string[] = [];
-  let current = '';
-  let quoted = false;
-  for (let i = 0; i < value.length; i++) {
-    const char = value.charAt(i);
-    if (quoted && char === '\\') {
-      current += char + value.charAt(++i);
-      continue;
-    }
-    if (char === '"') quoted = !quoted;
-    if (char === separator && !quoted) {
-      parts.push(current);
-      current = '';
-    } else {
-      current += char;
-    }
-  }
-  return [...parts, current];
 }
 
 /** Seconds of a Retry-After header (RFC 3261 §20.33: comment and parameters may follow). */

@@ -84,12 +84,13 @@ describe('a call from the PBX', () => {
       uri: `sip:%2B4915112345678;phone-context=x@127.0.0.1:${scene.address.port}`,
       headers: ['X-WA-Number-Id: sales', 'X-Folded: one\r\n  two'],
     });
-    expect(call).toMatchObject({ calledUser: '+4915112345678', callerUser: 'alice', callerName: 'Alice' });
+    expect(call).toMatchObject({ calledUser: '+4915112345678', callerUser: 'alice', assertedUsers: [], divertedBy: [] });
     expect(call.trunk.name).toBe('pbx');
     expect(call.header('X-WA-Number-Id')).toBe('sales');
     expect(call.header('x-folded')).toBe('one two');
     expect(call.header('X-None')).toBeUndefined();
     expect(leg.facts).toEqual({
+      caller: 'alice',
       sipCallId: request.get('Call-ID'),
       trunk: 'pbx',
       remoteAddress: '127.0.0.1',
@@ -384,7 +385,7 @@ describe('a trusted source', () => {
     await setUp();
     pbx.send(pbx.newRequest('OPTIONS', scene.uri()), scene.address);
     const options = await pbx.response(200, 'OPTIONS');
-    expect(options.get('Allow')).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE');
+    expect(options.get('Allow')).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER');
     expect(options.get('Accept')).toBe('application/sdp');
     for (const method of ['REGISTER', 'MESSAGE', 'SUBSCRIBE']) {
       pbx.send(pbx.newRequest(method, scene.uri()), scene.address);
