@@ -63,6 +63,8 @@ export interface RtpEndpointOptions {
   readonly localAddress?: string;
   /** Where media may be sent: CIDRs. Anything else is refused as `no_codec`/`not_allowed` before a packet leaves. */
   readonly remoteNetworks: readonly string[];
+  /** Learn from where its packets come, within `remoteNetworks`, where the PBX is: for one behind address translation. */
+  readonly symmetricRtp?: boolean;
 }
 
 /** The media plane as signalling sees it: no packet ever crosses this port. */

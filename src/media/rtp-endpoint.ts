@@ -123,11 +123,11 @@ export class UdpRtpEndpoint implements RtpEndpoint {
     this.options.logger.debug('PBX media agreed', { codec, ptimeMs, direction });
   }
 
-  /** The address is the PBX's word only: it has to lie where the operator lets media go. */
+  /** The address is the PBX's word only: it has to lie where the operator lets media go, or else one that does is learnt. */
   #check(media: PbxMedia): void {
     if (this.#closing) throw new MediaError('internal', 'the media endpoint is closed');
     const isHold = media.address === '0.0.0.0';
-    if (!isHold && !this.options.maySendTo(media.address)) {
+    if (!isHold && this.options.latch !== true && !this.options.maySendTo(media.address)) {
       throw new MediaError('not_allowed', 'media address is outside the networks of the trunk');
     }
   }

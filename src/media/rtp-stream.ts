@@ -219,13 +219,21 @@ export class RtpStream implements PacketPort {
       return;
     }
     if (this.#unheard && this.#isUnheard(datagram, from, this.#unheard)) return;
+    this.#take(datagram, from);
+  }
+
+  #take(datagram: Buffer, from: RemoteInfo): void {
     const fields = this.#fields;
+    const nowMs = this.options.clock.monotonicMs();
     const wellFormed = parseRtp(datagram, fields);
     const plausible = wellFormed && this.#isKnown(fields.payloadType);
-    if (!this.#lock.admitsRtp(from.address, from.port, plausible) || !wellFormed) return;
+    if (!this.#lock.admitsRtp(datagram, from.address, from.port, plausible ? fields : undefined, nowMs)) {
+      for (const learnt of this.#lock.takeLearnt()) this.#take(learnt, from);
+      return;
+    }
+    if (!wellFormed) return;
     const isEvent = fields.payloadType === this.#media?.telephoneEventPayloadType;
     // Events repeat the timestamp of their beginning, which says nothing of their arrival.
-    const nowMs = this.options.clock.monotonicMs();
     this.#received.receive(fields.ssrc, fields.sequence, fields.timestamp, nowMs, !isEvent);
     if (this.#heard++ === 0) this.options.onFirstPacket();
     if (plausible && this.#mayReceive) this.#deliver(datagram, isEvent);

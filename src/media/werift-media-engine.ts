@@ -122,6 +122,7 @@ export class WeriftMediaEngine implements MediaEngine {
       address: shown,
       codecs,
       maySendTo,
+      latch: options.symmetricRtp ?? false,
       clock,
       ids: this.options.ids,
       logger,

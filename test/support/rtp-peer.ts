@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { isIP, isIPv6 } from 'node:net';
 import { emptyRtpFields, parseRtp, writeRtpHeader, type RtpFields } from '../../src/media/rtp-packet.js';
 
 export interface ReceivedRtp extends RtpFields {
@@ -23,9 +24,11 @@ export class RtpPeer {
   readonly receivedRtcp: Buffer[] = [];
 
   private constructor(
+    readonly host: string,
     private readonly rtp: Socket,
     private readonly rtcp: Socket,
   ) {
+    this.peerHost = host;
     rtp.on('message', (datagram, from) => {
       const fields = emptyRtpFields();
       if (!parseRtp(datagram, fields)) throw new Error('not RTP');
@@ -35,15 +38,19 @@ export class RtpPeer {
     rtcp.on('message', (datagram) => this.receivedRtcp.push(datagram));
   }
 
-  static async open(): Promise<RtpPeer> {
+  /** @param host an IPv4 or IPv6 address of the loopback interface */
+  static async open(host = '127.0.0.1'): Promise<RtpPeer> {
     for (let attempt = 0; attempt < 20; attempt++) {
-      const rtp = await bound(0);
-      const rtcp = await bound(rtp.address().port + 1).catch(() => undefined);
-      if (rtcp) return new RtpPeer(rtp, rtcp);
+      const rtp = await bound(host, 0);
+      const rtcp = await bound(host, rtp.address().port + 1).catch(() => undefined);
+      if (rtcp) return new RtpPeer(host, rtp, rtcp);
       rtp.close();
     }
     throw new Error('no two neighbouring ports are free');
   }
+
+  /** Where this peer sends to; its own host unless a test says so. */
+  peerHost: string;
 
   get port(): number {
     return this.rtp.address().port;
@@ -51,17 +58,29 @@ export class RtpPeer {
 
   /** An SDP offer or answer of this peer. */
   sdp(
-    options: { formats?: string; direction?: string; ptimeMs?: number; address?: string; events?: boolean } = {},
+    options: {
+      formats?: string;
+      direction?: string;
+      ptimeMs?: number;
+      address?: string;
+      events?: boolean;
+      /** Payload type of telephone-event. */
+      eventType?: number;
+      /** More lines of the audio section. */
+      lines?: readonly string[];
+    } = {},
   ): string {
-    const { formats = '8', direction = 'sendrecv', ptimeMs = 20, address = '127.0.0.1', events = true } = options;
+    const { formats = '8', direction = 'sendrecv', ptimeMs = 20, address = this.host } = options;
+    const { events = true, eventType = 101, lines = [] } = options;
     return [
       'v=0',
-      'o=peer 1 1 IN IP4 127.0.0.1',
+      `o=peer 1 1 IN IP${isIP(this.host)} ${this.host}`,
       's=-',
-      `c=IN IP4 ${address}`,
+      `c=IN IP${isIP(address)} ${address}`,
       't=0 0',
-      `m=audio ${this.port} RTP/AVP ${formats}${events ? ' 101' : ''}`,
-      ...(events ? ['a=rtpmap:101 telephone-event/8000', 'a=fmtp:101 0-16'] : []),
+      `m=audio ${this.port} RTP/AVP ${formats}${events ? ` ${eventType}` : ''}`,
+      ...(events ? [`a=rtpmap:${eventType} telephone-event/8000`, `a=fmtp:${eventType} 0-16`] : []),
+      ...lines,
       `a=ptime:${ptimeMs}`,
       `a=${direction}`,
       '',
@@ -73,15 +92,15 @@ export class RtpPeer {
     const { payloadType, marker = false, sequence, timestamp, ssrc = 0x1234, payload } = packet;
     writeRtpHeader(datagram, payloadType, marker, sequence, timestamp, ssrc);
     datagram.set(payload, 12);
-    this.rtp.send(datagram, port, '127.0.0.1');
+    this.rtp.send(datagram, port, this.peerHost);
   }
 
   sendRaw(port: number, datagram: Uint8Array): void {
-    this.rtp.send(datagram, port, '127.0.0.1');
+    this.rtp.send(datagram, port, this.peerHost);
   }
 
   sendRtcp(port: number, datagram: Uint8Array): void {
-    this.rtcp.send(datagram, port, '127.0.0.1');
+    this.rtcp.send(datagram, port, this.peerHost);
   }
 
   close(): void {
@@ -90,9 +109,9 @@ export class RtpPeer {
   }
 }
 
-async function bound(port: number): Promise<Socket> {
-  const socket = createSocket('udp4');
-  socket.bind({ port, address: '127.0.0.1', exclusive: true });
+async function bound(address: string, port: number): Promise<Socket> {
+  const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
+  socket.bind({ port, address, exclusive: true });
   await once(socket, 'listening');
   return socket;
 }

@@ -252,13 +252,15 @@ describe('RTP endpoint, receiving', () => {
     ];
     await scene.endpoint.createAnswer(peer.sdp());
     nat.send(scene.port, { payloadType: 3, sequence: 1, timestamp: 0, payload: frame });
-    nat.send(scene.port, { payloadType: 8, sequence: 2, timestamp: 160, payload: frame });
-    await eventually(() => scene.audio.length === 1, 'audio from behind the NAT');
-    late.send(scene.port, { payloadType: 8, sequence: 3, timestamp: 320, payload: frame });
+    for (const sequence of [2, 3, 4]) {
+      nat.send(scene.port, { payloadType: 8, sequence, timestamp: sequence * 160, payload: frame });
+    }
+    await eventually(() => scene.audio.length === 3, 'audio from behind the NAT, from its first packet on');
+    late.send(scene.port, { payloadType: 8, sequence: 5, timestamp: 800, payload: frame });
     await eventually(() => scene.endpoint.foreignPackets === 2, 'the late one is foreign');
     scene.endpoint.port.sendAudio(frame, 20);
     await eventually(() => nat.received.length === 1, 'audio goes back the same way');
-    expect([peer.received.length, late.received.length, scene.audio.length]).toEqual([0, 0, 1]);
+    expect([peer.received.length, late.received.length, scene.audio.length]).toEqual([0, 0, 3]);
   });
 
   it('understands the other law of G.711 when the trunk lists it, and not otherwise', async () => {

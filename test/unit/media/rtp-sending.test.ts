@@ -5,7 +5,6 @@ import { createOpusCodec } from '../../../src/media/opus-codec.js';
 import { RepeatConcealment } from '../../../src/media/repeat-concealment.js';
 import { emptyRtpFields, parseRtp, type RtpFields } from '../../../src/media/rtp-packet.js';
 import { RtpSender } from '../../../src/media/rtp-sender.js';
-import { RtpSourceLock } from '../../../src/media/rtp-source-lock.js';
 import { levelDbfs } from '../../../src/sandbox/audio/measure.js';
 import { ToneSource } from '../../support/tones.js';
 
@@ -59,57 +58,6 @@ describe('RTP sender', () => {
     for (let i = 0; i < 200; i++) sender.sendAudio(8, frame, 160);
     expect(new Set(buffers).size).toBe(16);
     expect(buffers[17]).toBe(buffers[1]);
-  });
-});
-
-describe('RTP source lock', () => {
-  const pbx = { address: '10.0.0.5', port: 4000, rtcpPort: 4001 };
-  const lockOf = (latch: boolean) => new RtpSourceLock({ latch, mayLearn: (address) => address.startsWith('10.') });
-
-  it('admits nothing before a description names the source', () => {
-    const lock = lockOf(true);
-    expect([lock.admitsRtp('10.0.0.5', 4000, true), lock.admitsRtcp('10.0.0.5', 4001)]).toEqual([false, false]);
-    expect([lock.source, lock.foreign]).toEqual([undefined, 2]);
-  });
-
-  it('admits the address and port of the description alone', () => {
-    const lock = lockOf(false);
-    lock.expect(pbx);
-    expect(lock.admitsRtp('10.0.0.5', 4000, true)).toBe(true);
-    expect(lock.admitsRtp('10.0.0.5', 4002, true)).toBe(false);
-    expect(lock.admitsRtp('10.0.0.6', 4000, true)).toBe(false);
-    expect([4001, 4000, 4002].map((port) => lock.admitsRtcp('10.0.0.5', port))).toEqual([true, true, false]);
-    expect([lock.foreign, lock.source]).toEqual([3, pbx]);
-  });
-
-  it('learns from an allowed address and a plausible packet only, and then holds on to it', () => {
-    const lock = lockOf(true);
-    lock.expect(pbx);
-    expect(lock.admitsRtp('192.0.2.1', 5000, true)).toBe(false);
-    expect(lock.admitsRtp('10.9.9.9', 5000, false)).toBe(false);
-    expect(lock.admitsRtp('10.9.9.9', 5000, true)).toBe(true);
-    expect(lock.source).toEqual({ address: '10.9.9.9', port: 5000, rtcpPort: 5001 });
-    expect(lock.admitsRtp('10.9.9.8', 5000, true)).toBe(false);
-    expect(lock.admitsRtp('10.0.0.5', 4000, true)).toBe(false);
-  });
-
-  it('learns nothing once five packets came from where the description says', () => {
-    const lock = lockOf(true);
-    lock.expect(pbx);
-    for (let i = 0; i < 5; i++) lock.admitsRtp('10.0.0.5', 4000, true);
-    expect(lock.admitsRtp('10.9.9.9', 5000, true)).toBe(false);
-  });
-
-  it('does not open again for a refresh, but does for another address', () => {
-    const lock = lockOf(true);
-    lock.expect(pbx);
-    lock.admitsRtp('10.9.9.9', 5000, true);
-    lock.expect({ ...pbx });
-    expect(lock.source?.address).toBe('10.9.9.9');
-    expect(lock.admitsRtp('10.9.9.8', 5000, true)).toBe(false);
-    lock.expect({ ...pbx, port: 6000 });
-    expect(lock.source?.port).toBe(6000);
-    expect(lock.admitsRtp('10.9.9.8', 5000, true)).toBe(true);
   });
 });
 
