@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { CallId } from '../../../src/lib/ids.js';
+import { dialPlanHeaders } from '../../../src/sip/invite-headers.js';
 import { loadConfig } from '../../../src/config/load-config.js';
 import type { Config } from '../../../src/config/config.js';
 import type { Trunk } from '../../../src/routing/types.js';
@@ -41,6 +43,18 @@ function asteriskSections(text: string): Map<string, Record<string, string>> {
   return sections;
 }
 
+/** Headers of the INVITEs that sip2wa sends, by the code that writes them. */
+const sentHeaders = Object.keys(
+  dialPlanHeaders(
+    'call' as CallId,
+    { user: '+491511234567', name: 'Anna' },
+    {
+      ...{ numberId: '105', callId: 'wacid.x', direction: 'user_initiated' },
+      payload: { type: 'cta', text: 'sales' },
+    },
+  ),
+);
+
 const rtpNames: Readonly<Record<string, string>> = { alaw: 'PCMA', ulaw: 'PCMU' };
 
 describe('config/asterisk', () => {
@@ -81,8 +95,23 @@ describe('config/asterisk', () => {
     expect(plan).toContain('Dial(PJSIP/${EXTEN}@sip2wa');
     for (const [, target = ''] of plan.matchAll(/Goto\(([\w-]+),/g)) expect(plan).toContain(`[${target}]`);
     for (const line of plan.split('\n')) {
-      expect(line).toMatch(/^(?:|;.*|\[[\w-]+\]|exten = [^,]+,1,\w+\(.*\)| same = n,\w+\(.*\))$/);
+      expect(line).toMatch(/^(?:|;.*|\[[\w-]+\]|exten = [^,]+,1,\w+\(.*\)| same = n(?:\(\w+\))?,\w+\(.*\))$/);
     }
+    for (const [, label = ''] of plan.matchAll(/GotoIf\(.*\?(\w+)\)$/gm))
+      expect(plan).toContain(` same = n(${label}),`);
+    for (const [, handler = ''] of plan.matchAll(/b\(([\w-]+)\^/g)) expect(plan).toContain(`[${handler}]`);
+  });
+
+  it('reads and sends headers that sip2wa knows, none of them unfiltered into an expression', () => {
+    const plan = textOf('config/asterisk/extensions.conf');
+    const read = [...plan.matchAll(/PJSIP_HEADER\(read,([\w-]+)\)/g)].map(([, name]) => name);
+    expect(read).toEqual(['X-WA-Payload', 'X-CID']);
+    for (const name of read) expect(sentHeaders).toContain(name);
+    for (const line of plan.split('\n').filter((one) => one.includes('PJSIP_HEADER(read'))) {
+      expect(line).toMatch(/FILTER\([^,]+,\$\{PJSIP_HEADER\(read/);
+    }
+    const added = [...plan.matchAll(/PJSIP_HEADER\(add,([\w-]+)\)/g)].map(([, name]) => name);
+    expect(added).toEqual(['X-WA-Number-Id']);
   });
 });
 
@@ -110,6 +139,14 @@ describe('config/freeswitch', () => {
     expect(Number(port)).toBe(config.sip.listen[0]?.port);
     expect(param('register')).toBe('false');
     expect(Number(param('ping'))).toBeGreaterThan(0);
+  });
+
+  it('reads and sends headers that sip2wa knows', () => {
+    const text = textOf('config/freeswitch/dialplan.xml');
+    const read = [...text.matchAll(/\$\{sip_h_([\w-]+)\}/g)].map(([, name]) => name);
+    expect(new Set(read)).toEqual(new Set(['X-WA-Payload', 'X-CID', 'X-WA-User']));
+    for (const name of read) expect(sentHeaders).toContain(name);
+    expect([...text.matchAll(/"sip_h_([\w-]+)=/g)].map(([, name]) => name)).toEqual(['X-WA-Number-Id']);
   });
 
   it('has the context of the gateway, for sip2wa alone', () => {
