@@ -26,7 +26,7 @@ export function parseRtp(datagram: Uint8Array, into: RtpFields): boolean {
   if (length < rtpHeaderBytes) return false;
   const first = byteAt(datagram, 0);
   if (first >> 6 !== version) return false;
-  const start = payloadStart(datagram, first);
+  const start = rtpHeaderLength(datagram);
   const end = (first & 0x20) === 0 ? length : length - byteAt(datagram, length - 1);
   // Padding counts itself, so that zero is malformed (RFC 3550 §5.1).
   if (start > end || ((first & 0x20) !== 0 && end === length)) return false;
@@ -106,8 +106,9 @@ function byteAt(bytes: Uint8Array, offset: number): number {
   return bytes[offset] ?? 0;
 }
 
-/** Beyond the end when the datagram is cut off; the caller compares. */
-function payloadStart(datagram: Uint8Array, first: number): number {
+/** Bytes of the header with CSRCs and extension; beyond the end when the datagram is cut off: the caller compares. */
+export function rtpHeaderLength(datagram: Uint8Array): number {
+  const first = byteAt(datagram, 0);
   const csrcEnd = rtpHeaderBytes + 4 * (first & 0x0f);
   if ((first & 0x10) === 0) return csrcEnd;
   if (csrcEnd + 4 > datagram.length) return Number.POSITIVE_INFINITY;
