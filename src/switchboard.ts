@@ -43,6 +43,9 @@ export interface ArrivingTrunkCall {
   /** User part of the Request-URI. */
   readonly calledUser: string;
   readonly callerUser: string | undefined;
+  /** Callers that a trusted PBX vouches for, and whom it says the call was forwarded by. */
+  readonly assertedUsers?: readonly string[];
+  readonly divertedBy?: readonly string[];
   /** `X-WA-Number-Id`, when the PBX names the number to call with. */
   readonly namedNumber: string | undefined;
   /** `X-WA-Opaque`: what the PBX wants Meta to carry along. */
@@ -234,6 +237,8 @@ export function callRecord(outcome: CallOutcome, parties: Parties): CallRecord {
     ...given('waCallId', a['waCallId'] ?? b['waCallId']),
     ...given('sipCallIdA', a['sipCallId']),
     ...given('sipCallIdB', b['sipCallId']),
+    ...given('caller', a['caller']),
+    ...given('divertedBy', a['divertedBy']),
     ...metaFacts({ ...b, ...a }),
   };
 }

@@ -17,6 +17,10 @@ export interface CallRecord {
   /** The user's business-scoped id, which stands for a number that is hidden. */
   readonly userId?: string;
   readonly trunk?: string;
+  /** Who called at the PBX, to the last digits, or `anonymous`; the number itself bills nobody. */
+  readonly caller?: string;
+  /** Whom a trusted PBX says the call was forwarded by, to the last digits. */
+  readonly divertedBy?: string;
   /** When the call arrived. */
   readonly start: string;
   /** When it was answered; absent if it never was. */

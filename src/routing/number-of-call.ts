@@ -11,6 +11,10 @@ export interface NumberHint {
   readonly namedNumber: string | undefined;
   /** User part of From. */
   readonly callerUser: string | undefined;
+  /** Callers that a trusted PBX vouches for, e.g. in P-Asserted-Identity. */
+  readonly assertedUsers?: readonly string[] | undefined;
+  /** Whom a trusted PBX says the call was forwarded by, the first one first. */
+  readonly divertedBy?: readonly string[] | undefined;
 }
 
 /** What became of one number: it is called with, the PBX could have meant it, or it is not the PBX's to call with. */
@@ -22,24 +26,41 @@ export interface NumberVerdict {
 
 /**
  * Picks the business number of a call from a PBX. Only numbers of the trunks that take calls from its address are ever
- * chosen (`trunks`, by name): the PBX may name one of them, else its caller number may be one of them, else there must be
- * just one.
+ * chosen (`trunks`, by name): the PBX may name one of them, else its caller number may be one of them or the number that the
+ * call was forwarded by, else there must be just one.
  */
 export function numberOfCall(numbers: readonly WaNumber[], trunks: readonly string[], hint: NumberHint): NumberChoice {
   const own = numbers.filter((number) => refusalOf(number, trunks) === undefined);
-  const { namedNumber, callerUser } = hint;
+  const { namedNumber } = hint;
   if (namedNumber !== undefined) {
     const number = own.find((candidate) => candidate.id === namedNumber || candidate.name === namedNumber);
     if (number) return { ok: true, number, by: 'X-WA-Number-Id names it' };
     return { ok: false, why: 'X-WA-Number-Id names no number of this trunk' };
   }
-  const caller = callerUser === undefined ? undefined : toE164(callerUser);
-  const byCaller = caller && own.find((number) => number.number === caller);
-  if (byCaller) return { ok: true, number: byCaller, by: 'From has it as the caller' };
+  const shown = numberShown(own, hint);
+  if (shown) return { ok: true, ...shown };
   const [only, ...more] = own;
   if (!only) return { ok: false, why: 'no number uses this trunk' };
   if (more.length > 0) return { ok: false, why: 'several numbers use this trunk: name one in From or X-WA-Number-Id' };
   return { ok: true, number: only, by: 'it is the only one of the trunk' };
+}
+
+/** The first of these numbers that the call shows, and where. */
+function numberShown(
+  own: readonly WaNumber[],
+  { callerUser, assertedUsers = [], divertedBy = [] }: NumberHint,
+): { readonly number: WaNumber; readonly by: string } | undefined {
+  const shown: (readonly [user: string, by: string])[] = [
+    ...assertedUsers.map((user) => [user, 'the PBX asserts it as the caller'] as const),
+    ...(callerUser === undefined ? [] : [[callerUser, 'From has it as the caller'] as const]),
+    ...divertedBy.map((user) => [user, 'it forwarded the call'] as const),
+  ];
+  for (const [user, by] of shown) {
+    const e164 = toE164(user);
+    const number = e164 && own.find((candidate) => candidate.number === e164);
+    if (number) return { number, by };
+  }
+  return undefined;
 }
 
 /** Why a PBX on these trunks may not call with a number; undefined if it may. */

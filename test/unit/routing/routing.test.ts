@@ -152,6 +152,22 @@ describe('number of a business-initiated call', () => {
     expect(numberOfCall([sales, help], ['pbx'], said('1066', undefined))).toMatchObject({ ok: true, number: help });
     expect(numberOfCall([sales, foreign], ['pbx'], said('foreign', undefined))).toMatchObject({ ok: false });
   });
+  it.each<[string[], string | undefined, string[], string | false]>([
+    [['2001', '+15553334444'], '+15551112222', [], 'the PBX asserts it as the caller'],
+    [['2001'], '+15553334444', ['+15551112222'], 'From has it as the caller'],
+    [['2001'], '+49301234567', ['+15553334444', '+15551112222'], 'it forwarded the call'],
+    [['2001'], '100', ['+49301234567', '+15553334444'], 'it forwarded the call'],
+    // A number of somebody else's trunk is nobody here.
+    [['+15550009999'], '+15550009999', ['+15550009999'], false],
+  ])(
+    'is the first of those that the call shows: asserted %j, From %j, forwarded by %j',
+    (assertedUsers, callerUser, divertedBy, by) => {
+      const other = { ...foreign, number: '+15550009999' as E164 };
+      const hint = { namedNumber: undefined, callerUser, assertedUsers, divertedBy };
+      const choice = numberOfCall([sales, help, other], ['pbx'], hint);
+      expect(choice).toMatchObject(by === false ? { ok: false } : { ok: true, number: help, by });
+    },
+  );
   it('is never guessed', () => {
     expect(numberOfCall([sales, help], ['pbx'], said(undefined, '100'))).toMatchObject({ ok: false });
     expect(numberOfCall([foreign], ['pbx'], said(undefined, '+15551112222'))).toMatchObject({ ok: false });
