@@ -18,7 +18,7 @@ export function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: Whats
     ...config.calls,
     createBridge: (call) => media.createBridge(call),
     dialTrunk: (target, from) => sip.createOutboundLeg(toPbx(target, from)),
-    isWell: (target) => sip.servers.isWell(target),
+    isWell: (target) => sip.isWell(target),
     dialUser: (number, to, { call, opaque }) => {
       const log = logger.child({ call, leg: 'b' });
       return new BusinessInitiatedLeg({ ...whatsapp.legDeps, call, number, to, opaque, logger: log });

@@ -1,5 +1,5 @@
 import type { SipServer } from '../routing/types.js';
-import type { SrfApi } from './drachtio-types.js';
+import type { SrfApi, SrfResponse } from './drachtio-types.js';
 import { uriHost } from './sip-uri.js';
 
 /** What came of asking: the server answered, our own SIP server did in its place, or the question never left. */
@@ -11,14 +11,16 @@ export function askServer(
   { hostname, port, transport }: SipServer,
   /** Where the server's name leads, if it has one. */
   nextHop: string | undefined,
-  onOutcome: (outcome: AskOutcome) => void,
+  onOutcome: (outcome: AskOutcome, response?: SrfResponse) => void,
 ): void {
   const uri = `sip:${uriHost(hostname)}:${port}${transport === 'udp' ? '' : `;transport=${transport}`}`;
   try {
     srf.request(uri, { method: 'OPTIONS', ...(nextHop ? { proxy: nextHop } : {}) }, (_err, request) => {
       if (!request) return onOutcome('unsent');
       // Any status is a sign of life; one without a source address was made by our own SIP server.
-      request.on('response', ({ source_address: from }) => onOutcome(from === '' ? 'unreachable' : 'answered'));
+      request.on('response', (response) => {
+        onOutcome(response.source_address === '' ? 'unreachable' : 'answered', response);
+      });
     });
   } catch {
     // The link to the SIP server is gone; that is told elsewhere.

@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { SipServer, Target, Trunk } from '../routing/types.js';
 import { askServer, type AskOutcome } from './ask-server.js';
-import type { SrfApi } from './drachtio-types.js';
+import type { SrfApi, SrfResponse } from './drachtio-types.js';
 import type { ServerAddresses } from './server-addresses.js';
 import { serverTransition, unknownServer, type ServerEvent, type ServerState } from './server-state.js';
 import { nextHopUri } from './sip-uri.js';
@@ -36,6 +36,8 @@ export interface ServerWatchOptions {
   readonly answerMs: number;
   /** 0 to 1; spreads questions and pauses. */
   readonly random: () => number;
+  /** Told of what servers answer when they are asked. */
+  readonly onAnswer?: (target: Pick<Target, 'trunk' | 'server'>, response: SrfResponse) => void;
 }
 
 interface Watched {
@@ -158,11 +160,12 @@ export class ServerWatch {
     if (nextHop === 'unresolved') return this.#settle(watched, 'unreachable');
     const { srf, clock, answerMs } = this.options;
     let isOpen = true;
-    const settle = (outcome: AskOutcome): void => {
+    const settle = (outcome: AskOutcome, response?: SrfResponse): void => {
       if (!isOpen) return;
       isOpen = false;
       watched.timer?.cancel();
       this.#settle(watched, outcome);
+      if (response && outcome === 'answered') this.options.onAnswer?.(watched, response);
     };
     watched.timer = clock.after(answerMs, () => settle('unreachable'));
     askServer(srf, watched.server, nextHop, settle);
