@@ -50,17 +50,34 @@ function screenRouting(request: SrfRequest, isLiveCall: (callId: string) => bool
   // A back-to-back agent counts hops like a proxy (RFC 7332 §4).
   if (/^\s*0+\s*$/.test(request.get('Max-Forwards') ?? '')) return refuse(483, 'too many hops');
   if (isLiveCall(request.get('X-CID') ?? '')) return refuse(482, 'a call of ours came back');
-  const unknown = (request.get('Require') ?? '')
-    .split(',')
-    .map((tag) => tag.trim())
-    .filter((tag) => tag !== '' && !serverExtensions.has(tag.toLowerCase()));
-  if (unknown.length > 0)
-    return refuse(420, 'unknown extension required', { Unsupported: plainSipText(unknown.join(', ')) });
+  const extension = screenRequire(request);
+  if (extension) return extension;
   if (userOfUri(request.uri) === undefined) return refuse(484, 'Request-URI without user');
   return undefined;
 }
 
+/** Refuses a request that asks for an extension nobody here knows (RFC 3261 §8.2.2.3). */
+export function screenRequire(request: SrfRequest): Refusal | undefined {
+  const unknown = (request.get('Require') ?? '')
+    .split(',')
+    .map((tag) => tag.trim())
+    .filter((tag) => tag !== '' && !serverExtensions.has(tag.toLowerCase()));
+  if (unknown.length === 0) return undefined;
+  return refuse(420, 'unknown extension required', { Unsupported: plainSipText(unknown.join(', ')) });
+}
+
+/** A caller that lists what it takes, and SDP is not among it, can be given no answer (RFC 3261 §20.1). */
+function takesSdp(request: SrfRequest): boolean {
+  const accept = request.get('Accept');
+  if (accept === undefined) return true;
+  const types = accept.split(',').map((part) => part.split(';', 1)[0]?.trim().toLowerCase() ?? '');
+  return types.some((type) => type === '' || sdpRanges.has(type));
+}
+
+const sdpRanges = new Set(['application/sdp', 'application/*', '*/*', '*']);
+
 function screenBody(request: SrfRequest): Refusal | undefined {
+  if (!takesSdp(request)) return refuse(406, 'SDP is not accepted');
   const body = request.body ?? '';
   if (body === '') return undefined;
   const type = request.get('Content-Type')?.split(';', 1)[0]?.trim().toLowerCase();

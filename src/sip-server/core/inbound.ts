@@ -67,6 +67,8 @@ export class Inbound {
     if (message.kind === 'response')
       return this.#response({ message, problems }, { flow, shown, byteLength: bytes.length });
     const request = withCompletedVia(message, flow);
+    // The Via of another version is not ours to read; where the request came from is known all the same.
+    if (!request && message.version !== '2.0') return this.#refuse(message, flow, 505);
     if (!request) return this.core.logger.debug('request without a usable Via', { remote: flow.remote.host });
     const back = replyFlow(this.core, request, flow);
     const refusal = refuseRequest({ message: request, problems });

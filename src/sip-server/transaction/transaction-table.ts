@@ -13,7 +13,10 @@ export type ServerTransaction = InviteServerTransaction | NonInviteServerTransac
 
 /** Names under which a server transaction is found. */
 export interface ServerKeys {
-  /** RFC 3261 §17.2.3. */
+  /**
+   * RFC 3261 §17.2.3, and Call-ID and CSeq besides: there are clients whose branches repeat, and a request of one call must
+   * not pass for a repetition of another's.
+   */
   readonly exact: string;
   /**
    * Branch, Call-ID and CSeq without the sent-by: a client that learned its public address between INVITE and CANCEL
@@ -45,9 +48,10 @@ export function serverKeys(request: SipRequest, method: string): ServerKeys {
   const by = via ? sentBy(via) : '';
   const isModern = branch.startsWith(MAGIC_COOKIE) && branch.length > MAGIC_COOKIE.length;
   const old = `${callId}|${cseq}|${fromTag}|${request.uri}|${by}|${branch}`;
+  const loose = `${branch}|${callId}|${cseq}|${method}`;
   return {
-    exact: isModern ? `${branch}|${by}|${method}` : `rfc2543|${old}|${method}`,
-    loose: `${branch}|${callId}|${cseq}|${method}`,
+    exact: isModern ? `${by}|${loose}` : `rfc2543|${old}|${method}`,
+    loose,
     merged: `${fromTag}|${callId}|${cseq}|${method}`,
   };
 }
