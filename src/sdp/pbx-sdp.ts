@@ -4,6 +4,8 @@ import type { PbxCodec } from '../routing/types.js';
 import { audioFormats, isSameEncoding, pbxFormats, telephoneEvent, type AudioFormat } from './audio-formats.js';
 import { mediaTarget } from './media-address.js';
 import { SdpError } from './sdp-error.js';
+import { agreedInAnswer, offeredCrypto, securityOf, unusableProtocol } from './srtp-negotiation.js';
+import type { SectionSecurity, SrtpAgreement, SrtpLocal } from './srtp-negotiation.js';
 import { formatsOf, numberOf, readSdp, textOf, writeSdp, type SdpDocument, type SdpSection } from './sdp-text.js';
 
 export type MediaDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
@@ -25,6 +27,8 @@ export interface PbxMedia {
   readonly direction: MediaDirection;
   /** Where RTCP goes, if not to `port` + 1 (RFC 3605). */
   readonly rtcpPort: number | undefined;
+  /** Keys of both directions; undefined for plain RTP. */
+  readonly srtp: SrtpAgreement | undefined;
 }
 
 /** Our own end towards a PBX. */
@@ -38,9 +42,10 @@ export interface PbxLocal {
   /** Counts up with every description of the dialog that differs (RFC 3264 §8). */
   readonly sessionVersion: number;
   readonly ptimeMs?: number;
+  /** Absent: SRTP is neither offered nor taken. */
+  readonly srtp?: SrtpLocal | undefined;
 }
 
-const protocol = 'RTP/AVP';
 const defaultPtimeMs = 20;
 const ptimesMs = [10, 20, 30, 40, 60];
 const ourTelephoneEvent: AudioFormat = { payloadType: 101, name: 'telephone-event', clockRate: 8000, channels: 1 };
@@ -49,7 +54,8 @@ const ourTelephoneEvent: AudioFormat = { payloadType: 101, name: 'telephone-even
 export function buildPbxOffer(local: PbxLocal): string {
   const formats = [...local.codecs.map((codec) => pbxFormats[codec]), ourTelephoneEvent];
   const media = audioSection(local, formats, local.ptimeMs ?? defaultPtimeMs, 'sendrecv');
-  return writeSdp(sessionOf(local, [media]));
+  const protocol = local.srtp?.protocol ?? 'RTP/AVP';
+  return writeSdp(sessionOf(local, [{ ...media, protocol, ...offeredCrypto(local.srtp) }]));
 }
 
 /**
@@ -63,68 +69,77 @@ export function readPbxAnswer(answer: string, local: PbxLocal): PbxMedia {
   if (!section || section.media.type !== 'audio') throw new SdpError('bad_request', 'SDP answer has no audio section');
   const { media } = section;
   if (media.port === 0) throw new SdpError('no_codec', 'the PBX refused the audio section');
-  if (media.protocol !== protocol) throw new SdpError('no_codec', 'SDP answer is not of RTP/AVP');
+  const srtp = agreedInAnswer(section, local.srtp);
   // RFC 3264 §6.1: the answerer lists what it will use, the preferred one first.
   const formats = audioFormats(media);
   for (const format of formats) {
     const codec = local.codecs.find((name) => isSameEncoding(pbxFormats[name], format));
-    if (codec) return mediaOf(document, media, codec, format, formats, local);
+    if (codec) return { ...mediaOf(document, media, { codec, format, formats }, local), srtp };
   }
   throw new SdpError('no_codec', 'SDP answer has none of the offered codecs');
 }
 
 /**
- * Answers a PBX's offer: the first audio section that is plain RTP with a codec of ours is taken, with the codec that
- * stands first in our order; every other section is refused with port 0 (RFC 3264 §6).
+ * Answers a PBX's offer: the first audio section with a codec of ours over RTP, or SRTP as the trunk has it, is taken, with
+ * the codec that stands first in our order; one with SRTP goes before one without. Every other section is refused with port 0
+ * (RFC 3264 §6).
  * @throws SdpError `no_codec` if no section is usable, `not_allowed`, `bad_request`.
  */
 export function answerPbxOffer(offer: string, local: PbxLocal): { sdp: string; media: PbxMedia } {
   const document = readSdp(offer);
-  const accepted = document.sections.find((section) => choose(section, local) !== undefined);
-  const choice = accepted && choose(accepted, local);
-  if (!accepted || !choice) throw new SdpError('no_codec', unusable(document));
-  const media = mediaOf(document, accepted.media, choice.codec, choice.format, choice.formats, local);
+  const choices = document.sections.flatMap((section) => choose(section, local) ?? []);
+  const choice = choices.find(({ security }) => security.agreement) ?? choices[0];
+  if (!choice) throw new SdpError('no_codec', unusable(document, local));
+  const accepted = choice.section;
+  const { agreement, crypto } = choice.security;
+  const media = { ...mediaOf(document, accepted.media, choice, local), srtp: agreement };
   const event = choice.formats.find((format) => format.payloadType === media.telephoneEventPayloadType);
   const formats = event ? [choice.format, event] : [choice.format];
+  const answer = audioSection(local, formats, media.ptimeMs, media.direction);
   const sections = document.sections.map((section) =>
     section === accepted
-      ? { ...audioSection(local, formats, media.ptimeMs, media.direction), ...midOf(section.media) }
+      ? { ...answer, ...crypto, protocol: accepted.media.protocol, ...midOf(section.media) }
       : refused(section.media),
   );
   return { sdp: writeSdp(sessionOf(local, sections)), media };
 }
 
-interface Choice {
+interface CodecChoice {
   readonly codec: PbxCodec;
   readonly format: AudioFormat;
   readonly formats: readonly AudioFormat[];
 }
 
-function choose({ media }: SdpSection, local: PbxLocal): Choice | undefined {
-  if (media.type !== 'audio' || media.protocol !== protocol || media.port === 0) return undefined;
+interface Choice extends CodecChoice {
+  readonly section: SdpSection;
+  readonly security: SectionSecurity;
+}
+
+function choose(section: SdpSection, local: PbxLocal): Choice | undefined {
+  const { media } = section;
+  if (media.type !== 'audio' || media.port === 0) return undefined;
+  const security = securityOf(section, local.srtp);
+  if (!security) return undefined;
   const formats = audioFormats(media);
   for (const codec of local.codecs) {
     const format = formats.find((offered) => isSameEncoding(offered, pbxFormats[codec]));
-    if (format) return { codec, format, formats };
+    if (format) return { section, security, codec, format, formats };
   }
   return undefined;
 }
 
-function unusable({ sections }: SdpDocument): string {
+function unusable({ sections }: SdpDocument, { srtp }: PbxLocal): string {
   const audio = sections.filter(({ media }) => media.type === 'audio' && media.port !== 0);
   if (audio.length === 0) return 'SDP offer has no audio section';
-  if (audio.every(({ media }) => media.protocol !== protocol)) return 'SDP offer has no audio over plain RTP/AVP';
-  return 'SDP offer has no codec that the trunk allows';
+  return unusableProtocol(audio, srtp) ?? 'SDP offer has no codec that the trunk allows';
 }
 
 function mediaOf(
   { session }: SdpDocument,
   media: MediaDescription,
-  codec: PbxCodec,
-  format: AudioFormat,
-  formats: readonly AudioFormat[],
+  { codec, format, formats }: CodecChoice,
   local: PbxLocal,
-): PbxMedia {
+): Omit<PbxMedia, 'srtp'> {
   const target = mediaTarget(session, media, isIP(local.address));
   if (target.address === local.address && target.port === local.port) {
     throw new SdpError('not_allowed', 'media address is our own');
@@ -187,7 +202,7 @@ function audioSection(
   return {
     type: 'audio',
     port: local.port,
-    protocol,
+    protocol: 'RTP/AVP',
     payloads: formats.map((format) => format.payloadType).join(' '),
     rtp: formats.map(({ payloadType, name, clockRate, channels }) => ({
       payload: payloadType,
