@@ -7,6 +7,7 @@ import type { Core } from './core/core.js';
 import { uuid } from './core/core.js';
 import { IdPool } from './core/id-pool.js';
 import { Inbound } from './core/inbound.js';
+import { RequestTable } from './core/request-table.js';
 import { UserAgentClient } from './core/uac.js';
 import { UserAgentServer } from './core/uas.js';
 import { DialogTable } from './dialog/dialog-table.js';
@@ -15,6 +16,7 @@ import type { CallRecord, OpenCall } from './recovery/call-record.js';
 import type { Endings } from './recovery/end-calls.js';
 import { endCalls } from './recovery/end-calls.js';
 import type { SipTimers } from './timers.js';
+import { EndedTransactions } from './transaction/ended-transactions.js';
 import { TransactionTable } from './transaction/transaction-table.js';
 import type { Flow, TransportSink } from './transport/flow.js';
 import { systemResolver } from './transport/resolver.js';
@@ -79,8 +81,9 @@ export class Engine {
       resolver: systemResolver(clock, options.timers.resolveMs),
       transactions: new TransactionTable(),
       dialogs: new DialogTable(),
-      serverRequests: new Map(),
-      clientRequests: new Map(),
+      ended: new EndedTransactions(clock, options.timers),
+      serverRequests: new RequestTable(),
+      clientRequests: new RequestTable(),
       record: options.record(),
       pick: (method) => this.#apps.pick(method),
     };
@@ -143,12 +146,13 @@ export class Engine {
     this.#stopped = true;
     await this.#apps.stop();
     this.#core.transactions.terminateAll();
+    this.#core.ended.stop();
     for (const dialog of this.#core.dialogs.all()) this.#core.dialogs.remove(dialog);
-    for (const record of this.#core.serverRequests.values()) {
+    for (const record of this.#core.serverRequests.all()) {
       record.silence?.cancel();
       record.reliable?.stop();
     }
-    for (const record of this.#core.clientRequests.values()) record.cancelTimer?.cancel();
+    for (const record of this.#core.clientRequests.all()) record.cancelTimer?.cancel();
     this.#core.serverRequests.clear();
     this.#core.clientRequests.clear();
     await this.transports.stop();
@@ -169,10 +173,10 @@ export class Engine {
   /** Nobody can ever use this application's calls again: they are ended, so that no peer waits for a dead one. */
   #onAppGone(client: ClientSession): void {
     if (this.#stopped) return;
-    for (const record of [...this.#core.serverRequests.values()]) {
+    for (const record of this.#core.serverRequests.all()) {
       if (record.client === client) this.#uas.preempt(record, 503);
     }
-    for (const record of this.#core.clientRequests.values()) {
+    for (const record of this.#core.clientRequests.all()) {
       if (record.client === client && record.request.method === 'INVITE') this.#uac.cancel(record, []);
     }
     for (const dialog of this.#core.dialogs.ownedBy(client)) {

@@ -206,14 +206,14 @@ export class AppRequests {
   /** RFC 3261 §14.1: no INVITE while another one is under way, in either direction. */
   #hasInvite(dialog: Dialog): boolean {
     const { serverRequests, clientRequests } = this.core;
-    const all = [...serverRequests.values(), ...clientRequests.values()];
-    return all.some((record) => record.dialog === dialog && record.request.method === 'INVITE');
+    const all = [...serverRequests.ofDialog(dialog), ...clientRequests.ofDialog(dialog)];
+    return all.some((record) => record.request.method === 'INVITE');
   }
 
   /** A BYE while our own re-INVITE runs: the re-INVITE is cancelled first. */
   #cancelPendingInvites(dialog: Dialog): void {
-    for (const record of this.core.clientRequests.values()) {
-      if (record.dialog === dialog && record.request.method === 'INVITE') this.uac.cancel(record, []);
+    for (const record of this.core.clientRequests.ofDialog(dialog)) {
+      if (record.request.method === 'INVITE') this.uac.cancel(record, []);
     }
   }
 }

@@ -5,10 +5,12 @@ import type { DialogTable } from '../dialog/dialog-table.js';
 import type { SessionPolicy } from '../dialog/session-timer-terms.js';
 import type { CallRecord } from '../recovery/call-record.js';
 import type { SipTimers } from '../timers.js';
+import type { EndedTransactions } from '../transaction/ended-transactions.js';
 import type { TransactionTable } from '../transaction/transaction-table.js';
 import type { Resolver } from '../transport/resolver.js';
 import type { Transports } from '../transport/transports.js';
 import type { ClientSession } from '../wire/client-session.js';
+import type { RequestTable } from './request-table.js';
 import type { ClientRequest, ServerRequest } from './requests.js';
 
 /** What all parts of the engine share. */
@@ -21,11 +23,12 @@ export interface Core {
   readonly transports: Transports;
   readonly resolver: Resolver;
   readonly transactions: TransactionTable;
+  readonly ended: EndedTransactions;
   readonly dialogs: DialogTable;
-  /** Requests from the network that wait for the application's final answer, by TXN. */
-  readonly serverRequests: Map<string, ServerRequest>;
-  /** Requests of the application that wait for a final answer from the network, by TXN. */
-  readonly clientRequests: Map<string, ClientRequest>;
+  /** Requests from the network that wait for the application's final answer. */
+  readonly serverRequests: RequestTable<ServerRequest>;
+  /** Requests of the application that wait for a final answer from the network. */
+  readonly clientRequests: RequestTable<ClientRequest>;
   /** What is open, for the process that comes after a crash. */
   readonly record: CallRecord;
   /** The application whose turn it is for this method. */

@@ -5,9 +5,18 @@ import type { Address, Flow } from '../transport/flow.js';
 import type { AppSession } from '../wire/app-session.js';
 import type { Core } from './core.js';
 
-/** UTC `HH:MM:SS.uuuuuu`. */
+let second = NaN;
+let secondText = '';
+
+/** UTC `HH:MM:SS.uuuuuu`. Every event has one: the text of the current second is put together only once. */
 export function stackTime(core: Core): string {
-  return new Date(core.clock.now()).toISOString().slice(11, 23) + '000';
+  const nowMs = Math.floor(core.clock.now());
+  const ms = nowMs % 1000;
+  if (nowMs - ms !== second) {
+    second = nowMs - ms;
+    secondText = new Date(second).toISOString().slice(11, 20);
+  }
+  return `${secondText}${String(ms).padStart(3, '0')}000`;
 }
 
 interface Origin {

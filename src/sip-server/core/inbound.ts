@@ -183,22 +183,17 @@ export class Inbound {
   /** RFC 3261 §14.2: an INVITE of theirs not yet answered → 500; one of ours under way → 491. */
   #inviteGlare(request: SipRequest, dialog: Dialog): number | undefined {
     if (request.method !== 'INVITE') return undefined;
-    for (const record of this.core.serverRequests.values()) {
-      if (record.dialog === dialog && record.request.method === 'INVITE') return 500;
-    }
-    for (const record of this.core.clientRequests.values()) {
-      if (record.dialog === dialog && record.request.method === 'INVITE') return 491;
-    }
-    return undefined;
+    const isInvite = (record: Pick<ServerRequest, 'request'>): boolean => record.request.method === 'INVITE';
+    if (this.core.serverRequests.ofDialog(dialog).some(isInvite)) return 500;
+    return this.core.clientRequests.ofDialog(dialog).some(isInvite) ? 491 : undefined;
   }
 
   /** RFC 3261 §15.1.2: the dialog is over; its unanswered INVITEs get 487. */
   #onBye(dialog: Dialog, bye: ServerRequest): void {
-    for (const record of [...this.core.serverRequests.values()]) {
-      if (record !== bye && record.dialog === dialog) this.uas.preempt(record, 487);
+    for (const record of this.core.serverRequests.ofDialog(dialog)) {
+      if (record !== bye) this.uas.preempt(record, 487);
     }
-    const ours = [...this.core.clientRequests.values()].filter((record) => record.dialog === dialog);
-    for (const record of ours) {
+    for (const record of this.core.clientRequests.ofDialog(dialog)) {
       if (record.request.method === 'INVITE') this.uac.cancel(record, []);
     }
     this.core.dialogs.remove(dialog);
@@ -224,7 +219,7 @@ export class Inbound {
     const { request, flow, keys } = received;
     const transaction = this.core.transactions.serverLoosely(keys);
     if (!transaction) return this.#refuse(request, flow, 481);
-    const record = [...this.core.serverRequests.values()].find((it) => it.transaction === transaction);
+    const record = this.core.serverRequests.get(transaction.txn);
     const tag = record?.localTag ?? statelessTag(request, this.secret);
     flow.send(plainResponse(request, 200, tag));
     if (!record) return;

@@ -171,7 +171,7 @@ export class SessionTimers {
 
   #hasInvite(dialog: Dialog): boolean {
     const { serverRequests, clientRequests } = this.core;
-    const all = [...serverRequests.values(), ...clientRequests.values()];
-    return all.some((record) => record.dialog === dialog && record.request.method === 'INVITE');
+    const all = [...serverRequests.ofDialog(dialog), ...clientRequests.ofDialog(dialog)];
+    return all.some((record) => record.request.method === 'INVITE');
   }
 }

@@ -104,7 +104,7 @@ export class UserAgentClient {
       rseqs: new Map(),
       cancelTimer: undefined,
     };
-    this.core.clientRequests.set(txn, record);
+    this.core.clientRequests.add(record);
     return record;
   }
 

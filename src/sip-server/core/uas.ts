@@ -9,6 +9,7 @@ import { serialise } from '../sip/serialise.js';
 import { InviteServerTransaction } from '../transaction/invite-server.js';
 import { NonInviteServerTransaction } from '../transaction/non-invite-server.js';
 import type { ServerKeys, ServerTransaction } from '../transaction/transaction-table.js';
+import { keptKeys } from '../transaction/transaction-table.js';
 import type { Address, Flow } from '../transport/flow.js';
 import type { AppSession } from '../wire/app-session.js';
 import { NO_APP } from '../wire/app-session.js';
@@ -27,6 +28,7 @@ import {
 import { cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import type { ServerRequest } from './requests.js';
 import { buildResponse, contactHeader, plainResponse } from './response-text.js';
+import { ServerTransactionUser } from './server-transaction-user.js';
 import type { UserAgentClient } from './uac.js';
 
 const ACK_TIMEOUT = 'ACK timeout';
@@ -71,7 +73,7 @@ export class UserAgentServer {
   #keep(arrival: Arrival, names: Pick<ServerRequest, 'client' | 'dialog' | 'txn'>): ServerRequest {
     const { request, flow, shown } = arrival;
     const { client, dialog, txn } = names;
-    const transaction = this.#openTransaction(arrival, txn);
+    const transaction = this.#openTransaction(arrival, txn, dialog === undefined);
     const record: ServerRequest = {
       txn,
       client,
@@ -86,29 +88,17 @@ export class UserAgentServer {
       reliable: undefined,
       silence: undefined,
     };
-    this.core.serverRequests.set(txn, record);
+    this.core.serverRequests.add(record);
     return record;
   }
 
-  #openTransaction(arrival: Arrival, txn: string): ServerTransaction {
-    const { flow, keys, request } = arrival;
-    // The transaction outlives the request by 64·T1: it keeps these two words of it, not the message.
+  #openTransaction(arrival: Arrival, txn: string, isInitial: boolean): ServerTransaction {
+    const { flow, request } = arrival;
     const { method } = request;
-    const callId = first(request, 'call-id');
-    const ended = {
-      onTerminated: (): void => this.core.transactions.removeServer(keys, transaction),
-      onAcknowledged: (): void => this.core.record.ended(txn),
-      onAckTimeout: (): void => {
-        this.core.logger.info('no ACK to a refusal', { callId });
-        this.core.record.ended(txn);
-      },
-      onUnanswered: (): void => {
-        this.core.logger.warn('application never answered', { method, callId });
-        this.core.serverRequests.delete(txn);
-      },
-    };
+    const keys = keptKeys(arrival.keys, { method, isInitial });
+    const ended = new ServerTransactionUser(this.core, keys, txn, method, first(request, 'call-id') ?? '');
     const transaction: ServerTransaction =
-      request.method === 'INVITE'
+      method === 'INVITE'
         ? new InviteServerTransaction(this.core, flow, ended)
         : new NonInviteServerTransaction(this.core, flow, ended);
     this.core.transactions.addServer(keys, transaction);
@@ -161,11 +151,11 @@ export class UserAgentServer {
    */
   acknowledgedBy(prack: SipRequest, dialog: Dialog): ReliableProvisionals | undefined {
     const rack = rackOf(prack);
-    for (const { dialog: its, request, reliable } of this.core.serverRequests.values()) {
-      const isIts = its === dialog && rack !== undefined && cseqOf(request)?.number === rack.seq;
-      if (isIts && reliable?.awaits(rack.rseq)) return reliable;
-    }
-    return undefined;
+    if (!rack) return undefined;
+    const acknowledged = this.core.serverRequests
+      .ofDialog(dialog)
+      .find(({ request, reliable }) => cseqOf(request)?.number === rack.seq && reliable?.awaits(rack.rseq));
+    return acknowledged?.reliable;
   }
 
   /** RFC 3262 §3: no PRACK in 64·T1. An application that has not answered is told as if the caller had given up. */
@@ -203,6 +193,7 @@ export class UserAgentServer {
     if (status <= 100 || status >= 300 || record.localTag === undefined) return undefined;
     record.dialog = Dialog.answering(record.request, record.localTag, record.client, record.txn, record.flow);
     this.core.dialogs.add(record.dialog);
+    this.core.serverRequests.noteDialog(record);
     return record.dialog;
   }
 

@@ -4,11 +4,13 @@ import type { TransactionEnvironment } from './environment.js';
 import { TimerSet } from './environment.js';
 
 export interface InviteServerUser {
+  /** The application's name for the request. */
+  readonly txn: string;
   /** Timer H: a refusal was never acknowledged. */
   onAckTimeout(): void;
   /** A refusal was acknowledged. */
   onAcknowledged(): void;
-  onTerminated(): void;
+  onTerminated(transaction: InviteServerTransaction): void;
 }
 
 /**
@@ -21,8 +23,9 @@ export interface InviteServerUser {
  */
 export class InviteServerTransaction {
   #state: 'proceeding' | 'accepted' | 'completed' | 'confirmed' | 'terminated' = 'proceeding';
-  readonly #timers: TimerSet<'G' | 'H' | 'I' | 'L'>;
-  #last: Buffer | undefined;
+  readonly #timers: TimerSet<'G' | 'H' | 'I'>;
+  /** The last response, latin1: a small Buffer would keep the whole block alive that Node cut it from. */
+  #last: string | undefined;
 
   constructor(
     private readonly env: TransactionEnvironment,
@@ -30,6 +33,10 @@ export class InviteServerTransaction {
     private readonly user: InviteServerUser,
   ) {
     this.#timers = new TimerSet(env.clock);
+  }
+
+  get txn(): string {
+    return this.user.txn;
   }
 
   get state(): string {
@@ -48,17 +55,16 @@ export class InviteServerTransaction {
 
   respond(status: number, bytes: Buffer): void {
     if (this.#state !== 'proceeding') return;
-    const lifeMs = transactionLifeMs(this.env.timers);
     if (status < 200) {
-      this.#last = bytes;
+      this.#last = bytes.toString('latin1');
     } else if (status < 300) {
       this.#state = 'accepted';
       this.#last = undefined;
-      this.#timers.arm('L', lifeMs, () => this.terminate());
+      this.env.ended.keep(this);
     } else {
       this.#state = 'completed';
-      this.#last = bytes;
-      this.#timers.arm('H', lifeMs, () => this.#ackMissing());
+      this.#last = bytes.toString('latin1');
+      this.#timers.arm('H', transactionLifeMs(this.env.timers), () => this.#ackMissing());
       if (!this.flow.reliable) this.#armG(this.env.timers.t1Ms);
     }
     this.flow.send(bytes);
@@ -66,7 +72,7 @@ export class InviteServerTransaction {
 
   /** A retransmitted INVITE. In Accepted it is absorbed: the dialog repeats the 2xx. */
   receiveAgain(): void {
-    if ((this.#state === 'proceeding' || this.#state === 'completed') && this.#last) this.flow.send(this.#last);
+    if (this.#state === 'proceeding' || this.#state === 'completed') this.#repeat();
   }
 
   receiveAck(): void {
@@ -82,12 +88,16 @@ export class InviteServerTransaction {
     if (this.#state === 'terminated') return;
     this.#state = 'terminated';
     this.#timers.cancelAll();
-    this.user.onTerminated();
+    this.user.onTerminated(this);
+  }
+
+  #repeat(): void {
+    if (this.#last !== undefined) this.flow.send(Buffer.from(this.#last, 'latin1'));
   }
 
   #armG(intervalMs: number): void {
     this.#timers.arm('G', intervalMs, () => {
-      if (this.#last) this.flow.send(this.#last);
+      this.#repeat();
       this.#armG(Math.min(2 * intervalMs, this.env.timers.t2Ms));
     });
   }

@@ -4,9 +4,11 @@ import type { TransactionEnvironment } from './environment.js';
 import { TimerSet } from './environment.js';
 
 export interface NonInviteServerUser {
+  /** The application's name for the request. */
+  readonly txn: string;
   /** No final response in 64·T1: the peer has given up, and RFC 4320 §4.2 forbids a late 408. */
   onUnanswered(): void;
-  onTerminated(): void;
+  onTerminated(transaction: NonInviteServerTransaction): void;
 }
 
 /**
@@ -18,7 +20,8 @@ export interface NonInviteServerUser {
 export class NonInviteServerTransaction {
   #state: 'trying' | 'proceeding' | 'completed' | 'terminated' = 'trying';
   readonly #timers: TimerSet<'J' | 'unanswered'>;
-  #last: Buffer | undefined;
+  /** The last response, latin1: a small Buffer would keep the whole block alive that Node cut it from. */
+  #last: string | undefined;
 
   constructor(
     private readonly env: TransactionEnvironment,
@@ -30,6 +33,10 @@ export class NonInviteServerTransaction {
       this.user.onUnanswered();
       this.terminate();
     });
+  }
+
+  get txn(): string {
+    return this.user.txn;
   }
 
   get state(): string {
@@ -47,25 +54,26 @@ export class NonInviteServerTransaction {
 
   respond(status: number, bytes: Buffer): void {
     if (this.answered) return;
-    this.#last = bytes;
+    this.#last = bytes.toString('latin1');
     if (status < 200) {
       this.#state = 'proceeding';
     } else {
       this.#state = 'completed';
       this.#timers.cancelAll();
-      this.#timers.arm('J', this.flow.reliable ? 0 : transactionLifeMs(this.env.timers), () => this.terminate());
+      if (this.flow.reliable) this.#timers.arm('J', 0, () => this.terminate());
+      else this.env.ended.keep(this);
     }
     this.flow.send(bytes);
   }
 
   receiveAgain(): void {
-    if (this.#last) this.flow.send(this.#last);
+    if (this.#last !== undefined) this.flow.send(Buffer.from(this.#last, 'latin1'));
   }
 
   terminate(): void {
     if (this.#state === 'terminated') return;
     this.#state = 'terminated';
     this.#timers.cancelAll();
-    this.user.onTerminated();
+    this.user.onTerminated(this);
   }
 }

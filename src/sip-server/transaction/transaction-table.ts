@@ -7,6 +7,7 @@ import type { InviteClientTransaction } from './invite-client.js';
 import type { InviteServerTransaction } from './invite-server.js';
 import type { NonInviteClientTransaction } from './non-invite-client.js';
 import type { NonInviteServerTransaction } from './non-invite-server.js';
+import { ownText } from './own-text.js';
 
 export type ClientTransaction = InviteClientTransaction | NonInviteClientTransaction;
 export type ServerTransaction = InviteServerTransaction | NonInviteServerTransaction;
@@ -56,6 +57,23 @@ export function serverKeys(request: SipRequest, method: string): ServerKeys {
   };
 }
 
+/** What of the names a transaction is kept under: a CANCEL looks for INVITEs alone, a merged request is one outside dialogs. */
+export interface KeptKeys {
+  readonly exact: string;
+  readonly loose: string | undefined;
+  readonly merged: string | undefined;
+}
+
+/** The names to keep of a request, in memory of their own. */
+export const keptKeys = (
+  keys: ServerKeys,
+  { method, isInitial }: { method: string; isInitial: boolean },
+): KeptKeys => ({
+  exact: ownText(keys.exact),
+  loose: method === 'INVITE' ? ownText(keys.loose) : undefined,
+  merged: isInitial ? ownText(keys.merged) : undefined,
+});
+
 /** All live transactions. */
 export class TransactionTable {
   readonly #clients = new Map<string, ClientTransaction>();
@@ -79,10 +97,10 @@ export class TransactionTable {
     this.#clients.delete(key);
   }
 
-  addServer(keys: ServerKeys, transaction: ServerTransaction): void {
+  addServer(keys: KeptKeys, transaction: ServerTransaction): void {
     this.#servers.set(keys.exact, transaction);
-    this.#loose.set(keys.loose, transaction);
-    this.#merged.set(keys.merged, transaction);
+    if (keys.loose !== undefined) this.#loose.set(keys.loose, transaction);
+    if (keys.merged !== undefined) this.#merged.set(keys.merged, transaction);
   }
 
   server(keys: ServerKeys): ServerTransaction | undefined {
@@ -98,10 +116,10 @@ export class TransactionTable {
     return this.#merged.get(keys.merged)?.refused === false;
   }
 
-  removeServer(keys: ServerKeys, transaction: ServerTransaction): void {
-    if (this.#servers.get(keys.exact) === transaction) this.#servers.delete(keys.exact);
-    if (this.#loose.get(keys.loose) === transaction) this.#loose.delete(keys.loose);
-    if (this.#merged.get(keys.merged) === transaction) this.#merged.delete(keys.merged);
+  removeServer({ exact, loose, merged }: KeptKeys, transaction: ServerTransaction): void {
+    if (this.#servers.get(exact) === transaction) this.#servers.delete(exact);
+    if (loose !== undefined && this.#loose.get(loose) === transaction) this.#loose.delete(loose);
+    if (merged !== undefined && this.#merged.get(merged) === transaction) this.#merged.delete(merged);
   }
 
   /** Ends all, silently for the peers. */

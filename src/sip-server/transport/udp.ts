@@ -1,6 +1,7 @@
-import type { RemoteInfo, Socket } from 'node:dgram';
+import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram';
 import { createSocket } from 'node:dgram';
-import { isIPv6 } from 'node:net';
+import { lookup } from 'node:dns';
+import { isIP, isIPv6 } from 'node:net';
 import type { Address, Flow, TransportSink } from './flow.js';
 import { WatchedPeer } from './udp-watched-peer.js';
 
@@ -8,11 +9,18 @@ const MIN_DATAGRAM_BYTES = 5;
 /** Room for a burst while the event loop is busy; the kernel may grant less. */
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 
+/** Datagrams go to addresses: the look-up that Node makes all the same, for each of them, is spared. */
+const literalLookup: NonNullable<SocketOptions['lookup']> = (host, options, callback) => {
+  const family = isIP(host);
+  if (family === 0) lookup(host, options, callback);
+  else callback(null, host, family);
+};
+
 /** Binds a datagram socket; rejects when the address is taken. */
 export function bindUdp(address: Address, reuseAddr: boolean): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const type = isIPv6(address.host) ? 'udp6' : 'udp4';
-    const socket = createSocket({ type, reuseAddr, recvBufferSize: RECEIVE_BUFFER_BYTES });
+    const socket = createSocket({ type, reuseAddr, recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: literalLookup });
     socket.once('error', (error) => {
       socket.close();
       reject(error);
@@ -24,10 +32,49 @@ export function bindUdp(address: Address, reuseAddr: boolean): Promise<Socket> {
   });
 }
 
+/** A peer that datagrams go to. Ended transactions keep theirs for 64·T1, so that it is a small thing. */
+class UdpFlow implements Flow {
+  constructor(
+    private readonly transport: UdpTransport,
+    readonly remote: Address,
+  ) {}
+
+  get protocol(): 'udp' {
+    return 'udp';
+  }
+
+  get reliable(): boolean {
+    return false;
+  }
+
+  get local(): Address {
+    return this.transport.local;
+  }
+
+  get open(): boolean {
+    return true;
+  }
+
+  send(bytes: Buffer): void {
+    this.transport.send(bytes, this);
+  }
+
+  onFailure(): () => void {
+    return () => undefined;
+  }
+
+  release(): void {
+    // Nothing was lent.
+  }
+}
+
 /** The datagram listener. */
 export class UdpTransport {
   readonly protocol = 'udp' as const;
   readonly #watched = new Map<string, WatchedPeer>();
+  readonly #onSent = (error: Error | null): void => {
+    if (error) this.sink.onError('udp send', error);
+  };
 
   private constructor(
     private readonly socket: Socket,
@@ -52,17 +99,17 @@ export class UdpTransport {
 
   /** The way back to where a datagram came from; also for requests nobody waits on. */
   flowTo(remote: Address): Flow {
-    const flow: Flow = {
-      protocol: 'udp',
-      reliable: false,
-      remote,
-      local: this.local,
-      open: true,
-      send: (bytes) => this.#send(bytes, remote, flow),
-      onFailure: () => () => undefined,
-      release: () => undefined,
-    };
-    return flow;
+    return new UdpFlow(this, remote);
+  }
+
+  /** Sends on the way that `flow` is. */
+  send(bytes: Buffer, flow: Flow): void {
+    try {
+      this.sink.onSent(bytes, flow);
+      this.socket.send(bytes, flow.remote.port, flow.remote.host, this.#onSent);
+    } catch (error) {
+      this.sink.onError('udp send', error);
+    }
   }
 
   /** The way to a peer we expect an answer from: learns of ICMP "unreachable" at once. */
@@ -89,17 +136,6 @@ export class UdpTransport {
     });
     this.#watched.set(key, peer);
     return peer;
-  }
-
-  #send(bytes: Buffer, remote: Address, flow: Flow): void {
-    try {
-      this.sink.onSent(bytes, flow);
-      this.socket.send(bytes, remote.port, remote.host, (error) => {
-        if (error) this.sink.onError('udp send', error);
-      });
-    } catch (error) {
-      this.sink.onError('udp send', error);
-    }
   }
 
   /** Keep-alives (a few CRLF or zero bytes) are no messages, and to port 0, which only a forger writes, no answer goes. */

@@ -72,7 +72,15 @@ export class ClientSession {
 
   #write(tokens: readonly (string | number)[], sip?: Buffer): void {
     if (!this.open) return;
+    this.#gather();
     this.socket.write(encodeFrame([this.host.uuid(), ...tokens], sip));
+  }
+
+  /** What one turn of the event loop has to tell goes out in one piece: under load a system call for each frame is dear. */
+  #gather(): void {
+    if (this.socket.writableCorked > 0) return;
+    this.socket.cork();
+    setImmediate(() => this.socket.uncork());
   }
 
   #receive(chunk: Buffer): void {

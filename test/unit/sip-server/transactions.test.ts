@@ -4,6 +4,8 @@ import type { SipResponse } from '../../../src/sip-server/sip/message.js';
 import { NO_BODY } from '../../../src/sip-server/sip/message.js';
 import { DEFAULT_TIMERS } from '../../../src/sip-server/timers.js';
 import type { ReceivedResponse } from '../../../src/sip-server/transaction/invite-client.js';
+import { EndedTransactions } from '../../../src/sip-server/transaction/ended-transactions.js';
+import type { TransactionEnvironment } from '../../../src/sip-server/transaction/environment.js';
 import { InviteClientTransaction } from '../../../src/sip-server/transaction/invite-client.js';
 import { InviteServerTransaction } from '../../../src/sip-server/transaction/invite-server.js';
 import { NonInviteClientTransaction } from '../../../src/sip-server/transaction/non-invite-client.js';
@@ -52,6 +54,7 @@ class NotedFlow implements Flow {
 }
 
 class NotedUser {
+  readonly txn = 'txn';
   readonly events: string[] = [];
   onResponse = ({ message }: ReceivedResponse): void => void this.events.push(String(message.status));
   onTimeout = (): void => void this.events.push('timeout');
@@ -66,7 +69,8 @@ let clock: FakeClock;
 let user: NotedUser;
 let udp: NotedFlow;
 let tcp: NotedFlow;
-const env = (): { clock: FakeClock; timers: typeof DEFAULT_TIMERS } => ({ clock, timers: DEFAULT_TIMERS });
+let ended: EndedTransactions;
+const env = (): TransactionEnvironment => ({ clock, timers: DEFAULT_TIMERS, ended });
 const request = Buffer.from('request');
 
 function response(status: number, flow: Flow = udp): ReceivedResponse {
@@ -76,6 +80,7 @@ function response(status: number, flow: Flow = udp): ReceivedResponse {
 
 beforeEach(() => {
   clock = new FakeClock();
+  ended = new EndedTransactions(clock, DEFAULT_TIMERS);
   user = new NotedUser();
   udp = new NotedFlow(clock, false);
   tcp = new NotedFlow(clock, true);

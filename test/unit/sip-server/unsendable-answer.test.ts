@@ -2,12 +2,14 @@ import { expect, it } from 'vitest';
 import { FakeClock, guardedClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import type { Core } from '../../../src/sip-server/core/core.js';
+import { RequestTable } from '../../../src/sip-server/core/request-table.js';
 import type { UserAgentClient } from '../../../src/sip-server/core/uac.js';
 import { UserAgentServer } from '../../../src/sip-server/core/uas.js';
 import { NO_CALL_RECORD } from '../../../src/sip-server/recovery/call-record.js';
 import type { SipRequest } from '../../../src/sip-server/sip/message.js';
 import { parseMessage } from '../../../src/sip-server/sip/parse.js';
 import { DEFAULT_TIMERS, transactionLifeMs } from '../../../src/sip-server/timers.js';
+import { EndedTransactions } from '../../../src/sip-server/transaction/ended-transactions.js';
 import { serverKeys, TransactionTable } from '../../../src/sip-server/transaction/transaction-table.js';
 import type { Flow } from '../../../src/sip-server/transport/flow.js';
 import type { ClientSession } from '../../../src/sip-server/wire/client-session.js';
@@ -36,7 +38,8 @@ it('an INVITE whose answers cannot be sent does not hold a place for ever', () =
     logger,
     timers: DEFAULT_TIMERS,
     transactions: new TransactionTable(),
-    serverRequests: new Map(),
+    ended: new EndedTransactions(clock, DEFAULT_TIMERS),
+    serverRequests: new RequestTable(),
     record: NO_CALL_RECORD,
   } as unknown as Core;
   const flow = {
