@@ -23,7 +23,7 @@ const packetsInARow = 3;
 /** No more wait for the choice: a source that comes while there are so many has to come again. */
 const maxHeld = 5;
 /** A stream has a packet every 60 ms at the least; what does not go on for so long is none. */
-const rowPauseMs = 200;
+const rowPauseMs = 100;
 /** One packet may be lost on the way. */
 const maxStep = 2;
 /** RTP comes from no lower port. */

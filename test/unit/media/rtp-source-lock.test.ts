@@ -86,7 +86,7 @@ describe('the source of a stream, learnt', () => {
     ['an address outside the networks', { address: '192.0.2.1', port: 5000 }, {}],
     ['packets of an unknown type', nat, { plausible: false }],
     ['a port below 1024', { ...nat, port: 53 }, {}],
-    ['pauses in between', nat, { afterMs: 201 }],
+    ['pauses in between', nat, { afterMs: 101 }],
   ] as const)('is not learnt from %s', (_what, from, how) => {
     const scene = learning();
     for (let n = 0; n < 20; n++) expect(scene.receive(from, n, how)).toBe(false);
