@@ -28,6 +28,7 @@ export type CallStep =
   | 'dtls.connected'
   | 'media.first_from_whatsapp'
   | 'media.first_from_pbx'
+  | 'media.secured'
   | 'call.state'
   | 'call.end_forced'
   | 'call.ended';

@@ -1,7 +1,8 @@
 import type { MediaBridge } from '../call/media-bridge.js';
 import type { EndReason } from '../call/end-reason.js';
 import type { CallId } from '../lib/ids.js';
-import type { PbxCodec } from '../routing/types.js';
+import type { PbxCodec, SrtpSuite } from '../routing/types.js';
+import type { SrtpPolicy } from '../sdp/srtp-negotiation.js';
 
 /** What one endpoint has seen so far. */
 export interface MediaStats {
@@ -17,6 +18,8 @@ export type MediaEndpointEvent =
   | { readonly type: 'ice_connected' }
   | { readonly type: 'dtls_connected' }
   | { readonly type: 'first_packet' }
+  /** SRTP was agreed on with the PBX, for the first time or with another suite. */
+  | { readonly type: 'secured'; readonly suite: SrtpSuite }
   /** ICE or DTLS failed, or the peer is gone for good. */
   | { readonly type: 'failed'; readonly reason: EndReason };
 
@@ -44,7 +47,7 @@ export interface WebRtcEndpoint extends MediaEndpoint {
   openSending(): void;
 }
 
-/** The PBX side: plain RTP with G.711. */
+/** The PBX side: RTP, or SRTP with keys in the SDP (RFC 4568), with G.711. */
 export interface RtpEndpoint extends MediaEndpoint {
   /** Our offer: the endpoint's codecs in order, telephone-event, ptime 20. */
   createOffer(): Promise<string>;
@@ -65,6 +68,8 @@ export interface RtpEndpointOptions {
   readonly remoteNetworks: readonly string[];
   /** Learn from where its packets come, within `remoteNetworks`, where the PBX is: for one behind address translation. */
   readonly symmetricRtp?: boolean;
+  /** Absent: plain RTP only. */
+  readonly srtp?: SrtpPolicy;
 }
 
 /** The media plane as signalling sees it: no packet ever crosses this port. */

@@ -5,6 +5,9 @@ import type { MediaEndpointEvent, MediaStats, RtpEndpoint } from './media-engine
 import { MediaError } from './media-error.js';
 import type { PacketPort } from './packet-port.js';
 import { RtpStream, type RtpStreamOptions } from './rtp-stream.js';
+import type { SrtpPolicy } from '../sdp/srtp-negotiation.js';
+import { SrtpKeyring } from './srtp/srtp-keyring.js';
+import { SrtpSockets } from './srtp/srtp-sockets.js';
 
 export interface UdpRtpEndpointOptions extends Omit<RtpStreamOptions, 'onFirstPacket' | 'latch' | 'mayLearn'> {
   readonly id: string;
@@ -14,9 +17,11 @@ export interface UdpRtpEndpointOptions extends Omit<RtpStreamOptions, 'onFirstPa
   readonly maySendTo: (address: string) => boolean;
   /** Learn the PBX's address from its packets, for PBXs behind NAT; default: hold to its SDP. */
   readonly latch?: boolean;
+  /** Absent: plain RTP only. */
+  readonly srtp?: SrtpPolicy | undefined;
 }
 
-/** The PBX side of a call: offer and answer over one plain RTP stream. */
+/** The PBX side of a call: offer and answer over one RTP stream, secured if that is agreed on. */
 export class UdpRtpEndpoint implements RtpEndpoint {
   readonly id: string;
   readonly #stream: RtpStream;
@@ -24,6 +29,8 @@ export class UdpRtpEndpoint implements RtpEndpoint {
   #sessionVersion = 1;
   #described: string | undefined;
   #codec: PbxCodec | undefined;
+  readonly #srtp: { readonly keys: SrtpKeyring; readonly sockets: SrtpSockets } | undefined;
+  #suite: string | undefined;
   #listener: ((event: MediaEndpointEvent) => void) | undefined;
   readonly #unheard: MediaEndpointEvent[] = [];
   #closing: Promise<void> | undefined;
@@ -32,8 +39,14 @@ export class UdpRtpEndpoint implements RtpEndpoint {
     this.id = options.id;
     // RFC 8866 §5.2 wants digits; 48 bits are exact in every reader's number type.
     this.#sessionId = String(Number.parseInt(options.ids.hex(6), 16));
+    const { srtp, sockets, clock, ids } = options;
+    this.#srtp = srtp && {
+      keys: new SrtpKeyring(srtp, (bytes) => ids.hex(bytes)),
+      sockets: new SrtpSockets(sockets, clock),
+    };
     this.#stream = new RtpStream({
       ...options,
+      sockets: this.#srtp?.sockets ?? sockets,
       latch: options.latch ?? false,
       mayLearn: options.maySendTo,
       onFirstPacket: () => this.#report({ type: 'first_packet' }),
@@ -85,7 +98,11 @@ export class UdpRtpEndpoint implements RtpEndpoint {
 
   close(): Promise<void> {
     if (!this.#closing) {
-      this.options.logger.debug('PBX media closed', { ...this.#stream.stats(), ...this.#stream.details });
+      this.options.logger.debug('PBX media closed', {
+        ...this.#stream.stats(),
+        ...this.#stream.details,
+        ...this.#srtp?.sockets.refused,
+      });
       this.#closing = this.#stream.close();
     }
     return this.#closing;
@@ -101,6 +118,7 @@ export class UdpRtpEndpoint implements RtpEndpoint {
       codecs: current ? [current, ...codecs.filter((codec) => codec !== current)] : codecs,
       sessionId: this.#sessionId,
       sessionVersion: this.#sessionVersion,
+      srtp: this.#srtp?.keys.local,
     };
   }
 
@@ -118,9 +136,14 @@ export class UdpRtpEndpoint implements RtpEndpoint {
   #apply(media: PbxMedia): void {
     this.#check(media);
     this.#codec = media.codec;
+    this.#srtp?.keys.agree(media.srtp);
+    this.#srtp?.sockets.agree(media.srtp);
     this.#stream.apply(media);
     const { codec, ptimeMs, direction } = media;
-    this.options.logger.debug('PBX media agreed', { codec, ptimeMs, direction });
+    const suite = media.srtp?.local.suite;
+    this.options.logger.debug('PBX media agreed', { codec, ptimeMs, direction, srtp: suite });
+    if (suite !== undefined && suite !== this.#suite) this.#report({ type: 'secured', suite });
+    this.#suite = suite;
   }
 
   /** The address is the PBX's word only: it has to lie where the operator lets media go, or else one that does is learnt. */

@@ -9,6 +9,9 @@ import type { PortPool } from './port-pool.js';
 /** Takes datagrams; the buffer belongs to the receiver. */
 export type DatagramListener = (datagram: Buffer, from: RemoteInfo) => void;
 
+/** Where a stream's packets come in and go out. */
+export type MediaSockets = Pick<RtpSockets, 'rtpPort' | 'errors' | 'listen' | 'sendRtp' | 'sendRtcp' | 'close'>;
+
 const maxAttempts = 10;
 const bindDeadlineMs = 2000;
 
@@ -59,12 +62,12 @@ export class RtpSockets {
   }
 
   /** Sends from the RTP port. The kernel takes the datagram before this returns, unless its buffer is full. */
-  sendRtp(datagram: Uint8Array, port: number, address: string): void {
+  sendRtp(datagram: Buffer, port: number, address: string): void {
     if (!this.#closed) this.rtp.send(datagram, port, address);
   }
 
   /** Sends from the RTCP port. */
-  sendRtcp(datagram: Uint8Array, port: number, address: string): void {
+  sendRtcp(datagram: Buffer, port: number, address: string): void {
     if (!this.#closed) this.rtcp.send(datagram, port, address);
   }
 

@@ -14,11 +14,11 @@ import { RecentPackets } from './recent-packets.js';
 import { RtcpSession } from './rtcp-session.js';
 import { emptyRtpFields, isRtcp, parseRtp, timestampDelta, type RtpFields } from './rtp-packet.js';
 import { RtpSender } from './rtp-sender.js';
-import type { RtpSockets } from './rtp-sockets.js';
+import type { MediaSockets } from './rtp-sockets.js';
 import { RtpSourceLock } from './rtp-source-lock.js';
 
 export interface RtpStreamOptions {
-  readonly sockets: RtpSockets;
+  readonly sockets: MediaSockets;
   readonly clock: Clock;
   readonly ids: IdSource;
   /** Codecs of the trunk: either law of G.711 is understood when both are listed, whichever was agreed on. */
@@ -79,7 +79,8 @@ export class RtpStream implements PacketPort {
     const { sockets, clock, ids } = options;
     const random32 = (): number => Number.parseInt(ids.hex(4), 16);
     this.#lock = new RtpSourceLock(options);
-    this.#sender = new RtpSender(random32(), random32(), random32(), (packet) => this.#emit(packet));
+    // A first number below 2^15 keeps who misses the first packets from missing a wrap, which SRTP counts.
+    this.#sender = new RtpSender(random32(), random32() & 0x7fff, random32(), (packet) => this.#emit(packet));
     this.#rtcp = new RtcpSession({
       clock,
       random: () => random32() / 0x1_0000_0000,

@@ -56,7 +56,7 @@ const whatsAppSteps: Steps = {
   dtls_connected: 'dtls.connected',
   first_packet: 'media.first_from_whatsapp',
 };
-const pbxSteps: Steps = { first_packet: 'media.first_from_pbx' };
+const pbxSteps: Steps = { first_packet: 'media.first_from_pbx', secured: 'media.secured' };
 const wildcards = ['0.0.0.0', '::', ''];
 const isPublic = remoteNetworks('public');
 
@@ -123,6 +123,7 @@ export class WeriftMediaEngine implements MediaEngine {
       codecs,
       maySendTo,
       latch: options.symmetricRtp ?? false,
+      srtp: options.srtp,
       clock,
       ids: this.options.ids,
       logger,
@@ -181,7 +182,8 @@ export class WeriftMediaEngine implements MediaEngine {
       listen: (listener: (event: MediaEndpointEvent) => void) =>
         listen((event) => {
           const step = steps[event.type];
-          if (step) this.options.observer?.step(call, step);
+          if (step)
+            this.options.observer?.step(call, step, event.type === 'secured' ? { suite: event.suite } : undefined);
           listener(event);
         }),
       close: async () => {

@@ -1,11 +1,4 @@
-import {
-  createCipheriv,
-  createHmac,
-  createSecretKey,
-  timingSafeEqual,
-  type Cipher,
-  type KeyObject,
-} from 'node:crypto';
+import { createCipheriv, createHmac, createSecretKey, timingSafeEqual, type Cipher, type KeyObject } from 'node:crypto';
 import type { SessionKeys, SrtpTransform } from './srtp-transform.js';
 
 const blockBytes = 16;
