@@ -24,6 +24,7 @@ import { SipUserAgent, type SipUserAgentOptions } from './sip/sip-user-agent.js'
 import { replyOf } from './whatsapp/webhook-journal.js';
 import type { WebhookRouter } from './whatsapp/webhook-router.js';
 import { trunkOfCall } from './routing/number-of-call.js';
+import type { Switchboard } from './switchboard.js';
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -80,7 +81,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   stack.add('journal', () => store.close());
   const base = createBase(config, logger, store.journal);
   const readiness = new Map<string, () => boolean>();
-  const servers = new ServerReports(base.metrics);
+  const servers = new ServerReports(base.metrics, base.events);
   const checks = (): ReadinessCheck[] => [...partsOf(readiness), ...servers.checks()];
   const { metrics, events } = base;
   const admin = await startAdminListener({ ...config.admin, checks, metrics: metrics.read, events, logger });
@@ -93,7 +94,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   stack.add('SIP user agent', () => sip.close());
   await sip.connect();
   readiness.set('sip', () => sip.ready);
-  servers.source = () => sip.servers.statuses();
+  servers.watch(sip);
 
   const cdr = new CallReports(options.cdr ?? new CdrFile(config.cdr.file, logger), metrics, events);
   stack.add('call records', () => cdr.close());
@@ -127,7 +128,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   // An orphan whose id at Meta is not known yet is named by a webhook: that does not wait for a PBX that is gone.
   await server.recovered;
   readiness.set('recovery', () => true);
-  sip.onInboundCall((call) => switchboard.trunkCall({ ...call, namedNumber: call.header('X-WA-Number-Id') }));
+  takeTrunkCalls(sip, switchboard, stack);
   readiness.set('not stopping', () => stopping === undefined);
   const addresses = addressesOf(config, server, webhook, admin);
   logger.info('ready', { ...addresses });
@@ -137,6 +138,13 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
     calls: () => switchboard.calls.size,
     stop: () => (stopping ??= stack.unwind()),
   };
+}
+
+/** Only now are trunks registered, and first they are un-registered: a registrar sends calls as long as we are. */
+function takeTrunkCalls(sip: SipUserAgent, switchboard: Switchboard, stack: StopStack): void {
+  sip.onInboundCall((call) => switchboard.trunkCall({ ...call, namedNumber: call.header('X-WA-Number-Id') }));
+  sip.registrations.start();
+  stack.add('registrations', () => sip.registrations.stop());
 }
 
 const partsOf = (readiness: ReadonlyMap<string, () => boolean>): ReadinessCheck[] =>
@@ -195,7 +203,7 @@ const keepUnknown = ({ unknownWebhooks }: Store): Pick<WebhookListenerOptions, '
   unknownWebhooks ? { keepUnknown: (items) => unknownWebhooks.keep(items) } : {};
 
 interface SipServer {
-  readonly options: Pick<SipUserAgentOptions, 'connect' | 'serverEndsOrphans' | 'watchesServer'>;
+  readonly options: Pick<SipUserAgentOptions, 'connect' | 'serverEndsOrphans' | 'watchesServer' | 'onConnectionLost'>;
   readonly sockets: DaemonAddresses['sip'];
   /** Resolves when it has ended what a crash left up on it, or after 4 s. */
   readonly recovered: Promise<void>;
@@ -218,8 +226,8 @@ async function startSipServer({ config, logger }: Base, stack: StopStack): Promi
     ...(advertisedHost === '' ? {} : { advertisedHost }),
   });
   stack.add('embedded SIP server', () => server.stop());
-  const { host, port, secret, sockets, recovery } = server;
-  const options = { connect: { host, port, secret }, serverEndsOrphans: recovery.covers };
+  const { host, port, secret, sockets, recovery, onConnectionLost } = server;
+  const options = { connect: { host, port, secret }, serverEndsOrphans: recovery.covers, onConnectionLost };
   return { options, sockets, recovered: recovery.settled };
 }
 

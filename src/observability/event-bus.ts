@@ -1,5 +1,6 @@
 import type { CallRecord, CallStart } from '../call/call-record.js';
 import { deferred, type Deferred } from '../lib/deferred.js';
+import type { RegistrationChange } from '../sip/registration/trunk-registration.js';
 import type { PermissionEvent } from '../whatsapp/permissions/permission-event.js';
 
 /** Something that whoever watches the bridge is told. */
@@ -8,6 +9,8 @@ export type BridgeEvent =
   | { readonly type: 'call_ended'; readonly data: CallRecord }
   /** A user's answer about being called, with all its fields. */
   | { readonly type: 'permission'; readonly data: PermissionEvent }
+  /** A trunk is registered at one of its servers, or no longer. */
+  | { readonly type: 'registration'; readonly data: RegistrationChange }
   /** The last one of a subscriber who did not keep up: this many were missed, and no more follow. */
   | { readonly type: 'dropped'; readonly data: { readonly missed: number } };
 

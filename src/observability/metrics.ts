@@ -7,8 +7,21 @@ export interface Probes {
   readonly isSipConnected: () => boolean;
   /** Servers of the trunks that are known to be up or down. */
   readonly servers: () => readonly { readonly trunk: string; readonly server: string; readonly isUp: boolean }[];
+  /** Of the trunks that register, at each of their servers. */
+  readonly registrations: () => readonly {
+    readonly trunk: string;
+    readonly server: string;
+    readonly isRegistered: boolean;
+  }[];
   /** Calls whose webhooks wait for the HTTP reply that names their id. */
   readonly parkedWebhooks: () => number;
+}
+
+/** Something that is so, or not, of a server of a trunk. */
+interface ServerFact {
+  readonly trunk: string;
+  readonly server: string;
+  readonly value: boolean;
 }
 
 /** One attempt at a request to the Graph API. */
@@ -47,7 +60,12 @@ const seconds = (ms: number): number => ms / 1000;
 export class Metrics {
   readonly registry = new Registry();
   readonly #live = new Map<CallStart['call'], { readonly direction: string; readonly trunk: string }>();
-  #probes: Probes = { isSipConnected: () => false, servers: () => [], parkedWebhooks: () => 0 };
+  #probes: Probes = {
+    isSipConnected: () => false,
+    servers: () => [],
+    registrations: () => [],
+    parkedWebhooks: () => 0,
+  };
 
   readonly #callsActive = this.#gauge('calls_active', 'Calls that are not over.', LABELS.live);
   readonly #callsTotal = this.#counter('calls_total', 'Calls that are over.', LABELS.calls);
@@ -94,7 +112,12 @@ export class Metrics {
     this.#probe('drachtio_connected', 'Whether the link to the SIP server is up.', () =>
       Number(this.#probes.isSipConnected()),
     );
-    this.#probeServers();
+    this.#probeServers('trunk_up', 'Whether a server of a trunk answers, once that is known.', () =>
+      this.#probes.servers().map(({ isUp, ...place }) => ({ ...place, value: isUp })),
+    );
+    this.#probeServers('trunk_registered', 'Whether a trunk that registers is registered at a server.', () =>
+      this.#probes.registrations().map(({ isRegistered, ...place }) => ({ ...place, value: isRegistered })),
+    );
     this.#probe('webhook_parked', 'Calls whose webhooks wait for their HTTP reply.', () =>
       this.#probes.parkedWebhooks(),
     );
@@ -185,14 +208,13 @@ export class Metrics {
     });
   }
 
-  #probeServers(): void {
-    const servers = (): ReturnType<Probes['servers']> => this.#probes.servers();
+  #probeServers(name: string, help: string, read: () => readonly ServerFact[]): void {
     const collect = function (this: Gauge<'trunk' | 'server'>): void {
       this.reset();
-      for (const { trunk, server, isUp } of servers()) this.set({ trunk, server }, Number(isUp));
+      for (const { trunk, server, value } of read()) this.set({ trunk, server }, Number(value));
     };
     new Gauge({
-      ...{ name: 'sip2wa_trunk_up', help: 'Whether a server of a trunk answers, once that is known.' },
+      ...{ name: `sip2wa_${name}`, help },
       ...{ labelNames: ['trunk', 'server'] as const, registers: [this.registry], collect },
     });
   }

@@ -18,7 +18,7 @@ import { endCalls } from './recovery/end-calls.js';
 import type { SipTimers } from './timers.js';
 import { EndedTransactions } from './transaction/ended-transactions.js';
 import { TransactionTable } from './transaction/transaction-table.js';
-import type { Flow, TransportSink } from './transport/flow.js';
+import type { Address, Flow, Protocol, TransportSink } from './transport/flow.js';
 import { systemResolver } from './transport/resolver.js';
 import type { TlsSettings } from './transport/tls-settings.js';
 import type { ListenAddress } from './transport/transports.js';
@@ -49,6 +49,8 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly onMessage: ((message: TracedMessage) => void) | undefined;
+  /** A connection that this server opened is gone. */
+  readonly onConnectionLost: (farEnd: Address & { readonly protocol: Protocol }) => void;
   /** Opens the record of open calls; called once the listeners are bound, so that no other server has it. */
   readonly record: () => CallRecord;
 }
@@ -113,6 +115,7 @@ export class Engine {
       onMessage: (bytes, flow) => late.engine?.onMessage(bytes, flow),
       onSent: (bytes, flow) => traced(options, 'out', bytes, flow),
       onError: (what, err) => options.logger.warn('sip transport error', { what, err }),
+      onLost: ({ protocol, remote }) => options.onConnectionLost({ protocol, ...remote }),
     };
     const transports = await Transports.bind(options.listen, options.advertisedHost, {
       clock,

@@ -41,6 +41,13 @@ export interface EmbeddedSipServerOptions {
   readonly onMessage?: (message: TracedMessage) => void;
 }
 
+/** The far end of a connection. */
+export interface FarEnd {
+  readonly protocol: string;
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface EmbeddedSipServer {
   /** Where `srf.connect` goes: loopback. */
   readonly host: string;
@@ -50,6 +57,8 @@ export interface EmbeddedSipServer {
   readonly sockets: readonly { readonly transport: string; readonly host: string; readonly port: number }[];
   /** How the calls go that a process before this one left open. Their ends are under way. */
   readonly recovery: Endings;
+  /** Calls back with the far end of each connection that this server opened and that is gone. */
+  readonly onConnectionLost: (listener: (farEnd: FarEnd) => void) => void;
   /** What is alive now: all zero when no call is left and 64·T1 have passed. */
   readonly counts: () => { transactions: number; dialogs: number; pending: number };
   stop(): Promise<void>;
@@ -64,6 +73,7 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
   const { logger } = options;
   const clock = options.clock ?? systemClock;
   let opened = NO_RECORD;
+  const onLost: ((farEnd: FarEnd) => void)[] = [];
   const engine = await Engine.start({
     listen: options.listen,
     advertisedHost: options.advertisedHost,
@@ -74,6 +84,7 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
     clock,
     ids: options.ids ?? systemIds,
     onMessage: options.onMessage,
+    onConnectionLost: (farEnd) => onLost.forEach((listener) => listener(farEnd)),
     record: () => (opened = openRecord(options.recordFile, logger)).record,
   }).catch((err: unknown) => {
     opened.close();
@@ -86,6 +97,7 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
     secret: engine.secret,
     sockets: engine.sockets,
     recovery,
+    onConnectionLost: (listener) => void onLost.push(listener),
     counts: () => engine.counts(),
     stop: () => engine.stop().finally(close),
   };

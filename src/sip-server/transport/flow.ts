@@ -38,4 +38,6 @@ export interface TransportSink {
   onMessage(bytes: Buffer, flow: Flow): void;
   onSent(bytes: Buffer, flow: Flow): void;
   onError(what: string, error: unknown): void;
+  /** A connection that we opened is gone; the next request to its far end opens another. */
+  onLost?(flow: Flow): void;
 }

@@ -170,6 +170,7 @@ export class TcpTransport {
       onError: opened && ((error) => this.layer.failed(opened, error)),
       onClosed: () => {
         if (this.#connections.get(key) === connection) this.#connections.delete(key);
+        if (opened) sink.onLost?.(connection);
       },
     });
     this.#connections.set(key, connection);
