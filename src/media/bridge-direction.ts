@@ -1,10 +1,12 @@
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
-import { createAudioPath, type AudioPath } from './audio-path.js';
+import type { AudioPath, AudioPathOptions } from './audio-path.js';
 import type { CodecRegistry } from './codec-registry.js';
 import { DtmfRecogniser } from './dtmf-recogniser.js';
 import type { KeptAudio } from './kept-audio.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import { PassthroughPath } from './passthrough-path.js';
+import { TranscodingPath } from './transcoding-path.js';
 
 export interface DirectionOptions {
   readonly codecs: CodecRegistry;
@@ -88,8 +90,8 @@ export class BridgeDirection {
     const from = this.source.audio;
     const to = this.sink.audio;
     if (from === this.#from && to === this.#to) return this.#path;
-    // Packets of any length are taken; what waits in a path goes on being played.
-    if (this.#path && isSameCodec(from, this.#from) && isSameCodec(to, this.#to) && to?.ptimeMs === this.#to?.ptimeMs) {
+    // What waits in a path goes on being played, and its stream goes on, if it can work with what is new.
+    if (this.#path && from && to && this.#path.goOnWith(from, to)) {
       this.#from = from;
       this.#to = to;
       return this.#path;
@@ -104,7 +106,7 @@ export class BridgeDirection {
   #makePath(source: NegotiatedAudio, sink: NegotiatedAudio, nowMs: number): AudioPath | undefined {
     const { codecs, logger, holdMs = defaultHoldMs } = this.options;
     try {
-      return createAudioPath({ source, sink, port: this.sink, codecs, holdMs, nowMs });
+      return pathOf({ source, sink, port: this.sink, codecs, holdMs, nowMs });
     } catch (err) {
       logger.error('codecs cannot be joined', { from: source.codec, to: sink.codec, err });
       return undefined;
@@ -112,6 +114,8 @@ export class BridgeDirection {
   }
 }
 
-function isSameCodec(a: NegotiatedAudio | undefined, b: NegotiatedAudio | undefined): boolean {
-  return a?.codec === b?.codec && a?.clockRate === b?.clockRate;
+/** @throws MediaError `no_codec` if the codecs cannot be joined. */
+function pathOf(options: AudioPathOptions): AudioPath {
+  const isOpusOnly = options.source.codec === 'opus' && options.sink.codec === 'opus';
+  return isOpusOnly ? new PassthroughPath(options) : new TranscodingPath(options);
 }

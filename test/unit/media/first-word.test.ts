@@ -6,6 +6,7 @@ import { createOpusCodec } from '../../../src/media/opus-codec.js';
 import type { NegotiatedAudio } from '../../../src/media/packet-port.js';
 import { TranscodingBridge } from '../../../src/media/transcoding-bridge.js';
 import { WebRtcBeat } from '../../../src/media/webrtc-beat.js';
+import { levelDbfs } from '../../../src/sandbox/audio/measure.js';
 import { concat, silence, toInt16 } from '../../../src/sandbox/audio/pcm.js';
 import { countedSequence, heardSyllables, sequenceMs } from '../../support/counted-sequence.js';
 import { FakePacketPort, g711Audio, whatsAppAudio } from '../../support/packet-ports.js';
@@ -58,7 +59,9 @@ describe('what the dialled side says before the other one is up', () => {
     const packetMs = audio.codec === 'opus' ? 20 : audio.ptimeMs;
     let at = 0;
     const coded = (samples: Int16Array): Uint8Array =>
-      audio.codec === 'opus' ? Uint8Array.from(encoder.encode(samples)) : toG711(audio.codec as 'PCMA', samples);
+      audio.codec === 'opus'
+        ? Uint8Array.from(encoder.encode(samples))
+        : toG711((port.audio ?? audio).codec as 'PCMA', samples);
     return (ms: number): void => {
       for (const endMs = clock.monotonicMs() + ms; clock.monotonicMs() < endMs; at++) {
         const samples = pcm.subarray(at * packetMs * 8, (at + 1) * packetMs * 8);
@@ -227,6 +230,60 @@ describe('what the dialled side says before the other one is up', () => {
     expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
     bridge.disconnect();
     whatsApp.beat.stop();
+  });
+
+  it.each(['kept', 'waiting for WhatsApp', 'being played'] as const)(
+    'is heard whole when the PBX turns to the other law while it is %s',
+    (when) => {
+      const pbx = new FakePacketPort(g711Audio('PCMA'));
+      const bridge = bridgeTo(pbx);
+      const say = speaker(pbx, g711Audio('PCMA'));
+      const turn = (moment: typeof when): void => {
+        if (moment === when) pbx.audio = g711Audio('PCMU');
+      };
+      bridge.prepare('pbx');
+      say(300);
+      turn('kept');
+      say(300);
+      bridge.connect('wa', 'pbx');
+      say(60);
+      turn('waiting for WhatsApp');
+      say(60);
+      whatsApp.open();
+      say(200);
+      turn('being played');
+      say(sequenceMs + 1000);
+      const heard = fromOpus(whatsApp.out.map(({ payload }) => payload));
+      const syllables = heardSyllables(heard);
+      expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
+      syllables.slice(1).forEach((one, i) => expect(one!.atMs - syllables[i]!.atMs).toBeCloseTo(180, -1.2));
+      // What is read by the other law is distorted: pauses are no silence any more.
+      const pauses = syllables
+        .slice(1)
+        .map((one) => heard.samples.subarray((one!.atMs - 40) * 8, (one!.atMs - 20) * 8));
+      for (const samples of pauses) expect(levelDbfs({ rateHz: 8000, samples })).toBeLessThan(-50);
+      bridge.disconnect();
+      whatsApp.beat.stop();
+    },
+  );
+
+  it('is heard by the PBX whole when that turns to the other law meanwhile', () => {
+    const pbx = new FakePacketPort(g711Audio('PCMA'));
+    const wa = new FakePacketPort(whatsAppAudio);
+    const bridge = bridgeTo(pbx, wa);
+    const say = speaker(wa, whatsAppAudio);
+    bridge.prepare('wa');
+    say(600);
+    bridge.connect('pbx', 'wa');
+    say(200);
+    const before = pbx.sent.length;
+    pbx.audio = g711Audio('PCMU');
+    say(sequenceMs + 1000);
+    const payloads = pbx.sent.map(({ payload }) => payload);
+    const parts = [fromG711('PCMA', payloads.slice(0, before)), fromG711('PCMU', payloads.slice(before))] as const;
+    const syllables = heardSyllables(concat(...parts));
+    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
+    bridge.disconnect();
   });
 
   it.each([

@@ -1,0 +1,99 @@
+import type { AudioDecoder } from './audio-codec.js';
+import { opusFrameMs, sequencerOf, type AudioPath, type AudioPathOptions } from './audio-path.js';
+import { FrameBacklog } from './frame-backlog.js';
+import type { KeptPacket } from './kept-audio.js';
+import { opusDurationMs } from './opus-codec.js';
+import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import type { PlayoutSequencer, PlayoutSink, SequencerStats } from './playout-sequencer.js';
+import { loudnessOf } from './silence-gate.js';
+import { silenceFrame } from './webrtc-beat.js';
+
+/** Enough to tell speech from silence; 120 ms of it. */
+const earSampleRate = 8000;
+const maxEarSamples = 960;
+
+/** Hands Opus on as it is; gaps stay visible, so that the far decoder conceals them better than we could. */
+export class PassthroughPath implements AudioPath, PlayoutSink {
+  muted = false;
+  readonly #sequencer: PlayoutSequencer;
+  readonly #port: PacketPort;
+  readonly #ticksPerMs: number;
+  readonly #backlog: FrameBacklog<Uint8Array>;
+  /** Listens in on frames that wait, to tell pauses from speech. */
+  #ear: AudioDecoder | undefined;
+  readonly #heard = new Int16Array(maxEarSamples);
+
+  constructor(private readonly options: AudioPathOptions) {
+    this.#port = options.port;
+    this.#ticksPerMs = options.source.clockRate / 1000;
+    this.#sequencer = sequencerOf(options, this, false);
+    this.#backlog = new FrameBacklog<Uint8Array>({
+      send: (payload, durationMs) => this.#port.sendAudio(payload, durationMs),
+      copy: (payload) => Uint8Array.from(payload),
+      loudness: (payload) => this.#loudness(payload),
+      // Coded frames cannot be mixed; the far decoder glides over the seam.
+      blend: () => undefined,
+    });
+    this.#port.fillSlot = () => this.#backlog.take(opusFrameMs) ?? silenceFrame;
+  }
+
+  get stats(): SequencerStats {
+    return this.#sequencer.stats;
+  }
+
+  accept(packet: MediaPacket, nowMs: number): void {
+    this.#sequencer.accept(packet, nowMs);
+  }
+
+  tick(nowMs: number): void {
+    this.#sequencer.tick(nowMs);
+    this.#backlog.tick(nowMs);
+  }
+
+  playKept(packets: readonly KeptPacket[], nowMs: number): void {
+    this.#backlog.fallBehind(nowMs);
+    for (const packet of packets) this.#sequencer.accept(packet, nowMs);
+    this.#backlog.tick(nowMs);
+  }
+
+  goOnWith(source: NegotiatedAudio, sink: NegotiatedAudio): boolean {
+    return source.codec === 'opus' && sink.codec === 'opus';
+  }
+
+  get delayMs(): number {
+    return this.#backlog.delayMs;
+  }
+
+  play(payload: Uint8Array): number {
+    const durationMs = opusDurationMs(payload);
+    if (durationMs === 0) return 0;
+    if (this.muted) this.#skip(durationMs, 0);
+    else this.#backlog.put(payload, durationMs);
+    return durationMs * this.#ticksPerMs;
+  }
+
+  conceal(ticks: number): void {
+    const durationMs = ticks / this.#ticksPerMs;
+    this.#skip(durationMs, Math.max(1, Math.round(durationMs / opusFrameMs)));
+  }
+
+  restart(): void {
+    // Frames that wait were heard before, whatever comes next.
+  }
+
+  close(): void {
+    this.#port.fillSlot = undefined;
+    this.#ear?.close();
+    this.#ear = undefined;
+  }
+
+  /** What is missing behind frames that wait shortens the wait. */
+  #skip(durationMs: number, packets: number): void {
+    if (!this.#backlog.isBehind) this.#port.skipAudio?.(durationMs, packets);
+  }
+
+  #loudness(payload: Uint8Array): number {
+    this.#ear ??= this.options.codecs.get('opus').createDecoder(earSampleRate);
+    return loudnessOf(this.#heard.subarray(0, this.#ear.decode(payload, this.#heard)));
+  }
+}

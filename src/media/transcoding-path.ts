@@ -1,0 +1,189 @@
+import type { AudioDecoder, AudioEncoder } from './audio-codec.js';
+import { opusFrameMs, sequencerOf, type AudioPath, type AudioPathOptions } from './audio-path.js';
+import { blendPcm, FrameBacklog, keptPauseMs } from './frame-backlog.js';
+import { FrameFifo } from './frame-fifo.js';
+import type { KeptPacket } from './kept-audio.js';
+import { opusDurationMs } from './opus-codec.js';
+import type { MediaPacket, NegotiatedAudio } from './packet-port.js';
+import type { PlayoutSequencer, PlayoutSink, SequencerStats } from './playout-sequencer.js';
+import { loudnessOf } from './silence-gate.js';
+
+/** Longest audio of one packet: 120 ms at 48 kHz. */
+const maxPcmSamples = 5760;
+/** Made-up audio beyond this is silence: what was heard last says nothing any more. */
+const maxConcealmentMs = 1000;
+
+/** Decodes, cuts into the sink's frames, and codes again. */
+export class TranscodingPath implements AudioPath, PlayoutSink {
+  muted = false;
+  readonly #sequencer: PlayoutSequencer;
+  #source: NegotiatedAudio;
+  #sink: NegotiatedAudio;
+  /** What the decoder reads. */
+  #decodes: NegotiatedAudio;
+  #decoder: AudioDecoder;
+  #encoder: AudioEncoder;
+  readonly #sampleRate: number;
+  readonly #frameSamples: number;
+  readonly #fifo: FrameFifo;
+  readonly #backlog: FrameBacklog<Int16Array>;
+  readonly #pcm = new Int16Array(maxPcmSamples);
+  /** RTP ticks of the source in one sample. */
+  readonly #ticksPerSample: number;
+  readonly #maxConcealment: number;
+  /** The WebRTC side keeps its own beat; towards the PBX the path does. */
+  readonly #fills: boolean;
+  #concealedInARow = 0;
+
+  constructor(private readonly options: AudioPathOptions) {
+    const { source, sink, port, codecs } = options;
+    const sampleRate = codecs.commonSampleRate(source.codec, sink.codec);
+    const frameMs = frameMsOf(sink);
+    const frameSamples = (sampleRate * frameMs) / 1000;
+    this.#source = source;
+    this.#sink = sink;
+    this.#decodes = source;
+    this.#sampleRate = sampleRate;
+    this.#frameSamples = frameSamples;
+    this.#ticksPerSample = source.clockRate / sampleRate;
+    this.#maxConcealment = (sampleRate * maxConcealmentMs) / 1000;
+    this.#decoder = codecs.get(source.codec).createDecoder(sampleRate);
+    this.#encoder = codecs.get(sink.codec).createEncoder(sampleRate, frameSamples);
+    const backlog = new FrameBacklog<Int16Array>({
+      send: (frame, durationMs) => port.sendAudio(this.#encoder.encode(frame), durationMs),
+      copy: (frame) => frame.slice(),
+      loudness: loudnessOf,
+      blend: blendPcm,
+    });
+    this.#backlog = backlog;
+    this.#fifo = new FrameFifo(frameSamples, (frame) => backlog.put(frame, frameMs));
+    this.#fills = sink.codec !== 'opus';
+    // Foreign silence between frames of one encoder would leave the far decoder with a state that the encoder does not share.
+    const silence = new Int16Array(frameSamples);
+    if (!this.#fills)
+      port.fillSlot = () =>
+        this.#encoder.encode(backlog.isBehind ? (backlog.take(frameMs) ?? silence) : this.#fifo.take());
+    this.#sequencer = sequencerOf(options, this, this.#fills);
+  }
+
+  get stats(): SequencerStats {
+    return this.#sequencer.stats;
+  }
+
+  accept(packet: MediaPacket, nowMs: number): void {
+    this.#sequencer.accept(packet, nowMs);
+  }
+
+  tick(nowMs: number): void {
+    this.#sequencer.tick(nowMs);
+    this.#backlog.tick(nowMs);
+  }
+
+  playKept(packets: readonly KeptPacket[], nowMs: number): void {
+    this.#backlog.fallBehind(nowMs);
+    for (const packet of packets) {
+      const audio = packet.audio ?? this.#source;
+      if (!this.#canDecode(audio)) continue;
+      this.#decodeAs(audio);
+      this.#sequencer.accept(packet, nowMs);
+    }
+    this.#decodeAs(this.#source);
+    this.#backlog.tick(nowMs);
+  }
+
+  /** Another law of G.711 on either side changes nothing but how samples are written. */
+  goOnWith(source: NegotiatedAudio, sink: NegotiatedAudio): boolean {
+    if (!this.#canDecode(source) || !this.#canEncode(sink)) return false;
+    const { codecs } = this.options;
+    if (sink.codec !== this.#sink.codec) {
+      this.#encoder.close();
+      this.#encoder = codecs.get(sink.codec).createEncoder(this.#sampleRate, this.#frameSamples);
+    }
+    this.#source = source;
+    this.#sink = sink;
+    this.#decodeAs(source);
+    return true;
+  }
+
+  get delayMs(): number {
+    return this.#backlog.delayMs;
+  }
+
+  play(payload: Uint8Array): number {
+    const samples = this.#decoder.decode(payload, this.#pcm);
+    this.#concealedInARow = 0;
+    this.#forward(samples);
+    return samples * this.#ticksPerSample;
+  }
+
+  conceal(ticks: number, next: Uint8Array | undefined): void {
+    // A sink with a beat of its own has put silence there by now: more audio would only make it late.
+    if (!this.#fills && !this.#backlog.isBehind) return;
+    const samples = Math.round(ticks / this.#ticksPerSample);
+    // Only the last frame of a gap can be had from the packet behind it.
+    const last = next ? Math.min(samples, this.#samplesOf(next)) : 0;
+    if (samples > last) this.#cover(samples - last, undefined);
+    if (last > 0) this.#cover(last, next);
+  }
+
+  restart(): void {
+    this.#fifo.clear();
+    // The pause in which nothing came is over before what waits is played: words would run into each other.
+    if (!this.#fills && this.#backlog.isBehind) this.#pause(2 * keptPauseMs);
+  }
+
+  close(): void {
+    this.options.port.fillSlot = undefined;
+    this.#decoder.close();
+    this.#encoder.close();
+  }
+
+  #canDecode(audio: NegotiatedAudio): boolean {
+    if (audio.codec === this.#decodes.codec) return audio.clockRate === this.#decodes.clockRate;
+    return isG711(audio) && isG711(this.#decodes);
+  }
+
+  #canEncode(audio: NegotiatedAudio): boolean {
+    if (frameMsOf(audio) !== frameMsOf(this.#sink)) return false;
+    return audio.codec === this.#sink.codec || (isG711(audio) && isG711(this.#sink));
+  }
+
+  #decodeAs(audio: NegotiatedAudio): void {
+    if (audio.codec !== this.#decodes.codec) {
+      this.#decoder.close();
+      this.#decoder = this.options.codecs.get(audio.codec).createDecoder(this.#sampleRate);
+    }
+    this.#decodes = audio;
+  }
+
+  #cover(samples: number, next: Uint8Array | undefined): void {
+    if (this.#concealedInARow < this.#maxConcealment) this.#decoder.conceal(samples, next, this.#pcm);
+    else this.#pcm.fill(0, 0, samples);
+    this.#concealedInARow += samples;
+    this.#forward(samples);
+  }
+
+  #pause(durationMs: number): void {
+    const samples = (durationMs * this.options.source.clockRate) / 1000 / this.#ticksPerSample;
+    this.#pcm.fill(0, 0, samples);
+    this.#forward(samples);
+  }
+
+  #samplesOf(payload: Uint8Array): number {
+    if (this.#decodes.codec !== 'opus') return payload.length;
+    return (opusDurationMs(payload) * this.options.source.clockRate) / 1000 / this.#ticksPerSample;
+  }
+
+  #forward(samples: number): void {
+    if (this.muted) this.#pcm.fill(0, 0, samples);
+    this.#fifo.write(this.#pcm, samples);
+  }
+}
+
+function frameMsOf(sink: NegotiatedAudio): number {
+  return sink.codec === 'opus' ? opusFrameMs : sink.ptimeMs;
+}
+
+function isG711({ codec, clockRate }: NegotiatedAudio): boolean {
+  return (codec === 'PCMA' || codec === 'PCMU') && clockRate === 8000;
+}
