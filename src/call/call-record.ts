@@ -56,6 +56,8 @@ export interface CallRecord {
   readonly sipCallIdB?: string;
   /** Codec of the SIP leg, by its RTP name. */
   readonly codec?: string;
+  /** Crypto suite of the SIP leg's SRTP; absent for plain RTP. */
+  readonly srtp?: string;
 }
 
 /** What is known of a call when it arrives; its record follows. */

@@ -9,6 +9,7 @@ import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Trunk } from '../routing/types.js';
 import type { SrfDialog, SrfMessage, SrfRequest, SrfResponse } from './drachtio-types.js';
+import { answerUpdateBeforeAnswer } from './early-session.js';
 import { InboundInvite, type AnswerOutcome } from './inbound-invite.js';
 import {
   inboundTransition,
@@ -24,6 +25,7 @@ import { reasonOfCancel } from './sip-cause.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader } from './sip-headers.js';
 import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
+import { srtpOf } from './srtp-policy.js';
 import { takeReferral, type DialogIds, type Referral } from './transfer/referral.js';
 
 export interface InboundLegOptions {
@@ -81,7 +83,8 @@ export class InboundSipLeg implements OriginatingLeg {
 
   get facts(): LegFacts {
     const { request, trunk, about } = this.options;
-    return { ...about, sipCallId: this.#invite.callId, trunk: trunk.name, remoteAddress: request.source_address };
+    const { source_address: remoteAddress } = request;
+    return { ...about, ...this.#media.facts, sipCallId: this.#invite.callId, trunk: trunk.name, remoteAddress };
   }
 
   /** Takes the offer, before anything else is done for the call. */
@@ -90,6 +93,7 @@ export class InboundSipLeg implements OriginatingLeg {
     this.#step('sip.invite', { direction: 'in', from: request.source_address, trunk: this.options.trunk.name });
     this.#journal.invited(this.#invite.callId, this.#invite.fromTag, request.stackTxnId);
     request.on('cancel', (cancel) => this.cancelled(cancel));
+    request.on('update', answerUpdateBeforeAnswer);
     void this.#prepare();
   }
 
@@ -183,8 +187,10 @@ export class InboundSipLeg implements OriginatingLeg {
       const remoteNetworks = mediaNetworks(this.context, trunk, [request.source_address]);
       const address = localAddress === undefined ? {} : { localAddress };
       const symmetricRtp = trunk.symmetricRtp ?? false;
-      await this.#media.open({ call, codecs: trunk.codecs, remoteNetworks, symmetricRtp, ...address }, (event) =>
-        this.#fromMedia(event),
+      const srtp = srtpOf(trunk, request.protocol);
+      await this.#media.open(
+        { call, codecs: trunk.codecs, remoteNetworks, symmetricRtp, ...srtp, ...address },
+        (event) => this.#fromMedia(event),
       );
       this.#localSdp = this.#hasOffer ? await this.#media.answer(request.body ?? '') : await this.#media.offer();
       this.#machine.post({ type: 'prepared' });

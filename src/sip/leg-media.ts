@@ -1,4 +1,5 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
+import type { LegFacts } from '../call/leg.js';
 import type { Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { Logger } from '../lib/logger.js';
@@ -17,11 +18,17 @@ export class LegMedia {
   #endpoint: RtpEndpoint | undefined;
   #opening: Promise<RtpEndpoint> | undefined;
   #closing: Promise<void> | undefined;
+  #suite: string | undefined;
 
   constructor(private readonly options: LegMediaOptions) {}
 
   get id(): string | undefined {
     return this.#endpoint?.id;
+  }
+
+  /** What records say of it: how it is encrypted, if it is. */
+  get facts(): LegFacts {
+    return this.#suite === undefined ? {} : { srtp: this.#suite };
   }
 
   /** @throws MediaError, DeadlineError, or Error once closed */
@@ -30,7 +37,10 @@ export class LegMedia {
     this.#opening = this.options.engine.createRtpEndpoint(options);
     const endpoint = await this.#deadline(this.#opening, 'media endpoint');
     if (this.#isClosed()) throw new Error('media was closed while it opened');
-    endpoint.listen(listener);
+    endpoint.listen((event) => {
+      if (event.type === 'secured') this.#secured(event.suite);
+      listener(event);
+    });
     this.#endpoint = endpoint;
   }
 
@@ -53,6 +63,11 @@ export class LegMedia {
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
+  }
+
+  #secured(suite: string): void {
+    this.#suite = suite;
+    this.options.logger.info('PBX media secured', { srtp: suite });
   }
 
   async #close(): Promise<void> {
