@@ -237,6 +237,7 @@ export function callRecord(outcome: CallOutcome, parties: Parties): CallRecord {
     ...given('waCallId', a['waCallId'] ?? b['waCallId']),
     ...given('sipCallIdA', a['sipCallId']),
     ...given('sipCallIdB', b['sipCallId']),
+    ...given('srtp', a['srtp'] ?? b['srtp']),
     ...given('caller', a['caller']),
     ...given('divertedBy', a['divertedBy']),
     ...metaFacts({ ...b, ...a }),
