@@ -19,7 +19,7 @@ describe('a time of day', () => {
     [undefined, undefined],
   ])('%j is minute %j', (text, minutes) => {
     expect(minutesOf(text)).toBe(minutes);
-    if (minutes !== undefined) expect(hhmmOf(minutes)).toBe(`${text}`.replace(':', ''));
+    if (minutes !== undefined) expect(hhmmOf(minutes)).toBe(text.replace(':', ''));
   });
 });
 
