@@ -20,6 +20,10 @@ export interface SipTimeouts {
   readonly crossedByeMs: number;
   /** 200 until the ACK; the SIP server ends such a dialog itself at 64·T1 (RFC 3261 §13.3.1.4). */
   readonly ackMs: number;
+  /** From a REFER, or an INVITE with Replaces, until whom it brings has answered. */
+  readonly transferMs: number;
+  /** Told that the transfer is done, a referrer hangs up; after this long we do. */
+  readonly referrerByeMs: number;
   /** One dialog that a crash or a lost link left up. */
   readonly orphanMs: number;
   /** REGISTER until its response; beyond timer F (RFC 3261 §17.1.2.2). */
@@ -43,6 +47,8 @@ export const defaultSipTimeouts: SipTimeouts = {
   byeMs: 34_000,
   crossedByeMs: 200,
   ackMs: 34_000,
+  transferMs: 60_000,
+  referrerByeMs: 2_000,
   orphanMs: 4_000,
   registerMs: 34_000,
   dnsMs: 2_000,

@@ -4,6 +4,7 @@ import type { DialledLeg } from '../call/leg.js';
 import type { CallObserver } from '../call/observer.js';
 import type { Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
+import { systemDns, type DnsClient } from '../lib/dns-client.js';
 import type { IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
@@ -14,7 +15,6 @@ import { TrunkLogins } from './digest/trunk-login.js';
 import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { callerFacts, callerIdentity } from './caller-identity.js';
 import { inboundCall, numberHint, type CallOrigin, type InboundCall } from './inbound-call.js';
-import { InboundSipLeg } from './inbound-sip-leg.js';
 import { screenInvite, screenRequire } from './invite-screen.js';
 import { journalOrphan } from './leg-journal.js';
 import { LiveLegs } from './live-legs.js';
@@ -25,8 +25,9 @@ import { OrphanDialogs } from './orphan-dialogs.js';
 import { registeredTrunk } from './registration/dialled-user.js';
 import { Registrations } from './registration/registrations.js';
 import type { FarEnd } from './registration/seen-place.js';
-import { OutboundSipLeg, type OutboundLegOptions } from './outbound-sip-leg.js';
-import { ServerAddresses, systemLookup, type HostLookup } from './server-addresses.js';
+import type { OutboundLegOptions } from './outbound-sip-leg.js';
+import { placedTargets } from './next-hop.js';
+import { ServerAddresses, siteOf } from './server-addresses.js';
 import { ServerWatch } from './server-watch.js';
 import { allowedMethods, refusalHeaders, supportedOptions } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
@@ -34,6 +35,7 @@ import { SipServerLink, type SipServerAddress } from './sip-server-link.js';
 import { defaultSipTimeouts, type SipTimeouts } from './sip-timeouts.js';
 import { SourceAcl } from './source-acl.js';
 import { StrangerLog } from './stranger-log.js';
+import { PbxLegs } from './transfer/pbx-legs.js';
 import { TrunkLimitLog } from './trunk-limit-log.js';
 import { TrunkLoad, type Admission } from './trunk-load.js';
 
@@ -63,7 +65,8 @@ export interface SipUserAgentOptions {
   /** 0 to 1; default: Math.random. */
   readonly random?: () => number;
   readonly timeouts?: Partial<SipTimeouts>;
-  readonly lookup?: HostLookup;
+  /** Default: the system's. */
+  readonly dns?: DnsClient;
   readonly localAddressFor?: LocalAddressFinder;
 }
 
@@ -94,15 +97,16 @@ export class SipUserAgent {
   /** What was up when the link was lost, until it is back. */
   #lost: OrphanDialog[] = [];
   readonly #context: SipLegContext;
+  readonly #pbxLegs: PbxLegs;
   #listener: ((call: InboundCall) => void) | undefined;
   #closing = false;
 
   /** @throws BadInputError when a trunk's `acceptFrom` holds no network */
   constructor(private readonly options: SipUserAgentOptions) {
-    const { clock, logger, connect, lookup = systemLookup, random = Math.random } = options;
+    const { clock, logger, connect, dns = systemDns(), random = Math.random } = options;
     this.#timeouts = { ...defaultSipTimeouts, ...options.timeouts };
     const { connectMs, closeMs, dnsMs, dnsRefreshMs } = this.#timeouts;
-    this.#addresses = new ServerAddresses({ lookup, clock, logger, dnsMs, dnsRefreshMs });
+    this.#addresses = new ServerAddresses({ dns, random, clock, logger, dnsMs, dnsRefreshMs });
     this.#acl = new SourceAcl(options.trunks, this.#addresses);
     this.#callerCheck = new CallerCheck(clock, options.ids);
     this.#strangers = new StrangerLog(clock, logger);
@@ -142,6 +146,7 @@ export class SipUserAgent {
       ...{ trunks: options.trunks, timeouts: this.#timeouts },
     });
     options.onConnectionLost?.((farEnd) => this.registrations.connectionLost(farEnd));
+    this.#pbxLegs = new PbxLegs(this.#context, this.#load, this.#legs, logger, () => !this.#closing);
     this.#answerRequests();
   }
 
@@ -162,7 +167,11 @@ export class SipUserAgent {
 
   /** @throws SipServerError when the SIP server is not reached in time or refuses the secret */
   async connect(): Promise<void> {
-    await this.#addresses.keepFresh(this.#acl.hostnames);
+    const sites = this.options.trunks.flatMap((trunk) => [
+      ...trunk.servers.map((server) => siteOf(trunk, server)),
+      ...(trunk.acceptFromServers ? trunk.servers : []),
+    ]);
+    await this.#addresses.keepFresh(sites);
     await this.#link.connect();
     this.servers.start();
   }
@@ -193,19 +202,13 @@ export class SipUserAgent {
     if (orphans.length > 0) logger.info('orphan dialogs ended', counts);
   }
 
+  /** The targets with the places of their servers (RFC 3263), in the order of dialling. */
+  placed(targets: readonly Target[]): readonly Target[] | Promise<readonly Target[]> {
+    return placedTargets(this.#addresses, targets);
+  }
+
   createOutboundLeg(options: OutboundLegOptions): DialledLeg {
-    const { trunk } = options.target;
-    const logger = this.options.logger.child({ call: options.call, leg: 'b' });
-    const release = this.#load.take(trunk);
-    const leg: OutboundSipLeg = new OutboundSipLeg(this.#context, options, logger, {
-      isAdmitted: release !== undefined && !this.#closing,
-      onOver: () => {
-        release?.();
-        this.#legs.remove(leg);
-      },
-    });
-    this.#legs.add(leg, options.call);
-    return leg;
+    return this.#pbxLegs.dialled(options);
   }
 
   /** Refuses new calls, hangs up what is live and closes the connection; every step has a deadline. Idempotent. */
@@ -297,7 +300,7 @@ export class SipUserAgent {
       request,
       trunks.every(({ trustIdentity }) => trustIdentity),
     );
-    const trunk = this.options.chooseTrunk?.(trunks, numberHint(request, identity)) ?? first;
+    const trunk = this.options.chooseTrunk?.(trunks, numberHint(request, identity)) ?? trunks[0];
     if (this.#isChallenged(trunk, request, response)) return;
     const admission = this.#admit(trunk);
     if (admission.ok) return this.#takeCall({ trunk, trunks, identity }, request, response, admission.release);
@@ -343,17 +346,9 @@ export class SipUserAgent {
     const { trunk } = origin;
     const call = this.options.ids.callId();
     const logger = this.options.logger.child({ call, leg: 'a' });
-    const onOver = (): void => {
-      release();
-      this.#legs.remove(leg);
-    };
     const onReady = (): void => this.#listener?.(inboundCall(call, leg, origin, request, logger));
-    const leg: InboundSipLeg = new InboundSipLeg(
-      this.#context,
-      { call, trunk, request, response, about: callerFacts(origin.identity), onReady, onOver },
-      logger,
-    );
-    this.#legs.add(leg, call);
+    const about = callerFacts(origin.identity);
+    const leg = this.#pbxLegs.arrived({ call, trunk, request, response, about, onReady, logger, release });
     leg.start();
   }
 }
