@@ -75,6 +75,8 @@ export interface SwitchboardOptions {
   readonly dialTrunk: (target: Target, from: ArrivingUserCall) => DialledLeg;
   /** Whether a target is to be tried before others; default: all are. */
   readonly isWell?: (target: Target) => boolean;
+  /** The targets with the places of their servers, each to be dialled by itself; default: as they are. */
+  readonly placed?: (targets: readonly Target[]) => readonly Target[] | Promise<readonly Target[]>;
   /** Makes the WhatsApp leg that rings a user for a call from the PBX. */
   readonly dialUser: (number: WaNumber, to: UserAddress, from: ArrivingTrunkCall) => DialledLeg;
   /** Without one every user may be called. */
@@ -110,8 +112,14 @@ export class Switchboard {
     const call = this.#open('user_initiated', arriving, options.answerTimeoutMs, parties);
     if (this.#closed) return call.refuse(shuttingDown);
     if (!route.ok) return call.refuse(endReason('no_route', { text: route.why }));
-    const targets = wellFirst(route.targets, options.isWell ?? (() => true));
-    call.route(targets.map((target) => () => options.dialTrunk(target, arriving)));
+    const placed = options.placed?.(route.targets) ?? route.targets;
+    if (placed instanceof Promise) void placed.then((targets) => this.#dialTrunk(call, targets, arriving));
+    else this.#dialTrunk(call, placed, arriving);
+  }
+
+  #dialTrunk(call: Call, placed: readonly Target[], arriving: ArrivingUserCall): void {
+    const targets = wellFirst(placed, this.options.isWell ?? (() => true));
+    call.route(targets.map((target) => () => this.options.dialTrunk(target, arriving)));
   }
 
   /** A call from the PBX: placed to a WhatsApp user. */

@@ -130,7 +130,7 @@ function dialledServers(servers: readonly SipServer[], user: string): DialledSer
     .map((server) => ({
       priority: server.priority,
       weight: server.weight,
-      server: `${server.transport} ${server.hostname}:${server.port}`,
+      server: `${server.transport} ${server.hostname}:${server.port}${server.lookup ? ', or as DNS says' : ''}`,
       requestUri: requestUri(user, server),
     }));
 }

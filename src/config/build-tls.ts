@@ -1,10 +1,11 @@
+import { isIP } from 'node:net';
 import type { Trunk } from '../routing/types.js';
 import { CertificateFault, checkAuthorities, checkKeyPair } from '../lib/certificates.js';
 import type { Config } from './config.js';
 import { parseSipListen } from './formats.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { Lists } from './lists.js';
-import type { SipTlsItem, TrunkTlsItem } from './list-schemas.js';
+import type { ServerItem, SipTlsItem, TrunkTlsItem } from './list-schemas.js';
 import type { Scalars } from './scalars.js';
 import type { Secrets } from './secrets.js';
 
@@ -18,12 +19,13 @@ export function buildSipTls(lists: Lists, trunks: readonly Trunk[], secrets: Sec
   const { sipTls: tls } = lists;
   if (!tls) return undefined;
   const pathOf = (name: string | undefined): string | undefined => name && secrets.pathOf(name);
-  const servers = trunks.flatMap(({ name, servers }) => {
+  const servers = trunks.flatMap(({ name, servers, outboundProxy }) => {
     const block = blockOf(name, lists);
     const { verify = true, server_name: serverName, alpn = [] } = block ?? {};
-    return servers
-      .filter(({ transport }) => block && transport === 'tls')
-      .map(({ hostname: host, port }) => ({ host, port, caFile: pathOf(block?.ca), verify, serverName, alpn }));
+    const settings = { caFile: pathOf(block?.ca), verify, serverName, alpn };
+    return [...servers, ...(outboundProxy ? [outboundProxy] : [])]
+      .filter(({ transport, lookup }) => block && (transport === 'tls' || lookup === 'naptr'))
+      .map(({ hostname: host, port, lookup }) => ({ host, port: lookup ? undefined : port, ...settings }));
   });
   return {
     certFile: secrets.pathOf(tls.cert),
@@ -62,11 +64,15 @@ export function checkTls(lists: Lists, secrets: Secrets, findings: Findings, now
   for (const { path, tls } of blocks) if (tls) checkTrunkTls(path, tls, { secrets, findings, now });
   checkOneWay(lists, findings);
   for (const { path, value } of trunks) {
-    if (!value.tls || value.servers.some((server) => server.transport === 'tls')) continue;
+    if (!value.tls || [...value.servers, value.outbound_proxy].some(mayBeTls)) continue;
     const message = 'is not used: no server of the trunk has transport: tls';
     findings.warn([...path, 'tls'], { message, cure: 'remove it, or write transport: tls' }, 'key');
   }
 }
+
+/** A server whose transport DNS may say can turn out to be reached by TLS. */
+const mayBeTls = (site: Pick<ServerItem, 'hostname' | 'port' | 'transport'> | undefined): boolean =>
+  site?.transport === 'tls' || (site !== undefined && !site.transport && !site.port && isIP(site.hostname) === 0);
 
 /** One server is reached in one way: which trunk a call is of does not show in its address. */
 function checkOneWay({ trunks, trunkDefaults }: Lists, findings: Findings): void {

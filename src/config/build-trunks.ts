@@ -1,3 +1,6 @@
+import { isIP } from 'node:net';
+import { isLocal } from '../lib/dns-client.js';
+import { defaultSipPort } from '../lib/sip-location.js';
 import type { OutboundProxy, PbxCodec, SipServer, Trunk } from '../routing/types.js';
 import { buildAcceptAuth, buildAuth, warnOfMd5 } from './build-auth.js';
 import { parseDuration } from './formats.js';
@@ -6,10 +9,10 @@ import type { Item } from './lists.js';
 import type { ServerItem, SettingsServerItem, TrunkDefaults, TrunkItem } from './list-schemas.js';
 import type { Secrets } from './secrets.js';
 
+type WrittenSite = Pick<ServerItem, 'hostname' | 'port' | 'transport'>;
 type Behaviour = Omit<Trunk, 'name' | 'servers' | 'acceptFrom' | 'acceptFromServers'>;
 
-const SIP_PORT = 5060;
-/** Default port of TLS (RFC 3261 §19.1.2) and of Meta's `sip.servers[]`. */
+/** Default port of Meta's `sip.servers[]`, which are reached by TLS there. */
 const SIPS_PORT = 5061;
 const DEFAULT_MAX_CALLS = 100;
 const DEFAULT_QUALIFY = '30s';
@@ -30,15 +33,18 @@ export function buildTrunks(items: readonly Item<TrunkItem>[], context: TrunkCon
   warnOfMd5(items, defaults, findings);
   return items.map(({ path, value }) => {
     refuseUnbuilt(path, value, findings);
+    if (value.outbound_proxy?.transport === 'tls') checkTls([...path, 'outbound_proxy', 'transport'], context);
     value.servers.forEach((server, index) => {
       if (server.transport === 'tls') checkTls([...path, 'servers', index, 'transport'], context);
     });
+    const how = behaviour(path, value, defaults, secrets);
     const trunk: Trunk = {
       name: value.name,
       servers: value.servers.map(fileServer),
       acceptFrom: value.accept_from ?? [],
-      acceptFromServers: false,
-      ...behaviour(path, value, defaults, secrets),
+      // Who has us registered sends us calls: that is what it is for.
+      acceptFromServers: how.register,
+      ...how,
     };
     checkSrtp(path, trunk, findings);
     checkRegister(path, trunk, findings);
@@ -101,11 +107,8 @@ function checkRegister(path: KeyPath, { register, auth }: Trunk, findings: Findi
 }
 
 function fileServer(server: ServerItem): SipServer {
-  const transport = server.transport ?? 'udp';
   return {
-    hostname: server.hostname,
-    port: server.port ?? (transport === 'tls' ? SIPS_PORT : SIP_PORT),
-    transport,
+    ...siteOf(server),
     priority: server.priority ?? 1,
     weight: server.weight ?? 1,
     requestUriUserParams: server.request_uri_user_params ?? {},
@@ -113,9 +116,15 @@ function fileServer(server: ServerItem): SipServer {
 }
 
 function outboundProxy(written: TrunkDefaults['outbound_proxy']): OutboundProxy | undefined {
-  if (!written) return undefined;
-  const transport = written.transport ?? 'udp';
-  return { hostname: written.hostname, port: written.port ?? (transport === 'tls' ? SIPS_PORT : SIP_PORT), transport };
+  return written && siteOf(written);
+}
+
+/** What is not written is DNS's to say, where there is a name to ask it for (RFC 3263 §4.1). */
+function siteOf({ hostname, port, transport }: WrittenSite): OutboundProxy {
+  const chosen = transport ?? 'udp';
+  const site = { hostname, port: port ?? defaultSipPort(chosen), transport: chosen };
+  if (port !== undefined || isIP(hostname) !== 0 || isLocal(hostname)) return site;
+  return { ...site, lookup: transport ? 'srv' : 'naptr' };
 }
 
 /** What will really happen: keys that are not built yet have been warned of and hold their default here. */

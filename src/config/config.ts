@@ -13,7 +13,8 @@ export interface SipListen extends ListenAddress {
 /** How a trunk's server is reached by TLS. */
 export interface TlsServer {
   readonly host: string;
-  readonly port: number;
+  /** Undefined: any, as DNS says it. */
+  readonly port: number | undefined;
   /** Absolute path of a PEM file: the authorities that its certificate may be of; undefined: the public ones. */
   readonly caFile: string | undefined;
   /** False: whatever certificate it shows is taken. */

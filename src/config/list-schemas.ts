@@ -26,10 +26,10 @@ function missingOrNull(written: unknown): Complaint | undefined {
 
 const server = z.strictObject({
   hostname: value<string>(formats.host, 'Host name or address of the SIP server.'),
-  port: value<number>(formats.port, 'Its port; default 5060, or 5061 for tls.', 5060).optional(),
+  port: value<number>(formats.port, 'Its port; left out: what SRV says, else 5060, or 5061 for tls.', 5060).optional(),
   transport: value<'udp' | 'tcp' | 'tls'>(
     formats.oneOf('udp', 'tcp', 'tls'),
-    'How it is reached; tls needs a tls:// socket in sip.listen.',
+    'How it is reached; left out, without a port too: what NAPTR and SRV say. tls needs a tls:// socket in sip.listen.',
     'udp',
   ).optional(),
   priority: value<number>(formats.wholeNumber(0, 65_535), 'Lower is tried first.', 1).optional(),
@@ -100,8 +100,12 @@ const trunkTls = z.strictObject({
 
 const outboundProxy = z.strictObject({
   hostname: value<string>(formats.host, 'Host name or address of the proxy.'),
-  port: value<number>(formats.port, 'Its port; default 5060, or 5061 for tls.', 5060).optional(),
-  transport: value<'udp' | 'tcp' | 'tls'>(formats.oneOf('udp', 'tcp', 'tls'), 'How it is reached.', 'udp').optional(),
+  port: value<number>(formats.port, 'Its port; left out: what SRV says, else 5060, or 5061 for tls.', 5060).optional(),
+  transport: value<'udp' | 'tcp' | 'tls'>(
+    formats.oneOf('udp', 'tcp', 'tls'),
+    'How it is reached; left out, without a port too: what NAPTR and SRV say.',
+    'udp',
+  ).optional(),
 });
 
 const srtpSuite = value<SrtpSuite>(

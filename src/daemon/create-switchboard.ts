@@ -18,6 +18,7 @@ export function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: Whats
     ...config.calls,
     createBridge: (call) => media.createBridge(call),
     dialTrunk: (target, from) => sip.createOutboundLeg(toPbx(target, from)),
+    placed: (targets) => sip.placed(targets),
     isWell: (target) => sip.isWell(target),
     dialUser: (number, to, { call, opaque }) => {
       const log = logger.child({ call, leg: 'b' });

@@ -1,4 +1,5 @@
 import type { E164 } from '../lib/ids.js';
+import type { Place } from '../lib/sip-location.js';
 
 export type SipTransport = 'udp' | 'tcp' | 'tls';
 
@@ -10,6 +11,11 @@ export interface SipServer {
   readonly hostname: string;
   readonly port: number;
   readonly transport: SipTransport;
+  /**
+   * What its name is looked up for (RFC 3263 §4), by what the file leaves unsaid: without a port SRV before addresses,
+   * without a transport NAPTR before SRV. Absent: addresses alone. Where DNS has no more, port and transport count.
+   */
+  readonly lookup?: 'address' | 'srv' | 'naptr' | undefined;
   readonly priority: number;
   readonly weight: number;
   /** Parameters of the Request-URI's user part (RFC 4904 tgrp and the like). */
@@ -43,7 +49,7 @@ export interface TrunkAcceptAuth {
 export type SrtpSuite = 'AEAD_AES_128_GCM' | 'AES_CM_128_HMAC_SHA1_80' | 'AES_CM_128_HMAC_SHA1_32';
 
 /** A SIP server that every request of a trunk goes through. */
-export type OutboundProxy = Pick<SipServer, 'hostname' | 'port' | 'transport'>;
+export type OutboundProxy = Pick<SipServer, 'hostname' | 'port' | 'transport' | 'lookup'>;
 
 /** A PBX or carrier peer. */
 export interface Trunk {
@@ -126,4 +132,6 @@ export interface Target {
   readonly server: SipServer;
   /** User part of the Request-URI, parameters not included. */
   readonly user: string;
+  /** The one of the server's places that is dialled; absent: whichever is the best. */
+  readonly place?: Place | undefined;
 }

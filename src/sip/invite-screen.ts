@@ -1,6 +1,6 @@
 import { plainSipText } from './sip-text.js';
 import { parseSrfUri, type SrfHeaders, type SrfRequest } from './drachtio-types.js';
-import { userOfUri } from './sip-uri.js';
+import { hasLongUser, userOfUri } from './sip-uri.js';
 
 /** A request is refused with this. */
 export interface Refusal {
@@ -53,6 +53,7 @@ function screenRouting(request: SrfRequest, isLiveCall: (callId: string) => bool
   const extension = screenRequire(request);
   if (extension) return extension;
   if (userOfUri(request.uri) === undefined) return refuse(484, 'Request-URI without user');
+  if (hasLongUser(request.uri)) return refuse(484, 'user of the Request-URI too long');
   return undefined;
 }
 

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net';
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { OrphanDialog } from '../call/journal.js';
 import type { DialledLeg, LegEvent, LegFacts } from '../call/leg.js';
@@ -27,7 +26,8 @@ import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-in
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
 import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
-import { nextHopUri, requestUri } from './sip-uri.js';
+import { addressesOf, isDirect, nextHopsOf, type NextHop } from './next-hop.js';
+import { requestUri } from './sip-uri.js';
 import { takeReferral, type DialogIds, type Referral } from './transfer/referral.js';
 
 /** What a call to a PBX is made of. */
@@ -161,22 +161,21 @@ export class OutboundSipLeg implements DialledLeg {
   }
 
   async #prepare(): Promise<void> {
-    const { trunk, server } = this.options.target;
+    const { trunk } = this.options.target;
     if (!this.place.isAdmitted) {
       const reason = endReason('limit', { text: `trunk ${trunk.name} is full` });
       return this.#machine.post({ type: 'refused', reason, retry: true });
     }
     try {
-      const addresses = await this.#addresses(server.hostname);
-      if (!addresses) return;
-      const [address] = addresses;
-      if (address !== undefined && isIP(server.hostname) === 0) this.#nextHop = nextHopUri(server, address);
-      const localAddress = await this.context.localAddressFor(address ?? server.hostname);
+      const nextHop = await this.#findNextHop();
+      if (!nextHop) return;
+      if (!isDirect(this.options.target)) this.#nextHop = nextHop.uri;
+      const localAddress = await this.context.localAddressFor(nextHop.address);
       await this.#media.open(
         {
           call: this.options.call,
           codecs: trunk.codecs,
-          remoteNetworks: mediaNetworks(this.context, trunk, addresses),
+          remoteNetworks: mediaNetworks(this.context, trunk, addressesOf(this.context.addresses, this.options.target)),
           symmetricRtp: trunk.symmetricRtp ?? false,
           ...(localAddress === undefined ? {} : { localAddress }),
         },
@@ -192,11 +191,12 @@ export class OutboundSipLeg implements DialledLeg {
   }
 
   /** A name that cannot be looked up is a server that is down; the next one may be fine. */
-  async #addresses(hostname: string): Promise<readonly string[] | undefined> {
+  async #findNextHop(): Promise<NextHop | undefined> {
+    const { target } = this.options;
     try {
-      return await this.context.addresses.resolve(hostname);
+      return (await nextHopsOf(this.context.addresses, target))[0];
     } catch (err) {
-      this.logger.warn('server name not resolved', { hostname, err });
+      this.logger.warn('server name not resolved', { trunk: target.trunk.name, hostname: target.server.hostname, err });
       const reason = endReason('trunk_down', { text: 'server name not resolved' });
       this.#machine.post({ type: 'refused', reason, retry: true });
       return undefined;

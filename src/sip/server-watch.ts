@@ -1,12 +1,13 @@
-import { isIP } from 'node:net';
 import type { Clock, Timer } from '../lib/clock.js';
+import { given } from '../lib/given.js';
 import type { Logger } from '../lib/logger.js';
+import { placeText, type Place } from '../lib/sip-location.js';
 import type { SipServer, Target, Trunk } from '../routing/types.js';
 import { askServer, type AskOutcome } from './ask-server.js';
 import type { SrfApi, SrfResponse } from './drachtio-types.js';
+import { isDirect, nextHopsOf, type NextHop } from './next-hop.js';
 import type { ServerAddresses } from './server-addresses.js';
 import { serverTransition, unknownServer, type ServerEvent, type ServerState } from './server-state.js';
-import { nextHopUri } from './sip-uri.js';
 
 /** What a call to a server tells of it. */
 export type ServerNews =
@@ -40,14 +41,21 @@ export interface ServerWatchOptions {
   readonly onAnswer?: (target: Pick<Target, 'trunk' | 'server'>, response: SrfResponse) => void;
 }
 
-interface Watched {
+interface Watched extends Dialled {
   readonly trunk: Trunk;
   readonly server: SipServer;
+  /** Those of a server whose places are looked up, each watched by itself, by `placeText`. */
+  readonly places: Map<string, Watched>;
   state: ServerState;
   heldOffUntilMs: number;
   timer: Timer | undefined;
 }
 
+/** A server of a trunk, or one place of it. */
+type Dialled = Pick<Target, 'trunk' | 'server' | 'place'>;
+
+/** Most places of a server that are watched: more are not dialled either. */
+const mostPlaces = 16;
 /** First questions are spread over this. */
 const spreadMs = 2_000;
 /** Between questions to a server that is not known to be up, or the trunk's own interval if that is shorter. */
@@ -71,14 +79,7 @@ export class ServerWatch {
   constructor(private readonly options: ServerWatchOptions) {
     for (const trunk of options.trunks) {
       for (const server of trunk.servers) {
-        const watched = {
-          trunk,
-          server,
-          state: unknownServer,
-          heldOffUntilMs: Number.NEGATIVE_INFINITY,
-          timer: undefined,
-        };
-        this.#watched.set(keyOf({ trunk, server }), watched);
+        this.#watched.set(keyOf({ trunk, server }), unwatched({ trunk, server }));
       }
     }
   }
@@ -92,18 +93,25 @@ export class ServerWatch {
   /** Asks no more. Idempotent. */
   stop(): void {
     this.#isStopped = true;
-    for (const { timer } of this.#watched.values()) timer?.cancel();
+    for (const { timer, places } of this.#watched.values()) {
+      timer?.cancel();
+      for (const place of places.values()) place.timer?.cancel();
+    }
   }
 
-  /** Whether a server is to be tried before others. */
-  isWell(target: Pick<Target, 'trunk' | 'server'>): boolean {
+  /** Whether a server, or the place of it that is named, is to be tried before others. */
+  isWell(target: Dialled): boolean {
     const watched = this.#watched.get(keyOf(target));
-    return !watched || (watched.state.health !== 'down' && !this.#isHeldOff(watched));
+    if (!watched) return true;
+    const { health, isHeldOff } = this.#statusOf(
+      target.place ? (watched.places.get(placeText(target.place)) ?? watched) : watched,
+    );
+    return health !== 'down' && !isHeldOff;
   }
 
   /** Takes in what became of a call. */
-  learn(target: Pick<Target, 'trunk' | 'server'>, news: ServerNews): void {
-    const watched = this.#watched.get(keyOf(target));
+  learn(target: Dialled, news: ServerNews): void {
+    const watched = this.#find(target);
     if (!watched) return;
     if (typeof news === 'object') return this.#holdOff(watched, news.retryAfterS);
     if (news === 'accepted') watched.heldOffUntilMs = Number.NEGATIVE_INFINITY;
@@ -116,14 +124,42 @@ export class ServerWatch {
   statuses(): ServerStatus[] {
     return [...this.#watched.values()].map((watched) => ({
       trunk: watched.trunk.name,
-      server: placeOf(watched.server),
-      health: watched.state.health,
-      isHeldOff: this.#isHeldOff(watched),
+      server: serverText(watched.server),
+      ...this.#statusOf(watched),
     }));
   }
 
-  #isHeldOff({ heldOffUntilMs }: Watched): boolean {
-    return this.options.clock.monotonicMs() < heldOffUntilMs;
+  /** A server of several places is up with one of them, and down with all. */
+  #statusOf(watched: Watched): Pick<ServerStatus, 'health' | 'isHeldOff'> {
+    const all = watched.places.size === 0 ? [watched] : [...watched.places.values()];
+    const healths = all.map(({ state }) => state.health);
+    const nowMs = this.options.clock.monotonicMs();
+    return {
+      health: healths.includes('up') ? 'up' : healths.every((health) => health === 'down') ? 'down' : 'unknown',
+      isHeldOff: all.every(({ heldOffUntilMs }) => nowMs < heldOffUntilMs),
+    };
+  }
+
+  #find(target: Dialled): Watched | undefined {
+    const watched = this.#watched.get(keyOf(target));
+    return watched && target.place ? this.#placeOf(watched, target.place) : watched;
+  }
+
+  #placeOf(watched: Watched, place: Place): Watched {
+    const key = placeText(place);
+    const known = watched.places.get(key);
+    if (known) return known;
+    const fresh = unwatched({ ...watched, place });
+    // Without `qualify` nobody looks which of them are gone.
+    const [oldest] = watched.places;
+    if (oldest && watched.places.size >= mostPlaces) this.#forget(watched, oldest[0]);
+    watched.places.set(key, fresh);
+    return fresh;
+  }
+
+  #forget(watched: Watched, key: string): void {
+    watched.places.get(key)?.timer?.cancel();
+    watched.places.delete(key);
   }
 
   #holdOff(watched: Watched, retryAfterS: number): void {
@@ -132,7 +168,8 @@ export class ServerWatch {
     const asked = Math.min(retryAfterS * 1_000, heldOffCapMs / (1 + jitter));
     const pauseMs = Math.round(asked * (1 + jitter * random()));
     if (pauseMs <= 0) return;
-    if (!this.#isHeldOff(watched)) logger.warn('server asks for a pause: tried last', { ...nameOf(watched), pauseMs });
+    if (clock.monotonicMs() >= watched.heldOffUntilMs)
+      logger.warn('server asks for a pause: tried last', { ...nameOf(watched), pauseMs });
     watched.heldOffUntilMs = clock.monotonicMs() + pauseMs;
   }
 
@@ -155,9 +192,10 @@ export class ServerWatch {
 
   async #ask(watched: Watched): Promise<void> {
     this.#asking.add(watched);
-    const nextHop = await this.#nextHop(watched.server);
-    if (this.#isStopped) return;
-    if (nextHop === 'unresolved') return this.#settle(watched, 'unreachable');
+    const nextHops = await this.#nextHops(watched);
+    if (this.#isStopped || this.#isForgotten(watched)) return void this.#asking.delete(watched);
+    if (!nextHops) return this.#settle(watched, 'unreachable');
+    if (!isDirect(watched) && !watched.place) return this.#watchPlaces(watched, nextHops);
     const { srf, clock, answerMs } = this.options;
     let isOpen = true;
     const settle = (outcome: AskOutcome, response?: SrfResponse): void => {
@@ -168,12 +206,29 @@ export class ServerWatch {
       if (response && outcome === 'answered') this.options.onAnswer?.(watched, response);
     };
     watched.timer = clock.after(answerMs, () => settle('unreachable'));
-    askServer(srf, watched.server, nextHop, settle);
+    askServer(srf, watched.server, isDirect(watched) ? undefined : nextHops[0].uri, settle);
+  }
+
+  /** Asks the places that are new, forgets those that are gone, and looks again after the interval. */
+  #watchPlaces(watched: Watched, found: readonly NextHop[]): void {
+    this.#asking.delete(watched);
+    watched.state = unknownServer;
+    const keys = found.map(placeText);
+    for (const key of [...watched.places.keys()]) if (!keys.includes(key)) this.#forget(watched, key);
+    for (const { transport, address, port } of found) {
+      const place = this.#placeOf(watched, { transport, address, port });
+      if (!place.timer && !this.#asking.has(place)) void this.#ask(place);
+    }
+    this.#askIn(watched, watched.trunk.qualifyMs ?? doubtMs);
+  }
+
+  #isForgotten({ trunk, server, place }: Watched): boolean {
+    return place !== undefined && !this.#watched.get(keyOf({ trunk, server }))?.places.has(placeText(place));
   }
 
   #settle(watched: Watched, outcome: AskOutcome): void {
     this.#asking.delete(watched);
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#isForgotten(watched)) return;
     if (outcome !== 'unsent') this.#note(watched, outcome === 'answered' ? 'hit' : 'miss');
     const { trunk, state } = watched;
     const intervalMs = trunk.qualifyMs ?? doubtMs;
@@ -181,19 +236,20 @@ export class ServerWatch {
     this.#askIn(watched, (isSure ? intervalMs : Math.min(intervalMs, doubtMs)) * (1 + jitter * this.options.random()));
   }
 
-  /** Where a name leads to; none is needed for an address. */
-  async #nextHop(server: SipServer): Promise<string | undefined> {
-    if (isIP(server.hostname) !== 0) return undefined;
-    try {
-      const [address] = await this.options.addresses.resolve(server.hostname);
-      return address === undefined ? 'unresolved' : nextHopUri(server, address);
-    } catch {
-      return 'unresolved';
-    }
+  /** Undefined while a name leads nowhere. */
+  #nextHops(watched: Watched): Promise<readonly [NextHop, ...NextHop[]] | undefined> {
+    return nextHopsOf(this.options.addresses, watched).catch(() => undefined);
   }
 }
 
-const placeOf = ({ hostname, port }: SipServer): string => `${hostname}:${port}`;
-const nameOf = ({ trunk, server }: Watched) => ({ trunk: trunk.name, server: placeOf(server) });
-const keyOf = ({ trunk, server }: Pick<Target, 'trunk' | 'server'>): string =>
-  `${trunk.name} ${server.transport} ${placeOf(server)}`;
+const unwatched = ({ trunk, server, place }: Dialled): Watched => ({
+  ...{ trunk, server, place, places: new Map(), state: unknownServer, timer: undefined },
+  heldOffUntilMs: Number.NEGATIVE_INFINITY,
+});
+
+const serverText = ({ hostname, port }: SipServer): string => `${hostname}:${port}`;
+const nameOf = ({ trunk, server, place }: Watched) => ({
+  ...{ trunk: trunk.name, server: serverText(server) },
+  ...given('place', place && placeText(place)),
+});
+const keyOf = ({ trunk, server }: Dialled): string => `${trunk.name} ${server.transport} ${serverText(server)}`;

@@ -42,19 +42,18 @@ export function uriHost(host: string): string {
  * (RFC 3261 §19.1.2), TLS is named rather than `sips:` so that only this hop is meant.
  */
 export function requestUri(user: string, server: SipServer): string {
-  const transport = server.transport === 'udp' ? '' : `;transport=${server.transport}`;
-  const userPart = `${escapeSipUser(user)}${userParameters(server.requestUriUserParams)}`;
-  return `sip:${userPart}@${uriHost(server.hostname)}:${server.port}${transport}`;
+  return `sip:${escapeSipUser(user)}${userParameters(server.requestUriUserParams)}@${serverPart(server)}`;
 }
 
-/**
- * Where a request to a server goes when its name was looked up here: its address as a URI. Names are ours to resolve, since a
- * drachtio-server asks DNS alone and wedges when that is away. TLS keeps the name, which the certificate is checked against;
- * the address stands beside it (RFC 3261 §19.1.1 maddr).
- */
-export function nextHopUri({ transport, hostname, port }: SipServer, address: string): string {
-  if (transport === 'tls') return `sip:${uriHost(hostname)}:${port};transport=tls;maddr=${uriHost(address)}`;
-  return `sip:${uriHost(address)}:${port}${transport === 'tcp' ? ';transport=tcp' : ''}`;
+/** The Request-URI of what is asked of a server itself. */
+export function serverUri(server: SipServer): string {
+  return `sip:${serverPart(server)}`;
+}
+
+/** What is left to DNS is not said: a port or transport would keep the next proxy from asking (RFC 3263 §4). */
+function serverPart({ hostname, port, transport, lookup = 'address' }: SipServer): string {
+  const portPart = lookup === 'address' ? `:${port}` : '';
+  return `${uriHost(hostname)}${portPart}${transport === 'udp' || lookup === 'naptr' ? '' : `;transport=${transport}`}`;
 }
 
 /** `"display name" <sip:user@host>`, the name left out when nothing of it is usable. */
@@ -66,12 +65,19 @@ export function nameAddr(displayName: string | undefined, user: string, host: st
 
 /** The user part of a SIP or tel URI: decoded, cleaned, without parameters and password; undefined if there is none. */
 export function userOfUri(uri: string): string | undefined {
+  const text = plainSipText(decodedUser(uri), partLimit);
+  return text === '' ? undefined : text;
+}
+
+/** Whether `userOfUri` has cut it: such a user is nobody's, and must not be taken for the one whose name it begins with. */
+export function hasLongUser(uri: string): boolean {
+  return decodedUser(uri).length > partLimit;
+}
+
+function decodedUser(uri: string): string {
   const sip = /^sips?:([^@]*)@/i.exec(uri.trim());
   const raw = sip ? sip[1] : /^tel:([^;>]*)/i.exec(uri.trim())?.[1];
-  const user = raw?.split(/[;:]/, 1)[0];
-  if (user === undefined || user === '') return undefined;
-  const text = plainSipText(percentDecoded(user), partLimit);
-  return text === '' ? undefined : text;
+  return percentDecoded(raw?.split(/[;:]/, 1)[0] ?? '');
 }
 
 /** A broken escape is left as it is: the text is only compared and shown. */

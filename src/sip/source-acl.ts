@@ -1,6 +1,7 @@
 import { BadInputError } from '../lib/bridge-error.js';
 import type { Trunk } from '../routing/types.js';
 import { contains, parseIpAddress, parseIpNetwork, type IpAddress, type IpNetwork } from './ip-network.js';
+import { addressesOf } from './next-hop.js';
 import type { ServerAddresses } from './server-addresses.js';
 
 interface Rule {
@@ -21,13 +22,6 @@ export class SourceAcl {
     private readonly addresses: ServerAddresses,
   ) {
     this.#rules = trunks.map((trunk) => ({ trunk, networks: trunk.acceptFrom.map((text) => network(trunk, text)) }));
-  }
-
-  /** Host names whose addresses must be kept fresh for this list. */
-  get hostnames(): string[] {
-    return this.#rules.flatMap(({ trunk }) =>
-      trunk.acceptFromServers ? trunk.servers.map((server) => server.hostname) : [],
-    );
   }
 
   /**
@@ -53,7 +47,7 @@ export class SourceAcl {
 
   #serverNetworks(trunk: Trunk): IpNetwork[] {
     return trunk.servers
-      .flatMap((server) => this.addresses.known(server.hostname))
+      .flatMap((server) => addressesOf(this.addresses, { trunk, server }))
       .flatMap((text) => parseIpNetwork(text) ?? []);
   }
 }

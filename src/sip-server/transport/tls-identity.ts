@@ -27,7 +27,7 @@ export class TlsIdentities {
 
   of(peer: PeerAddress): TlsIdentity {
     const name = bareHost(peer.name ?? peer.host).toLowerCase();
-    const server = this.#servers.get(keyOf(name, peer.port));
+    const server = this.#servers.get(keyOf(name, peer.port)) ?? this.#servers.get(keyOf(name, undefined));
     if (server) return identityOf(server);
     return (isIP(name) === 0 ? undefined : this.#dialled.get(peer.host)) ?? byName(name);
   }
@@ -51,7 +51,7 @@ export class TlsIdentities {
   }
 }
 
-const keyOf = (host: string, port: number): string => `${host.toLowerCase()}|${port}`;
+const keyOf = (host: string, port: number | undefined): string => `${host.toLowerCase()}|${port ?? ''}`;
 
 const identityOf = ({ host, serverName, caFile, verify, alpn }: TlsServer): TlsIdentity => ({
   serverName: (serverName ?? host).toLowerCase(),

@@ -2,7 +2,8 @@
 export interface TlsServer {
   /** As URIs name it. */
   readonly host: string;
-  readonly port: number;
+  /** Undefined: any, as DNS says it. */
+  readonly port: number | undefined;
   /** PEM file of the authorities its certificate may be of; undefined: the public ones. */
   readonly caFile: string | undefined;
   /** False: whatever certificate it shows is taken. */

@@ -3,7 +3,7 @@ import type { Logger } from '../../lib/logger.js';
 import type { SipServer, Trunk, TrunkAuth } from '../../routing/types.js';
 import type { SrfResponse } from '../drachtio-types.js';
 import { isSameAddress } from '../ip-network.js';
-import type { ServerAddresses } from '../server-addresses.js';
+import { siteOf, type ServerAddresses } from '../server-addresses.js';
 import { escapedQuoted } from './auth-header.js';
 import { chooseChallenge, parseChallenges, type DigestChallenge } from './challenge.js';
 import { credentials } from './response.js';
@@ -38,7 +38,8 @@ export class TrunkLogins {
     if (!auth) return undefined;
     const place = `${trunk.name} ${server.hostname}:${server.port}`;
     return new TrunkLogin(auth, {
-      isServer: (address) => this.addresses.known(server.hostname).some((known) => isSameAddress(known, address)),
+      isServer: (address) =>
+        this.addresses.knownAddresses(siteOf(trunk, server)).some((known) => isSameAddress(known, address)),
       realmOf: (challenges) => this.#realmOf(auth, place, challenges),
       ids: this.ids,
       logger: this.logger.child({ trunk: trunk.name }),

@@ -103,7 +103,7 @@ export class TlsBench {
 }
 
 /** A server named `localhost`, of the test authority. */
-export const serverEntry = (differences: Partial<TlsServer> & { port: number }): TlsServer => ({
+export const serverEntry = (differences: Partial<TlsServer> & { port: number | undefined }): TlsServer => ({
   host: 'localhost',
   caFile: tlsFile('ca.pem'),
   verify: true,

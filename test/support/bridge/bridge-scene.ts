@@ -11,6 +11,7 @@ import { TrunkLogins } from '../../../src/sip/digest/trunk-login.js';
 import { InboundSipLeg } from '../../../src/sip/inbound-sip-leg.js';
 import { LiveLegs } from '../../../src/sip/live-legs.js';
 import { OutboundSipLeg } from '../../../src/sip/outbound-sip-leg.js';
+import { addressDns } from '../dns-fakes.js';
 import { ServerAddresses } from '../../../src/sip/server-addresses.js';
 import { ServerWatch } from '../../../src/sip/server-watch.js';
 import type { SipLegContext } from '../../../src/sip/sip-leg-context.js';
@@ -277,7 +278,7 @@ export class BridgeScene {
   #sipContext(): SipLegContext {
     const { clock, log, srf, media, journal } = this;
     const addresses = new ServerAddresses({
-      ...{ lookup: () => Promise.reject(new Error('no DNS')), clock, logger: log, dnsMs: 1000, dnsRefreshMs: 1000 },
+      ...{ dns: addressDns(), random: () => 0, clock, logger: log, dnsMs: 1000, dnsRefreshMs: 1000 },
     });
     return {
       ...{

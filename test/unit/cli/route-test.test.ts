@@ -109,7 +109,7 @@ describe('route-test of a user’s call', () => {
       targets: [
         { priority: 1, weight: 1, server: 'udp 10.0.0.5:5060', requestUri: 'sip:600;tgrp=wa@10.0.0.5:5060' },
         { priority: 1, weight: 3, requestUri: 'sip:600@10.0.0.6:5070;transport=tcp' },
-        { priority: 2, weight: 1, requestUri: 'sip:600@spare.example:5060' },
+        { priority: 2, weight: 1, requestUri: 'sip:600@spare.example' },
       ],
     });
   });

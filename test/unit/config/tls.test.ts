@@ -89,13 +89,13 @@ describe('sip.tls', () => {
 });
 
 describe('tls of a trunk', () => {
-  it('says how its servers are reached; 5061 is the port', () => {
+  it('says how its servers are reached; a port that is left to DNS may be any', () => {
     const config = configOf(trunk('ca: ca.pem, server_name: pbx.test, alpn: [sip]'), { files });
     expect(config.trunks[0]?.servers[0]).toMatchObject({ hostname: 'PBX.example.com', port: 5061, transport: 'tls' });
     expect(config.sip.tls?.servers).toEqual([
       {
         host: 'PBX.example.com',
-        port: 5061,
+        port: undefined,
         caFile: '/etc/sip2wa/ca.pem',
         verify: true,
         serverName: 'pbx.test',

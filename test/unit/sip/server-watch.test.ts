@@ -6,6 +6,7 @@ import type { SrfApi, SrfRequest, SrfResponse } from '../../../src/sip/drachtio-
 import { newsOfInvite } from '../../../src/sip/invite-news.js';
 import { ServerAddresses } from '../../../src/sip/server-addresses.js';
 import { ServerWatch } from '../../../src/sip/server-watch.js';
+import { addressDns } from '../../support/dns-fakes.js';
 import { settled } from '../../support/eventually.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { sceneTrunk } from '../../support/sip-scene.js';
@@ -33,7 +34,14 @@ function scene(over: Partial<Trunk> = {}, random = 0) {
     },
   };
   const lookup = () => (names.failing ? Promise.reject(new Error('SERVFAIL')) : Promise.resolve(['10.0.0.2']));
-  const addresses = new ServerAddresses({ lookup, clock, logger, dnsMs: 1000, dnsRefreshMs: 1 });
+  const addresses = new ServerAddresses({
+    dns: addressDns(lookup),
+    random: () => 0,
+    clock,
+    logger,
+    dnsMs: 1000,
+    dnsRefreshMs: 1,
+  });
   const watch = new ServerWatch({
     ...{ srf: srf as SrfApi, clock, logger, addresses, trunks: [trunk], answerMs: 4_000, random: () => random },
   });

@@ -6,7 +6,7 @@ import { holdsUs } from '../../../src/sip/offer-direction.js';
 import { failureOfStatus, refusalStatus } from '../../../src/sip/sip-cause.js';
 import { parseReasonHeader, parseRetryAfter, reasonHeader, refusalHeaders } from '../../../src/sip/sip-headers.js';
 import { plainSipText, quotedSipText, sipText, unquotedSipText } from '../../../src/sip/sip-text.js';
-import { nameAddr, nextHopUri, requestUri, userOfUri } from '../../../src/sip/sip-uri.js';
+import { hasLongUser, nameAddr, requestUri, serverUri, userOfUri } from '../../../src/sip/sip-uri.js';
 import type { SipServer } from '../../../src/routing/types.js';
 
 describe('sipText', () => {
@@ -63,13 +63,21 @@ describe('URIs', () => {
     expect(requestUri(user, { ...server, ...overrides })).toBe(expected);
   });
 
-  it.each<[Partial<SipServer>, string, string]>([
-    [{}, '10.0.0.5', 'sip:10.0.0.5:5060'],
-    [{ transport: 'tcp' }, '2001:db8::1', 'sip:[2001:db8::1]:5060;transport=tcp'],
-    [{ transport: 'tls', port: 5061 }, '10.0.0.5', 'sip:pbx.example.com:5061;transport=tls;maddr=10.0.0.5'],
-    [{ transport: 'tls', port: 5061 }, '2001:db8::1', 'sip:pbx.example.com:5061;transport=tls;maddr=[2001:db8::1]'],
-  ])('the next hop %o at %s is %s', (overrides, address, expected) => {
-    expect(nextHopUri({ ...server, ...overrides }, address)).toBe(expected);
+  it.each<[Partial<SipServer>, string]>([
+    [{ lookup: 'srv' }, 'sip:pbx.example.com'],
+    [{ lookup: 'srv', transport: 'tcp' }, 'sip:pbx.example.com;transport=tcp'],
+    [{ lookup: 'naptr' }, 'sip:pbx.example.com'],
+    [{ hostname: '2001:db8::1' }, 'sip:[2001:db8::1]:5060'],
+  ])("the URI of server %o leaves to DNS what is DNS's: %s", (overrides, expected) => {
+    expect(serverUri({ ...server, ...overrides })).toBe(expected);
+    expect(requestUri('+1', { ...server, ...overrides })).toBe(expected.replace(/^sip:/, 'sip:+1@'));
+  });
+
+  it('knows a user that is longer than any we cut to', () => {
+    expect(hasLongUser(`sip:${'1'.repeat(128)};a=${'x'.repeat(200)}@host`)).toBe(false);
+    expect(hasLongUser(`sip:${'%31'.repeat(128)}@host`)).toBe(false);
+    expect(hasLongUser(`sip:${'1'.repeat(129)}@host`)).toBe(true);
+    expect(hasLongUser('sip:host')).toBe(false);
   });
 
   it.each<[string, string | undefined]>([
@@ -261,6 +269,8 @@ describe('holdsUs', () => {
     [lines('a=sendonly', 'm=audio 1 RTP/AVP 8'), true],
     [lines('a=sendonly', 'm=audio 1 RTP/AVP 8', 'a=sendrecv'), false],
     [lines('c=IN IP4 0.0.0.0', 'm=audio 1 RTP/AVP 8'), true],
+    [lines('c=IN IP6 ::', 'm=audio 1 RTP/AVP 8'), true],
+    [lines('c=IN IP6 ::1', 'm=audio 1 RTP/AVP 8'), false],
     [lines('c=IN IP4 0.0.0.0', 'm=audio 1 RTP/AVP 8', 'c=IN IP4 10.0.0.1'), false],
     [lines('m=video 1 RTP/AVP 9', 'a=sendonly', 'm=audio 1 RTP/AVP 8'), false],
     [lines('m=audio 1 RTP/AVP 8', 'm=video 1 RTP/AVP 9', 'a=sendonly'), false],

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/lib/clock.js';
+import type { DnsClient } from '../../../src/lib/dns-client.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import type { Trunk } from '../../../src/routing/types.js';
 import { contains, hostNetwork, isUnspecified, parseIpAddress, parseIpNetwork } from '../../../src/sip/ip-network.js';
-import { ServerAddresses, type HostLookup } from '../../../src/sip/server-addresses.js';
+import { ServerAddresses, type Site } from '../../../src/sip/server-addresses.js';
 import { SourceAcl } from '../../../src/sip/source-acl.js';
 import { StrangerLog } from '../../../src/sip/stranger-log.js';
+import { addressDns } from '../../support/dns-fakes.js';
 import { settled } from '../../support/eventually.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 
@@ -30,8 +32,10 @@ const trunk = (name: string, acceptFrom: string[], hostnames: string[] = []): Tr
   maxCalls: 2,
 });
 
+type HostLookup = DnsClient['addresses'];
+
 const addresses = (lookup: HostLookup, clock = new FakeClock(), logger = silentLogger) =>
-  new ServerAddresses({ lookup, clock, logger, dnsMs: 100, dnsRefreshMs: 1000 });
+  new ServerAddresses({ dns: addressDns(lookup), random: () => 0, clock, logger, dnsMs: 100, dnsRefreshMs: 1000 });
 
 const none: HostLookup = () => Promise.reject(new Error('no such name'));
 
@@ -117,10 +121,11 @@ describe('SourceAcl', () => {
     const clock = new FakeClock();
     let answer = ['198.51.100.7', '2001:db8::7'];
     const names = addresses(() => Promise.resolve(answer), clock);
-    const acl = new SourceAcl([trunk('settings', [], ['pbx.example.com', '192.0.2.1'])], names);
+    const settings = trunk('settings', [], ['pbx.example.com', '192.0.2.1']);
+    const acl = new SourceAcl([settings], names);
     expect(namesOf(acl, '198.51.100.7')).toEqual([]);
     expect(namesOf(acl, '192.0.2.1')).toEqual(['settings']);
-    await names.keepFresh(acl.hostnames);
+    await names.keepFresh(settings.servers);
     expect(namesOf(acl, '198.51.100.7')).toEqual(['settings']);
     expect(namesOf(acl, '2001:db8:0::7')).toEqual(['settings']);
     answer = ['198.51.100.8'];
@@ -133,17 +138,30 @@ describe('SourceAcl', () => {
   });
 });
 
+const site = (hostname: string, over: Partial<Site> = {}): Site => ({
+  hostname,
+  port: 5060,
+  transport: 'udp',
+  ...over,
+});
+
 describe('ServerAddresses', () => {
+  const at = async (names: ServerAddresses, of: Site): Promise<string[]> =>
+    (await names.resolve(of)).map(({ transport, address, port }) => `${transport} ${address} ${port}`);
+
   it('asks once for those who wait together, keeps the answer, asks again when it is old', async () => {
     const clock = new FakeClock();
     let asked = 0;
     const names = addresses(() => Promise.resolve([`10.0.0.${++asked}`]), clock);
-    expect(await Promise.all([names.resolve('pbx'), names.resolve('pbx')])).toEqual([['10.0.0.1'], ['10.0.0.1']]);
+    expect(await Promise.all([at(names, site('pbx')), at(names, site('PBX'))])).toEqual([
+      ['udp 10.0.0.1 5060'],
+      ['udp 10.0.0.1 5060'],
+    ]);
     clock.advance(999);
-    expect(await names.resolve('pbx')).toEqual(['10.0.0.1']);
+    expect(await at(names, site('pbx'))).toEqual(['udp 10.0.0.1 5060']);
     clock.advance(1);
-    expect(await names.resolve('pbx')).toEqual(['10.0.0.2']);
-    expect(await names.resolve('10.9.9.9')).toEqual(['10.9.9.9']);
+    expect(await at(names, site('pbx'))).toEqual(['udp 10.0.0.2 5060']);
+    expect(await at(names, site('10.9.9.9', { transport: 'tls', port: 5061 }))).toEqual(['tls 10.9.9.9 5061']);
     expect(asked).toBe(2);
   });
 
@@ -156,20 +174,52 @@ describe('ServerAddresses', () => {
       clock,
       logger,
     );
-    await names.resolve('pbx');
+    await names.resolve(site('pbx'));
     down = true;
     clock.advance(5000);
-    expect(await names.resolve('pbx')).toEqual(['10.0.0.1']);
+    expect(await at(names, site('pbx'))).toEqual(['udp 10.0.0.1 5060']);
     expect(logger.lines.map(({ level }) => level)).toEqual(['warn']);
-    await expect(names.resolve('other')).rejects.toThrow('SERVFAIL');
+    await expect(names.resolve(site('other'))).rejects.toThrow('SERVFAIL');
   });
 
   it('does not wait for a resolver that never answers', async () => {
     const clock = new FakeClock();
     const names = addresses(() => new Promise(() => undefined), clock);
-    const asked = names.resolve('pbx');
+    const asked = names.resolve(site('pbx'));
     clock.advance(100);
     await expect(asked).rejects.toMatchObject({ code: 'SIP2WA_DEADLINE' });
+  });
+
+  it('asks for what the file leaves to DNS, and keeps the servers of SRV while that fails', async () => {
+    const clock = new FakeClock();
+    let isDown = false;
+    const questions: string[] = [];
+    const dns: DnsClient = {
+      addresses: (host) => Promise.resolve([host === 'sbc.pbx.test' ? '10.0.0.7' : '10.0.0.1']),
+      srv: (name) => {
+        questions.push(name);
+        if (isDown) return Promise.reject(new Error('SERVFAIL'));
+        const records = [{ name: 'sbc.pbx.test', port: 5080, priority: 1, weight: 1 }];
+        return Promise.resolve(name === '_sip._tcp.pbx.test' ? records : []);
+      },
+      naptr: (name) => {
+        questions.push(name);
+        return Promise.resolve([]);
+      },
+    };
+    const logger = new RecordingLogger();
+    const names = new ServerAddresses({ dns, random: () => 0, clock, logger, dnsMs: 100, dnsRefreshMs: 1000 });
+    expect(await at(names, site('pbx.test'))).toEqual(['udp 10.0.0.1 5060']);
+    expect(await at(names, site('pbx.test', { lookup: 'srv' }))).toEqual(['udp 10.0.0.1 5060']);
+    expect(questions.splice(0)).toEqual(['_sip._udp.pbx.test']);
+    const open = site('pbx.test', { lookup: 'naptr' });
+    expect(await at(names, open)).toEqual(['tcp 10.0.0.7 5080']);
+    expect(questions[0]).toBe('pbx.test');
+    isDown = true;
+    clock.advance(1000);
+    expect(await at(names, open)).toEqual(['tcp 10.0.0.7 5080']);
+    expect(names.knownAddresses(open)).toEqual(['10.0.0.7']);
+    expect(logger.lines.map(({ level }) => level)).toEqual(['warn']);
   });
 });
 
