@@ -46,6 +46,9 @@ export interface SrfRequest extends SrfMessage {
   /** @throws Error when the link to the SIP server is gone. */
   cancel(options: { headers?: SrfHeaders }, callback: (error: unknown) => void): void;
   on(event: 'response', listener: (response: SrfResponse) => void): void;
+  /** An UPDATE in the early dialog of an INVITE, of ours or the far end's. */
+  on(event: 'update', listener: (request: SrfRequest, response: SrfResponse) => void): void;
+  removeAllListeners(event: 'update'): void;
 }
 
 export interface SrfResponse extends SrfMessage {
@@ -56,6 +59,8 @@ export interface SrfResponse extends SrfMessage {
   readonly source_port?: number;
   readonly protocol?: string;
   readonly finalResponseSent: boolean;
+  /** The request it answers, as it went out. */
+  readonly req?: SrfRequest;
   /** @throws Error for a status that is not in srf's list. */
   send(
     status: number,

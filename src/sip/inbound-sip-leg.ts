@@ -224,6 +224,7 @@ export class InboundSipLeg implements OriginatingLeg {
       clock,
       logger: this.logger,
       byeMs: timeouts.byeMs,
+      login: this.context.logins.loginInDialog(this.options.trunk, this.options.request.source_address),
       onEvent: (event) => this.#fromDialog(event),
     });
     this.#journal.established(dialog);

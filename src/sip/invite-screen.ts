@@ -43,8 +43,8 @@ function screenDialog(request: SrfRequest): Refusal | undefined {
   return undefined;
 }
 
-/** What the SIP server takes care of: session timers (RFC 4028), reliable provisional responses (RFC 3262). */
-const serverExtensions = new Set(['timer', '100rel']);
+/** Session timers (RFC 4028) and reliable provisional responses (RFC 3262) are the SIP server's; transfers (RFC 3891, 4488) ours. */
+const extensions = new Set(['timer', '100rel', 'replaces', 'norefersub']);
 
 function screenRouting(request: SrfRequest, isLiveCall: (callId: string) => boolean): Refusal | undefined {
   // A back-to-back agent counts hops like a proxy (RFC 7332 §4).
@@ -52,7 +52,8 @@ function screenRouting(request: SrfRequest, isLiveCall: (callId: string) => bool
   if (isLiveCall(request.get('X-CID') ?? '')) return refuse(482, 'a call of ours came back');
   const extension = screenRequire(request);
   if (extension) return extension;
-  if (userOfUri(request.uri) === undefined) return refuse(484, 'Request-URI without user');
+  // Replaces says which call is meant, and our Contact has no user.
+  if (userOfUri(request.uri) === undefined && !request.has('Replaces')) return refuse(484, 'Request-URI without user');
   if (hasLongUser(request.uri)) return refuse(484, 'user of the Request-URI too long');
   return undefined;
 }
@@ -62,9 +63,14 @@ export function screenRequire(request: SrfRequest): Refusal | undefined {
   const unknown = (request.get('Require') ?? '')
     .split(',')
     .map((tag) => tag.trim())
-    .filter((tag) => tag !== '' && !serverExtensions.has(tag.toLowerCase()));
+    .filter((tag) => tag !== '' && !extensions.has(tag.toLowerCase()));
   if (unknown.length === 0) return undefined;
   return refuse(420, 'unknown extension required', { Unsupported: plainSipText(unknown.join(', ')) });
+}
+
+/** Checks a re-INVITE or UPDATE, before its description is looked at. */
+export function screenRenegotiation(request: SrfRequest): Refusal | undefined {
+  return screenRequire(request) ?? screenBody(request);
 }
 
 /** A caller that lists what it takes, and SDP is not among it, can be given no answer (RFC 3261 §20.1). */

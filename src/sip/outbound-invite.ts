@@ -20,6 +20,16 @@ export type InviteOutcome =
       readonly sdp: string;
       readonly from: string;
       readonly opaque: string | undefined;
+      /** Branch of a fork. */
+      readonly tag: string;
+      readonly isReliable: boolean;
+    }
+  /** An UPDATE before the final response; `contact` is ours, for the answer. */
+  | {
+      readonly type: 'update';
+      readonly request: SrfRequest;
+      readonly response: SrfResponse;
+      readonly contact: string | undefined;
     }
   | { readonly type: 'accepted'; readonly dialog: SrfDialog }
   | {
@@ -116,8 +126,20 @@ export class OutboundInvite {
     this.#noteTransaction();
     const { status, source_address: from } = response;
     if (status <= 100) return;
+    this.#takeUpdates();
     const opaque = opaqueOf(response, this.logger);
-    this.onOutcome({ type: 'provisional', status, sdp: response.body ?? '', from, opaque });
+    const tag = tagOf(response.get('To'));
+    const isReliable = response.has('RSeq');
+    this.onOutcome({ type: 'provisional', status, sdp: response.body ?? '', from, opaque, tag, isReliable });
+  }
+
+  /** srf would answer each with our first offer. */
+  #takeUpdates(): void {
+    const invite = this.#request;
+    invite?.removeAllListeners('update');
+    invite?.on('update', (request, response) => {
+      this.onOutcome({ type: 'update', request, response, contact: invite.get('Contact') });
+    });
   }
 
   /** After a CANCEL that crossed a 200 this is a dialog all the same. */
@@ -180,6 +202,8 @@ function repeatHeaders(
   const repeated = { ...headers, From: request.get('From') ?? headers['From'] ?? '', CSeq: cseq, [name]: value };
   return fittedWithCredentials(uri, repeated, offer)?.headers;
 }
+
+const tagOf = (to: string | undefined): string => /;\s*tag=([^;>\s]+)/i.exec(to ?? '')?.[1] ?? '';
 
 /** The INVITE could not be sent at all. */
 export const notSentReason = endReason('trunk_down', { text: 'INVITE could not be sent' });

@@ -9,6 +9,7 @@ import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Target } from '../routing/types.js';
 import type { SrfDialog, SrfHeaders } from './drachtio-types.js';
+import { EarlySession } from './early-session.js';
 import { fitted, inviteHeaders, type WhatsAppFacts } from './invite-headers.js';
 import { newsOfInvite } from './invite-news.js';
 import { LegJournal } from './leg-journal.js';
@@ -57,7 +58,7 @@ export class OutboundSipLeg implements DialledLeg {
   #opaque: string | undefined;
   #offer = '';
   #nextHop: string | undefined;
-  #earlySdp: string | undefined;
+  readonly #early: EarlySession;
   #answer: string | undefined;
   #dialog: SipDialog | undefined;
   #isCancelled = false;
@@ -79,6 +80,7 @@ export class OutboundSipLeg implements DialledLeg {
     const { engine, clock, ids, timeouts } = context;
     this.#media = new LegMedia({ engine, clock, logger, mediaMs: timeouts.mediaMs });
     this.#invite = new OutboundInvite(context, options.target, logger, (outcome) => this.#fromInvite(outcome));
+    this.#early = new EarlySession(this.#media, options.target.trunk.codecs, logger);
     this.#journal = new LegJournal(context, logger, options.call);
     this.#sipCallId = ids.hex(16);
     this.#localTag = ids.hex(8);
@@ -238,6 +240,10 @@ export class OutboundSipLeg implements DialledLeg {
         return this.#journal.sentAs(outcome.txn);
       case 'provisional':
         return this.#provisional(outcome);
+      case 'update': {
+        const { request, response, contact } = outcome;
+        return this.#early.update(request, response, contact === undefined ? {} : { Contact: contact });
+      }
       case 'accepted':
         return this.#established(outcome.dialog);
       case 'refused':
@@ -251,9 +257,9 @@ export class OutboundSipLeg implements DialledLeg {
     }
   }
 
-  #provisional({ status, sdp, from, opaque }: Extract<InviteOutcome, { type: 'provisional' }>): void {
+  #provisional({ status, sdp, from, opaque, tag, isReliable }: Extract<InviteOutcome, { type: 'provisional' }>): void {
     this.#remoteAddress = from;
-    if (sdp !== '') this.#earlySdp = sdp;
+    if (sdp !== '') this.#early.answered(tag, { sdp, isReliable });
     this.#opaque = opaque ?? this.#opaque;
     const isEarlyMedia = status === 183 && sdp !== '';
     this.#step(isEarlyMedia ? 'sip.progress' : 'sip.ringing', { direction: 'in', status });
@@ -274,6 +280,7 @@ export class OutboundSipLeg implements DialledLeg {
       clock,
       logger: this.logger,
       byeMs: timeouts.byeMs,
+      login: this.context.logins.loginInDialog(target.trunk, this.#remoteAddress),
       onEvent: (event) => this.#fromDialog(event),
     });
     this.#journal.established(dialog);
@@ -284,10 +291,7 @@ export class OutboundSipLeg implements DialledLeg {
 
   async #applyAnswer(): Promise<void> {
     try {
-      // Some PBXs put the answer into the 183 only and none into the 200.
-      const sdp = this.#answer === undefined || this.#answer === '' ? this.#earlySdp : this.#answer;
-      if (sdp === undefined) throw new Error('200 without SDP');
-      await this.#media.accept(sdp);
+      await this.#early.settle(this.#dialog?.ids.remoteTag ?? '', this.#answer);
       this.#machine.post({ type: 'answerUsable' });
     } catch (err) {
       const reason = reasonOfMediaError(err);

@@ -2,8 +2,17 @@ import type { EndReason } from '../call/end-reason.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
-import type { SrfApi, SrfDialog, SrfRequest, SrfResponse } from './drachtio-types.js';
+import type { CredentialsHeader, TrunkLogin } from './digest/trunk-login.js';
+import {
+  respondByTransaction,
+  type SrfApi,
+  type SrfDialog,
+  type SrfHeaders,
+  type SrfRequest,
+  type SrfResponse,
+} from './drachtio-types.js';
 import { dtmfContentTypes, parseInfoDtmf } from './dtmf-relay.js';
+import { screenRenegotiation, screenRequire } from './invite-screen.js';
 import { reasonOfOfferError, type LegMedia } from './leg-media.js';
 import { holdsUs } from './offer-direction.js';
 import { reasonOfBye, refusalStatus } from './sip-cause.js';
@@ -28,6 +37,8 @@ export interface SipDialogOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly byeMs: number;
+  /** Answers a challenge to our BYE. */
+  readonly login?: TrunkLogin | undefined;
   readonly onEvent: (event: SipDialogEvent) => void;
 }
 
@@ -49,6 +60,7 @@ export class SipDialog {
   constructor(private readonly options: SipDialogOptions) {
     const { dialog } = options;
     this.#initialAckSeen = dialog.type === 'uac';
+    if (!this.#initialAckSeen && (dialog.req.body ?? '') === '') this.#negotiation = 'awaitingAnswer';
     dialog.on('ack', (ack) => this.#guarded(() => this.#acked(ack)));
     dialog.on('destroy', (bye) => this.#guarded(() => this.#destroyed(bye)));
     this.#answerWith('modify', (request, response) => this.#renegotiation(request, response));
@@ -85,22 +97,31 @@ export class SipDialog {
         resolve(status);
       };
       const timer = clock.after(pauseMs + byeMs, () => done(undefined));
-      const pause = pauseMs > 0 ? clock.after(pauseMs, () => this.#sendBye(reasonHeader, done)) : undefined;
+      const headers = { Reason: reasonHeader };
+      const pause = pauseMs > 0 ? clock.after(pauseMs, () => this.#sendBye(headers, done)) : undefined;
       this.#byeCrossed = () => done(200);
-      if (pauseMs === 0) this.#sendBye(reasonHeader, done);
+      if (pauseMs === 0) this.#sendBye(headers, done);
     });
   }
 
-  #sendBye(reasonHeader: string, done: (status: number | undefined) => void): void {
+  #sendBye(headers: SrfHeaders, done: (status: number | undefined) => void): void {
     try {
-      this.options.dialog.request({ method: 'BYE', headers: { Reason: reasonHeader } }, (err, response) => {
+      this.options.dialog.request({ method: 'BYE', headers }, (err, response) => {
         if (err !== null && err !== undefined) this.options.logger.warn('BYE not sent', { err });
+        const credentials = response && this.#credentialsFor(response);
+        if (credentials) return this.#sendBye({ ...headers, [credentials[0]]: credentials[1] }, done);
         done(response?.status);
       });
     } catch (err) {
       this.options.logger.warn('BYE not sent', { err });
       done(undefined);
     }
+  }
+
+  #credentialsFor(response: SrfResponse): CredentialsHeader | undefined {
+    const isChallenge = response.status === 401 || response.status === 407;
+    if (!isChallenge || !response.req) return undefined;
+    return this.options.login?.answer({ method: 'BYE', uri: response.req.uri }, response);
   }
 
   /** Forgets the dialog without a word on the wire: the link to the SIP server took it along. */
@@ -119,7 +140,12 @@ export class SipDialog {
     answer: (request: SrfRequest, response: SrfResponse) => void,
   ): void {
     this.options.dialog.on(method, (request, response) => {
-      this.#guarded(() => (this.#over ? response.send(481) : answer(request, response)), response);
+      this.#guarded(() => {
+        if (this.#over) return response.send(481);
+        const refusal = screenRequire(request);
+        if (refusal) return response.send(refusal.status, { headers: refusal.headers });
+        answer(request, response);
+      }, response);
     });
   }
 
@@ -144,11 +170,13 @@ export class SipDialog {
     const sdp = ack.body === undefined || ack.body === '' ? undefined : ack.body;
     if (!this.#initialAckSeen) {
       this.#initialAckSeen = true;
+      this.#negotiation = 'stable';
       if (sdp !== undefined) this.#noteHold(sdp);
       this.options.onEvent({ type: 'acked', sdp });
     } else if (this.#negotiation === 'awaitingAnswer') {
       this.#negotiation = 'stable';
       if (sdp !== undefined) void this.#applyAnswer(sdp);
+      else this.options.logger.warn('no answer to our offer, the old session stays');
     }
   }
 
@@ -173,7 +201,11 @@ export class SipDialog {
       return response.send(500, { headers: { 'Retry-After': overlapRetryS } });
     }
     const offer = request.body ?? '';
+    const refusal = screenRenegotiation(request);
+    if (refusal) return response.send(refusal.status, { headers: refusal.headers });
     if (offer === '' && request.method === 'UPDATE') return this.#accept(response, undefined);
+    // Our own offer is still to be answered.
+    if (this.#negotiation === 'awaitingAnswer') return response.send(491);
     this.#negotiation = 'answering';
     try {
       const { media } = this.options;
@@ -225,6 +257,7 @@ export class SipDialog {
 
   #info(request: SrfRequest, response: SrfResponse): void {
     const body = request.body ?? '';
+    if (request.has('Info-Package')) return this.#refuseInfoPackage(request);
     const dtmf = parseInfoDtmf(request.get('Content-Type'), body);
     if (dtmf) {
       response.send(200);
@@ -234,5 +267,13 @@ export class SipDialog {
     } else {
       response.send(415, { headers: { Accept: dtmfContentTypes } });
     }
+  }
+
+  /** 469, RFC 6086 §4.2.2. srf does not know the status; which packages we take is said by naming none. */
+  #refuseInfoPackage({ stackTxnId }: SrfRequest): void {
+    if (stackTxnId === undefined) return;
+    respondByTransaction(this.options.srf, stackTxnId, 469, { 'Recv-Info': '' }, (isSent) => {
+      if (!isSent) this.options.logger.warn('INFO of a package not answered');
+    });
   }
 }

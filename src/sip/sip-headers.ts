@@ -10,8 +10,8 @@ export const agentName = 'sip2wa';
 /** Methods we answer (RFC 3261 §20.5). */
 export const allowedMethods = 'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER';
 
-/** Extensions of ours that the SIP server knows nothing of: RFC 3891, RFC 4488. It adds its own. */
-export const supportedOptions = 'replaces, norefersub';
+/** Extensions of ours: RFC 3262, RFC 3891, RFC 4488. The SIP server adds those that are its own alone. */
+export const supportedOptions = '100rel, replaces, norefersub';
 
 /** Retry-After of a 503 that says nothing itself, in seconds: without one it counts as 500 (RFC 3261 §21.5.4). */
 const defaultRetryAfterS = 5;

@@ -3,7 +3,7 @@ import type { Logger } from '../../lib/logger.js';
 import type { SipServer, Trunk, TrunkAuth } from '../../routing/types.js';
 import type { SrfResponse } from '../drachtio-types.js';
 import { isSameAddress } from '../ip-network.js';
-import { siteOf, type ServerAddresses } from '../server-addresses.js';
+import type { ServerAddresses } from '../server-addresses.js';
 import { escapedQuoted } from './auth-header.js';
 import { chooseChallenge, parseChallenges, type DigestChallenge } from './challenge.js';
 import { credentials } from './response.js';
@@ -19,8 +19,8 @@ export type CredentialsHeader = readonly [name: 'Authorization' | 'Proxy-Authori
 
 /**
  * Whom a trunk's password is shown to (the CVE-2021-41158 class): a challenge counts only if it came from the server that
- * was dialled, in the realm that is configured or, without one, that this server named first. Requests outside dialogs
- * only; inside a dialog no challenge is answered. See decision 0200.
+ * was dialled, in the realm that is configured or, without one, that this server named first outside a dialog: inside one
+ * whoever was called may stand behind the challenge. See decisions 0200 and 0260.
  */
 export class TrunkLogins {
   /** First realm a server of a trunk named. One that changes its realm needs `auth.realm`, or a restart. */
@@ -35,15 +35,30 @@ export class TrunkLogins {
   /** The login of one request to this server, however often it is repeated; undefined if the trunk has no credentials. */
   loginAt(trunk: Trunk, server: SipServer): TrunkLogin | undefined {
     const { auth } = trunk;
-    if (!auth) return undefined;
-    const place = `${trunk.name} ${server.hostname}:${server.port}`;
-    return new TrunkLogin(auth, {
-      isServer: (address) =>
-        this.addresses.knownAddresses(siteOf(trunk, server)).some((known) => isSameAddress(known, address)),
-      realmOf: (challenges) => this.#realmOf(auth, place, challenges),
-      ids: this.ids,
-      logger: this.logger.child({ trunk: trunk.name }),
-    });
+    return auth && this.#login(trunk, server, (challenges) => this.#realmOf(auth, placeOf(trunk, server), challenges));
+  }
+
+  /**
+   * The login of a request inside a dialog with a server of the trunk at this address; undefined if there is none, or no
+   * realm to answer in is known.
+   */
+  loginInDialog(trunk: Trunk, address: string): TrunkLogin | undefined {
+    const server = trunk.servers.find((candidate) => this.#isAt(trunk, candidate, address));
+    if (!trunk.auth || !server) return undefined;
+    const realm = trunk.auth.realm;
+    const known = realm === undefined ? this.#realms.get(placeOf(trunk, server)) : escapedQuoted(realm);
+    return known === undefined ? undefined : this.#login(trunk, server, () => known);
+  }
+
+  #login(trunk: Trunk, server: SipServer, realmOf: LoginGround['realmOf']): TrunkLogin | undefined {
+    if (!trunk.auth) return undefined;
+    const isServer = (address: string): boolean => this.#isAt(trunk, server, address);
+    const logger = this.logger.child({ trunk: trunk.name });
+    return new TrunkLogin(trunk.auth, { isServer, realmOf, ids: this.ids, logger });
+  }
+
+  #isAt(trunk: Trunk, server: SipServer, address: string): boolean {
+    return this.addresses.known(server.hostname).some((known) => isSameAddress(known, address));
   }
 
   /** The realm that is answered here; undefined when none is known and it cannot be told which of several to trust. */
@@ -56,6 +71,8 @@ export class TrunkLogins {
     return first;
   }
 }
+
+const placeOf = (trunk: Trunk, { hostname, port }: SipServer): string => `${trunk.name} ${hostname}:${port}`;
 
 interface LoginGround {
   /** Whether an address is the dialled server's. */

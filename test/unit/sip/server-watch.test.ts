@@ -182,7 +182,7 @@ describe('ServerWatch', () => {
 describe('what an INVITE tells of its server', () => {
   const refused = { type: 'refused', retry: true, from: '10.0.0.1', status: 486, reason: endReason('busy') } as const;
   const wait = endReason('trunk_down', { retryAfterS: 7 });
-  const ringing = { type: 'provisional', status: 180, sdp: '', from: '10.0.0.1', opaque: undefined } as const;
+  const ringing = { type: 'provisional', status: 180, sdp: '', from: '10.0.0.1', opaque: undefined, tag: '', isReliable: false } as const;
   it.each([
     [{ type: 'silent', reason: wait } as const, 'miss'],
     [{ ...refused }, 'hit'],
