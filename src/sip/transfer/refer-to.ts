@@ -1,4 +1,3 @@
-import type { SrfHeaders } from '../drachtio-types.js';
 import type { SipTransport } from '../../routing/types.js';
 import { userOfUri } from '../sip-uri.js';
 import { parseReplaces, type Replaces } from './replaces.js';
@@ -23,7 +22,6 @@ export interface ReferTo extends UriPlace {
 export interface NotFollowed {
   readonly status: number;
   readonly why: string;
-  readonly headers?: SrfHeaders;
 }
 
 export type ReadReferTo =

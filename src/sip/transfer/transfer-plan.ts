@@ -1,6 +1,5 @@
 import type { SipServer, Target, Trunk } from '../../routing/types.js';
 import type { SrfHeaders, SrfRequest } from '../drachtio-types.js';
-import { plainSipText } from '../sip-text.js';
 import { placeOfUri, readReferTo, referredBy, type NotFollowed } from './refer-to.js';
 import { formatReplaces } from './replaces.js';
 import { serverAt, type Surroundings } from './trunk-place.js';
@@ -25,19 +24,11 @@ export interface TransferScope {
   readonly isOurs: (callId: string) => boolean;
 }
 
-/** What is understood in a REFER's Require. */
-const extensions = new Set(['norefersub', 'replaces']);
-
 /**
  * Decides what to make of a REFER. Only the trunk that it came from is called. Joining two WhatsApp users, which is what a
  * Replaces that names a dialog of ours comes down to, is declined: see decision 0245.
  */
 export function planTransfer(refer: SrfRequest, scope: TransferScope): PlannedTransfer {
-  const unknown = (refer.get('Require') ?? '').split(',').filter((tag) => isUnknown(tag.trim()));
-  if (unknown.length > 0) {
-    const headers = { Unsupported: plainSipText(unknown.join(',')) };
-    return { ok: false, refusal: { status: 420, why: 'unknown extension required', headers } };
-  }
   const read = readReferTo(refer.get('Refer-To'));
   if (!read.ok) return read;
   const { to } = read;
@@ -54,8 +45,6 @@ export function planTransfer(refer: SrfRequest, scope: TransferScope): PlannedTr
   const isSilent = /^\s*false\b/i.test(refer.get('Refer-Sub') ?? '');
   return { ok: true, plan: { target: { trunk: scope.trunk, server, user: to.user }, headers, isSilent } };
 }
-
-const isUnknown = (tag: string): boolean => tag !== '' && !extensions.has(tag.toLowerCase());
 
 function surroundings(refer: SrfRequest, { trunk, home, addressesOf }: TransferScope): Surroundings {
   const hosts = ['From', 'To'].map((name) => placeOfUri(/<([^>]+)>/.exec(refer.get(name) ?? '')?.[1] ?? '')?.host);

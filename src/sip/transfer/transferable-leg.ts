@@ -143,16 +143,15 @@ export class TransferableLeg implements Leg {
     if (phase === 'over' || from !== current) return this.#refuse(referral, 603, 'call is elsewhere');
     if (this.#tasks.length > mostTransfers) return this.#refuse(referral, 603, 'too many transfers');
     if (!planned.ok) {
-      const { status, why, headers } = planned.refusal;
-      return this.#refuse(referral, status, why, headers);
+      return this.#refuse(referral, planned.refusal.status, planned.refusal.why);
     }
     this.#machine.post({ type: 'referred', leg: this.#task({ by: 'refer', plan: planned.plan, referral, isFirst }) });
   }
 
-  #refuse(referral: Referral, status: number, why: string, headers: Readonly<Record<string, string>> = {}): void {
+  #refuse(referral: Referral, status: number, why: string): void {
     this.options.logger.info('REFER refused', { status, why });
     this.#step('sip.refer', { direction: 'in', status });
-    referral.response.send(status, { headers });
+    referral.response.send(status);
   }
 
   #task(task: Task): number {

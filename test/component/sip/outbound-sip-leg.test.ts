@@ -246,8 +246,8 @@ describe('a call to the PBX', () => {
     await pbx.response(200, 'INFO');
     expect(await log.saw('dtmf')).toEqual({ type: 'dtmf', digit: '*', durationMs: 160 });
 
-    ask('REFER', 5, '', ['Refer-To: <sip:600@127.0.0.1>']);
-    await pbx.response(405, 'REFER');
+    ask('REFER', 5, '', ['Refer-To: <sip:600@198.51.100.1>']);
+    await pbx.response(403, 'REFER');
     ask('OPTIONS', 6);
     await pbx.response(200, 'OPTIONS');
 
