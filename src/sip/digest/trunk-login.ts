@@ -3,7 +3,7 @@ import type { Logger } from '../../lib/logger.js';
 import type { SipServer, Trunk, TrunkAuth } from '../../routing/types.js';
 import type { SrfResponse } from '../drachtio-types.js';
 import { isSameAddress } from '../ip-network.js';
-import type { ServerAddresses } from '../server-addresses.js';
+import { siteOf, type ServerAddresses } from '../server-addresses.js';
 import { escapedQuoted } from './auth-header.js';
 import { chooseChallenge, parseChallenges, type DigestChallenge } from './challenge.js';
 import { credentials } from './response.js';
@@ -58,7 +58,7 @@ export class TrunkLogins {
   }
 
   #isAt(trunk: Trunk, server: SipServer, address: string): boolean {
-    return this.addresses.known(server.hostname).some((known) => isSameAddress(known, address));
+    return this.addresses.knownAddresses(siteOf(trunk, server)).some((known) => isSameAddress(known, address));
   }
 
   /** The realm that is answered here; undefined when none is known and it cannot be told which of several to trust. */
