@@ -87,7 +87,7 @@ export class Registrations {
 
   /** Whether a server is to be tried before others: one that does not have us registered may refuse our calls. */
   isWell({ trunk, server }: Place): boolean {
-    return this.#all.get(keyOf(trunk, server))?.registration.state.phase !== 'waiting';
+    return this.#all.get(keyOf(trunk, server))?.registration.state.failure === undefined;
   }
 
   statuses(): RegistrationStatus[] {

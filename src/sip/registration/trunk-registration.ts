@@ -143,9 +143,10 @@ export class TrunkRegistration {
   async #ask(lifetimeMs: number, signal: AbortSignal): Promise<RegistrationEvent> {
     try {
       const { outcome, response } = await this.options.request.send(lifetimeMs, signal);
-      if (outcome.type === 'granted' && response && !signal.aborted) {
+      if (outcome.type === 'granted' && !signal.aborted) {
         this.#seen = seenPlace(response);
         this.#grantedAtMs = this.options.clock.monotonicMs();
+        this.#logger.debug('registration granted', { lifetimeMs: outcome.lifetimeMs });
       }
       return outcome;
     } catch (err) {
