@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { BadInputError } from '../lib/bridge-error.js';
+import { canonicalIp } from '../lib/canonical-ip.js';
 
 /** Where media may go on the WhatsApp side: the open internet, anywhere, or the networks listed as CIDRs. */
 export type RemoteNetworks = 'public' | 'any' | readonly string[];
@@ -36,7 +37,7 @@ const neverRemote = cidrList(['0.0.0.0/8', '224.0.0.0/3', '::/128', 'ff00::/8'])
 export function remoteNetworks(policy: RemoteNetworks): (address: string) => boolean {
   const allows = policy === 'public' ? isPublic : policy === 'any' ? () => true : within(cidrList(policy));
   return (address) => {
-    const plain = unmapped(address);
+    const plain = canonicalIp(address);
     return isIP(plain) !== 0 && !contains(neverRemote, plain) && allows(plain);
   };
 }
@@ -67,15 +68,4 @@ function cidrList(cidrs: readonly string[]): BlockList {
     list.addSubnet(network, bits, family === 6 ? 'ipv6' : 'ipv4');
   }
   return list;
-}
-
-/** An IPv4 address in IPv6 clothes (RFC 4291 §2.5.5) counts as the IPv4 address, in each of its spellings. */
-function unmapped(address: string): string {
-  if (isIP(address) !== 6) return address;
-  const canonical = new URL(`http://[${address.split('%', 1)[0] ?? ''}]`).hostname.slice(1, -1);
-  const mapped = /^::(?:ffff:)?([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(canonical);
-  if (!mapped) return canonical;
-  const high = parseInt(String(mapped[1]), 16);
-  const low = parseInt(String(mapped[2]), 16);
-  return [high >> 8, high & 0xff, low >> 8, low & 0xff].join('.');
 }

@@ -1,4 +1,5 @@
 import type { PbxCodec } from '../routing/types.js';
+import { isNullAddress } from '../sdp/media-address.js';
 import { answerPbxOffer, buildPbxOffer, readPbxAnswer, type PbxLocal, type PbxMedia } from '../sdp/pbx-sdp.js';
 import { SdpError } from '../sdp/sdp-error.js';
 import type { MediaEndpointEvent, MediaStats, RtpEndpoint } from './media-engine.js';
@@ -149,7 +150,7 @@ export class UdpRtpEndpoint implements RtpEndpoint {
   /** The address is the PBX's word only: it has to lie where the operator lets media go, or else one that does is learnt. */
   #check(media: PbxMedia): void {
     if (this.#closing) throw new MediaError('internal', 'the media endpoint is closed');
-    const isHold = media.address === '0.0.0.0';
+    const isHold = isNullAddress(media.address);
     if (!isHold && this.options.latch !== true && !this.options.maySendTo(media.address)) {
       throw new MediaError('not_allowed', 'media address is outside the networks of the trunk');
     }

@@ -3,12 +3,14 @@ import type { Clock } from '../lib/clock.js';
 import type { IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
+import { isNullAddress } from '../sdp/media-address.js';
 import type { PbxMedia } from '../sdp/pbx-sdp.js';
 import { DtmfSender } from './dtmf-sender.js';
 import { faultLog } from './fault-log.js';
 import { alawToUlawTable, recodeG711, ulawToAlawTable } from './g711.js';
 import type { MediaStats } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import { payloadKind, PayloadTypes } from './payload-types.js';
 import { ReceiveStatistics } from './receive-statistics.js';
 import { RecentPackets } from './recent-packets.js';
 import { RtcpSession } from './rtcp-session.js';
@@ -29,9 +31,6 @@ export interface RtpStreamOptions {
   readonly logger: Logger;
 }
 
-/** Payload types that mean the same everywhere (RFC 3551 §6). */
-const comfortNoise = 13;
-const lawOf = { PCMU: 0, PCMA: 8 } as const;
 const defaultClockRate = 8000;
 /** A stream that begins so shortly before the answer is applied is the answer's own, not ringback. */
 const freshMs = 300;
@@ -59,8 +58,8 @@ export class RtpStream implements PacketPort {
   #heard = 0;
   #maySend = false;
   #mayReceive = false;
-  /** Payload type of the law that was not agreed on but is understood, and how to turn it into the one that was. */
-  #otherLaw = -1;
+  readonly #types: PayloadTypes;
+  /** How to turn the law that was not agreed on but is understood into the one that was. */
   #recodeTable = alawToUlawTable;
   #dtmfBegan = 0;
   /** Before anybody listens; its packets are sorted once the answer has said where they must come from. */
@@ -78,6 +77,7 @@ export class RtpStream implements PacketPort {
   constructor(private readonly options: RtpStreamOptions) {
     const { sockets, clock, ids } = options;
     const random32 = (): number => Number.parseInt(ids.hex(4), 16);
+    this.#types = new PayloadTypes(options.codecs);
     this.#lock = new RtpSourceLock(options);
     // A first number below 2^15 keeps who misses the first packets from missing a wrap, which SRTP counts.
     this.#sender = new RtpSender(random32(), random32() & 0x7fff, random32(), (packet) => this.#emit(packet));
@@ -130,11 +130,12 @@ export class RtpStream implements PacketPort {
     this.#audio = { codec, payloadType, clockRate, ptimeMs };
     this.#received.clockRate = clockRate;
     this.#mayReceive = direction === 'sendrecv' || direction === 'recvonly';
-    this.#setSending((direction === 'sendrecv' || direction === 'sendonly') && media.address !== '0.0.0.0');
-    this.#understandOtherLaw(codec);
+    this.#setSending((direction === 'sendrecv' || direction === 'sendonly') && !isNullAddress(media.address));
+    this.#types.agree(media);
+    this.#recodeTable = codec === 'PCMA' ? ulawToAlawTable : alawToUlawTable;
     this.#unheard?.answered(this.options.clock.monotonicMs());
     // An address of all zeros is a hold of the old kind: source and target stay what they were.
-    if (media.address !== '0.0.0.0') {
+    if (!isNullAddress(media.address)) {
       const { address, port } = media;
       this.#lock.expect({ address, port, rtcpPort: media.rtcpPort ?? port + 1 });
       this.#rtcp.start();
@@ -147,9 +148,8 @@ export class RtpStream implements PacketPort {
     const source = this.#lock.source;
     for (const { datagram, from } of packets) {
       if (source?.port !== from.port || source.address !== from.address || !parseRtp(datagram, this.#fields)) continue;
-      const { payloadType } = this.#fields;
-      const isAudio = this.#isKnown(payloadType) && payloadType !== this.#media?.telephoneEventPayloadType;
-      if (isAudio && this.#mayReceive) this.#deliver(datagram, false);
+      const kind = this.#types.kindOf(this.#fields.payloadType);
+      if (kind !== payloadKind.event && this.#mayReceive) this.#deliver(datagram, kind);
     }
   }
 
@@ -206,13 +206,6 @@ export class RtpStream implements PacketPort {
     this.#maySend = maySend;
   }
 
-  /** RFC 3264 §6.1 lets a sender use any format of the answer, and some PBXs use the other law without asking. */
-  #understandOtherLaw(codec: PbxCodec): void {
-    const other = codec === 'PCMA' ? 'PCMU' : codec === 'PCMU' ? 'PCMA' : undefined;
-    this.#otherLaw = other && this.options.codecs.includes(other) ? lawOf[other] : -1;
-    this.#recodeTable = codec === 'PCMA' ? ulawToAlawTable : alawToUlawTable;
-  }
-
   #receive(datagram: Buffer, from: RemoteInfo): void {
     if (datagram.length > maxDatagramBytes) return;
     if (isRtcp(datagram)) {
@@ -227,17 +220,17 @@ export class RtpStream implements PacketPort {
     const fields = this.#fields;
     const nowMs = this.options.clock.monotonicMs();
     const wellFormed = parseRtp(datagram, fields);
-    const plausible = wellFormed && this.#isKnown(fields.payloadType);
+    const kind = wellFormed ? this.#types.kindOf(fields.payloadType) : payloadKind.unknown;
+    const plausible = kind !== payloadKind.unknown;
     if (!this.#lock.admitsRtp(datagram, from.address, from.port, plausible ? fields : undefined, nowMs)) {
       for (const learnt of this.#lock.takeLearnt()) this.#take(learnt, from);
       return;
     }
     if (!wellFormed) return;
-    const isEvent = fields.payloadType === this.#media?.telephoneEventPayloadType;
     // Events repeat the timestamp of their beginning, which says nothing of their arrival.
-    this.#received.receive(fields.ssrc, fields.sequence, fields.timestamp, nowMs, !isEvent);
+    this.#received.receive(fields.ssrc, fields.sequence, fields.timestamp, nowMs, kind !== payloadKind.event);
     if (this.#heard++ === 0) this.options.onFirstPacket();
-    if (plausible && this.#mayReceive) this.#deliver(datagram, isEvent);
+    if (this.#mayReceive) this.#deliver(datagram, kind);
   }
 
   /** Keeps what may yet turn out to be the answer's first packets; true if nothing else can be done with it now. */
@@ -251,30 +244,20 @@ export class RtpStream implements PacketPort {
     return this.#media === undefined;
   }
 
-  #deliver(datagram: Buffer, isEvent: boolean): void {
-    const listener = isEvent ? this.onTelephoneEvent : this.onAudio;
-    if (!listener) return;
-    const { payloadType, payloadStart, payloadEnd, sequence, timestamp, marker } = this.#fields;
+  #deliver(datagram: Buffer, kind: number): void {
     // Comfort noise is silence: whoever plays the stream makes its own.
-    if (payloadType === comfortNoise || payloadStart === payloadEnd) return;
+    if (kind === payloadKind.unknown || kind === payloadKind.comfortNoise) return;
+    const listener = kind === payloadKind.event ? this.onTelephoneEvent : this.onAudio;
+    if (!listener) return;
+    const { payloadStart, payloadEnd, sequence, timestamp, marker } = this.#fields;
+    if (payloadStart === payloadEnd) return;
     const packet = this.#packet;
     packet.sequence = sequence;
     packet.timestamp = timestamp;
     packet.marker = marker;
     packet.payload = datagram.subarray(payloadStart, payloadEnd);
-    if (payloadType === this.#otherLaw) recodeG711(this.#recodeTable, packet.payload);
+    if (kind === payloadKind.otherLaw) recodeG711(this.#recodeTable, packet.payload);
     listener(packet);
-  }
-
-  #isKnown(payloadType: number): boolean {
-    const media = this.#media;
-    if (!media) return false;
-    return (
-      payloadType === media.payloadType ||
-      payloadType === media.telephoneEventPayloadType ||
-      payloadType === this.#otherLaw ||
-      payloadType === comfortNoise
-    );
   }
 
   #receiveRtcp(datagram: Buffer, from: RemoteInfo): void {

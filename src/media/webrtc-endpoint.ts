@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isIP } from 'node:net';
 import { endReason, type EndCode } from '../call/end-reason.js';
 import type { Clock, Timer } from '../lib/clock.js';
 import type { CallId } from '../lib/ids.js';
@@ -24,7 +25,7 @@ import { WeriftIce } from './werift-ice.js';
 export interface WeriftEndpointOptions {
   readonly call: CallId;
   readonly id: string;
-  /** Address the socket binds, IPv4. */
+  /** Address the socket binds; `::` for all of IPv4 and IPv6. */
   readonly listenIp: string;
   /** Address the peer would see; only names our candidate, no SDP shows it. */
   readonly advertisedIp: string;
@@ -99,8 +100,9 @@ export class WeriftEndpoint implements WebRtcEndpoint {
 
   async createAnswer(offer: string): Promise<string> {
     this.#expect('new', 'createAnswer');
-    const remote = this.#readRemote(offer);
-    const local = await this.#open();
+    const offered = this.#readRemote(offer);
+    const local = await this.#open(new Set(offered.candidates.map(({ address }) => isIP(address))));
+    const remote = this.#reachable(offered);
     this.#isClient = answerSetup(remote.setup) === 'active';
     this.#negotiated(remote);
     this.#phase = 'answered';
@@ -117,7 +119,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   acceptAnswer(answer: string): Promise<void> {
     return settled(() => {
       this.#expect('offered', 'acceptAnswer');
-      const remote = this.#readRemote(answer);
+      const remote = this.#reachable(this.#readRemote(answer));
       this.#isClient = isClientAfterAnswer(remote.setup);
       this.#negotiated(remote);
       this.#connect(remote);
@@ -157,10 +159,20 @@ export class WeriftEndpoint implements WebRtcEndpoint {
     return { ...remote, candidates };
   }
 
-  async #open(): Promise<WhatsAppLocal> {
+  /** What IP itself keeps apart: candidates of a version that we have no socket of are of no use (RFC 8445 §6.1.2.2). */
+  #reachable(remote: WhatsAppRemote): WhatsAppRemote {
+    const candidates = remote.candidates.filter(({ address }) => this.#ice.reaches(address));
+    if (candidates.length === 0) throw new MediaError('media_failed', 'no candidate of an IP version that is ours');
+    return { ...remote, candidates };
+  }
+
+  /** @param families versions of IP that the peer has; default: unknown yet, so all of ours */
+  async #open(families: ReadonlySet<number> = new Set(this.#ice.families)): Promise<WhatsAppLocal> {
+    const ours = this.#ice.families.filter((family) => families.has(family));
+    if (ours.length === 0) throw new MediaError('media_failed', 'no candidate of an IP version that is ours');
     this.#phase = 'opening';
     const certificate = await processCertificate();
-    await this.#ice.open();
+    await this.#ice.open(ours);
     if (this.#currentPhase() !== 'opening') {
       await this.#ice.close();
       throw new MediaError('cancelled', 'closed while it was set up');

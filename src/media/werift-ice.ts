@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import {
   Candidate,
   CandidatePairState,
@@ -27,7 +27,9 @@ import { WeriftSocket } from './werift-socket.js';
 
 /** Where our side of ICE lives. */
 export interface IceOptions {
+  /** `::` stands for all of IPv4 and IPv6, any other address for itself. */
   readonly listenIp: string;
+  /** Names our candidate of its family; the other one is named by the bound address. */
   readonly advertisedIp: string;
   /** First and last UDP port. */
   readonly ports: readonly [number, number];
@@ -45,6 +47,9 @@ export interface IceRemote {
 /** werift gives up a pair after 1.55 s and an ICE-lite peer never wakes it: failed pairs are tried again at this rate. */
 const retryMs = 250;
 const anyAddress = '0.0.0.0';
+/** IP version of an address. */
+export type IpFamily = 4 | 6;
+
 /** DTLS records kept while the handshake object does not exist yet; a ClientHello is one or two. */
 const maxEarlyRecords = 16;
 /**
@@ -53,8 +58,16 @@ const maxEarlyRecords = 16;
  */
 const tieBreaker = 0xffff_ffff_ffff_ffffn;
 
+/** One of our sockets and what the agent knows of it. */
+interface Base {
+  readonly family: number;
+  readonly socket: WeriftSocket;
+  readonly protocol: StunProtocol;
+  readonly inlet: ProtocolInternals;
+}
+
 /**
- * Full ICE on one guarded socket: werift's agent without its own sockets, gathering, STUN servers and TURN. Hands out what
+ * Full ICE on guarded sockets, one for each IP version: werift's agent without its own sockets, gathering, STUN servers and TURN. Hands out what
  * comes through on `transport`, which DTLS runs on.
  */
 export class WeriftIce {
@@ -66,13 +79,11 @@ export class WeriftIce {
   /** Called when a check of the peer got as far as the agent. */
   onRequest: () => void = () => undefined;
   readonly #connection: Connection;
-  readonly #protocol = new StunProtocol();
   readonly #internals: ConnectionInternals;
-  readonly #inlet: ProtocolInternals;
-  readonly #early: [Buffer, readonly [string, number]][] = [];
+  readonly #bases: Base[] = [];
+  readonly #early: { readonly inlet: ProtocolInternals; data: Buffer; from: readonly [string, number] }[] = [];
   #isDtlsReady = false;
   #retry: Timer | undefined;
-  #socket: WeriftSocket | undefined;
 
   constructor(private readonly options: IceOptions) {
     const gatherer = new RTCIceGatherer({ useIpv4: false, useIpv6: false });
@@ -82,7 +93,6 @@ export class WeriftIce {
     delete this.#connection.stunServer;
     this.#internals = connectionInternals(this.#connection);
     this.#internals.tieBreaker = tieBreaker;
-    this.#inlet = protocolInternals(this.#protocol);
     this.transport = new RTCIceTransport(gatherer);
     this.guard = new SourceGuard((request) => this.#isAuthentic(request));
     this.#connection.stateChanged.subscribe((state) => {
@@ -101,38 +111,67 @@ export class WeriftIce {
 
   /** What was thrown away on the socket. */
   get counters(): GuardCounters & { readonly refusedSends: number } {
-    return { ...this.guard.counters, refusedSends: this.#socket?.refusedSends ?? 0 };
+    const refusedSends = this.#bases.reduce((sum, { socket }) => sum + socket.refusedSends, 0);
+    return { ...this.guard.counters, refusedSends };
   }
 
-  /** Binds the socket; sends nothing. @throws MediaError without a free port. */
-  async open(): Promise<void> {
-    const { ports, logger } = this.options;
-    // Meta's IPv6 addresses are not used yet: a wildcard of either family means all of IPv4.
-    const listenIp = isIPv4(this.options.listenIp) ? this.options.listenIp : anyAddress;
-    const advertisedIp = isIPv4(this.options.advertisedIp) ? this.options.advertisedIp : listenIp;
-    const socket = await WeriftSocket.bind(listenIp, ports, this.guard, logger);
-    const { port } = socket.address;
-    const protocol = this.#protocol;
-    protocol.localIp = advertisedIp;
-    const foundation = candidateFoundation('host', 'udp', advertisedIp);
-    const priority = candidatePriority('host', { transport: 'udp' });
-    protocol.localCandidate = new Candidate(foundation, 1, 'udp', priority, advertisedIp, port, 'host');
-    this.attach(socket);
+  /** Versions of IP that `open` may bind. */
+  get families(): readonly IpFamily[] {
+    const { listenIp } = this.options;
+    if (listenIp === '::') return [6, 4];
+    return [isIP(listenIp) === 6 ? 6 : 4];
+  }
+
+  /** Whether there is a socket that reaches this address. */
+  reaches(address: string): boolean {
+    return this.#bases.some(({ family }) => family === isIP(address));
+  }
+
+  /**
+   * Binds a socket for each of the families that is ours and that the machine has; sends nothing.
+   * @throws MediaError `limit` without a free port, `internal` if none can be bound.
+   */
+  async open(families: readonly number[] = this.families): Promise<void> {
+    let failure: unknown = new MediaError('internal', 'no address to bind for WebRTC media');
+    for (const family of this.families.filter((each) => families.includes(each))) {
+      try {
+        await this.#bind(family);
+      } catch (err) {
+        failure = err;
+        this.options.logger.debug('no socket for WebRTC media', { family, err });
+      }
+    }
+    if (this.#bases.length === 0) throw failure;
     await this.transport.gather();
   }
 
+  async #bind(family: IpFamily): Promise<void> {
+    const { listenIp, advertisedIp, ports, logger } = this.options;
+    const bindIp = isIP(listenIp) === family ? listenIp : anyAddress;
+    const socket = await WeriftSocket.bind(bindIp, ports, this.guard, logger);
+    const protocol = this.attach(socket, family);
+    const host = isIP(advertisedIp) === family ? advertisedIp : bindIp;
+    const foundation = candidateFoundation('host', 'udp', host);
+    const priority = candidatePriority('host', { transport: 'udp' });
+    protocol.localIp = host;
+    protocol.localCandidate = new Candidate(foundation, 1, 'udp', priority, host, socket.address.port, 'host');
+  }
+
   /** Joins a socket to the agent. Apart from `open` so that the start-up check can do it without binding one. */
-  attach(socket: WeriftSocket): void {
-    this.#socket = socket;
-    this.#protocol.transport = socket as unknown as UdpTransport;
-    this.#protocol.onRequestReceived.subscribe(() => this.onRequest());
-    this.#internals.ensureProtocol(this.#protocol);
-    this.#internals.protocols.push(this.#protocol);
+  attach(socket: WeriftSocket, family: IpFamily = 4): StunProtocol {
+    const protocol = new StunProtocol();
+    const inlet = protocolInternals(protocol);
+    this.#bases.push({ family, socket, protocol, inlet });
+    protocol.transport = socket as unknown as UdpTransport;
+    protocol.onRequestReceived.subscribe(() => this.onRequest());
+    this.#internals.ensureProtocol(protocol);
+    this.#internals.protocols.push(protocol);
     socket.onData = (data, from) => {
       if (!this.#isDtlsReady && datagramKind(data) === 'dtls') {
-        if (this.#early.length < maxEarlyRecords) this.#early.push([data, from]);
-      } else this.#inlet.datagramReceived(data, from);
+        if (this.#early.length < maxEarlyRecords) this.#early.push({ inlet, data, from });
+      } else inlet.datagramReceived(data, from);
     };
+    return protocol;
   }
 
   /** Checks the peer's candidates until a pair is nominated. Rejects only if werift gives up; the deadline is the caller's. */
@@ -150,15 +189,17 @@ export class WeriftIce {
     } finally {
       this.#retry?.cancel();
     }
-    const peer = connection.nominated?.remoteAddr;
-    if (!peer) throw new MediaError('media_failed', 'ICE ended without a pair');
-    this.guard.nominate({ address: peer[0], port: peer[1] });
+    const nominated = connection.nominated;
+    if (!nominated) throw new MediaError('media_failed', 'ICE ended without a pair');
+    const [address, port] = nominated.remoteAddr;
+    this.guard.nominate({ address, port });
+    for (const { socket, protocol } of this.#bases) if (protocol !== nominated.protocol) await socket.close();
   }
 
   /** DTLS listens: hands over the records that came before. An OpenSSL peer would wait 1 to 2 s to repeat its ClientHello. */
   releaseEarlyRecords(): void {
     this.#isDtlsReady = true;
-    for (const [data, from] of this.#early.splice(0)) this.#inlet.datagramReceived(data, from);
+    for (const { inlet, data, from } of this.#early.splice(0)) inlet.datagramReceived(data, from);
   }
 
   /** DTLS is up: plaintext records are refused from now on. */
@@ -175,7 +216,7 @@ export class WeriftIce {
     this.#retry?.cancel();
     this.#early.length = 0;
     await this.transport.stop();
-    await this.#socket?.close();
+    await Promise.all(this.#bases.map(({ socket }) => socket.close()));
   }
 
   #armRetry(): void {

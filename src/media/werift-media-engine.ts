@@ -1,3 +1,4 @@
+import { isIP, isIPv6 } from 'node:net';
 import type { CallObserver, CallStep } from '../call/observer.js';
 import type { MediaBridge } from '../call/media-bridge.js';
 import { guardedClock, type Clock } from '../lib/clock.js';
@@ -146,14 +147,14 @@ export class WeriftMediaEngine implements MediaEngine {
   /** A wildcard binds where the PBX is reached from, so that what the SDP shows is where packets come from. */
   #addresses({ localAddress, remoteNetworks: networks }: RtpEndpointOptions): { bind: string; shown: string } {
     const { listenIp, advertisedIp } = this.options;
-    if (!wildcards.includes(listenIp)) return { bind: listenIp, shown: advertisedIp || listenIp };
+    if (!wildcards.includes(listenIp)) return { bind: listenIp, shown: advertisedFor(listenIp, advertisedIp) };
     if (localAddress !== undefined) {
       // Behind 1:1 NAT a PBX on the internet reaches the public address, one in our own network the local one.
-      const isBehindNat = advertisedIp !== '' && !isPublic(localAddress) && networks.every(isPublicNetwork);
-      return { bind: localAddress, shown: isBehindNat ? advertisedIp : localAddress };
+      const isBehindNat = !isPublic(localAddress) && networks.every(isPublicNetwork);
+      return { bind: localAddress, shown: isBehindNat ? advertisedFor(localAddress, advertisedIp) : localAddress };
     }
     if (advertisedIp === '') throw new MediaError('internal', 'no address to show in the SDP');
-    return { bind: listenIp || '0.0.0.0', shown: advertisedIp };
+    return { bind: isIPv6(advertisedIp) ? '::' : '0.0.0.0', shown: advertisedIp };
   }
 
   /** One leg's fault in a timer must not end the other calls: it is logged, and what the timer was for goes on. */
@@ -197,4 +198,9 @@ export class WeriftMediaEngine implements MediaEngine {
 /** Judged by the network's first address. */
 function isPublicNetwork(cidr: string): boolean {
   return isPublic(cidr.split('/', 1)[0] ?? '');
+}
+
+/** What stands for a bound address in the SDP: address translation is of one family. */
+function advertisedFor(bound: string, advertisedIp: string): string {
+  return isIP(advertisedIp) === isIP(bound) ? advertisedIp : bound;
 }

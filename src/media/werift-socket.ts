@@ -1,5 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { randomInt } from 'node:crypto';
+import { isIPv6 } from 'node:net';
 import type { Logger } from '../lib/logger.js';
 import { MediaError } from './media-error.js';
 import type { SourceGuard } from './source-guard.js';
@@ -16,7 +17,7 @@ const maxAttempts = 100;
  */
 export class WeriftSocket {
   readonly type = 'udp';
-  readonly socketType = 'udp4';
+  readonly socketType: 'udp4' | 'udp6';
   closed = false;
   /** Set by whoever reads; gets only what the guard admits. */
   onData: (data: Buffer, from: Address) => void = () => undefined;
@@ -27,7 +28,9 @@ export class WeriftSocket {
     private readonly socket: Socket,
     private readonly guard: SourceGuard,
     logger: Logger,
+    socketType: 'udp4' | 'udp6' = 'udp4',
   ) {
+    this.socketType = socketType;
     socket.on('message', (data, from) => {
       if (this.guard.admits(data, from.address, from.port)) this.onData(data, [from.address, from.port]);
     });
@@ -49,7 +52,7 @@ export class WeriftSocket {
     const start = randomInt(size);
     for (let i = 0; i < Math.min(size, maxAttempts); i++) {
       const socket = await bound(listenIp, first + ((start + i) % size));
-      if (socket) return new WeriftSocket(socket, guard, logger);
+      if (socket) return new WeriftSocket(socket, guard, logger, socketTypeOf(listenIp));
     }
     throw new MediaError('limit', 'no free port for WebRTC media');
   }
@@ -78,10 +81,15 @@ export class WeriftSocket {
   };
 }
 
+function socketTypeOf(address: string): 'udp4' | 'udp6' {
+  return isIPv6(address) ? 'udp6' : 'udp4';
+}
+
 /** Undefined if the port is taken. */
 function bound(address: string, port: number): Promise<Socket | undefined> {
   return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
+    // IPv4 has a socket of its own.
+    const socket = createSocket({ type: socketTypeOf(address), ipv6Only: isIPv6(address) });
     socket.once('error', (error: NodeJS.ErrnoException) => {
       socket.close();
       if (error.code === 'EADDRINUSE') resolve(undefined);

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { MediaDescription, SessionDescription } from 'sdp-transform';
+import { canonicalIp } from '../lib/canonical-ip.js';
 import type { PbxCodec } from '../routing/types.js';
 import { audioFormats, isSameEncoding, pbxFormats, telephoneEvent, type AudioFormat } from './audio-formats.js';
 import { mediaTarget } from './media-address.js';
@@ -12,7 +13,7 @@ export type MediaDirection = 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
 
 /** What offer and answer agreed on with a PBX. */
 export interface PbxMedia {
-  /** Where RTP goes. `0.0.0.0` only together with a direction that forbids sending. */
+  /** Where RTP goes. `0.0.0.0` or `::` only together with a direction that forbids sending. */
   readonly address: string;
   readonly port: number;
   readonly codec: PbxCodec;
@@ -141,7 +142,7 @@ function mediaOf(
   local: PbxLocal,
 ): Omit<PbxMedia, 'srtp'> {
   const target = mediaTarget(session, media, isIP(local.address));
-  if (target.address === local.address && target.port === local.port) {
+  if (target.address === canonicalIp(local.address) && target.port === local.port) {
     throw new SdpError('not_allowed', 'media address is our own');
   }
   const event = telephoneEvent(formats, format.clockRate) ?? telephoneEvent(formats, ourTelephoneEvent.clockRate);

@@ -1,4 +1,5 @@
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
+import { canonicalIp } from '../lib/canonical-ip.js';
 import type { MediaDescription } from 'sdp-transform';
 import { audioFormats, isSameEncoding, pbxFormats, telephoneEvent } from './audio-formats.js';
 import { isNeverTarget } from './media-address.js';
@@ -18,7 +19,7 @@ export interface WhatsAppRemote {
   /** Meta is always ICE-lite: never checks us, always controlled. */
   readonly iceLite: boolean;
   readonly ice: { readonly usernameFragment: string; readonly password: string };
-  /** IPv4, UDP, component 1; one at least, eight at most. */
+  /** UDP, component 1, of either family; one at least, eight at most. */
   readonly candidates: readonly RemoteCandidate[];
   /** SHA-256 of the certificate, upper-case hex pairs with colons. */
   readonly fingerprint: string;
@@ -75,21 +76,20 @@ function credentials({ session }: SdpDocument, media: MediaDescription): WhatsAp
 
 /**
  * Host names and `.local` names are never resolved: that would let an SDP send our checks to where nobody allowed them.
- * IPv6 is left out because our socket is IPv4.
  */
 function candidates(media: MediaDescription): RemoteCandidate[] {
   const all = media.candidates ?? [];
   if (all.length > maxCandidates) throw new SdpError('bad_request', `SDP has over ${maxCandidates} candidates`);
   const usable = all.flatMap((candidate) => {
-    const address = textOf(candidate.ip);
+    const address = canonicalIp(textOf(candidate.ip));
     const port = numberOf(candidate.port);
     const priority = numberOf(candidate.priority);
     const isUdp = textOf(candidate.transport).toLowerCase() === 'udp' && numberOf(candidate.component) === 1;
-    const isTarget = isIPv4(address) && !isNeverTarget(address) && port > 0 && port <= 65_535;
+    const isTarget = isIP(address) !== 0 && !isNeverTarget(address) && port > 0 && port <= 65_535;
     if (!isUdp || !isTarget || !Number.isInteger(port) || !isUint32(priority)) return [];
     return [{ foundation: textOf(candidate.foundation), priority, address, port }];
   });
-  if (usable.length === 0) throw new SdpError('bad_request', 'SDP has no usable IPv4 candidate');
+  if (usable.length === 0) throw new SdpError('bad_request', 'SDP has no usable candidate');
   return usable;
 }
 

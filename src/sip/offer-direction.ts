@@ -13,7 +13,7 @@ export function holdsUs(sdp: string): boolean {
   const audio = nextMedia < 0 ? after : after.slice(0, nextMedia);
   const direction = directionOf(audio) ?? directionOf(session) ?? 'sendrecv';
   const connection = audio.find((line) => line.startsWith('c=')) ?? session.find((line) => line.startsWith('c='));
-  return direction === 'sendonly' || direction === 'inactive' || connection === 'c=IN IP4 0.0.0.0';
+  return direction === 'sendonly' || direction === 'inactive' || isNull(connection);
 }
 
 function directionOf(lines: readonly string[]): string | undefined {
@@ -22,4 +22,8 @@ function directionOf(lines: readonly string[]): string | undefined {
     if (direction) return direction;
   }
   return undefined;
+}
+
+function isNull(connection: string | undefined): boolean {
+  return connection !== undefined && /^c=IN (IP4 0\.0\.0\.0|IP6 ::)\s*$/.test(connection);
 }

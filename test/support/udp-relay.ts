@@ -11,18 +11,21 @@ export class UdpRelay {
   readonly #towardsCaller: Socket;
   readonly #towardsPeer: Socket;
   #callerPort = 0;
+  #callerHost = '127.0.0.1';
 
   private constructor(
     private readonly peerPort: number,
     public rule: RelayRule,
     towardsCaller: Socket,
     towardsPeer: Socket,
+    peerHost = '127.0.0.1',
   ) {
     this.#towardsCaller = towardsCaller;
     this.#towardsPeer = towardsPeer;
     towardsCaller.on('message', (data, from) => {
       this.#callerPort = from.port;
-      for (let i = this.rule(data, 'to_peer'); i > 0; i--) towardsPeer.send(data, this.peerPort, '127.0.0.1');
+      this.#callerHost = from.address;
+      for (let i = this.rule(data, 'to_peer'); i > 0; i--) towardsPeer.send(data, this.peerPort, peerHost);
     });
     towardsPeer.on('message', (data) => {
       for (let i = this.rule(data, 'from_peer'); i > 0; i--) this.forge(data);
@@ -31,6 +34,22 @@ export class UdpRelay {
 
   static async to(peerPort: number, rule: RelayRule): Promise<UdpRelay> {
     return new UdpRelay(peerPort, rule, await boundSocket('127.0.0.1'), await boundSocket('127.0.0.1'));
+  }
+
+  /**
+   * As 1:1 address translation would: the caller finds the peer at `inside`, the peer sees the caller at `outside`. Port 0 is
+   * any.
+   */
+  static async translating(
+    peer: { readonly address: string; readonly port: number },
+    inside: { readonly address: string; readonly port: number },
+    outside: { readonly address: string; readonly port: number },
+  ): Promise<UdpRelay> {
+    const sockets = [
+      await boundSocket(inside.address, inside.port),
+      await boundSocket(outside.address, outside.port),
+    ] as const;
+    return new UdpRelay(peer.port, () => 1, ...sockets, peer.address);
   }
 
   get port(): number {
@@ -44,7 +63,7 @@ export class UdpRelay {
 
   /** Sends to the caller what seems to come from the peer. */
   forge(data: Buffer): void {
-    if (this.#callerPort !== 0) this.#towardsCaller.send(data, this.#callerPort, '127.0.0.1');
+    if (this.#callerPort !== 0) this.#towardsCaller.send(data, this.#callerPort, this.#callerHost);
   }
 
   close(): void {
@@ -53,11 +72,11 @@ export class UdpRelay {
   }
 }
 
-/** A UDP socket on a free port of a loopback address. */
-export function boundSocket(address: string): Promise<Socket> {
+/** A UDP socket on a port of a loopback address, by default a free one. */
+export function boundSocket(address: string, port = 0): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4');
     socket.once('error', reject);
-    socket.bind(0, address, () => resolve(socket));
+    socket.bind(port, address, () => resolve(socket));
   });
 }

@@ -65,7 +65,11 @@ export class WrtcPeer {
   #timer: NodeJS.Timeout | undefined;
   #stateWaiters: (() => void)[] = [];
 
-  constructor(private readonly toneHz = 440) {
+  /** @param hosts loopback addresses that its SDP names */
+  constructor(
+    private readonly toneHz = 440,
+    private readonly hosts: readonly string[] = ['127.0.0.1'],
+  ) {
     this.#connection.addTrack(this.#track);
     this.#connection.ontrack = ({ track }) => {
       const sink = new wrtc.nonstandard.RTCAudioSink(track);
@@ -87,14 +91,14 @@ export class WrtcPeer {
   /** An offer in the form of Meta's: ICE-lite, one loopback candidate, Opus and telephone-event only. */
   async offer(): Promise<string> {
     await this.#connection.setLocalDescription(await this.#connection.createOffer());
-    return metaForm(await this.#gathered());
+    return metaForm(await this.#gathered(), this.hosts);
   }
 
   /** An answer in the form of Meta's. */
   async answer(offer: string): Promise<string> {
     await this.#connection.setRemoteDescription({ type: 'offer', sdp: offer });
     await this.#connection.setLocalDescription(await this.#connection.createAnswer());
-    return metaForm(await this.#gathered());
+    return metaForm(await this.#gathered(), this.hosts);
   }
 
   accept(answer: string): Promise<void> {
@@ -170,11 +174,15 @@ export class WrtcPeer {
   }
 }
 
-function metaForm(sdp: string): string {
+function metaForm(sdp: string, hosts: readonly string[]): string {
+  const isWanted = (line: string): boolean => {
+    const address = /^a=candidate:\S+ 1 udp \d+ (\S+) /.exec(line)?.[1];
+    return address !== undefined && hosts.includes(address);
+  };
   const lines = sdp
     .split('\r\n')
     .filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb):(?!(111|126)\b)/.test(line))
-    .filter((line) => !line.startsWith('a=candidate') || /^a=candidate:\S+ 1 udp \d+ 127\.0\.0\.1 /.test(line))
+    .filter((line) => !line.startsWith('a=candidate') || isWanted(line))
     .map((line) => (line.startsWith('m=audio') ? line.replace(/SAVPF .*/, 'SAVPF 111 126') : line));
   lines.splice(
     lines.findIndex((line) => line.startsWith('m=')),

@@ -52,6 +52,24 @@ describe('our offer to a PBX', () => {
     expect(offer).toContain('c=IN IP6 2001:db8::1\r\n');
   });
 
+  it.each([
+    ['c=IN IP6 2001:db8::7', '2001:db8::7', undefined],
+    ['c=IN IP6 2001:DB8:0::0007', '2001:db8::7', undefined],
+    ['c=IN IP6 2001:db8::7\r\na=rtcp:4100 IN IP6 2001:DB8::7', '2001:db8::7', 4100],
+    ['c=IN IP6 2001:db8::7\r\na=rtcp:4100 IN IP6 2001:db8::8', '2001:db8::7', undefined],
+  ])('reads where an IPv6 PBX wants its RTP: %j', (lines, address, rtcpPort) => {
+    const local6 = { ...local, address: '2001:db8::1' };
+    const { sdp: answer, media } = answerPbxOffer(sdp('m=audio 4000 RTP/AVP 8', lines), local6);
+    expect(media).toMatchObject({ address, port: 4000, rtcpPort });
+    expect(answer).toContain('c=IN IP6 2001:db8::1\r\n');
+  });
+
+  it('refuses its own IPv6 address however it is written', () => {
+    const local6 = { ...local, address: '2001:db8::1', port: 4000 };
+    const offer = sdp('m=audio 4000 RTP/AVP 8', 'c=IN IP6 2001:0db8:0:0::1');
+    expect(failure(() => answerPbxOffer(offer, local6)).endCode).toBe('not_allowed');
+  });
+
   it('writes opus as 48000/2 and G722 as 8000', () => {
     const offer = buildPbxOffer({ ...local, codecs: ['opus', 'G722'] });
     expect(offer).toContain('m=audio 20000 RTP/AVP 111 9 101\r\n');
@@ -103,7 +121,8 @@ describe('answer of a PBX to our offer', () => {
     ['our own address', 'not_allowed', sdp('m=audio 20000 RTP/AVP 8', 'c=IN IP4 192.0.2.1')],
     ['a host name', 'bad_request', sdp('m=audio 4000 RTP/AVP 8', 'c=IN IP4 pbx.example')],
     ['IPv6 to an IPv4 socket', 'no_codec', sdp('m=audio 4000 RTP/AVP 8', 'c=IN IP6 2001:db8::7')],
-    ['IPv6 unspecified', 'not_allowed', sdp('m=audio 4000 RTP/AVP 8', 'c=IN IP6 ::')],
+    ['IPv6 multicast', 'not_allowed', sdp('m=audio 4000 RTP/AVP 8', 'c=IN IP6 ff02::1')],
+    ['IPv6 in brackets', 'bad_request', sdp('m=audio 4000 RTP/AVP 8', 'c=IN IP6 [2001:db8::7]')],
     ['no address', 'bad_request', [...without('c='), 'm=audio 4000 RTP/AVP 8', ''].join('\r\n')],
   ])('refuses %s', (_what, code, answer) => {
     expect(failure(() => readPbxAnswer(answer, local)).endCode).toBe(code);
@@ -208,6 +227,8 @@ describe('our answer to an offer of a PBX', () => {
     ['c=IN IP4 0.0.0.0\r\na=sendonly', 'recvonly'],
     ['c=IN IP4 0.0.0.0\r\na=recvonly', 'inactive'],
     ['c=IN IP4 0.0.0.0\r\na=inactive', 'inactive'],
+    ['c=IN IP6 ::', 'recvonly'],
+    ['c=IN IP6 0:0:0:0:0:0:0:0\r\na=sendonly', 'recvonly'],
   ])('answers %j with %s', (line, direction) => {
     const answer = answerPbxOffer(sdp('m=audio 4000 RTP/AVP 8', line), local);
     expect(answer.media.direction).toBe(direction);

@@ -46,7 +46,15 @@ describe("Meta's four samples", () => {
     expect(readWhatsAppRemote(userOffer)).toEqual<WhatsAppRemote>({
       iceLite: true,
       ice: { usernameFragment: '6k2qP1R6kBfI/2', password: 'UApvJw3NcwFRDvIMKdM0vWCdlXah25E9' },
-      candidates: [{ foundation: '1972637320', priority: 2_113_937_151, address: '31.13.65.60', port: 40_012 }],
+      candidates: [
+        { foundation: '1972637320', priority: 2_113_937_151, address: '31.13.65.60', port: 40_012 },
+        {
+          foundation: '1652262791',
+          priority: 2_113_939_711,
+          address: '2a03:2880:f211:cf:face:b00c:0:6443',
+          port: 40_012,
+        },
+      ],
       fingerprint: '1B:B6:6B:40:A5:0B:8C:75:0D:8C:CB:90:2F:99:74:1E:26:45:AE:AF:45:C1:51:60:8F:73:C9:2D:10:6D:8A:88',
       setup: 'actpass',
       mid: 'audio',
@@ -58,7 +66,10 @@ describe("Meta's four samples", () => {
   it('reads its answer of a business-initiated call, legacy codecs and all', () => {
     expect(readWhatsAppRemote(businessAnswer)).toMatchObject({
       iceLite: true,
-      candidates: [{ address: '31.13.65.130', port: 3482 }],
+      candidates: [
+        { address: '31.13.65.130', port: 3482 },
+        { address: '2a03:2880:f211:d1:face:b00c:0:699c', port: 3482 },
+      ],
       setup: 'active',
       mid: '0',
       opusPayloadType: 111,
@@ -71,7 +82,7 @@ describe("Meta's four samples", () => {
     (name) => {
       expect(failure(fixture(name))).toMatchObject({
         endCode: 'bad_request',
-        message: 'SDP has no usable IPv4 candidate',
+        message: 'SDP has no usable candidate',
       });
     },
   );
@@ -220,7 +231,9 @@ describe('what does no harm', () => {
 
 describe('candidates', () => {
   it.each([
-    ['IPv6', '1 udp 1 2001:db8::1 4000'],
+    ['IPv6 to nobody', '1 udp 1 :: 4000'],
+    ['IPv6 multicast', '1 udp 1 ff02::1 4000'],
+    ['IPv6 in brackets', '1 udp 1 [2001:db8::1] 4000'],
     ['a host name', '1 udp 1 media.example 4000'],
     ['an mDNS name', '1 udp 1 1f2e.local 4000'],
     ['RTCP', '2 udp 1 192.0.2.1 4000'],
@@ -232,8 +245,17 @@ describe('candidates', () => {
     ['broadcast', '1 udp 1 255.255.255.255 4000'],
     ['an absurd priority', '1 udp 99999999999 192.0.2.1 4000'],
   ])('of %s are left out', (_what, candidate) => {
-    expect(readWhatsAppRemote(withCandidates([candidate])).candidates).toHaveLength(1);
+    expect(readWhatsAppRemote(withCandidates([candidate])).candidates).toHaveLength(2);
     expect(failure(onlyCandidates([candidate])).endCode).toBe('bad_request');
+  });
+
+  it.each([
+    ['2001:db8::1', '2001:db8::1'],
+    ['2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+  ])('of %s are taken, as %s', (written, address) => {
+    const { candidates } = readWhatsAppRemote(onlyCandidates([`1 udp 7 ${written} 4000`]));
+    expect(candidates).toEqual([{ foundation: '9', priority: 7, address, port: 4000 }]);
   });
 
   it('may be eight, not nine', () => {
