@@ -1,13 +1,14 @@
-import { isIP } from 'node:net';
 import type { Clock } from '../../lib/clock.js';
 import { withDeadline } from '../../lib/deadline.js';
 import type { IdSource } from '../../lib/ids.js';
+import { defaultSipPort } from '../../lib/sip-location.js';
 import type { SipServer, Trunk } from '../../routing/types.js';
 import type { TrunkLogins } from '../digest/trunk-login.js';
 import type { SrfApi, SrfHeaders, SrfRequest, SrfResponse } from '../drachtio-types.js';
+import { nextHopsOf, type NextHop } from '../next-hop.js';
 import type { ServerAddresses } from '../server-addresses.js';
 import { agentName, allowedMethods } from '../sip-headers.js';
-import { escapeSipUser, nextHopUri, uriHost } from '../sip-uri.js';
+import { escapeSipUser, uriHost } from '../sip-uri.js';
 import { outcomeOf, type RegisterOutcome } from './register-outcome.js';
 
 export interface RegisterRequestOptions {
@@ -25,14 +26,11 @@ export interface RegisterRequestOptions {
 /** What came of asking, and the response that said so. */
 export interface RegisterAnswer {
   readonly outcome: RegisterOutcome;
-  /** Undefined if there was none. */
-  readonly response: SrfResponse | undefined;
+  readonly response: SrfResponse;
 }
 
-const defaultPort = { udp: 5060, tcp: 5060, tls: 5061 } as const;
-
 /**
- * The REGISTERs to one server: one Call-ID and From tag for the life of the process, the sequence rising with each
+ * The REGISTERs to one server, each place of it tried until one answers (RFC 3263 §4.3): one Call-ID and From tag for the life of the process, the sequence rising with each
  * (RFC 3261 §10.2). A challenge is answered as that of an INVITE is (decision 0200).
  */
 export class RegisterRequest {
@@ -40,20 +38,19 @@ export class RegisterRequest {
   readonly #tag: string;
   readonly #uri: string;
   readonly #aor: string;
-  readonly #contact: string;
+  readonly #user: string;
   #sequence = 0;
 
   constructor(private readonly options: RegisterRequestOptions) {
     const { ids, trunk, server } = options;
-    const { hostname, port, transport } = server;
-    const user = escapeSipUser(trunk.auth?.username ?? '');
+    const { hostname, port, transport, lookup = 'address' } = server;
+    this.#user = escapeSipUser(trunk.auth?.username ?? '');
     this.#callId = `${ids.hex(16)}-register`;
     this.#tag = ids.hex(8);
     // The domain, without user (RFC 3261 §10.2); where it leads is said by the next hop.
-    this.#uri = `sip:${uriHost(hostname)}${port === defaultPort[transport] ? '' : `:${port}`}`;
-    this.#aor = `<sip:${user}@${uriHost(hostname)}>`;
-    // The SIP server puts its own address in the place of `localhost` (drachtio reference, §4.3).
-    this.#contact = `<sip:${user}@localhost${transport === 'udp' ? '' : `;transport=${transport}`}>`;
+    const isPlain = lookup !== 'address' || port === defaultSipPort(transport);
+    this.#uri = `sip:${uriHost(hostname)}${isPlain ? '' : `:${port}`}`;
+    this.#aor = `<sip:${this.#user}@${uriHost(hostname)}>`;
   }
 
   /**
@@ -61,13 +58,24 @@ export class RegisterRequest {
    * @throws Error when there is no final response: name not resolved, link gone, or time over
    */
   async send(lifetimeMs: number, signal: AbortSignal): Promise<RegisterAnswer> {
+    const { addresses, trunk, server } = this.options;
+    const [first, ...others] = await nextHopsOf(addresses, { trunk, server });
+    let answer = await this.#sendTo(first, lifetimeMs, signal);
+    for (const hop of others) {
+      const { outcome } = answer;
+      if (outcome.type !== 'failed' || outcome.failure.kind !== 'unreachable') break;
+      answer = await this.#sendTo(hop, lifetimeMs, signal);
+    }
+    return answer;
+  }
+
+  async #sendTo(hop: NextHop, lifetimeMs: number, signal: AbortSignal): Promise<RegisterAnswer> {
     const { trunk, server, logins } = this.options;
-    const nextHop = await this.#nextHop();
     const login = logins.loginAt(trunk, server);
     let credentials: SrfHeaders = {};
     for (;;) {
       signal.throwIfAborted();
-      const { contact, response } = await this.#exchange(lifetimeMs, credentials, nextHop);
+      const { contact, response } = await this.#exchange(lifetimeMs, credentials, hop);
       const isChallenged = response.status === 401 || response.status === 407;
       const header = isChallenged ? login?.answer({ method: 'REGISTER', uri: this.#uri }, response) : undefined;
       if (!header) return { outcome: outcomeOf(response, { contact, lifetimeMs }), response };
@@ -78,12 +86,12 @@ export class RegisterRequest {
   #exchange(
     lifetimeMs: number,
     credentials: SrfHeaders,
-    proxy: string,
+    hop: NextHop,
   ): Promise<{ readonly contact: string; readonly response: SrfResponse }> {
     const { srf, clock, answerMs } = this.options;
-    const headers = { ...this.#headers(lifetimeMs), ...credentials };
+    const headers = { ...this.#headers(lifetimeMs, hop), ...credentials };
     const answered = new Promise<{ contact: string; response: SrfResponse }>((resolve, reject) => {
-      srf.request(this.#uri, { method: 'REGISTER', headers, proxy }, (err, request) => {
+      srf.request(this.#uri, { method: 'REGISTER', headers, proxy: hop.uri }, (err, request) => {
         if (!request) return reject(new Error('REGISTER not sent', { cause: err }));
         onFinal(request, (response) => resolve({ contact: request.get('Contact') ?? '', response }));
       });
@@ -91,27 +99,20 @@ export class RegisterRequest {
     return withDeadline(answered, answerMs, 'response to REGISTER', clock);
   }
 
-  #headers(lifetimeMs: number): SrfHeaders {
+  #headers(lifetimeMs: number, { transport }: NextHop): SrfHeaders {
     return {
       'call-id': this.#callId,
       CSeq: `${++this.#sequence} REGISTER`,
       From: `${this.#aor};tag=${this.#tag}`,
       To: this.#aor,
-      Contact: this.#contact,
+      // The SIP server puts its own address in the place of `localhost` (drachtio reference, §4.3).
+      Contact: `<sip:${this.#user}@localhost${transport === 'udp' ? '' : `;transport=${transport}`}>`,
       Expires: String(Math.ceil(lifetimeMs / 1_000)),
       // A registrar behind an edge proxy refuses who does not know Path (RFC 3327 §5.1); it is nothing to us.
       Supported: 'path',
       Allow: allowedMethods,
       'User-Agent': agentName,
     };
-  }
-
-  async #nextHop(): Promise<string> {
-    const { addresses, server } = this.options;
-    if (isIP(server.hostname) !== 0) return nextHopUri(server, server.hostname);
-    const [address] = await addresses.resolve(server.hostname);
-    if (address === undefined) throw new Error(`no address for ${server.hostname}`);
-    return nextHopUri(server, address);
   }
 }
 
