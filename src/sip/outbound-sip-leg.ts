@@ -29,6 +29,7 @@ import { reasonHeader, sipReasonHeader } from './sip-headers.js';
 import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
 import { addressesOf, isDirect, nextHopsOf, type NextHop } from './next-hop.js';
 import { requestUri } from './sip-uri.js';
+import { srtpOf } from './srtp-policy.js';
 import { takeReferral, type DialogIds, type Referral } from './transfer/referral.js';
 
 /** What a call to a PBX is made of. */
@@ -104,6 +105,7 @@ export class OutboundSipLeg implements DialledLeg {
       trunk: trunk.name,
       server: `${server.hostname}:${server.port}`,
       remoteAddress: this.#remoteAddress,
+      ...this.#media.facts,
       ...(this.#opaque !== undefined && { opaque: this.#opaque }),
     };
   }
@@ -179,6 +181,7 @@ export class OutboundSipLeg implements DialledLeg {
           codecs: trunk.codecs,
           remoteNetworks: mediaNetworks(this.context, trunk, addressesOf(this.context.addresses, this.options.target)),
           symmetricRtp: trunk.symmetricRtp ?? false,
+          ...srtpOf(trunk, nextHop.transport),
           ...(localAddress === undefined ? {} : { localAddress }),
         },
         (event) => this.#fromMedia(event),
