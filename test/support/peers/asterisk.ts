@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tlsFile } from '../tls-fixtures.js';
 import { Ami } from './ami.js';
+import { withRegistrar } from './asterisk-registrar.js';
 import { PeerProcess } from './child.js';
 import { until } from './until.js';
 import { readWav, type Sound } from './wav.js';
@@ -36,6 +37,16 @@ export interface AsteriskOptions {
   readonly folder: string;
   /** The trunk by TLS, with the certificates of test/fixtures/tls. */
   readonly tls?: boolean;
+  /** SRTP with keys in the SDP: `sdes` and nothing else, or `optimistic`, which offers and takes plain RTP as well. */
+  readonly srtp?: 'sdes' | 'optimistic';
+  /** The bridge has to register, see asterisk-registrar.ts. */
+  readonly registers?: boolean;
+}
+
+function withSrtp(trunk: string, srtp: AsteriskOptions['srtp']): string {
+  if (!srtp) return trunk;
+  const optimistic = srtp === 'optimistic' ? 'media_encryption_optimistic = yes\n' : '';
+  return trunk.replace('direct_media = no', `media_encryption = sdes\n${optimistic}direct_media = no`);
 }
 
 /** The shipped trunk, reached and reaching by TLS; each side checks the other's certificate. */
@@ -71,8 +82,9 @@ export class Asterisk {
     }
     for (const name of emptyFiles) writeFileSync(join(folder, name), '');
     for (const name of ownFiles) this.#render(name, readFileSync(join(here, name), 'utf8'));
-    const trunk = readFileSync(join(shipped, 'pjsip.conf'), 'utf8');
-    this.#render('pjsip.conf', options.tls ? overTls(trunk) : trunk);
+    const trunk = withSrtp(readFileSync(join(shipped, 'pjsip.conf'), 'utf8'), options.srtp);
+    const known = options.registers ? withRegistrar(trunk) : trunk;
+    this.#render('pjsip.conf', options.tls ? overTls(known) : known);
     this.#render(
       'extensions.conf',
       readFileSync(join(shipped, 'extensions.conf'), 'utf8') + readFileSync(join(here, 'extensions-test.conf'), 'utf8'),
@@ -112,10 +124,10 @@ export class Asterisk {
   }
 
   /** Places a call to a number through the trunk, by the dial plan's `to-whatsapp`, and plays a tone once it is answered. */
-  async callOut(number: string): Promise<void> {
+  async callOut(number: string, context = 'to-whatsapp'): Promise<void> {
     await this.ami.action({
       Action: 'Originate',
-      Channel: `Local/${number}@to-whatsapp/n`,
+      Channel: `Local/${number}@${context}/n`,
       Context: 'test-caller',
       Exten: 'tone',
       Priority: '1',

@@ -28,6 +28,8 @@ export interface BaresipOptions {
   readonly answer: 'auto' | 'manual';
   /** What the phone says, looped; 8 kHz. */
   readonly play: Sound;
+  /** As its `mediaenc` spells it: `srtp` (RTP/AVP with keys), `srtp-mand` (RTP/SAVP), `srtp-mandf` (RTP/SAVPF). */
+  readonly mediaenc?: string;
 }
 
 /** baresip, a real SIP phone without a screen. */
@@ -40,14 +42,14 @@ export class Baresip {
   #commands = 0;
 
   private constructor(private readonly options: BaresipOptions) {
-    const { folder, address, user, codecs, answer } = options;
+    const { folder, address, user, codecs, answer, mediaenc } = options;
     mkdirSync(join(folder, 'heard'), { recursive: true });
     writeWav(join(folder, 'play.wav'), options.play);
     const config = readFileSync(join(import.meta.dirname, 'baresip/config.in'), 'utf8');
     writeFileSync(join(folder, 'config'), config.replaceAll('@ADDRESS@', address).replaceAll('@FOLDER@', folder));
     writeFileSync(
       join(folder, 'accounts'),
-      `<sip:${user}@${address}:5060>;regint=0;answermode=${answer};audio_codecs=${codecs};ptime=20;dtmfmode=auto\n`,
+      `<sip:${user}@${address}:5060>;regint=0;answermode=${answer};audio_codecs=${codecs};ptime=20;dtmfmode=auto${mediaenc === undefined ? '' : `;mediaenc=${mediaenc}`}\n`,
     );
     writeFileSync(join(folder, 'contacts'), '');
     this.#process = PeerProcess.start({ command: 'baresip', args: ['-f', folder, '-4'] });

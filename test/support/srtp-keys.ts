@@ -1,0 +1,14 @@
+import type { SrtpSuite } from '../../src/routing/types.js';
+import { SrtpKey } from '../../src/sdp/sdes.js';
+
+/** A key of these bytes all alike. */
+export function testKey(suite: SrtpSuite, byte: number): SrtpKey {
+  return SrtpKey.random(suite, (bytes) => Buffer.alloc(bytes, byte).toString('hex'));
+}
+
+/** The same key with an MKI, as its maker tells others of it. */
+export function withMki(key: SrtpKey, mki: Buffer): SrtpKey {
+  const made = SrtpKey.of(key.suite, Buffer.concat([key.masterKey, key.masterSalt]), mki);
+  if (!made) throw new Error('a key of the wrong length');
+  return made;
+}
