@@ -1,7 +1,7 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import { sipFailures, sipFailuresByClass, type SipFailure } from '../call/failure-table.js';
 import type { SrfMessage, SrfRequest, SrfResponse } from './drachtio-types.js';
-import { parseReasonHeader, parseRetryAfter } from './sip-headers.js';
+import { parseReasonHeader, parseRetryAfter, type SipReason } from './sip-headers.js';
 import { plainSipText } from './sip-text.js';
 
 /** How an INVITE of ours failed. `retry`: another server of the trunk may do better. */
@@ -76,10 +76,20 @@ function q850Of(header: string | undefined): number | undefined {
   return first?.protocol === 'Q.850' && first.cause > 0 && first.cause < 128 ? first.cause : undefined;
 }
 
+/** Q.850: another member of the group took the call (RFC 3326 §2: a CANCEL with SIP cause 200). */
+const nonSelectedUserClearing = 26;
+
 function detailOf(header: string | undefined): { q850?: number; text?: string } {
-  const q850 = q850Of(header);
-  const text = parseReasonHeader(header)[0]?.text;
+  const [first] = parseReasonHeader(header);
+  const q850 = q850Of(header) ?? q850OfStatus(first);
+  const text = first?.text;
   return { ...(q850 === undefined ? {} : { q850 }), ...(text === undefined || text === '' ? {} : { text }) };
+}
+
+/** The cause that a SIP status stands for, where the other side named no other. */
+function q850OfStatus(reason: SipReason | undefined): number | undefined {
+  if (reason?.protocol !== 'SIP') return undefined;
+  return reason.cause === 200 ? nonSelectedUserClearing : sipFailures.get(reason.cause)?.q850;
 }
 
 /** Final statuses srf knows; it throws for any other. */

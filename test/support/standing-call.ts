@@ -1,3 +1,4 @@
+import type { Leg } from '../../src/call/leg.js';
 import { LegLog } from './leg-log.js';
 import { PeerMessage, SipScriptPeer } from './sip-script-peer.js';
 import { SipScene, type SceneOptions } from './sip-scene.js';
@@ -32,7 +33,7 @@ export class StandingCall {
     readonly scene: SipScene,
     readonly pbx: SipScriptPeer,
     readonly log: LegLog,
-    readonly leg: { hangup(reason: object): void },
+    readonly leg: Leg,
     private readonly inDialog: (method: string, cseq: number, headers: readonly string[], body: string) => string,
     /** How many things the media engine was asked for until the call stood. */
     private readonly asked: number,
@@ -44,7 +45,7 @@ export class StandingCall {
     const pbx = await SipScriptPeer.udp();
     const parts = caller === 'us' ? await StandingCall.#ours(scene, pbx) : await StandingCall.#theirs(scene, pbx);
     const asked = scene.media.endpoints[0]?.log.length ?? 0;
-    return new StandingCall(scene, pbx, parts.log, parts.leg as never, parts.inDialog, asked);
+    return new StandingCall(scene, pbx, parts.log, parts.leg, parts.inDialog, asked);
   }
 
   static async #ours(scene: SipScene, pbx: SipScriptPeer) {

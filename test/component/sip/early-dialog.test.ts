@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endReason } from '../../../src/call/end-reason.js';
 import { LegLog } from '../../support/leg-log.js';
-import { SipScriptPeer, type PeerMessage } from '../../support/sip-script-peer.js';
+import { PeerMessage, SipScriptPeer } from '../../support/sip-script-peer.js';
 import { SipScene } from '../../support/sip-scene.js';
 import { pbxAudio } from '../../support/standing-call.js';
 
@@ -134,8 +134,7 @@ describe('before we have answered the PBX', () => {
     const log = new LegLog(leg);
     leg.ring();
     const ringing = await pbx.response(180, 'INVITE');
-    const header = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1]?.trim() ?? '';
-    const invite = { get: header } as PeerMessage;
+    const invite = new PeerMessage(text, pbx, undefined, 0);
     const update = (cseq: number, body = '', headers: string[] = []): void =>
       pbx.send(pbx.inDialog('UPDATE', invite, ringing, { cseq, body, headers }), scene.address);
     update(2, pbxAudio({ port: 30_002 }));
