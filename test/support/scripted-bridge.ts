@@ -30,6 +30,8 @@ export interface BridgeOptions {
   readonly pbx?: SipScriptPeer;
   /** YAML of the sip section. */
   readonly sip?: string;
+  /** YAML of the media section without its ports, as a flow mapping's content. */
+  readonly media?: string;
   readonly logger?: Logger;
   /** What an earlier run that was killed left in the journal. */
   readonly journal?: readonly JournalEntry[];
@@ -38,6 +40,8 @@ export interface BridgeOptions {
   /** Longest wait for live calls when the daemon stops. */
   readonly stopCallsMs?: number;
 }
+
+const mediaOnLoopback = 'listen_ip: 127.0.0.1, remote_networks: [127.0.0.0/8]';
 
 /**
  * The whole daemon between two scripted sides: a PBX that does exactly what the test tells it, and a Graph API that answers
@@ -95,7 +99,13 @@ export class ScriptedBridge {
     return journal.open.calls();
   }
 
-  #yaml({ trunks, more = '', accessToken = 'token-of-the-test', sip = sipSection() }: BridgeOptions): string {
+  #yaml({
+    trunks,
+    more = '',
+    accessToken = 'token-of-the-test',
+    sip = sipSection(),
+    media = mediaOnLoopback,
+  }: BridgeOptions): string {
     const numberWithTrunk = `
 trunks:
   - name: pbx
@@ -111,7 +121,7 @@ graph: { base_url: "${this.graph.baseUrl}", access_token: "${accessToken}", app_
 webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
 admin: { listen: "127.0.0.1:0" }
 ${sip}
-media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
+media: { ${media}, rtp_ports: 20000-20999, webrtc_ports: 10000-10999 }
 settings: { push: "off" }
 journal: { dir: "${this.#journalDir}" }
 ${trunks ? trunks(this.pbx) : numberWithTrunk}
