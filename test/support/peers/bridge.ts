@@ -20,6 +20,8 @@ export interface BridgeOptions {
   readonly mediaAddress?: string;
   /** More keys of the trunk, as a line of YAML. */
   readonly trunk?: string;
+  /** Who may call in; default: the PBX. */
+  readonly acceptFrom?: string;
 }
 
 /** Meta as the daemon sees it: a Graph API, and somebody who is told where webhooks go. */
@@ -57,6 +59,10 @@ export class Bridge<G extends GraphSide = Meta> {
   /** Waits until no call is left. */
   async idle(deadlineMs: number): Promise<void> {
     await until('the bridge without calls', deadlineMs, () => this.daemon.calls() === 0 || undefined);
+  }
+
+  stop(): Promise<void> {
+    return this.daemon.stop();
   }
 
   /** Steps of the only call, in their order. */
@@ -99,7 +105,7 @@ trunks:
   - name: pbx
     servers: [{ hostname: ${pbx}, port: ${transport === 'tls' ? 5061 : 5060}, transport: ${transport} }]
 ${transport === 'tls' ? `    tls: { ca: ${tlsFile('ca.pem')}, server_name: pbx.test }` : ''}
-    accept_from: [${pbx}/32]
+    accept_from: ${options.acceptFrom ?? `[${pbx}/32]`}
     codecs: ${codecs}
 ${options.trunk === undefined ? '' : `    ${options.trunk}`}
     qualify: 0s
