@@ -176,6 +176,11 @@ export class SipUserAgent {
     this.servers.start();
   }
 
+  /** Whether some trunk accepts requests from this transport source. The addresses of servers' names are learned over time. */
+  isKnownSource(address: string): boolean {
+    return this.#acl.trunksOf(address).length > 0;
+  }
+
   /** Sets the one receiver of calls; without one they are refused. */
   onInboundCall(listener: (call: InboundCall) => void): void {
     this.#listener = listener;
@@ -269,7 +274,7 @@ export class SipUserAgent {
     try {
       trimEcho(response);
       if (this.#isHealthCheck(request)) return response.send(200);
-      if (this.#acl.trunksOf(request.source_address).length > 0) return answer(request, response);
+      if (this.isKnownSource(request.source_address)) return answer(request, response);
       this.#strangers.note(request.source_address, request.method);
       response.send(403);
     } catch (err) {
@@ -293,16 +298,23 @@ export class SipUserAgent {
       this.options.logger.info('INVITE refused', { trunk: first.name, status: refusal.status, why: refusal.why });
       return response.send(refusal.status, { headers: refusal.headers });
     }
-    const account = registeredTrunk([first, ...others], request);
-    const trunks = account ? ([account] as const) : ([first, ...others] as const);
+    this.#screened([first, ...others], request, response);
+  }
+
+  #screened(known: readonly [Trunk, ...Trunk[]], request: SrfRequest, response: SrfResponse): void {
+    const replaced = this.#pbxLegs.replacedBy(request, known);
+    if (replaced?.status !== undefined) return response.send(replaced.status);
+    const account = registeredTrunk(known, request);
+    const trunks = account ? ([account] as const) : known;
     // Trunks of one address are told apart by what this says: all of them must take the PBX's word.
     const identity = callerIdentity(
       request,
       trunks.every(({ trustIdentity }) => trustIdentity),
     );
-    const trunk = this.options.chooseTrunk?.(trunks, numberHint(request, identity)) ?? trunks[0];
+    const trunk = replaced?.trunk ?? this.options.chooseTrunk?.(trunks, numberHint(request, identity)) ?? trunks[0];
     if (this.#isChallenged(trunk, request, response)) return;
     const admission = this.#admit(trunk);
+    if (admission.ok && replaced) return this.#pbxLegs.replace(replaced, { trunk, request, response, ...admission });
     if (admission.ok) return this.#takeCall({ trunk, trunks, identity }, request, response, admission.release);
     const { reason } = admission;
     response.send(reason.sipStatus, { headers: refusalHeaders(reason, trunk.codecs) });

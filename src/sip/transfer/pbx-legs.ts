@@ -5,13 +5,14 @@ import type { SipServer, Trunk } from '../../routing/types.js';
 import { InboundSipLeg, type InboundLegOptions } from '../inbound-sip-leg.js';
 import type { LiveLegs } from '../live-legs.js';
 import { OutboundSipLeg, type OutboundLegOptions } from '../outbound-sip-leg.js';
+import type { SrfRequest } from '../drachtio-types.js';
 import type { SipLegContext } from '../sip-leg-context.js';
 import type { TrunkLoad } from '../trunk-load.js';
 import { placeOfUri } from './refer-to.js';
 import type { Referral } from './referral.js';
-import type { Replaces } from './replaces.js';
+import { parseReplaces, type Replaces } from './replaces.js';
 import { planTransfer, type TransferPlan } from './transfer-plan.js';
-import { TransferableLeg, type ReplacingLeg, type TransferableOptions } from './transferable-leg.js';
+import { TransferableLeg, type TransferableOptions } from './transferable-leg.js';
 import { homeOf } from './trunk-place.js';
 
 /** An INVITE that was let in: what its leg is made of. `release` gives the trunk's place back. */
@@ -19,6 +20,13 @@ export type ArrivedCall = Omit<InboundLegOptions, 'onReferral' | 'onOver'> & {
   readonly logger: Logger;
   readonly release: () => void;
 };
+
+type ReplacingCall = Pick<ArrivedCall, 'trunk' | 'request' | 'response' | 'release'>;
+
+/** What is to become of an INVITE with Replaces. */
+export type Replacement =
+  | { readonly leg: TransferableLeg; readonly trunk: Trunk; readonly replaces: Replaces; readonly status?: undefined }
+  | { readonly status: 400 | 481; readonly trunk?: undefined };
 
 /** Who is put through when a leg is transferred. */
 type PutThrough = Pick<OutboundLegOptions, 'caller' | 'whatsApp'>;
@@ -61,31 +69,33 @@ export class PbxLegs {
     return leg;
   }
 
-  /** The leg, of one of these trunks, that has the dialog which an INVITE is to replace. */
-  meantBy(
-    replaces: Replaces,
-    trunks: readonly Trunk[],
-  ): { readonly leg: TransferableLeg; readonly trunk: Trunk } | undefined {
-    const [found] = [...this.#all].filter(([leg, trunk]) => trunks.includes(trunk) && leg.isMeantBy(replaces));
-    return found && { leg: found[0], trunk: found[1] };
+  /** What an INVITE with Replaces (RFC 3891 §3) means: a leg of one of these trunks, or a refusal. Undefined without one. */
+  replacedBy(invite: SrfRequest, trunks: readonly Trunk[]): Replacement | undefined {
+    const header = invite.get('Replaces');
+    if (header === undefined) return undefined;
+    const replaces = parseReplaces(header);
+    if (!replaces) return { status: 400 };
+    const found = [...this.#all].find(([leg, trunk]) => trunks.includes(trunk) && leg.isMeantBy(replaces));
+    return found ? { leg: found[0], trunk: found[1], replaces } : { status: 481 };
   }
 
-  /** The leg of an INVITE with Replaces, to be handed to the leg that it is meant for. */
-  replacing(arrived: Omit<ArrivedCall, 'onReady' | 'call'>, meant: TransferableLeg): ReplacingLeg {
-    const { response, release } = arrived;
-    return {
+  /** Hands an INVITE that was let in to the leg that it is meant for; whether it takes its place is up to that. */
+  replace({ leg: meant, replaces }: Extract<Replacement, { replaces: Replaces }>, arrived: ReplacingCall): void {
+    const logger = this.logger.child({ call: meant.call, leg: 'a' });
+    meant.replacedBy(replaces, {
       home: this.#homeOf(arrived),
       accept: (onReferral) => {
-        const { call } = meant;
-        const leg = this.#arrivedSingle({ ...arrived, call, onReady: () => leg.answer() }, onReferral);
+        const onReady = (): void => leg.answer();
+        const leg = this.#arrivedSingle({ ...arrived, call: meant.call, logger, onReady }, onReferral);
         leg.start();
         return leg;
       },
       refuse: (status) => {
-        release();
-        response.send(status);
+        arrived.release();
+        logger.info('INVITE with Replaces refused', { status });
+        arrived.response.send(status);
       },
-    };
+    });
   }
 
   #options(
