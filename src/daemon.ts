@@ -89,10 +89,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   for (const part of ['sip', 'recovery', 'webhook']) readiness.set(part, () => false);
 
   stack.add('media', () => base.media.stop());
-  const server = await startSipServer(base, stack);
-  const sip = new SipUserAgent({ ...sipOptions(base), ...server.options });
-  stack.add('SIP user agent', () => sip.close());
-  await sip.connect();
+  const { server, sip } = await startSip(base, stack);
   readiness.set('sip', () => sip.ready);
   servers.watch(sip);
 
@@ -209,8 +206,23 @@ interface SipServer {
   readonly recovered: Promise<void>;
 }
 
+async function startSip(base: Base, stack: StopStack): Promise<{ server: SipServer; sip: SipUserAgent }> {
+  // The server is there first; until the list of sources is, it takes nothing from anybody, and peers repeat themselves.
+  const late: { sip?: SipUserAgent } = {};
+  const server = await startSipServer(base, stack, (address) => late.sip?.isKnownSource(address) ?? false);
+  const sip = new SipUserAgent({ ...sipOptions(base), ...server.options });
+  late.sip = sip;
+  stack.add('SIP user agent', () => sip.close());
+  await sip.connect();
+  return { server, sip };
+}
+
 /** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
-async function startSipServer({ config, logger }: Base, stack: StopStack): Promise<SipServer> {
+async function startSipServer(
+  { config, logger }: Base,
+  stack: StopStack,
+  isKnownSource: (address: string) => boolean,
+): Promise<SipServer> {
   if (config.sip.server === 'drachtio') {
     const options = { connect: config.sip.drachtio, watchesServer: true };
     return { options, sockets: [], recovered: Promise.resolve() };
@@ -220,6 +232,7 @@ async function startSipServer({ config, logger }: Base, stack: StopStack): Promi
     listen,
     tls,
     timers,
+    isKnownSource,
     session: { expiresS: Math.ceil(sessionExpiresMs / 1000) },
     logger: logger.child({ room: 'sip-server' }),
     ...(config.journal.dir === '' ? {} : { recordFile: join(config.journal.dir, 'sip-open-calls.record') }),

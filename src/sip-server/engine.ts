@@ -6,7 +6,11 @@ import { AppRequests } from './core/app-requests.js';
 import type { Core } from './core/core.js';
 import { uuid } from './core/core.js';
 import { IdPool } from './core/id-pool.js';
+import type { SourceLimits } from './core/doorkeeper.js';
+import { Doorkeeper } from './core/doorkeeper.js';
 import { Inbound } from './core/inbound.js';
+import type { Backlog, OverloadLimits } from './core/overload.js';
+import { Overload } from './core/overload.js';
 import { RequestTable } from './core/request-table.js';
 import { UserAgentClient } from './core/uac.js';
 import { UserAgentServer } from './core/uas.js';
@@ -18,6 +22,7 @@ import { endCalls } from './recovery/end-calls.js';
 import type { SipTimers } from './timers.js';
 import { EndedTransactions } from './transaction/ended-transactions.js';
 import { TransactionTable } from './transaction/transaction-table.js';
+import { ContactedHosts } from './transport/contacted-hosts.js';
 import type { Address, Flow, Protocol, TransportSink } from './transport/flow.js';
 import { systemResolver } from './transport/resolver.js';
 import type { TlsSettings } from './transport/tls-settings.js';
@@ -49,6 +54,9 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly onMessage: ((message: TracedMessage) => void) | undefined;
+  readonly isKnownSource: ((address: string) => boolean) | undefined;
+  readonly sourceLimits: SourceLimits;
+  readonly overloadLimits: OverloadLimits;
   /** A connection that this server opened is gone. */
   readonly onConnectionLost: (farEnd: Address & { readonly protocol: Protocol }) => void;
   /** Opens the record of open calls; called once the listeners are bound, so that no other server has it. */
@@ -64,11 +72,13 @@ export class Engine {
   readonly #requests: AppRequests;
   readonly #uac: UserAgentClient;
   readonly #uas: UserAgentServer;
+  readonly #doorkeeper: Doorkeeper;
   #stopped = false;
 
   private constructor(
     private readonly options: EngineOptions,
     private readonly transports: Transports,
+    contacted: ContactedHosts,
     clock: Clock,
   ) {
     const ids = new IdPool(options.ids);
@@ -104,6 +114,17 @@ export class Engine {
       onSip: (client, frame) => dispatch.onSip(client, frame),
       onClosed: (client) => this.#onAppGone(client),
     });
+    this.#doorkeeper = this.#hireDoorkeeper(contacted, clock);
+  }
+
+  #hireDoorkeeper(contacted: ContactedHosts, clock: Clock): Doorkeeper {
+    const { logger, isKnownSource, sourceLimits: limits, overloadLimits } = this.options;
+    const backlog = (): Backlog => ({ requests: this.#core.serverRequests.size, bytes: this.#apps.backlogBytes });
+    return new Doorkeeper({
+      ...{ clock, logger, isKnownSource, contacted, limits },
+      hasCall: (callId) => this.#core.dialogs.hasCall(callId),
+      overload: new Overload(clock, overloadLimits, backlog, logger),
+    });
   }
 
   /** @throws BridgeError when a listener cannot be bound. */
@@ -117,14 +138,17 @@ export class Engine {
       onError: (what, err) => options.logger.warn('sip transport error', { what, err }),
       onLost: ({ protocol, remote }) => options.onConnectionLost({ protocol, ...remote }),
     };
+    const contacted = new ContactedHosts(clock);
     const transports = await Transports.bind(options.listen, options.advertisedHost, {
       clock,
       timers: options.timers,
       sink,
       logger: options.logger,
       tls: options.tls,
+      contacted,
+      admits: (host, protocol) => late.engine?.admitsConnection(host, protocol) ?? false,
     });
-    const engine = new Engine(options, transports, clock);
+    const engine = new Engine(options, transports, contacted, clock);
     late.engine = engine;
     await engine.#apps.start();
     return engine;
@@ -166,11 +190,20 @@ export class Engine {
     return endCalls({ core: this.#core, uas: this.#uas, uac: this.#uac }, left);
   }
 
+  admitsConnection(host: string, protocol: Protocol): boolean {
+    return this.#doorkeeper.admitsConnection(host, protocol);
+  }
+
   onMessage(bytes: Buffer, flow: Flow): void {
-    traced(this.options, 'in', bytes, flow);
-    this.#inbound.receive(bytes, flow).catch((err: unknown) => {
-      this.options.logger.error('sip message failed', { err });
-    });
+    const failed = (err: unknown): void => this.options.logger.error('sip message failed', { err });
+    try {
+      const admission = this.#doorkeeper.judge(bytes, flow);
+      if (!admission) return;
+      traced(this.options, 'in', bytes, flow);
+      this.#inbound.receive(bytes, flow, admission)?.catch(failed);
+    } catch (err) {
+      failed(err);
+    }
   }
 
   /** Nobody can ever use this application's calls again: they are ended, so that no peer waits for a dead one. */

@@ -3,6 +3,10 @@ import { systemClock } from '../lib/clock.js';
 import type { IdSource } from '../lib/ids.js';
 import { systemIds } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import type { SourceLimits } from './core/doorkeeper.js';
+import { SOURCE_LIMITS } from './core/doorkeeper.js';
+import type { OverloadLimits } from './core/overload.js';
+import { OVERLOAD_LIMITS } from './core/overload.js';
 import type { SessionPolicy } from './dialog/session-timer-terms.js';
 import { DEFAULT_SESSION_POLICY } from './dialog/session-timer-terms.js';
 import type { TracedMessage } from './engine.js';
@@ -37,7 +41,17 @@ export interface EmbeddedSipServerOptions {
    * side of each call up until their own timers end it.
    */
   readonly recordFile?: string;
-  /** Every SIP message on the wire, for traces. */
+  /**
+   * Whether a new request or connection from this address is for the application; asked again and again, since what is
+   * known may change. From other addresses only what belongs to calls and requests of ours is taken; the rest gets no
+   * answer at all. Default: all are known.
+   */
+  readonly isKnownSource?: (address: string) => boolean;
+  /** New requests taken from one source. Default: 2,000 a second. */
+  readonly sourceLimits?: Partial<SourceLimits>;
+  /** When this process counts as overloaded, so that new requests are answered 503. */
+  readonly overloadLimits?: Partial<OverloadLimits>;
+  /** Every SIP message on the wire that is taken, for traces. */
   readonly onMessage?: (message: TracedMessage) => void;
 }
 
@@ -84,6 +98,9 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
     clock,
     ids: options.ids ?? systemIds,
     onMessage: options.onMessage,
+    isKnownSource: options.isKnownSource,
+    sourceLimits: { ...SOURCE_LIMITS, ...options.sourceLimits },
+    overloadLimits: { ...OVERLOAD_LIMITS, ...options.overloadLimits },
     onConnectionLost: (farEnd) => onLost.forEach((listener) => listener(farEnd)),
     record: () => (opened = openRecord(options.recordFile, logger)).record,
   }).catch((err: unknown) => {

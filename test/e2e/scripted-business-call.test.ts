@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { metaError } from '../support/graph-double.js';
 import { pbxSdp, ScriptedBridge, USER, type BridgeOptions } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
+import { PeerMessage, SipScriptPeer } from '../support/sip-script-peer.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 const ID = 'wacid.double-1';
@@ -177,8 +177,17 @@ trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }], acc
 numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: pbx }]
 `,
     });
-    invite();
-    await bridge.pbx.response(403, 'INVITE');
+    const listed = await SipScriptPeer.udp('127.0.0.9');
+    try {
+      invite();
+      listed.send(listed.newRequest('OPTIONS', `sip:${bridge.sip.host}:${bridge.sip.port}`), bridge.sip);
+      await listed.response(200, 'OPTIONS');
+      // Beside a drachtio-server the list is asked by the application, which has to answer something.
+      if (process.env['SIP2WA_TEST_DRACHTIO']) await bridge.pbx.response(403, 'INVITE');
+      else expect(bridge.pbx.count(({ method }) => method !== 'OPTIONS')).toBe(0);
+    } finally {
+      await listed.stop();
+    }
     expect(bridge.actions).toEqual([]);
     expect(bridge.records).toEqual([]);
   });

@@ -10,8 +10,9 @@ import { refuseRequest, refuseResponse } from '../sip/validate.js';
 import { completeVia, parseVia } from '../sip/via.js';
 import { InviteServerTransaction } from '../transaction/invite-server.js';
 import { clientKeyOf, serverKeys } from '../transaction/transaction-table.js';
-import type { Flow } from '../transport/flow.js';
+import type { Address, Flow } from '../transport/flow.js';
 import type { Core } from './core.js';
+import type { Admission } from './doorkeeper.js';
 import { networkEvent } from './events.js';
 import { replyFlow } from './reply-flow.js';
 import { plainResponse, statelessTag } from './response-text.js';
@@ -38,12 +39,15 @@ const TOLERATED_TAG = new Set(['INFO', 'OPTIONS', 'MESSAGE', 'NOTIFY']);
 const ALLOW =
   'INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, MESSAGE, REGISTER, REFER, NOTIFY, PRACK, SUBSCRIBE, PUBLISH';
 
-/** More requests than this waiting for the application are refused: it is not keeping up. */
-const MAX_WAITING = 10_000;
+/** Retry-After of what is shed, seconds: spread, so that they do not all come back at once. */
+const RETRY_LEAST_S = 5;
+const RETRY_SPREAD_S = 11;
 
 interface Received extends Arrival {
   readonly byteLength: number;
 }
+
+type Origin = Pick<Received, 'flow' | 'shown' | 'byteLength'> & Admission;
 
 /** What comes from the network: validated, matched to its transaction or dialog, answered or handed on. */
 export class Inbound {
@@ -55,8 +59,14 @@ export class Inbound {
   ) {}
 
   /** Takes one message. The order of messages on a flow is kept. */
-  async receive(bytes: Buffer, flow: Flow): Promise<void> {
-    const shown = await this.core.transports.shownAddress(flow);
+  receive(bytes: Buffer, flow: Flow, admission: Admission): Promise<void> | undefined {
+    const shown = this.core.transports.shownAtOnce(flow);
+    if (!shown) return this.core.transports.shownAddress(flow).then((it) => this.#take(bytes, flow, it, admission));
+    this.#take(bytes, flow, shown, admission);
+    return undefined;
+  }
+
+  #take(bytes: Buffer, flow: Flow, shown: Address, admission: Admission): void {
     const parsed = parseMessage(bytes);
     if (!parsed)
       return this.core.logger.debug('not a SIP message, or too large', {
@@ -64,13 +74,20 @@ export class Inbound {
         remote: flow.remote.host,
       });
     const { message, problems } = parsed;
-    if (message.kind === 'response')
-      return this.#response({ message, problems }, { flow, shown, byteLength: bytes.length });
+    const origin: Origin = { flow, shown, byteLength: bytes.length, ...admission };
+    if (message.kind === 'response') return this.#response({ message, problems }, origin);
+    if (admission.isKnown || this.core.dialogs.forRequest(message)) this.#read({ message, problems }, origin);
+  }
+
+  #read(parsed: { message: SipRequest; problems: readonly string[] }, origin: Origin): void {
+    const { message, problems } = parsed;
+    const { flow, shown, byteLength, isShed } = origin;
     const request = withCompletedVia(message, flow);
     // The Via of another version is not ours to read; where the request came from is known all the same.
     if (!request && message.version !== '2.0') return this.#refuse(message, flow, 505);
     if (!request) return this.core.logger.debug('request without a usable Via', { remote: flow.remote.host });
     const back = replyFlow(this.core, request, flow);
+    if (isShed && this.#isNew(request)) return this.#shed(request, back);
     const refusal = refuseRequest({ message: request, problems });
     if (refusal) {
       this.core.logger.info('sip request refused', { ...refusal, remote: flow.remote.host });
@@ -79,7 +96,7 @@ export class Inbound {
     if (flow.protocol === 'tls') this.#alias(request, flow);
     const isPart = request.method === 'ACK' || request.method === 'CANCEL';
     const keys = serverKeys(request, isPart ? 'INVITE' : request.method);
-    this.#request({ request, flow: back, keys, shown, byteLength: bytes.length });
+    this.#request({ request, flow: back, keys, shown, byteLength });
   }
 
   /** RFC 5923 §5: the peer offers the connection it opened for requests to the address in its Via. */
@@ -90,7 +107,7 @@ export class Inbound {
 
   #response(
     parsed: { message: SipResponse; problems: readonly string[] },
-    { flow, shown, byteLength }: Pick<Received, 'flow' | 'shown' | 'byteLength'>,
+    { flow, shown, byteLength, isKnown }: Origin,
   ): void {
     const refusal = refuseResponse(parsed);
     if (refusal)
@@ -99,8 +116,9 @@ export class Inbound {
     const transaction = key === undefined ? undefined : this.core.transactions.client(key);
     if (transaction) return transaction.receive({ message: parsed.message, flow, byteLength });
     const late = this.core.dialogs.forResponse(parsed.message);
-    if (!late) this.uac.strays.end(parsed.message, flow, shown);
-    else if (cseqOf(parsed.message)?.method === 'INVITE') this.uac.acks.repeat(late, parsed.message);
+    if (!late) {
+      if (isKnown) this.uac.strays.end(parsed.message, flow, shown);
+    } else if (cseqOf(parsed.message)?.method === 'INVITE') this.uac.acks.repeat(late, parsed.message);
   }
 
   #request(received: Received): void {
@@ -123,8 +141,6 @@ export class Inbound {
     if (!OUTSIDE.has(request.method)) return this.#refuse(request, flow, 501, undefined, [header('Allow', ALLOW)]);
     if (this.core.transactions.isMerged(keys)) return this.#refuse(request, flow, 482);
     if (asksTooShort(request, this.core.session)) return this.#refuseInterval(received);
-    if (this.core.serverRequests.size >= MAX_WAITING)
-      return this.#refuse(request, flow, 503, undefined, [header('Retry-After', '10')]);
     const client = this.core.pick(request.method);
     // Without Retry-After a 503 would pass for a 500 (RFC 3261 §21.5.4); an application that restarts is soon back.
     if (!client) return this.#refuse(request, flow, 503, undefined, [header('Retry-After', '5')]);
@@ -227,6 +243,18 @@ export class Inbound {
     const dialogId = record.dialog?.id ?? '';
     this.uas.preempt(record, 487);
     networkEvent(this.core, record.client, request, received, { txn: record.txn, dialogId });
+  }
+
+  /** Does it begin something? Its repetition does not, once it was taken. It need not be valid. */
+  #isNew(request: SipRequest): boolean {
+    if (request.method === 'ACK' || request.method === 'CANCEL') return false;
+    if (tagOf(first(request, 'to')) !== undefined) return false;
+    return this.core.transactions.server(serverKeys(request, request.method)) === undefined;
+  }
+
+  #shed(request: SipRequest, flow: Flow): void {
+    const seconds = RETRY_LEAST_S + (parseInt(this.core.ids.hex(2), 16) % RETRY_SPREAD_S);
+    this.#refuse(request, flow, 503, undefined, [header('Retry-After', String(seconds))]);
   }
 
   /** An answer without state. An ACK is never answered. */

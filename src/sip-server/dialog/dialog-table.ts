@@ -32,6 +32,10 @@ export class DialogTable {
     return this.#byId.get(id);
   }
 
+  hasCall(callId: string): boolean {
+    return this.#byCallId.has(callId);
+  }
+
   /** A dialog of this application with this Call-ID. */
   byCallId(callId: string, owner: AppSession): Dialog | undefined {
     return [...(this.#byCallId.get(callId) ?? [])].find((dialog) => dialog.owner === owner);

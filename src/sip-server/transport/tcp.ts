@@ -17,6 +17,8 @@ export interface TcpEnvironment {
   readonly timers: SipTimers;
   readonly sink: TransportSink;
   readonly logger: Logger;
+  /** May this address open connections to us? */
+  readonly admits: (host: string, protocol: 'tcp' | 'tls') => boolean;
 }
 
 /** A connection on its way. */
@@ -132,7 +134,8 @@ export class TcpTransport {
     // Until its layer listens, an error of it must not end the process.
     socket.on('error', () => undefined);
     const { remoteAddress, remotePort } = socket;
-    if (remoteAddress === undefined || remotePort === undefined || !this.#count(socket, remoteAddress)) {
+    const isWelcome = remoteAddress !== undefined && this.env.admits(remoteAddress, this.protocol);
+    if (!isWelcome || remotePort === undefined || !this.#count(socket, remoteAddress)) {
       socket.destroy();
       return;
     }

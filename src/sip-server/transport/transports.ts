@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { BridgeError } from '../../lib/bridge-error.js';
 import type { Clock } from '../../lib/clock.js';
 import { bareHost, uriHost } from '../sip/uri.js';
+import type { ContactedHosts } from './contacted-hosts.js';
 import { deadFlow } from './dead-flow.js';
 import type { Address, Flow, Protocol } from './flow.js';
 import { isOwnAddress, isWildcard, LocalAddresses } from './local-address.js';
@@ -22,6 +23,8 @@ export interface ListenAddress extends Address {
 /** What listeners need; `tls` only those of TLS. */
 export interface TransportEnvironment extends TcpEnvironment {
   readonly tls?: TlsSettings | undefined;
+  /** Learns where requests are sent. */
+  readonly contacted: ContactedHosts;
 }
 
 type Transport = UdpTransport | TcpTransport;
@@ -38,6 +41,7 @@ export class Transports {
     private readonly list: readonly Transport[],
     private readonly advertisedHost: string | undefined,
     private readonly credentials: TlsCredentials | undefined,
+    private readonly contacted: ContactedHosts,
     clock: Clock,
   ) {
     this.#localAddresses = new LocalAddresses(clock);
@@ -56,7 +60,7 @@ export class Transports {
       const bound: Transport[] = [];
       try {
         for (const entry of inBindOrder(listen)) bound.push(await bind(entry, portOf(entry, bound)));
-        return new Transports(bound, advertisedHost, credentials, env.clock);
+        return new Transports(bound, advertisedHost, credentials, env.contacted, env.clock);
       } catch (cause) {
         await Promise.all(bound.map((transport) => transport.stop()));
         const chosenByUs = listen.some((entry) => entry.port === 0);
@@ -80,6 +84,7 @@ export class Transports {
 
   /** The way to the next hop. Opened lazily; failures come through the flow. Undefined without such a listener. */
   async connect(hop: NextHop): Promise<Flow | undefined> {
+    this.contacted.note(hop.host);
     return this.#for(hop.protocol, hop.host)?.connect(hop);
   }
 
@@ -115,11 +120,18 @@ export class Transports {
     return { host: this.advertisedHost ?? transport.local.host, port: transport.local.port };
   }
 
+  /** What Via and Contact show on this flow, when it is known without asking the kernel. */
+  shownAtOnce(flow: Pick<Flow, 'local'>): Address | undefined {
+    const { port } = flow.local;
+    if (this.advertisedHost !== undefined) return { host: this.advertisedHost, port };
+    return isWildcard(flow.local.host) ? undefined : flow.local;
+  }
+
   /** What Via and Contact show on this flow. */
   async shownAddress(flow: Pick<Flow, 'local' | 'remote'>): Promise<Address> {
     const { port } = flow.local;
-    if (this.advertisedHost !== undefined) return { host: this.advertisedHost, port };
-    if (!isWildcard(flow.local.host)) return flow.local;
+    const known = this.shownAtOnce(flow);
+    if (known) return known;
     return { host: await this.#localAddresses.towards(flow.remote.host), port };
   }
 
@@ -140,7 +152,8 @@ export class Transports {
   #for(protocol: Protocol, peerHost: string): Transport | undefined {
     const family = isIP(peerHost);
     const fits = this.list.filter((it) => it.protocol === protocol);
-    return fits.find((it) => isIP(it.local.host) === family) ?? fits[0];
+    // A listener whose address is a name is taken for what fits.
+    return fits.find((it) => isIP(it.local.host) === family) ?? fits.find((it) => isIP(it.local.host) === 0);
   }
 }
 

@@ -47,6 +47,13 @@ export class AppListener {
     return able.length === 0 ? undefined : able[this.#turn++ % able.length];
   }
 
+  /** Bytes that wait for the application that is behind most. */
+  get backlogBytes(): number {
+    let most = 0;
+    for (const client of this.#clients) most = Math.max(most, client.backlogBytes);
+    return most;
+  }
+
   stop(): Promise<void> {
     for (const client of this.#clients) client.close();
     return new Promise((resolve) => this.#server.close(() => resolve()));

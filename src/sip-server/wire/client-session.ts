@@ -56,6 +56,11 @@ export class ClientSession {
     return !this.socket.destroyed && this.socket.writable;
   }
 
+  /** Frames that it has not taken, nor the kernel for it, bytes. */
+  get backlogBytes(): number {
+    return this.socket.writableLength;
+  }
+
   /** Answers the frame with this message id. */
   respond(messageId: string, tokens: readonly (string | number)[], sip?: Buffer): void {
     this.#write(['response', messageId, ...tokens], sip);

@@ -175,6 +175,8 @@ describe('session timer of a call we made', () => {
     expect(invite.get('Session-Expires')).toBe('600;refresher=uac');
     bench.peer.reply(invite, 200, 'OK', { body: PEER_SDP, headers: ['Session-Expires: 600;refresher=uac'] });
     await modified;
+    // Else time moves on past 64·T1 while the ACK is on its way, and the call ends for want of it.
+    await bench.peer.next((it) => it.method === 'ACK' && it.cseq === invite.cseq, 'the ACK to the re-INVITE');
     bench.clock.skip(HALF_MS - 1000);
     await bench.routed();
     expect(bench.peer.count((it) => it.method === 'UPDATE')).toBe(0);
