@@ -1,4 +1,5 @@
-import type { LegEvent, OriginatingLeg } from '../../../src/call/leg.js';
+import type { Socket } from 'node:net';
+import type { DialledLeg, Leg } from '../../../src/call/leg.js';
 import { endReason } from '../../../src/call/end-reason.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import { MemoryJournal } from '../../../src/journal/memory-journal.js';
@@ -18,11 +19,21 @@ import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
 import { sceneTrunk } from '../../support/sip-scene.js';
 import { read } from './bench.js';
 
+/** Who is called by this name never picks up. */
+export const UNANSWERED = 'unanswered';
+
 /** A call that stands between a peer and the stack. */
 export interface UpCall {
   readonly peer: SipScriptPeer;
   readonly invite: PeerMessage;
   readonly ok: PeerMessage;
+  readonly to: PeerAddress | Socket;
+}
+
+export interface CallOptions {
+  readonly body?: string;
+  readonly to?: PeerAddress | Socket;
+  readonly deadlineMs?: number;
 }
 
 export interface HostileOptions {
@@ -35,9 +46,8 @@ export interface HostileOptions {
  * trunk that takes calls from all of loopback. Every call is answered, as if WhatsApp's side had picked up at once.
  */
 export class HostileScene {
-  readonly legs: { readonly leg: OriginatingLeg; readonly log: LegLog }[] = [];
-  /** Stops answering calls: the test does it. */
-  answers = true;
+  readonly legs: { readonly leg: Leg; readonly log: LegLog }[] = [];
+  readonly #errors: LogLine[] = [];
   readonly #unhandled: unknown[] = [];
   readonly #note = (error: unknown): void => void this.#unhandled.push(error);
 
@@ -49,11 +59,10 @@ export class HostileScene {
     readonly logger: RecordingLogger,
     readonly clock: SkippableClock,
   ) {
-    agent.onInboundCall(({ leg }) => {
+    agent.onInboundCall(({ leg, calledUser }) => {
       this.legs.push({ leg, log: new LegLog(leg) });
-      if (!this.answers) return;
       leg.ring();
-      leg.answer();
+      if (calledUser !== UNANSWERED) leg.answer();
     });
     process.on('unhandledRejection', this.#note);
     process.on('uncaughtExceptionMonitor', this.#note);
@@ -100,28 +109,46 @@ export class HostileScene {
 
   /** What went wrong inside: error lines, and what nobody caught. */
   get faults(): unknown[] {
-    const lines: LogLine[] = this.logger.lines.filter(({ level }) => level === 'error');
-    return [...lines.map(({ message, fields }) => ({ message, fields })), ...this.#unhandled];
+    const now = this.logger.lines.filter(({ level }) => level === 'error');
+    return [...this.#errors, ...now, ...this.#unhandled];
   }
 
-  /** A call of this peer's, up. Its messages go to `at`: the stack, or a relay in front of it. */
-  async call(peer: SipScriptPeer, body = PEER_SDP, deadlineMs = 5000): Promise<UpCall> {
+  /** A call of this peer's, up. Its messages go to the stack itself, or to a connection or relay that leads there. */
+  async call(
+    peer: SipScriptPeer,
+    { body = PEER_SDP, to = this.at, deadlineMs = 5000 }: CallOptions = {},
+  ): Promise<UpCall> {
     const text = peer.newRequest('INVITE', this.uri(), { body });
     const invite = read(text);
     const callId = invite.get('Call-ID');
-    peer.send(text, this.at);
+    peer.send(text, to);
     const ok = await peer.next(
       (message) => message.status !== undefined && message.status >= 200 && message.get('Call-ID') === callId,
       'final answer to INVITE',
       deadlineMs,
     );
     if (ok.status !== 200) throw new Error(`refused: ${ok.startLine}`);
-    peer.send(peer.inDialog('ACK', invite, ok, { cseq: invite.cseq }), this.at);
-    return { peer, invite, ok };
+    peer.send(peer.inDialog('ACK', invite, ok, { cseq: invite.cseq }), to);
+    return { peer, invite, ok, to };
   }
 
-  async hangUp({ peer, invite, ok }: UpCall, cseq = invite.cseq + 1): Promise<void> {
-    peer.send(peer.inDialog('BYE', invite, ok, { cseq }), this.at);
+  /** A call of ours to this peer, on its way. */
+  dial(peer: SipScriptPeer, port = peer.port): { readonly leg: DialledLeg; readonly log: LegLog } {
+    const server = { hostname: peer.host, port, transport: peer.transport, priority: 1, weight: 1 };
+    const leg = this.agent.createOutboundLeg({
+      call: systemIds.callId(),
+      target: { trunk: this.trunk, server: { ...server, requestUriUserParams: {} }, user: '+15551112222' },
+      caller: { user: '+4915112345678', name: 'Anna' },
+      whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated' },
+    });
+    const dialled = { leg, log: new LegLog(leg) };
+    this.legs.push(dialled);
+    leg.dial();
+    return dialled;
+  }
+
+  async hangUp({ peer, invite, ok, to }: UpCall, cseq = invite.cseq + 1): Promise<void> {
+    peer.send(peer.inDialog('BYE', invite, ok, { cseq }), to);
     const callId = invite.get('Call-ID');
     const isAnswer = (message: PeerMessage): boolean =>
       message.status === 200 && message.get('CSeq').endsWith(' BYE') && message.get('Call-ID') === callId;
@@ -152,13 +179,10 @@ export class HostileScene {
     if (media instanceof FakeMediaEngine && media.open > 0) throw new Error(`${media.open} endpoints are left`);
   }
 
-  /** Events of all legs so far. */
-  legEvents(): LegEvent['type'][][] {
-    return this.legs.map(({ log }) => log.events.map(({ type }) => type));
-  }
-
-  hangUpAll(): void {
-    for (const { leg } of this.legs) leg.hangup(endReason('shutdown'));
+  /** Hangs up whatever calls there are but these, and forgets them and what was logged; faults are kept. */
+  hangUpAll(but: readonly Leg[] = []): void {
+    for (const { leg } of this.legs.splice(0)) if (!but.includes(leg)) leg.hangup(endReason('hangup'));
+    this.#errors.push(...this.logger.lines.splice(0).filter(({ level }) => level === 'error'));
   }
 
   async stop(): Promise<void> {
