@@ -1,10 +1,3 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OpenCalls } from '../../../src/journal/open-calls.js';
 import { MemoryJournal } from '../../../src/journal/memory-journal.js';
@@ -12,6 +5,7 @@ import { systemClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import type { InboundCall } from '../../../src/sip/inbound-call.js';
 import { SipUserAgent, type SipUserAgentOptions } from '../../../src/sip/sip-user-agent.js';
+import { drachtioSecret as secret, DrachtioServer } from '../../support/drachtio-server.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeMediaEngine } from '../../support/fake-media-engine.js';
 import { LegLog } from '../../support/leg-log.js';
@@ -19,77 +13,6 @@ import { RecordingLogger } from '../../support/recording-logger.js';
 import { PEER_SDP, PeerMessage, SipScriptPeer } from '../../support/sip-script-peer.js';
 import { sceneTrunk } from '../../support/sip-scene.js';
 import { TcpCable } from '../../support/tcp-cable.js';
-
-/** Path of a drachtio-server binary. It is in no package of Debian's: whoever has built one can run this against it. */
-const binary = process.env['SIP2WA_DRACHTIO'];
-const secret = 'for-this-test';
-
-/** A drachtio-server on free ports of loopback. */
-class DrachtioServer {
-  readonly #dir = mkdtempSync(join(tmpdir(), 'sip2wa-drachtio-'));
-  #process: ChildProcess | undefined;
-
-  private constructor(
-    readonly adminPort: number,
-    readonly sipPort: number,
-  ) {}
-
-  static async start(): Promise<DrachtioServer> {
-    const server = new DrachtioServer(await freePort(), await freePort());
-    await server.run();
-    return server;
-  }
-
-  async run(): Promise<void> {
-    const conf = join(this.#dir, 'conf.xml');
-    writeFileSync(
-      conf,
-      `<drachtio><admin port="${this.adminPort}" secret="${secret}">127.0.0.1</admin>
-      <sip><contacts><contact>sip:127.0.0.1:${this.sipPort};transport=udp,tcp</contact></contacts></sip>
-      <logging><file><name>${join(this.#dir, 'log')}</name></file><loglevel>error</loglevel></logging></drachtio>`,
-    );
-    this.#process = spawn(binary!, ['-f', conf], { stdio: 'ignore' });
-    const ready = { admin: false };
-    const asked = setInterval(() => {
-      isListening(this.adminPort).then(
-        (is) => (ready.admin ||= is),
-        () => undefined,
-      );
-    }, 50);
-    await eventually(() => ready.admin, 'drachtio-server up', 5000).finally(() => clearInterval(asked));
-  }
-
-  async kill(): Promise<void> {
-    const gone = once(this.#process!, 'exit');
-    this.#process!.kill('SIGKILL');
-    await gone;
-  }
-
-  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#process!.kill(signal);
-  }
-
-  async stop(): Promise<void> {
-    await this.kill();
-    rmSync(this.#dir, { recursive: true, force: true });
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function isListening(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('connect', () => resolve(true)).on('error', () => resolve(false));
-    socket.on('connect', () => socket.destroy());
-  });
-}
 
 describe('with a drachtio-server', () => {
   let server: DrachtioServer;
