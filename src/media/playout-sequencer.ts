@@ -48,7 +48,7 @@ const maxConcealMs = 100;
 /** Jumps beyond this are another timeline, not loss or delay. */
 const jumpMs = 1000;
 /** Nothing but late packets for this long means that the path has become slower for good; a burst after a stall does not. */
-const maxLateMs = 100;
+const maxLateMs = 80;
 const slotCount = 4;
 const slotBytes = 1500;
 
