@@ -34,6 +34,8 @@ class LogText extends Writable {
 /** The values of an SDP that give a session away. */
 const icePasswords = (sdp: string): string[] => [...sdp.matchAll(/a=ice-pwd:(\S+)/g)].map(([, value]) => value ?? '');
 
+const sdesKeys = (sdp: string): string[] => [...sdp.matchAll(/inline:(\S+)/g)].map(([, key]) => key ?? '');
+
 describe('the log at its most talkative', () => {
   let log: LogText;
   let logger: RootLogger;
@@ -60,6 +62,8 @@ trunks:
     servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }]
     accept_from: [127.0.0.1/32]
     auth: { username: sip2wa, password: ${PASSWORD} }
+    srtp: optional
+    srtp_without_tls: true
 numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx }]
 `,
     });
@@ -87,7 +91,8 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     const authorization = invite.get('Proxy-Authorization');
     secrets.add(/response="?([0-9a-f]{32})/.exec(authorization)?.[1] ?? 'no response in the digest');
     expect(authorization).toContain('username="sip2wa"');
-    const crypto = `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${SDES_KEY}`;
+    for (const key of sdesKeys(invite.body)) secrets.add(key);
+    const crypto = `a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:${SDES_KEY}`;
     const body = pbxSdp(rtp.address().port, '8 101', [crypto]);
     bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body });
     await bridge.pbx.request('ACK');
@@ -98,7 +103,11 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     await phone.reaches('connected');
     bridge.pbx.send(bridge.pbx.fromCallee('BYE', invite, 'p1', 1), bridge.sip);
     await bridge.pbx.response(200, 'BYE');
-    expect(await bridge.record(0)).toMatchObject({ code: 'hangup', waCallId: 'wacid.answered' });
+    expect(await bridge.record(0)).toMatchObject({
+      code: 'hangup',
+      waCallId: 'wacid.answered',
+      srtp: 'AES_CM_128_HMAC_SHA1_80',
+    });
   };
 
   /** A user calls; the PBX is busy. */
@@ -163,12 +172,14 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
   });
 
   const expectNoSecrets = (): void => {
-    // the known ones, three offers, the answers and offer of the bridge, and the digest
-    expect(secrets.size).toBeGreaterThanOrEqual(7 + 3 + 3 + 1);
+    // the known ones, three offers, the answers and offer of the bridge, the digest, and the keys it offered the PBX
+    expect(secrets.size).toBeGreaterThanOrEqual(7 + 3 + 3 + 1 + 3);
     for (const secret of secrets) {
       for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')])
         expect(log.text).not.toContain(form);
+      expect(JSON.stringify(bridge.records)).not.toContain(secret);
     }
+    expect(log.text).toContain('"srtp":"AES_CM_128_HMAC_SHA1_80"');
     expect(log.text).not.toMatch(/ice-pwd|a=crypto|inline:|Bearer|Digest|response=/i);
     expect(log.text).not.toMatch(/Authorization(?!: \[redacted\])/i);
     // what Meta echoed did come into the log, without the token

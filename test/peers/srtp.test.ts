@@ -1,0 +1,173 @@
+import { readFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { address } from '../support/peers/addresses.js';
+import { Asterisk } from '../support/peers/asterisk.js';
+import { Baresip } from '../support/peers/baresip.js';
+import { Bridge, type BridgeOptions } from '../support/peers/bridge.js';
+import { expectTone } from '../support/peers/hearing.js';
+import { business, user } from '../support/peers/meta.js';
+import { Scene } from '../support/peers/scene.js';
+import { judgeTone, sine } from '../support/peers/sound.js';
+import { listenFor, until } from '../support/peers/until.js';
+import { userToneHz, WhatsAppCall } from '../support/peers/whatsapp-call.js';
+
+const asteriskToneHz = 1004;
+const phoneToneHz = 700;
+
+let scene: Scene;
+beforeEach(() => {
+  scene = new Scene();
+});
+afterEach(() => scene.close());
+
+/** How the only call's record says that its SIP leg was encrypted. */
+const suiteOnRecord = (): unknown =>
+  (JSON.parse(readFileSync(scene.path('cdr.jsonl'), 'utf8')) as Record<string, unknown>)['srtp'];
+
+// libsrtp under Asterisk: SIP by TLS, SRTP with the keys in the SDP, both ways.
+describe('Asterisk with SDES over TLS', () => {
+  const start = async (
+    srtp: 'sdes' | 'optimistic',
+    trunk: string,
+    more: Partial<BridgeOptions> = {},
+  ): Promise<{ asterisk: Asterisk; bridge: Bridge }> => {
+    const bridge = await Bridge.start(scene, { pbx: address.asterisk, transport: 'tls', trunk, ...more });
+    const folder = scene.path('asterisk');
+    const asterisk = await Asterisk.start({
+      address: address.asterisk,
+      trunk: address.bridge,
+      folder,
+      tls: true,
+      srtp,
+    });
+    return { asterisk: scene.add(asterisk), bridge };
+  };
+
+  it('echoes a user-initiated call', async () => {
+    const { asterisk, bridge } = await start('sdes', 'srtp: required', { to: '600' });
+    const call = await WhatsAppCall.fromUser(scene, bridge);
+    await call.preAccepted();
+    await call.accepted();
+    await listenFor(2_500);
+    await bridge.meta.userHangsUp('USER_INITIATED');
+    await asterisk.idle(5_000);
+    await bridge.idle(5_000);
+    expectTone((await call.judge()).heard, userToneHz, 2_000);
+    expect(bridge.complaints).toEqual([]);
+    expect(suiteOnRecord()).toBe('AES_CM_128_HMAC_SHA1_80');
+  });
+
+  it.each([
+    ['sdes', 'srtp: required'],
+    ['sdes', 'srtp: optional'],
+    ['optimistic', 'srtp: optional'],
+  ] as const)('dials a user out and records the user, %s and %s', async (srtp, trunk) => {
+    const { asterisk, bridge } = await start(srtp, trunk);
+    const call = await WhatsAppCall.toUser(scene, bridge);
+    await asterisk.callOut(`00${user}`);
+    await call.ringsAndPicksUp();
+    await listenFor(2_500);
+    await asterisk.hangupAll();
+    await bridge.meta.request('terminate');
+    await asterisk.idle(5_000);
+    await bridge.idle(5_000);
+    expect(judgeTone((await call.judge()).heard).hz / asteriskToneHz).toBeCloseTo(1, 2);
+    expectTone(await asterisk.heard(), userToneHz, 1_500);
+    expect(bridge.complaints).toEqual([]);
+    expect(suiteOnRecord()).toBe('AES_CM_128_HMAC_SHA1_80');
+  });
+});
+
+// libre's own SRTP, the keys in the clear where the trunk says that its network is private.
+describe('baresip with SDES', () => {
+  const startPhone = async (mediaenc: string): Promise<Baresip> =>
+    scene.add(
+      await Baresip.start({
+        address: address.baresip,
+        folder: scene.path('baresip'),
+        user: `+${business.number}`,
+        codecs: 'pcma',
+        answer: 'auto',
+        play: sine(phoneToneHz, 30_000, 8_000),
+        mediaenc,
+      }),
+    );
+
+  const suites = ['AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32', 'AEAD_AES_128_GCM'];
+
+  it.each(suites)('takes a user-initiated call with %s', async (suite) => {
+    const trunk = `srtp: required\n    srtp_without_tls: true\n    srtp_suites: [${suite}]`;
+    const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk });
+    const phone = await startPhone('srtp-mand');
+    const call = await WhatsAppCall.fromUser(scene, bridge);
+    await call.preAccepted();
+    await call.accepted();
+    await phone.event('CALL_ESTABLISHED', 5_000);
+    await listenFor(2_000);
+    await phone.command('hangup');
+    await bridge.meta.request('terminate');
+    await bridge.idle(5_000);
+    expectTone((await call.judge()).heard, phoneToneHz, 1_500);
+    expectTone(await phone.heard(), userToneHz, 1_500);
+    expect(bridge.complaints).toEqual([]);
+    expect(suiteOnRecord()).toBe(suite);
+  });
+
+  it('holds and resumes a call, and is heard again', async () => {
+    const trunk = 'srtp: required\n    srtp_without_tls: true';
+    const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk });
+    const phone = await startPhone('srtp-mand');
+    const call = await WhatsAppCall.fromUser(scene, bridge);
+    await call.preAccepted();
+    await call.accepted();
+    await phone.event('CALL_ESTABLISHED', 5_000);
+    await listenFor(1_500);
+    await phone.command('hold');
+    await until(
+      'the bridge is held',
+      5_000,
+      () => bridge.log.includes('sendonly') || bridge.log.includes('recvonly') || undefined,
+    );
+    await listenFor(1_500);
+    await phone.command('resume');
+    await listenFor(2_000);
+    await phone.command('hangup');
+    await bridge.meta.request('terminate');
+    await bridge.idle(5_000);
+    // The user hears the phone before the hold and after it, as long as either; the phone's own recording ends at its hold.
+    const { hz, activeMs } = judgeTone((await call.judge()).heard);
+    expect(hz / phoneToneHz).toBeCloseTo(1, 2);
+    expect(activeMs).toBeGreaterThan(3_000);
+    expect(judgeTone(await phone.heard()).hz / userToneHz).toBeCloseTo(1, 2);
+    expect(bridge.complaints).toEqual([]);
+  });
+
+  it.each(['srtp', 'srtp-mand'])('places a business-initiated call with mediaenc=%s', async (mediaenc) => {
+    const trunk = 'srtp: optional\n    srtp_without_tls: true';
+    const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk });
+    const phone = await startPhone(mediaenc);
+    const call = await WhatsAppCall.toUser(scene, bridge);
+    await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
+    await call.ringsAndPicksUp();
+    await phone.event('CALL_ESTABLISHED', 5_000);
+    await listenFor(2_000);
+    await bridge.meta.userHangsUp('BUSINESS_INITIATED');
+    await phone.event('CALL_CLOSED', 5_000);
+    await bridge.idle(5_000);
+    expectTone((await call.judge()).heard, phoneToneHz, 1_500);
+    expectTone(await phone.heard(), userToneHz, 1_500);
+    expect(bridge.complaints).toEqual([]);
+    expect(suiteOnRecord()).toEqual(expect.stringMatching(/^A/));
+  });
+
+  it.each([
+    ['srtp-mand', 'off'],
+    ['srtp-mandf', 'optional\n    srtp_without_tls: true'],
+  ])('hears 488 for an offer that cannot be taken: mediaenc=%s, srtp: %s', async (mediaenc, srtp) => {
+    const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk: `srtp: ${srtp}` });
+    const phone = await startPhone(mediaenc);
+    await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
+    expect((await phone.event('CALL_CLOSED', 5_000)).param).toMatch(/^488 /);
+    await bridge.idle(5_000);
+  });
+});
