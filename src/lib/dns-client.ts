@@ -56,8 +56,8 @@ export function systemDns({ servers, timeoutMs = defaultTimeoutMs }: SystemDnsOp
   };
 }
 
-/** Names of this machine, and such that only the system's own rules can complete, are no question for DNS (RFC 6761 §6.3). */
-export const isLocal = (host: string): boolean => !host.includes('.') || /(^|\.)localhost\.?$/i.test(host);
+/** Names of this machine, those that only the system's own rules can complete, and those that never are: no question for DNS (RFC 6761 §6.3, §6.4). */
+export const isLocal = (host: string): boolean => !host.includes('.') || /(^|\.)(localhost|invalid)\.?$/i.test(host);
 
 /** By the system's rules, hosts file included. */
 async function systemAddresses(host: string): Promise<readonly string[]> {

@@ -12,6 +12,8 @@ export interface LocationQuery {
   readonly transport?: LocationTransport | undefined;
   /** The scheme is `sips`: TLS alone will do. */
   readonly secure?: boolean;
+  /** The transport where neither the URI nor DNS names one (RFC 3263 §4.1 leaves it to us); default: UDP. */
+  readonly otherwise?: LocationTransport;
 }
 
 /** One server of the host: RFC 2782's words; `rank` takes in the NAPTR record that led to it. */
@@ -94,8 +96,8 @@ function draw(pool: readonly Endpoint[], random: number): number {
   return Math.max(index, 0);
 }
 
-async function byAddress(dns: DnsClient, { host, port, transport, secure }: LocationQuery): Promise<Location> {
-  const chosen = secure ? 'tls' : (transport ?? 'udp');
+async function byAddress(dns: DnsClient, { host, port, transport, ...query }: LocationQuery): Promise<Location> {
+  const chosen = query.secure ? 'tls' : (transport ?? query.otherwise ?? 'udp');
   const addresses = isIP(host) === 0 ? await dns.addresses(host) : [host];
   if (addresses.length === 0) throw new Error(`${host} has no address`);
   const endpoint = { transport: chosen, port: port ?? defaultSipPort(chosen), rank: 0, weight: 0 };

@@ -1,4 +1,5 @@
 import { guardedClock, type Clock } from '../lib/clock.js';
+import type { DnsClient } from '../lib/dns-client.js';
 import type { IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { AppDispatch } from './core/app-dispatch.js';
@@ -54,6 +55,7 @@ export interface EngineOptions {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly onMessage: ((message: TracedMessage) => void) | undefined;
+  readonly dns: DnsClient | undefined;
   readonly isKnownSource: ((address: string) => boolean) | undefined;
   readonly sourceLimits: SourceLimits;
   readonly overloadLimits: OverloadLimits;
@@ -90,7 +92,7 @@ export class Engine {
       timers: options.timers,
       session: options.session,
       transports,
-      resolver: systemResolver(clock, options.timers.resolveMs),
+      resolver: systemResolver({ clock, deadlineMs: options.timers.resolveMs, dns: options.dns }),
       transactions: new TransactionTable(),
       dialogs: new DialogTable(),
       ended: new EndedTransactions(clock, options.timers),
@@ -145,6 +147,7 @@ export class Engine {
       sink,
       logger: options.logger,
       tls: options.tls,
+      dns: options.dns,
       contacted,
       admits: (host, protocol) => late.engine?.admitsConnection(host, protocol) ?? false,
     });

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.js';
 import { systemClock } from '../lib/clock.js';
+import type { DnsClient } from '../lib/dns-client.js';
 import type { IdSource } from '../lib/ids.js';
 import { systemIds } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -51,6 +52,8 @@ export interface EmbeddedSipServerOptions {
   readonly sourceLimits?: Partial<SourceLimits>;
   /** When this process counts as overloaded, so that new requests are answered 503. */
   readonly overloadLimits?: Partial<OverloadLimits>;
+  /** Default: the system's. */
+  readonly dns?: DnsClient;
   /** Every SIP message on the wire that is taken, for traces. */
   readonly onMessage?: (message: TracedMessage) => void;
 }
@@ -98,6 +101,7 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
     clock,
     ids: options.ids ?? systemIds,
     onMessage: options.onMessage,
+    dns: options.dns,
     isKnownSource: options.isKnownSource,
     sourceLimits: { ...SOURCE_LIMITS, ...options.sourceLimits },
     overloadLimits: { ...OVERLOAD_LIMITS, ...options.overloadLimits },

@@ -127,7 +127,7 @@ export class AppRequests {
     const bytes = serialise(request);
     requestSent(this.core, to, bytes, way.flow, way.shown, txn);
     const launch = (): unknown =>
-      this.uac.launch({ txn, client: to.client, request, bytes, flow: way.flow, dialog, again });
+      this.uac.launch({ txn, client: to.client, request, bytes, flow: way.flow, dialog, again, others: way.others });
     if (request.method === 'BYE' && dialog?.twoHundred) dialog.twoHundred.whenDone(launch);
     else launch();
   }

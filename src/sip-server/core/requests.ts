@@ -7,6 +7,7 @@ import type { NonInviteClientTransaction } from '../transaction/non-invite-clien
 import type { Address, Flow } from '../transport/flow.js';
 import type { AppSession } from '../wire/app-session.js';
 import type { ReliableProvisionals } from './reliable-provisionals.js';
+import type { NextHop } from '../transport/resolver.js';
 import type { Way } from './way.js';
 
 /** A request from the network in the application's hands. */
@@ -45,6 +46,8 @@ export interface ClientRequest {
   readonly refresh: boolean;
   /** Opens the way of the request anew, for when it has to be sent once more. */
   readonly again: (() => Promise<Way>) | undefined;
+  /** Where else it can go if it fails (RFC 3263 §4.3). */
+  others: readonly NextHop[];
   transaction: InviteClientTransaction | NonInviteClientTransaction | undefined;
   /** A CANCEL waits for the first provisional response (RFC 3261 §9.1), or has left. */
   cancel: 'none' | 'held' | 'sent';

@@ -12,10 +12,12 @@ import { InviteClientTransaction } from '../transaction/invite-client.js';
 import { NonInviteClientTransaction } from '../transaction/non-invite-client.js';
 import { clientKey } from '../transaction/transaction-table.js';
 import type { Flow } from '../transport/flow.js';
+import type { NextHop } from '../transport/resolver.js';
 import type { AppSession } from '../wire/app-session.js';
 import { AckSender } from './ack-sender.js';
 import type { Core } from './core.js';
 import { localEvent, networkEvent, unsolicitedEvent } from './events.js';
+import { Failover, type FailoverOutlet } from './failover.js';
 import { wayInDialog } from './next-hop.js';
 import { ackRequest, cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import type { ClientRequest } from './requests.js';
@@ -37,6 +39,8 @@ interface Launch {
   readonly again?: (() => Promise<Way>) | undefined;
   /** Outside a dialog although the dialog it makes is known: the INVITE was sent before. */
   readonly initial?: boolean;
+  /** Where else the request can go. */
+  readonly others?: readonly NextHop[] | undefined;
 }
 
 /** Requests on their way to the network, and what comes back. */
@@ -44,14 +48,18 @@ export class UserAgentClient {
   readonly acks: AckSender;
   readonly strays: StrayAnswers;
   readonly sessions: SessionTimers;
+  readonly #failover: Failover;
 
   constructor(private readonly core: Core) {
-    const launchBye = (bye: SipRequest, flow: Flow): unknown => this.#launchOwn(bye, flow, undefined);
+    const launchBye = (bye: SipRequest, flow: Flow): unknown => this.#launchOwn(bye, { flow }, undefined);
     this.acks = new AckSender(core, (dialog, reason) => this.endDialog(dialog, reason), launchBye);
     this.strays = new StrayAnswers(core, launchBye);
+    const launchAgain: FailoverOutlet['launchAgain'] = (record, request, { flow, others }) =>
+      void this.launch({ ...record, request, bytes: serialise(request), flow, others });
+    this.#failover = new Failover(core, { launchAgain, fail: (record, status) => this.#failLocally(record, status) });
     this.sessions = new SessionTimers(core, {
-      launch: (request, { flow }, dialog) => this.#launchOwn(request, flow, dialog, true),
-      launchAgain: (record, request, { flow }) => this.launch({ ...record, request, bytes: serialise(request), flow }),
+      launch: (request, way, dialog) => this.#launchOwn(request, way, dialog, true),
+      launchAgain,
       fail: (record, status) => this.#failLocally(record, status),
       acknowledge: (dialog) => this.acks.send(dialog, [], NO_BODY),
       endDialog: (dialog, reason, cause) => this.endDialog(dialog, reason, cause),
@@ -63,6 +71,7 @@ export class UserAgentClient {
     const record = this.#keep(start);
     if (record.initial && record.dialog) this.core.record.calling(record.txn, record.request, record.flow);
     this.#transact(record, start.bytes).start();
+    this.#failover.watch(record);
     return record;
   }
 
@@ -82,7 +91,7 @@ export class UserAgentClient {
 
   #keep(start: Launch): ClientRequest {
     const { request, client, txn, flow } = start;
-    const { initial = start.dialog === undefined, refresh = false, again } = start;
+    const { initial = start.dialog === undefined, refresh = false, again, others = [] } = start;
     const makesDialog = start.dialog === undefined && request.method === 'INVITE' && client;
     const dialog = makesDialog ? DialogState.calling(request, client, txn, flow) : start.dialog;
     if (makesDialog && dialog) this.core.dialogs.add(dialog);
@@ -95,6 +104,7 @@ export class UserAgentClient {
       initial,
       refresh,
       again,
+      others,
       transaction: undefined,
       cancel: 'none',
       cancelHeaders: [],
@@ -113,14 +123,14 @@ export class UserAgentClient {
     const key = clientKey(branchOf(request), request.method);
     const user: ClientTransactionUser = {
       onResponse: (received) => this.#onResponse(record, received),
-      onTimeout: () => this.#failLocally(record, 408),
+      onTimeout: () => this.#failover.tryNext(record, 408) || this.#failLocally(record, 408),
       onTransportError: (err) => {
         this.core.logger.info('peer unreachable', {
           err,
           method: request.method,
           remote: `${flow.remote.host}:${flow.remote.port}`,
         });
-        this.#failLocally(record, 503);
+        if (!this.#failover.tryNext(record, 503)) this.#failLocally(record, 503);
       },
       onTerminated: () => this.core.transactions.removeClient(key),
     };
@@ -177,6 +187,7 @@ export class UserAgentClient {
   #complete(record: ClientRequest, received: ReceivedResponse): void {
     const response = received.message;
     if (response.status === 422 && this.sessions.askLonger(record, response)) return;
+    if (response.status === 503 && this.#failover.tryNext(record, 503)) return;
     record.cancelTimer?.cancel();
     this.core.clientRequests.delete(record.txn);
     const { dialog } = record;
@@ -264,18 +275,24 @@ export class UserAgentClient {
 
   async #serverBye(dialog: Dialog, text: string, status: number): Promise<void> {
     if (dialog.ack && !dialog.ack.sent) await this.acks.send(dialog, [], NO_BODY);
-    const { flow, shown } = await wayInDialog(this.core, dialog);
+    const way = await wayInDialog(this.core, dialog);
+    const { flow, shown } = way;
     const via = viaHeader(flow, shown, newBranch(this.core));
     const cause = header('Reason', `SIP ;cause=${status} ;text="${text}"`);
     const parts = { method: 'BYE', seq: dialog.nextSeq(), headers: [cause], body: NO_BODY };
     const request = inDialogRequest(dialog, via, parts);
-    unsolicitedEvent(this.core, dialog, this.#launchOwn(request, flow, dialog), flow);
+    unsolicitedEvent(this.core, dialog, this.#launchOwn(request, way, dialog), flow);
   }
 
   /** A request of the server itself: nobody is told of its answer. */
-  #launchOwn(request: SipRequest, flow: Flow, dialog: Dialog | undefined, refresh = false): Buffer {
+  #launchOwn(
+    request: SipRequest,
+    way: Pick<Way, 'flow' | 'others'>,
+    dialog: Dialog | undefined,
+    refresh = false,
+  ): Buffer {
     const bytes = serialise(request);
-    this.launch({ txn: `server-${this.core.ids.hex(8)}`, client: undefined, request, bytes, flow, dialog, refresh });
+    this.launch({ txn: `server-${this.core.ids.hex(8)}`, client: undefined, request, bytes, ...way, dialog, refresh });
     return bytes;
   }
 }

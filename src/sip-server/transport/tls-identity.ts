@@ -36,7 +36,7 @@ export class TlsIdentities {
    * Looks the servers' names up, so that a Contact is known for what it is from the start on: a process before this one may
    * have left calls open whose peers are known by their Contact alone. Never rejects; a name that is not found is left out.
    */
-  async learn(resolver: Resolver): Promise<void> {
+  async learn(resolver: Pick<Resolver, 'resolve'>): Promise<void> {
     const learning = [...this.#servers.values()].map(async (server) => {
       const host = await resolver.resolve(server.host);
       if (!this.#dialled.has(host)) this.#dialled.set(host, identityOf(server));

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { BridgeError } from '../../lib/bridge-error.js';
 import type { Clock } from '../../lib/clock.js';
+import type { DnsClient } from '../../lib/dns-client.js';
 import { bareHost, uriHost } from '../sip/uri.js';
 import type { ContactedHosts } from './contacted-hosts.js';
 import { deadFlow } from './dead-flow.js';
@@ -23,6 +24,8 @@ export interface ListenAddress extends Address {
 /** What listeners need; `tls` only those of TLS. */
 export interface TransportEnvironment extends TcpEnvironment {
   readonly tls?: TlsSettings | undefined;
+  /** Default: the system's. */
+  readonly dns?: DnsClient | undefined;
   /** Learns where requests are sent. */
   readonly contacted: ContactedHosts;
 }
@@ -109,7 +112,9 @@ export class Transports {
     });
   }
 
-  serves(protocol: Protocol): boolean {
+  /** Is there a listener of this protocol, and of the peer's family if one is named? */
+  serves(protocol: Protocol, peerHost?: string): boolean {
+    if (peerHost !== undefined) return this.#for(protocol, peerHost) !== undefined;
     return this.list.some((transport) => transport.protocol === protocol);
   }
 
@@ -167,7 +172,7 @@ function credentialsFor(listen: readonly ListenAddress[], env: TransportEnvironm
 async function tlsLayers({ tls, ...env }: TransportEnvironment, credentials: TlsCredentials): Promise<() => TlsLayer> {
   const { servers = [], clientCertificates = 'none' } = tls ?? {};
   const identities = new TlsIdentities(servers);
-  await identities.learn(systemResolver(env.clock, LEARN_MS));
+  await identities.learn(systemResolver({ clock: env.clock, deadlineMs: LEARN_MS, dns: env.dns }));
   return () => new TlsLayer({ clientCertificates }, credentials, identities, env);
 }
 
