@@ -59,7 +59,8 @@ function serverPart({ hostname, port, transport, lookup = 'address' }: SipServer
 /** `"display name" <sip:user@host>`, the name left out when nothing of it is usable. */
 export function nameAddr(displayName: string | undefined, user: string, host: string): string {
   const name = displayName === undefined ? '' : plainSipText(displayName);
-  const uri = `<sip:${escapeSipUser(user)}@${uriHost(host)}>`;
+  // Who has nothing that can be written is still somebody: no call fails because of a name.
+  const uri = `<sip:${escapeSipUser(user) || 'anonymous'}@${uriHost(host)}>`;
   return name === '' ? uri : `${quotedSipText(name)} ${uri}`;
 }
 
