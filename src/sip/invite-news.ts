@@ -3,7 +3,10 @@ import type { ServerNews } from './server-watch.js';
 
 /** What the outcome of an INVITE tells of the server that it went to; undefined: nothing. */
 export function newsOfInvite(outcome: InviteOutcome): ServerNews | undefined {
+  if ('isElsewhere' in outcome && outcome.isElsewhere) return undefined;
   switch (outcome.type) {
+    case 'redirected':
+      return 'hit';
     case 'provisional':
       return outcome.from === '' ? undefined : 'hit';
     case 'accepted':

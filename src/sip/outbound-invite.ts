@@ -1,14 +1,18 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { Logger } from '../lib/logger.js';
 import type { Target } from '../routing/types.js';
-import type { CredentialsHeader, TrunkLogin } from './digest/trunk-login.js';
+import type { TrunkLogin } from './digest/trunk-login.js';
 import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { fittedWithCredentials } from './invite-headers.js';
+import { isDirect, nextHopsOf } from './next-hop.js';
 import { opaqueOf } from './opaque-header.js';
 import { ServerProbe } from './server-probe.js';
 import { failureOfResponse, failureOfStatus } from './sip-cause.js';
 import { reasonHeader } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
+import { requestUri } from './sip-uri.js';
+import { placeOfUri } from './transfer/refer-to.js';
+import { Redirects } from './transfer/redirects.js';
 
 /** What comes back for an INVITE. */
 export type InviteOutcome =
@@ -32,6 +36,8 @@ export type InviteOutcome =
       readonly contact: string | undefined;
     }
   | { readonly type: 'accepted'; readonly dialog: SrfDialog }
+  /** It goes elsewhere now; what comes back then says nothing of the server that it was first sent to. */
+  | { readonly type: 'redirected'; readonly status: number; readonly uri: string }
   | {
       readonly type: 'refused';
       readonly reason: EndReason;
@@ -39,8 +45,10 @@ export type InviteOutcome =
       /** undefined when it never left. */
       readonly status: number | undefined;
       readonly from: string;
+      /** It came from where the call was redirected to. */
+      readonly isElsewhere?: boolean;
     }
-  | { readonly type: 'silent'; readonly reason: EndReason };
+  | { readonly type: 'silent'; readonly reason: EndReason; readonly isElsewhere?: boolean };
 
 /** What an INVITE is sent with, and repeated with. */
 interface Sending {
@@ -52,7 +60,10 @@ interface Sending {
 
 /** One INVITE of ours, from sending to its final outcome; repeated with credentials if it is challenged. */
 export class OutboundInvite {
-  readonly #login: TrunkLogin | undefined;
+  #login: TrunkLogin | undefined;
+  readonly #redirects: Redirects;
+  /** Where it goes: `target`, or where that sent it. */
+  #at: Target;
   #sending: Sending | undefined;
   #request: SrfRequest | undefined;
   #txn: string | undefined;
@@ -66,7 +77,9 @@ export class OutboundInvite {
     /** Called for every outcome; `accepted` may come even after `silent` or a cancel. */
     private readonly onOutcome: (outcome: InviteOutcome) => void,
   ) {
+    this.#at = target;
     this.#login = context.logins.loginAt(target.trunk, target.server);
+    this.#redirects = new Redirects(target, (server) => context.addresses.knownAddresses(server));
   }
 
   /**
@@ -80,8 +93,9 @@ export class OutboundInvite {
 
   #launch({ uri, headers, offer, nextHop }: Sending): void {
     const { srf, clock, timeouts } = this.context;
-    const { server } = this.target;
-    const onSilent = (): void => this.onOutcome({ type: 'silent', reason: silentReason });
+    const { server } = this.#at;
+    const onSilent = (): void =>
+      this.onOutcome({ type: 'silent', reason: silentReason, isElsewhere: this.#isElsewhere });
     this.#probe = new ServerProbe({ srf, clock, timeouts, server, nextHop, onSilent });
     srf.createUAC(
       uri,
@@ -148,13 +162,52 @@ export class OutboundInvite {
     if (dialog) return this.onOutcome({ type: 'accepted', dialog });
     if (!isSipError(err) || !err.res) {
       this.logger.warn('INVITE failed', { err });
-      return this.onOutcome({ type: 'refused', reason: notSentReason, retry: true, status: undefined, from: '' });
+      const nowhere = { status: undefined, from: '', isElsewhere: this.#isElsewhere };
+      return this.onOutcome({ type: 'refused', reason: notSentReason, retry: true, ...nowhere });
     }
     const { res, status } = err;
-    if (this.#isRepeated(res)) return;
+    if (this.#isRepeated(res) || this.#isRedirected(res)) return;
+    this.#refused(res, status);
+  }
+
+  #refused(res: SrfResponse, status: number): void {
     // srf reports a 200 it can make no dialog of (no Contact) as 500.
     const failure = res.status < 300 ? failureOfStatus(status) : failureOfResponse(res);
-    this.onOutcome({ type: 'refused', ...failure, status: res.status, from: res.source_address });
+    const about = { status: res.status, from: res.source_address, isElsewhere: this.#isElsewhere };
+    this.onOutcome({ type: 'refused', ...failure, ...about });
+  }
+
+  get #isElsewhere(): boolean {
+    return this.#at !== this.target;
+  }
+
+  /** Sends the INVITE to where a 3xx points, as the same call for the PBX (RFC 3261 §8.1.3.4). */
+  #isRedirected(res: SrfResponse): boolean {
+    const [sending, request] = [this.#sending, this.#request];
+    if (!sending || !request || this.#cancelReason) return false;
+    const own = /<([^>]+)>/.exec(request.get('Contact') ?? '')?.[1] ?? '';
+    const next = this.#redirects.next(res, placeOfUri(own));
+    const headers = next && repeatHeaders(sending, request, {});
+    if (!headers) return false;
+    this.#at = next;
+    this.#login = this.context.logins.loginAt(next.trunk, next.server);
+    this.#request = undefined;
+    void this.#sendElsewhere({ ...sending, headers, uri: requestUri(next.user, next.server) }, res);
+    return true;
+  }
+
+  /** A name has to be looked up first. */
+  async #sendElsewhere(sending: Sending, res: SrfResponse): Promise<void> {
+    try {
+      const hop = isDirect(this.#at) ? undefined : (await nextHopsOf(this.context.addresses, this.#at))[0].uri;
+      if (this.#cancelReason) return this.#refused(res, res.status);
+      this.onOutcome({ type: 'redirected', status: res.status, uri: sending.uri });
+      this.send(sending.uri, sending.headers, sending.offer, hop);
+    } catch (err) {
+      this.stop();
+      this.logger.warn('INVITE not sent to where it was redirected', { err });
+      this.#refused(res, res.status);
+    }
   }
 
   /**
@@ -166,7 +219,7 @@ export class OutboundInvite {
     const isChallenged = challenge.status === 401 || challenge.status === 407;
     if (!isChallenged || !sending || !request || !this.#login || this.#cancelReason) return false;
     const header = this.#login.answer({ method: 'INVITE', uri: sending.uri }, challenge);
-    const headers = header && repeatHeaders(sending, request, header);
+    const headers = header && repeatHeaders(sending, request, { [header[0]]: header[1] });
     if (!headers) return false;
     // A CANCEL waits from here on until the new one is out.
     this.#request = undefined;
@@ -191,15 +244,15 @@ export class OutboundInvite {
   }
 }
 
-/** Headers of the INVITE with credentials; undefined if it would be larger than a drachtio-server takes. */
+/** Headers of the INVITE when it is sent once more, with credentials or without; undefined if it would be larger than a drachtio-server takes. */
 function repeatHeaders(
   { uri, headers, offer }: Sending,
   request: SrfRequest,
-  [name, value]: CredentialsHeader,
+  credentials: SrfHeaders,
 ): SrfHeaders | undefined {
   const cseq = `${request.getParsedHeader('cseq').seq + 1} INVITE`;
   // From with the address that the SIP server has put into it.
-  const repeated = { ...headers, From: request.get('From') ?? headers['From'] ?? '', CSeq: cseq, [name]: value };
+  const repeated = { ...headers, From: request.get('From') ?? headers['From'] ?? '', CSeq: cseq, ...credentials };
   return fittedWithCredentials(uri, repeated, offer)?.headers;
 }
 

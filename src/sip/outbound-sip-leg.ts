@@ -249,6 +249,8 @@ export class OutboundSipLeg implements DialledLeg {
       }
       case 'accepted':
         return this.#established(outcome.dialog);
+      case 'redirected':
+        return this.#step('sip.redirect', { direction: 'in', status: outcome.status, uri: outcome.uri });
       case 'refused':
         if (outcome.from !== '') this.#remoteAddress = outcome.from;
         this.#step('sip.refused', { direction: 'in', status: outcome.status ?? 0 });
