@@ -1,7 +1,10 @@
 import { createSocket, type Socket } from 'node:dgram';
 
-/** What a relay does with a datagram: pass it on so many times, 0 to lose it. */
-export type RelayRule = (datagram: Buffer, direction: 'to_peer' | 'from_peer') => number;
+/**
+ * What a relay does with a datagram: pass it on so many times, 0 to lose it; or each copy after so many milliseconds, so that
+ * others overtake it.
+ */
+export type RelayRule = (datagram: Buffer, direction: 'to_peer' | 'from_peer') => number | readonly number[];
 
 /**
  * Stands on loopback between a caller and a peer's port: the caller takes the relay for the peer. Can lose, repeat, hold back
@@ -11,6 +14,7 @@ export class UdpRelay {
   readonly #towardsCaller: Socket;
   readonly #towardsPeer: Socket;
   #callerPort = 0;
+  #closed = false;
   #callerHost = '127.0.0.1';
 
   private constructor(
@@ -25,10 +29,10 @@ export class UdpRelay {
     towardsCaller.on('message', (data, from) => {
       this.#callerPort = from.port;
       this.#callerHost = from.address;
-      for (let i = this.rule(data, 'to_peer'); i > 0; i--) towardsPeer.send(data, this.peerPort, peerHost);
+      this.#pass(this.rule(data, 'to_peer'), () => towardsPeer.send(data, this.peerPort, peerHost));
     });
     towardsPeer.on('message', (data) => {
-      for (let i = this.rule(data, 'from_peer'); i > 0; i--) this.forge(data);
+      this.#pass(this.rule(data, 'from_peer'), () => this.forge(data));
     });
   }
 
@@ -67,8 +71,20 @@ export class UdpRelay {
   }
 
   close(): void {
+    this.#closed = true;
     this.#towardsCaller.close();
     this.#towardsPeer.close();
+  }
+
+  #pass(copies: number | readonly number[], send: () => void): void {
+    if (typeof copies === 'number') {
+      for (let i = copies; i > 0; i--) send();
+      return;
+    }
+    for (const delayMs of copies) {
+      if (delayMs === 0) send();
+      else setTimeout(() => this.#closed || send(), delayMs);
+    }
   }
 }
 

@@ -123,7 +123,7 @@ export class HostileScene {
     const callId = invite.get('Call-ID');
     peer.send(text, to);
     const ok = await peer.next(
-      (message) => message.status !== undefined && message.status >= 200 && message.get('Call-ID') === callId,
+      (message) => message.status !== undefined && message.status >= 200 && message.all('Call-ID').includes(callId),
       'final answer to INVITE',
       deadlineMs,
     );
@@ -133,8 +133,9 @@ export class HostileScene {
   }
 
   /** A call of ours to this peer, on its way. */
-  dial(peer: SipScriptPeer, port = peer.port): { readonly leg: DialledLeg; readonly log: LegLog } {
-    const server = { hostname: peer.host, port, transport: peer.transport, priority: 1, weight: 1 };
+  dial(peer: Pick<SipScriptPeer, 'host' | 'port' | 'transport'>): { readonly leg: DialledLeg; readonly log: LegLog } {
+    const { host: hostname, port, transport } = peer;
+    const server = { hostname, port, transport, priority: 1, weight: 1 };
     const leg = this.agent.createOutboundLeg({
       call: systemIds.callId(),
       target: { trunk: this.trunk, server: { ...server, requestUriUserParams: {} }, user: '+15551112222' },
