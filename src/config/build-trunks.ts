@@ -88,14 +88,16 @@ function checkTls(path: KeyPath, { canSpeakTls, findings }: TrunkContext): void 
 }
 
 /** The keys of SRTP travel in the signalling (RFC 4568 §8.3: only where that is protected). */
-function checkSrtp(path: KeyPath, { srtp, srtpWithoutTls, servers }: Trunk, findings: Findings): void {
-  const isClear = servers.some(({ transport }) => transport !== 'tls');
+function checkSrtp(path: KeyPath, trunk: Trunk, findings: Findings): void {
+  const { srtp, srtpWithoutTls, servers, outboundProxy } = trunk;
+  const hops = outboundProxy ? [outboundProxy] : servers;
+  const isClear = hops.some(({ transport }) => transport !== 'tls');
   if (srtp === 'off' || srtpWithoutTls || !isClear) return;
   const place = [...path, 'srtp'];
   const cure = 'write transport: tls, or srtp_without_tls: true if the network is private';
   if (srtp === 'required') {
     findings.error(place, { message: 'needs TLS, or its keys could be read on the way', cure });
-  } else if (servers.every(({ transport }) => transport !== 'tls')) {
+  } else if (hops.every(({ transport }) => transport !== 'tls')) {
     findings.warn(place, { message: 'has no effect without TLS: keys are not sent in the clear', cure });
   }
 }
