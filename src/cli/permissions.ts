@@ -1,15 +1,14 @@
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load-config.js';
 import { systemClock, type Clock } from '../lib/clock.js';
-import { silentLogger } from '../lib/logger.js';
 import { toUserAddress, type UserAddress } from '../routing/user-address.js';
-import { GraphClient } from '../whatsapp/graph-client.js';
 import { GraphError } from '../whatsapp/graph-error.js';
 import { GraphPermissions } from '../whatsapp/permissions/graph-permissions.js';
 import { SEND_REQUEST, type PermissionAnswer } from '../whatsapp/permissions/permission-answer.js';
 import { requestMessage, type PermissionApi, type RequestMessage } from '../whatsapp/permissions/permission-api.js';
 import { reportCheck } from './check.js';
 import { EXIT, type ConsoleIo } from './console-io.js';
+import { graphClientOf } from './graph-client-of.js';
 import { numberNamed, UsageError } from './named-in-config.js';
 import {
   answerJson,
@@ -113,7 +112,7 @@ async function answering(
   const result = loadConfig({ file: options.config, env: io.env });
   if (!result.ok) return reportCheck(result, options.json === true, io);
   const { config } = result;
-  const graph = graphClient(config, clock);
+  const graph = graphClientOf(config, clock);
   try {
     const parties = { number: numberNamed(number, config.numbers), user: userNamed(user) };
     return await work({ ...parties, api: new GraphPermissions(graph), config });
@@ -129,17 +128,6 @@ async function answering(
   } finally {
     graph.close();
   }
-}
-
-function graphClient(config: Config, clock: Clock): GraphClient {
-  const { baseUrl, version, accessToken, appSecrets, appsecretProof, timeoutMs } = config.graph;
-  const numberIds = config.numbers.map(({ id }) => id);
-  return new GraphClient({
-    ...{ baseUrl, version, numberIds, timeoutMs, clock },
-    token: () => accessToken,
-    ...(appsecretProof && { appSecret: () => appSecrets[0] }),
-    logger: silentLogger,
-  });
 }
 
 const metaArgs = ({ number, user }: PermissionParties) => ({ numberId: number.id, user });

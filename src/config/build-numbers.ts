@@ -2,18 +2,17 @@ import type { E164 } from '../lib/ids.js';
 import type { Trunk, WaNumber } from '../routing/types.js';
 import type { TrunkContext } from './build-trunks.js';
 import { settingsTrunk } from './build-trunks.js';
-import { readCallHours } from './call-hours.js';
+import type { DesiredCalling } from '../routing/calling-settings.js';
+import { callHoursOf, checkSettings, type SettingsContext } from './check-settings.js';
 import { didYouMean } from './did-you-mean.js';
-import { oneOf } from './formats.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { Item } from './lists.js';
-import { isBlock, read } from './lists.js';
-import type { NumberItem, SettingsServerItem } from './list-schemas.js';
-import { settingsServerSchema } from './list-schemas.js';
-import { toE164 } from './phone-formats.js';
+import type { NumberItem } from './list-schemas.js';
+import { REAL_ID, toE164 } from './phone-formats.js';
+import type { SettingsServerItem } from './settings-schema.js';
 
 /** What numbers are built from. */
-export interface NumberContext extends TrunkContext {
+export interface NumberContext extends TrunkContext, Pick<SettingsContext, 'isPushed' | 'todayIn'> {
   /** Names of the trunks in the file, those with errors included. */
   readonly trunkNames: readonly string[];
   /** What a trunk of the file says of permissions. */
@@ -29,8 +28,9 @@ export function buildNumbers(
   const numbers = items.map(({ path, value }) => {
     const name = value.name ?? value.id;
     refuseUnbuilt(path, value, context.findings);
-    const settings = readSettings(value, [...path, 'settings'], context.findings);
-    const own = value.trunk === undefined ? trunkOfSettings(name, path, settings.servers, context) : undefined;
+    checkId(path, value, context.findings);
+    const settings = settingsOf(value, path, context);
+    const own = value.trunk === undefined ? trunkOfSettings(name, path, value, context) : undefined;
     if (own) settingsTrunks.push(own);
     if (value.trunk !== undefined) checkTrunkName([...path, 'trunk'], value.trunk, context);
     return {
@@ -40,8 +40,8 @@ export function buildNumbers(
       signaling: value.signaling ?? 'graph',
       permission: permissionOf(value, own, context),
       trunk: value.trunk ?? own?.name,
-      callHours: settings.callHours,
-      settings: value.settings,
+      callHours: settings && callHoursOf(settings),
+      settings,
     };
   });
   return { numbers, settingsTrunks };
@@ -79,14 +79,25 @@ function refuseUnbuilt(path: KeyPath, number: NumberItem, findings: Findings): v
   }
 }
 
-function trunkOfSettings(
-  name: string,
-  path: KeyPath,
-  servers: readonly Item<SettingsServerItem>[] | 'bad',
-  context: NumberContext,
-): Trunk | undefined {
-  const unclear = ['trunk', 'settings'].some((key) => context.findings.isFaulty([...path, key]));
-  if (servers === 'bad' || unclear) return undefined;
+/** Digits that are the telephone number's own are taken for Meta's id of it by mistake. */
+function checkId(path: KeyPath, { id, number }: NumberItem, findings: Findings): void {
+  if (id === '' || toE164(number) !== `+${id}`) return;
+  findings.error([...path, 'id'], { message: "is the number itself, not Meta's id of it", cure: REAL_ID });
+}
+
+function settingsOf(number: NumberItem, path: KeyPath, context: NumberContext): DesiredCalling | undefined {
+  const { findings, isPushed, todayIn } = context;
+  const calling = number.settings?.calling;
+  if (number.settings === undefined) return undefined;
+  const isOnGraph = number.signaling !== 'sip';
+  return checkSettings(calling ?? {}, [...path, 'settings', 'calling'], { isOnGraph, isPushed, todayIn, findings });
+}
+
+function trunkOfSettings(name: string, path: KeyPath, number: NumberItem, context: NumberContext): Trunk | undefined {
+  const place = [...path, 'settings', 'calling', 'sip', 'servers'];
+  const { findings } = context;
+  if (findings.isFaulty([...path, 'trunk']) || findings.hasErrorOnTheWayTo(place)) return undefined;
+  const servers = serversOf(number).map((value, index) => ({ path: [...place, index], value }));
   if (servers.length > 0) return settingsTrunk(name, servers, context);
   const message = 'has neither a trunk nor SIP servers in its settings';
   const cure = 'add trunk: NAME, or settings.calling.sip.servers with a hostname';
@@ -94,50 +105,4 @@ function trunkOfSettings(
   return undefined;
 }
 
-/** What the bridge itself needs of a number's settings. The settings as a whole are checked where they are pushed. */
-function readSettings(
-  number: NumberItem,
-  path: KeyPath,
-  findings: Findings,
-): Pick<WaNumber, 'callHours'> & { servers: Item<SettingsServerItem>[] | 'bad' } {
-  const calling = block(number.settings?.['calling'], [...path, 'calling'], findings);
-  const callingPath = [...path, 'calling'];
-  checkStatus(calling['status'], [...callingPath, 'status'], findings);
-  const sip = block(calling['sip'], [...callingPath, 'sip'], findings);
-  const sipPath = [...callingPath, 'sip'];
-  checkStatus(sip['status'], [...sipPath, 'status'], findings);
-  if (sip['status'] === 'ENABLED' && number.signaling !== 'sip') {
-    const message = 'would stop Graph calls and call webhooks of this number, which signaling: graph relies on';
-    findings.error([...sipPath, 'status'], { message, cure: 'write DISABLED, or leave it out' });
-  }
-  return {
-    callHours: readCallHours(calling['call_hours'], [...callingPath, 'call_hours'], findings),
-    servers: readServers(sip['servers'], [...sipPath, 'servers'], findings),
-  };
-}
-
-function readServers(written: unknown, path: KeyPath, findings: Findings): Item<SettingsServerItem>[] | 'bad' {
-  if (written === undefined || written === null) return [];
-  if (!Array.isArray(written)) {
-    findings.error(path, { message: 'must be a list', cure: 'begin each server with "- "' });
-    return 'bad';
-  }
-  const good = written.flatMap((item: unknown, index) => {
-    const below = [...path, index];
-    const value = read(item, below, settingsServerSchema, findings);
-    return value === undefined ? [] : [{ path: below, value }];
-  });
-  return good.length === written.length ? good : 'bad';
-}
-
-function checkStatus(written: unknown, path: KeyPath, findings: Findings): void {
-  const complaint = written === undefined ? undefined : oneOf('ENABLED', 'DISABLED').complaint(written);
-  if (complaint) findings.error(path, complaint);
-}
-
-function block(written: unknown, path: KeyPath, findings: Findings): Record<string, unknown> {
-  if (isBlock(written)) return written;
-  if (written !== undefined)
-    findings.error(path, { message: 'must be a block of keys', cure: 'indent its keys below it, or remove it' });
-  return {};
-}
+const serversOf = (number: NumberItem): readonly SettingsServerItem[] => number.settings?.calling?.sip?.servers ?? [];

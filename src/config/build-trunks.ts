@@ -6,7 +6,8 @@ import { buildAcceptAuth, buildAuth, warnOfMd5 } from './build-auth.js';
 import { parseDuration } from './formats.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { Item } from './lists.js';
-import type { ServerItem, SettingsServerItem, TrunkDefaults, TrunkItem } from './list-schemas.js';
+import type { ServerItem, TrunkDefaults, TrunkItem } from './list-schemas.js';
+import type { SettingsServerItem } from './settings-schema.js';
 import type { Secrets } from './secrets.js';
 
 type WrittenSite = Pick<ServerItem, 'hostname' | 'port' | 'transport'>;
@@ -132,25 +133,26 @@ function siteOf({ hostname, port, transport }: WrittenSite): OutboundProxy {
 /** What will really happen: keys that are not built yet have been warned of and hold their default here. */
 function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, secrets: Secrets): Behaviour {
   const source = { path, own, defaults, secrets };
+  const said = { ...defaults, ...own };
   return {
-    codecs: usableCodecs(own.codecs ?? defaults.codecs ?? ['PCMA', 'PCMU']),
+    codecs: usableCodecs(said.codecs ?? ['PCMA', 'PCMU']),
     auth: buildAuth(source),
     acceptAuth: buildAcceptAuth(source),
-    register: own.register ?? defaults.register ?? false,
-    registerExpiresMs: parseDuration(own.register_expires ?? defaults.register_expires),
-    outboundProxy: outboundProxy(own.outbound_proxy ?? defaults.outbound_proxy),
-    trustIdentity: own.trust_identity ?? defaults.trust_identity,
+    register: said.register ?? false,
+    registerExpiresMs: parseDuration(said.register_expires),
+    outboundProxy: outboundProxy(said.outbound_proxy),
+    trustIdentity: said.trust_identity,
     dtmf: 'rfc4733',
-    srtp: own.srtp ?? defaults.srtp ?? 'off',
-    srtpSuites: own.srtp_suites ?? defaults.srtp_suites,
-    srtpWithoutTls: own.srtp_without_tls ?? defaults.srtp_without_tls,
-    symmetricRtp: own.symmetric_rtp ?? defaults.symmetric_rtp,
-    permission: own.permission ?? defaults.permission ?? 'none',
-    maxCalls: own.max_calls ?? defaults.max_calls ?? DEFAULT_MAX_CALLS,
-    maxCallsPerSecond: unlessNone(own.max_calls_per_second ?? defaults.max_calls_per_second),
-    maxCallsPerDay: unlessNone(own.max_calls_per_day ?? defaults.max_calls_per_day),
-    qualifyMs: unlessNone(parseDuration(own.qualify ?? defaults.qualify ?? DEFAULT_QUALIFY)),
-    destinations: own.destinations ?? defaults.destinations,
+    srtp: said.srtp ?? 'off',
+    srtpSuites: said.srtp_suites,
+    srtpWithoutTls: said.srtp_without_tls,
+    symmetricRtp: said.symmetric_rtp,
+    permission: said.permission ?? 'none',
+    maxCalls: said.max_calls ?? DEFAULT_MAX_CALLS,
+    maxCallsPerSecond: unlessNone(said.max_calls_per_second),
+    maxCallsPerDay: unlessNone(said.max_calls_per_day),
+    qualifyMs: unlessNone(parseDuration(said.qualify ?? DEFAULT_QUALIFY)),
+    destinations: said.destinations,
   };
 }
 

@@ -72,6 +72,14 @@ export class Findings {
     return this.#faulty.has(keyText(path));
   }
 
+  /** Whether this key has an error, or one that it stands below, or anything below it. */
+  hasErrorOnTheWayTo(path: KeyPath): boolean {
+    const text = keyText(path);
+    const isAbove = (key: string): boolean => text === key || text.startsWith(`${key}.`) || text.startsWith(`${key}[`);
+    const isBelow = (key: string): boolean => key.startsWith(`${text}.`) || key.startsWith(`${text}[`);
+    return [...this.#faulty].some((key) => isAbove(key) || isBelow(key));
+  }
+
   warn(path: KeyPath, complaint: Complaint, spot: Spot = 'value'): void {
     this.#warnings.push(this.#issue(path, complaint, spot));
   }

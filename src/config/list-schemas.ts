@@ -1,28 +1,9 @@
 import { z } from 'zod';
 import type { DigestAlgorithm, SrtpSuite } from '../routing/types.js';
-import type { Complaint } from './issue.js';
-import type { Format } from './formats.js';
 import * as formats from './formats.js';
 import { destination, numberId, phoneNumber, routeFrom, sipUser, uriParameters } from './phone-formats.js';
-
-/** A value checked by a format; its complaint travels in the issue's `params`. */
-function value<T>(format: Format, description: string, byDefault?: unknown): z.ZodType<T> {
-  return z
-    .custom<T>()
-    .superRefine((written, context) => {
-      const complaint = missingOrNull(written) ?? format.complaint(written);
-      if (complaint) context.addIssue({ code: 'custom', message: complaint.message, params: { cure: complaint.cure } });
-    })
-    .meta({ description, ...(byDefault === undefined ? {} : { default: byDefault }), ...format.json });
-}
-
-/** A required key that is not there. */
-export const MISSING: Complaint = { message: 'is missing', cure: 'add it' };
-
-function missingOrNull(written: unknown): Complaint | undefined {
-  if (written === undefined) return MISSING;
-  return written === null ? { message: 'has no value', cure: 'give it one, or remove the line' } : undefined;
-}
+import { value } from './schema-value.js';
+import { settingsSchema } from './settings-schema.js';
 
 const server = z.strictObject({
   hostname: value<string>(formats.host, 'Host name or address of the SIP server.'),
@@ -234,8 +215,7 @@ export const numberSchema = z.strictObject({
     formats.alias,
     'Name of its trunk; left out: settings.calling.sip.servers are the trunk.',
   ).optional(),
-  settings: z
-    .record(z.string(), z.unknown())
+  settings: settingsSchema
     .meta({ description: 'What Meta shall hold for this number, keys as Meta spells them.' })
     .optional(),
 });
@@ -279,16 +259,6 @@ export const appSecretListSchema = z.array(value<string>(formats.secretText, 'Ap
 /** `media.remote_networks` when it is a list. */
 export const networkListSchema = z.array(value<string>(formats.cidr, 'Address or network.')).min(1);
 
-/** One of `settings.calling.sip.servers` of a number; Meta's read-only fields are let through. */
-export const settingsServerSchema = z.looseObject({
-  hostname: value<string>(formats.host, 'Host name of the SIP server.'),
-  port: value<number>(formats.port, 'Its port; default 5061. 5061 is TLS, any other UDP.', 5061).optional(),
-  request_uri_user_params: value<Record<string, string>>(
-    uriParameters,
-    "Parameters of the Request-URI's user part.",
-  ).optional(),
-});
-
 export type TrunkItem = z.infer<typeof trunkSchema>;
 export type TrunkDefaults = z.infer<typeof trunkDefaultsSchema>;
 export type SipTlsItem = z.infer<typeof sipTlsSchema>;
@@ -296,4 +266,3 @@ export type TrunkTlsItem = z.infer<typeof trunkTls>;
 export type ServerItem = z.infer<typeof server>;
 export type NumberItem = z.infer<typeof numberSchema>;
 export type RouteItem = z.infer<typeof routeSchema>;
-export type SettingsServerItem = z.infer<typeof settingsServerSchema>;

@@ -3,7 +3,7 @@ import { didYouMean } from './did-you-mean.js';
 import type { Complaint, Findings, KeyPath } from './issue.js';
 import { keyText } from './issue.js';
 import * as schemas from './list-schemas.js';
-import { MISSING } from './list-schemas.js';
+import { MISSING } from './schema-value.js';
 import { leaves } from './scalar-schema.js';
 
 /** The lists of the file, item by item; an item with an error is left out, its errors are among the findings. */

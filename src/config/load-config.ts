@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { systemClock } from '../lib/clock.js';
 import type { LogLevel } from '../lib/logger.js';
+import { todayIn } from '../routing/today.js';
 import type { Trunk } from '../routing/types.js';
 import { buildNumbers } from './build-numbers.js';
 import { buildRoutes } from './build-routes.js';
@@ -29,6 +31,8 @@ export interface LoadOptions {
   readonly env: NodeJS.ProcessEnv;
   /** How files are read: the configuration, and secrets by `${file:…}`. */
   readonly readFile?: FileReader;
+  /** Unix milliseconds; default: now. Holidays before it have passed. */
+  readonly nowMs?: number;
 }
 
 /** What came of reading a configuration; `file` is the one that was read. */
@@ -73,7 +77,7 @@ export function loadConfig(options: LoadOptions): LoadResult {
   const findings = new Findings(file, (path, spot) => source.position(path, spot));
   const secrets = new Secrets(findings, options.env, readFile, { file, isPrivate: (mode & 0o077) === 0 });
   const data = topLevel(source, findings);
-  const config = data && build(data, source, options.env, secrets, findings);
+  const config = data && build(data, source, options, secrets, findings);
   const errors = [...source.problems.map((problem) => sourceIssue(file, problem)), ...findings.errors].sort(byPlace);
   const { warnings } = findings;
   if (config && errors.length === 0) return { ok: true, file, config, warnings, secrets: secrets.resolved };
@@ -97,7 +101,7 @@ function topLevel(source: YamlSource, findings: Findings): Record<string, unknow
 function build(
   data: Record<string, unknown>,
   source: YamlSource,
-  env: NodeJS.ProcessEnv,
+  { env, nowMs = systemClock.now() }: LoadOptions,
   secrets: Secrets,
   findings: Findings,
 ): Config {
@@ -109,7 +113,9 @@ function build(
   const trunkContext = { trunkDefaults, canSpeakTls: canSpeakTls(scalars, lists), secrets, findings };
   const trunks = buildTrunks(lists.trunks, trunkContext);
   const trunkPermission = (name: string | undefined) => trunks.find((trunk) => trunk.name === name)?.permission;
-  const context = { ...trunkContext, trunkNames, trunkPermission };
+  const isPushed = scalars['settings.push'] !== 'off';
+  const todayInZone = (timezoneId: string): string => todayIn(timezoneId, nowMs);
+  const context = { ...trunkContext, trunkNames, trunkPermission, isPushed, todayIn: todayInZone };
   const { numbers, settingsTrunks } = buildNumbers(lists.numbers, context);
   const allTrunks = [...trunks, ...settingsTrunks];
   const routes = buildRoutes(lists.routes, writtenNames(data, 'numbers', 'id'), trunkNames, findings);

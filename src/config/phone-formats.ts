@@ -2,7 +2,9 @@ import type { E164 } from '../lib/ids.js';
 import { toE164 as normalise } from '../routing/e164.js';
 import type { Format } from './formats.js';
 
-const REAL_ID = 'its phone_number_id stands in the App Dashboard under WhatsApp > API Setup, and in WhatsApp Manager';
+/** Where the id is found. */
+export const REAL_ID =
+  'its phone_number_id stands in the App Dashboard under WhatsApp > API Setup, and in WhatsApp Manager';
 
 /** Meta's phone_number_id: digits that are no telephone number. */
 export const numberId: Format = {

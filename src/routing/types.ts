@@ -1,4 +1,5 @@
 import type { E164 } from '../lib/ids.js';
+import type { DesiredCalling } from './calling-settings.js';
 import type { Place } from '../lib/sip-location.js';
 
 export type SipTransport = 'udp' | 'tcp' | 'tls';
@@ -111,8 +112,8 @@ export interface WaNumber {
   /** Name of its trunk; a number without one in the file has a trunk made of its settings' servers. */
   readonly trunk: string | undefined;
   readonly callHours: CallHours | undefined;
-  /** The `settings` block as written, keys as Meta spells them; only what is written is managed. */
-  readonly settings: Readonly<Record<string, unknown>> | undefined;
+  /** What the file wants Meta to hold of it; only what is written is managed. */
+  readonly settings: DesiredCalling | undefined;
 }
 
 /** An ordered rule for users' calls; first match wins. Absent fields match everything. */

@@ -173,6 +173,7 @@ trunks: [{ name: pbx, servers: ${servers}, accept_from: [10.0.0.5/32] }]
 numbers:
   - { id: "10551", number: "+15551112222", name: sales, trunk: pbx }
   - { id: "10661", number: "+15551113333", name: help, settings: { calling: { sip: { servers: ${servers} } } } }
+settings: { push: off } # Meta takes no addresses
 `,
       { mode: 0o600 },
     );

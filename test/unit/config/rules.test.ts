@@ -467,11 +467,11 @@ describe('settings of a number', () => {
     ],
     [
       settings('sip: on'),
-      '13:14: numbers[0].settings.calling.sip: must be a block of keys; indent its keys below it, or remove it',
+      '13:14: numbers[0].settings.calling.sip: must be a block of keys; write KEY: VALUE lines below it',
     ],
     [
       settings('sip: { servers: { hostname: a } }'),
-      '13:25: numbers[0].settings.calling.sip.servers: must be a list; begin each server with "- "',
+      '13:25: numbers[0].settings.calling.sip.servers: must be a list; write [A, B], or begin each item with "- "',
     ],
     [
       settings('sip: { servers: [{ port: 5060 }] }'),
@@ -486,7 +486,7 @@ describe('settings of a number', () => {
       'c.yaml:15:9: warning: settings.push: settings are not pushed yet: this version keeps them and sends nothing to Meta; set them at Meta yourself; push: off silences this',
     ]);
     expect(warningsOf(working({ number, top: ['settings: { push: off }'] }))).toEqual([]);
-    expect(configOf(working({ number })).numbers[0]?.settings).toEqual({ calling: { status: 'ENABLED' } });
+    expect(configOf(working({ number })).numbers[0]?.settings).toEqual({ status: 'ENABLED' });
   });
 
   it('without a trunk, its SIP servers are the trunk', () => {

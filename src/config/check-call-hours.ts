@@ -1,0 +1,130 @@
+import type { CallHoursBlock, HolidayEntry } from '../routing/calling-settings.js';
+import { hhmmOf, minutesOf, splitAtMidnight, type WeeklyEntry } from '../routing/week.js';
+import type { Findings, KeyPath } from './issue.js';
+import type { CallHoursItem } from './settings-schema.js';
+
+const ENTRIES_A_DAY = 2;
+const MAX_HOLIDAYS = 20;
+
+/** Meta's rules for `call_hours` that join several values (settings page), and what Meta gets of it: times as HHMM, no entry past midnight. */
+export function checkCallHours(
+  written: CallHoursItem,
+  path: KeyPath,
+  todayIn: (timezoneId: string) => string,
+  findings: Findings,
+): CallHoursBlock {
+  const { status, timezone_id, weekly_operating_hours: weekly, holiday_schedule: holidays } = written;
+  if (weekly.length === 0 && !findings.isFaulty([...path, 'weekly_operating_hours'])) {
+    findings.error([...path, 'weekly_operating_hours'], {
+      message: 'needs at least one entry',
+      cure: 'add { day_of_week: MONDAY, open_time: "0900", close_time: "1700" }',
+    });
+  }
+  const isZoneKnown = !findings.isFaulty([...path, 'timezone_id']) && timezone_id !== '';
+  const week = checkWeek(weekly, [...path, 'weekly_operating_hours'], findings);
+  const hours = { status, timezone_id, weekly_operating_hours: week };
+  if (holidays === undefined) return hours;
+  const today = isZoneKnown ? todayIn(timezone_id) : '';
+  return { ...hours, holiday_schedule: checkHolidays(holidays, [...path, 'holiday_schedule'], today, findings) };
+}
+
+interface Placed {
+  readonly entry: WeeklyEntry;
+  /** Index in the file. */
+  readonly index: number;
+  readonly from: number;
+  readonly until: number;
+}
+
+function checkWeek(weekly: CallHoursItem['weekly_operating_hours'], path: KeyPath, findings: Findings): WeeklyEntry[] {
+  const placed = weekly.flatMap((entry, index) => {
+    if (entry.open_time !== '' && minutesOf(entry.open_time) === minutesOf(entry.close_time)) {
+      const cure = 'write a later time, or "0000" and "2359" for a whole day';
+      findings.error([...path, index, 'close_time'], { message: 'is the same as open_time', cure });
+      return [];
+    }
+    return splitAtMidnight(entry).flatMap((part) => place(part, index) ?? []);
+  });
+  const earlier: Placed[] = [];
+  for (const one of placed) {
+    checkDay(
+      one,
+      earlier.filter(({ entry }) => entry.day_of_week === one.entry.day_of_week),
+      path,
+      findings,
+    );
+    earlier.push(one);
+  }
+  return placed.map(({ entry }) => entry);
+}
+
+/** With times as HHMM; nothing of an entry that has an error already. */
+function place(entry: WeeklyEntry, index: number): Placed | undefined {
+  const [from, until] = [minutesOf(entry.open_time), minutesOf(entry.close_time)];
+  if (from === undefined || until === undefined || entry.day_of_week === '') return undefined;
+  const { day_of_week } = entry;
+  return { entry: { day_of_week, open_time: hhmmOf(from), close_time: hhmmOf(until) }, index, from, until };
+}
+
+function checkDay(
+  { entry, index, from, until }: Placed,
+  others: readonly Placed[],
+  path: KeyPath,
+  findings: Findings,
+): void {
+  const day = entry.day_of_week;
+  const clash = others.find((other) => from < other.until && other.from < until);
+  if (clash) {
+    const message = `overlaps entry ${clash.index + 1} of the list on ${day}`;
+    findings.error([...path, index], { message, cure: 'let one end before the other begins, or join them' });
+  } else if (others.length >= ENTRIES_A_DAY) {
+    const message = `is one more than the ${ENTRIES_A_DAY} entries that Meta takes for ${day}`;
+    const cure = 'join or remove one; hours past midnight count on both days';
+    findings.error([...path, index], { message, cure });
+  }
+}
+
+function checkHolidays(
+  holidays: NonNullable<CallHoursItem['holiday_schedule']>,
+  path: KeyPath,
+  today: string,
+  findings: Findings,
+): HolidayEntry[] {
+  if (holidays.length > MAX_HOLIDAYS) {
+    const message = `is one more than the ${MAX_HOLIDAYS} holidays that Meta keeps`;
+    findings.error([...path, MAX_HOLIDAYS], { message, cure: 'remove those that have passed, or are furthest away' });
+  }
+  const seen = new Set<string>();
+  return holidays.flatMap((written, index) => {
+    const holiday = readHoliday(written, [...path, index], findings);
+    if (!holiday) return [];
+    if (holiday.date < today) {
+      const message = 'has passed, so it is left out of what Meta is told';
+      findings.warn([...path, index, 'date'], { message, cure: 'remove it, or write the next one' });
+    }
+    if (seen.has(holiday.date)) {
+      findings.error([...path, index, 'date'], { message: 'stands here twice', cure: 'keep one of the two' });
+    }
+    seen.add(holiday.date);
+    return [holiday];
+  });
+}
+
+function readHoliday(
+  { date, start_time, end_time, open_time, close_time }: NonNullable<CallHoursItem['holiday_schedule']>[number],
+  path: KeyPath,
+  findings: Findings,
+): HolidayEntry | undefined {
+  const time = (written: string | undefined, key: string): number | undefined => {
+    if (written === undefined) findings.error([...path, key], { message: 'is missing', cure: 'add it' });
+    return minutesOf(written);
+  };
+  const from = time(start_time ?? open_time, 'start_time');
+  const until = time(end_time ?? close_time, 'end_time');
+  if (from === undefined || until === undefined || date === '') return undefined;
+  if (from >= until) {
+    const key = end_time === undefined ? 'close_time' : 'end_time';
+    findings.error([...path, key], { message: 'is not after the beginning', cure: 'write a later time of that day' });
+  }
+  return { date, start_time: hhmmOf(from), end_time: hhmmOf(until) };
+}
