@@ -12,6 +12,7 @@ import { startWebhookListener, type WebhookListenerOptions } from './http/webhoo
 import { Recovery, type RecoverableJournal } from './journal/recovery.js';
 import { openStore, type Store } from './journal/store.js';
 import { systemClock } from './lib/clock.js';
+import type { DnsClient } from './lib/dns-client.js';
 import type { Logger } from './lib/logger.js';
 import { StopStack } from './lib/stop-stack.js';
 import { CallReports } from './observability/call-reports.js';
@@ -33,6 +34,8 @@ export interface DaemonOptions {
   readonly cdr?: CdrSink;
   /** Told secrets that are replaced while the daemon runs, so that no log line can show them. */
   readonly redact?: (secrets: readonly string[]) => void;
+  /** Default: the system's. */
+  readonly dns?: DnsClient;
   /** Longest wait for live calls to end when the daemon stops, in milliseconds. */
   readonly stopCallsMs?: number;
 }
@@ -79,7 +82,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   if (config.graph.appSecrets.length === 0) logger.warn('graph.app_secret is not set: every webhook is refused');
   const store = await openStore({ dir: config.journal.dir, clock: systemClock, logger });
   stack.add('journal', () => store.close());
-  const base = createBase(config, logger, store.journal);
+  const base = createBase(config, logger, store.journal, options.dns);
   const readiness = new Map<string, () => boolean>();
   const servers = new ServerReports(base.metrics, base.events);
   const checks = (): ReadinessCheck[] => [...partsOf(readiness), ...servers.checks()];
@@ -219,7 +222,7 @@ async function startSip(base: Base, stack: StopStack): Promise<{ server: SipServ
 
 /** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
 async function startSipServer(
-  { config, logger }: Base,
+  { config, logger, dns }: Base,
   stack: StopStack,
   isKnownSource: (address: string) => boolean,
 ): Promise<SipServer> {
@@ -234,6 +237,7 @@ async function startSipServer(
     timers,
     isKnownSource,
     session: { expiresS: Math.ceil(sessionExpiresMs / 1000) },
+    dns,
     logger: logger.child({ room: 'sip-server' }),
     ...(config.journal.dir === '' ? {} : { recordFile: join(config.journal.dir, 'sip-open-calls.record') }),
     ...(advertisedHost === '' ? {} : { advertisedHost }),
@@ -252,7 +256,8 @@ function sipOptions({
   journal,
   timeline,
   media,
+  dns,
 }: Base): Omit<SipUserAgentOptions, 'connect'> {
   const chooseTrunk: SipUserAgentOptions['chooseTrunk'] = (...asked) => trunkOfCall(config.numbers, ...asked);
-  return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids };
+  return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids, dns };
 }

@@ -1,6 +1,7 @@
 import type { Journal } from '../call/journal.js';
 import type { Config } from '../config/config.js';
 import { systemClock, type Clock } from '../lib/clock.js';
+import { systemDns, type DnsClient } from '../lib/dns-client.js';
 import { systemIds, type IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { packageVersion } from '../lib/package-version.js';
@@ -21,10 +22,11 @@ export interface Base {
   readonly metrics: Metrics;
   readonly events: EventBus;
   readonly media: WeriftMediaEngine;
+  readonly dns: DnsClient;
 }
 
 /** Makes it; nothing of it runs yet. */
-export function createBase(config: Config, logger: Logger, journal: Journal): Base {
+export function createBase(config: Config, logger: Logger, journal: Journal, dns: DnsClient = systemDns()): Base {
   const [clock, ids] = [systemClock, systemIds];
   const { listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks } = config.media;
   const metrics = new Metrics({ version: packageVersion() });
@@ -33,7 +35,7 @@ export function createBase(config: Config, logger: Logger, journal: Journal): Ba
     if (step === 'call.end_forced') metrics.callEndForced();
   });
   return {
-    ...{ config, logger, clock, ids, metrics, timeline },
+    ...{ config, logger, clock, ids, metrics, timeline, dns },
     journal: countedJournal(journal, () => metrics.journalFailed()),
     events: new EventBus(),
     media: new WeriftMediaEngine({ listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks, logger, clock, ids }),

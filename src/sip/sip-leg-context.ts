@@ -33,5 +33,8 @@ export interface SipLegContext {
 
 /** Networks media may be sent to: what is configured, else the signalling peer and who may call in from this trunk. */
 export function mediaNetworks(context: SipLegContext, trunk: Trunk, peers: readonly string[]): readonly string[] {
-  return context.mediaRemoteNetworksFor?.(trunk) ?? [...peers.map(hostNetwork), ...trunk.acceptFrom];
+  return context.mediaRemoteNetworksFor?.(trunk) ?? [...peers.map(hostNetwork), ...trunk.acceptFrom.map(asNetwork)];
 }
+
+/** An entry may be a bare address. */
+const asNetwork = (entry: string): string => (entry.includes('/') ? entry : hostNetwork(entry));

@@ -11,6 +11,8 @@ import { FileJournal } from '../../src/journal/file-journal.js';
 import { encodeLine } from '../../src/journal/line-codec.js';
 import type { OpenCall } from '../../src/journal/open-calls.js';
 import { segmentName } from '../../src/journal/segment-files.js';
+import type { DnsClient } from '../../src/lib/dns-client.js';
+import { given } from '../../src/lib/given.js';
 import type { Logger } from '../../src/lib/logger.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import type { StepDetail, TimelineEntry } from '../../src/observability/timeline.js';
@@ -33,6 +35,8 @@ export interface BridgeOptions {
   /** YAML of the media section without its ports, as a flow mapping's content. */
   readonly media?: string;
   readonly logger?: Logger;
+  /** Default: the system's. */
+  readonly dns?: DnsClient;
   /** What an earlier run that was killed left in the journal. */
   readonly journal?: readonly JournalEntry[];
   /** As written in the file: a literal or a reference. */
@@ -71,6 +75,7 @@ export class ScriptedBridge {
       config: result.config,
       logger: options.logger ?? silentLogger,
       stopCallsMs: options.stopCallsMs ?? 10_000,
+      ...given('dns', options.dns),
       cdr: {
         write: (record) => {
           bridge.records.push(record);

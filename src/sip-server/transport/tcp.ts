@@ -1,5 +1,5 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, isIPv6 } from 'node:net';
 import type { Clock } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
 import type { SipTimers } from '../timers.js';
@@ -85,7 +85,7 @@ export class TcpTransport {
         layer.close();
         reject(error);
       });
-      server.listen({ host: address.host, port: address.port }, () => {
+      server.listen({ host: address.host, port: address.port, ipv6Only: isIPv6(address.host) }, () => {
         server.removeAllListeners('error');
         const { port } = server.address() as AddressInfo;
         resolve(new TcpTransport(server, { host: address.host, port }, env, layer));

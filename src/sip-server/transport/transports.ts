@@ -82,7 +82,10 @@ export class Transports {
   hostPorts(): { advertised: string; local: string } {
     const join = (host: (transport: Transport) => string): string =>
       this.list.map((it) => `${it.protocol}/${uriHost(host(it))}:${it.local.port}`).join(',');
-    return { advertised: join((it) => this.advertisedHost ?? it.local.host), local: join((it) => it.local.host) };
+    return {
+      advertised: join((it) => this.#advertised(it.local.host) ?? it.local.host),
+      local: join((it) => it.local.host),
+    };
   }
 
   /** The way to the next hop. Opened lazily; failures come through the flow. Undefined without such a listener. */
@@ -122,13 +125,14 @@ export class Transports {
   localOf(protocol: Protocol): Address {
     const transport = this.list.find((it) => it.protocol === protocol);
     if (!transport) throw new BridgeError('SIP2WA_SIP_SERVER_LISTEN', `no ${protocol} listener`);
-    return { host: this.advertisedHost ?? transport.local.host, port: transport.local.port };
+    return { host: this.#advertised(transport.local.host) ?? transport.local.host, port: transport.local.port };
   }
 
   /** What Via and Contact show on this flow, when it is known without asking the kernel. */
   shownAtOnce(flow: Pick<Flow, 'local'>): Address | undefined {
-    const { port } = flow.local;
-    if (this.advertisedHost !== undefined) return { host: this.advertisedHost, port };
+    const { host, port } = flow.local;
+    const advertised = this.#advertised(host);
+    if (advertised !== undefined) return { host: advertised, port };
     return isWildcard(flow.local.host) ? undefined : flow.local;
   }
 
@@ -152,6 +156,12 @@ export class Transports {
   async stop(): Promise<void> {
     this.credentials?.close();
     await Promise.all(this.list.map((transport) => transport.stop()));
+  }
+
+  /** An advertised address of the other family is none of ours to a peer of this one. */
+  #advertised(localHost: string): string | undefined {
+    const [advertised, local] = [isIP(this.advertisedHost ?? ''), isIP(localHost)];
+    return advertised === 0 || local === 0 || advertised === local ? this.advertisedHost : undefined;
   }
 
   #for(protocol: Protocol, peerHost: string): Transport | undefined {

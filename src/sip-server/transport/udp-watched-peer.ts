@@ -33,7 +33,8 @@ export class WatchedPeer {
     private readonly local: Address,
     private readonly host: WatchedPeerHost,
   ) {
-    this.#socket = createSocket({ type: isIPv6(remote.host) ? 'udp6' : 'udp4', reuseAddr: true });
+    const isV6 = isIPv6(remote.host);
+    this.#socket = createSocket({ type: isV6 ? 'udp6' : 'udp4', ipv6Only: isV6, reuseAddr: true });
     this.#socket.on('message', (bytes, from) => this.host.onMessage(bytes, from));
     this.ready = this.#open();
   }

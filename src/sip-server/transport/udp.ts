@@ -16,11 +16,12 @@ const literalLookup: NonNullable<SocketOptions['lookup']> = (host, options, call
   else callback(null, host, family);
 };
 
-/** Binds a datagram socket; rejects when the address is taken. */
+/** Binds a datagram socket, one of IPv6 to that alone (decision 0236); rejects when the address is taken. */
 export function bindUdp(address: Address, reuseAddr: boolean): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const type = isIPv6(address.host) ? 'udp6' : 'udp4';
-    const socket = createSocket({ type, reuseAddr, recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: literalLookup });
+    const isV6 = isIPv6(address.host);
+    const family = isV6 ? ({ type: 'udp6', ipv6Only: true } as const) : ({ type: 'udp4' } as const);
+    const socket = createSocket({ ...family, reuseAddr, recvBufferSize: RECEIVE_BUFFER_BYTES, lookup: literalLookup });
     socket.once('error', (error) => {
       socket.close();
       reject(error);
