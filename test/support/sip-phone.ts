@@ -82,8 +82,9 @@ export class SipPhone {
     return call;
   }
 
-  /** Gives up a call that is not answered yet. */
+  /** Gives up a call: CANCEL, or BYE if it was answered meanwhile. */
   cancel(call: PhoneCall): void {
+    if (call.state === 'up') return this.hangUp(call);
     if (call.state !== 'calling') return;
     call.cancelled = true;
     const { invite } = call;

@@ -46,7 +46,7 @@ export interface HostileOptions {
  * trunk that takes calls from all of loopback. Every call is answered, as if WhatsApp's side had picked up at once.
  */
 export class HostileScene {
-  readonly legs: { readonly leg: Leg; readonly log: LegLog }[] = [];
+  readonly legs: { readonly leg: Leg; readonly log: LegLog; readonly answer?: () => void }[] = [];
   readonly #errors: LogLine[] = [];
   readonly #unhandled: unknown[] = [];
   readonly #note = (error: unknown): void => void this.#unhandled.push(error);
@@ -60,7 +60,7 @@ export class HostileScene {
     readonly clock: SkippableClock,
   ) {
     agent.onInboundCall(({ leg, calledUser }) => {
-      this.legs.push({ leg, log: new LegLog(leg) });
+      this.legs.push({ leg, log: new LegLog(leg), answer: () => leg.answer() });
       leg.ring();
       if (calledUser !== UNANSWERED) leg.answer();
     });
