@@ -5,6 +5,8 @@ export interface ConsoleIo {
   readonly env: NodeJS.ProcessEnv;
   /** Whether messages go to a terminal, so that colour makes sense. */
   readonly isTerminal: boolean;
+  /** Whether data goes to one as well. */
+  readonly isStdoutTerminal?: boolean;
 }
 
 /** The process's own. */
@@ -13,6 +15,7 @@ export const processIo: ConsoleIo = {
   stderr: (text) => void process.stderr.write(text),
   env: process.env,
   isTerminal: process.stderr.isTTY,
+  isStdoutTerminal: process.stdout.isTTY,
 };
 
 /** Exit codes of every subcommand. */

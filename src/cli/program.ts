@@ -6,6 +6,7 @@ import type { ConsoleIo } from './console-io.js';
 import { EXIT, processIo } from './console-io.js';
 import type { PermissionsOptions, PermissionsRequestOptions } from './permissions.js';
 import type { RouteTestOptions } from './route-test.js';
+import { addSettings } from './settings-program.js';
 import { routeTestCommand } from './route-test.js';
 
 /** Commands that are loaded only when they are used; a test puts others in. */
@@ -87,6 +88,7 @@ function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) =>
     .action(async (options: { json: boolean; pbx?: string; keep: boolean }) => done(await lazy.demo(options)));
   addRouteTest(program, io, done);
   addPermissions(program, io, done);
+  addSettings(program, io, done);
   return program;
 }
 

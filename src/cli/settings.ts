@@ -169,7 +169,8 @@ async function eachOf<T>(
 
 function report(outcomes: readonly NumberOutcome[], { json: isJson }: SettingsOptions, io: ConsoleIo): void {
   if (isJson) return io.stdout(json(outcomesJson(outcomes)));
-  io.stdout(outcomes.map((outcome) => outcomeText(outcome, io)).join(''));
+  const painter = { env: io.env, isTerminal: io.isStdoutTerminal === true };
+  io.stdout(outcomes.map((outcome) => outcomeText(outcome, painter)).join(''));
   io.stdout(summaryText(outcomes));
 }
 

@@ -1,0 +1,217 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { runCli } from '../../../src/cli/program.js';
+import { settingsApplyCommand } from '../../../src/cli/settings.js';
+import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.js';
+
+const NUMBER_ID = '105615555715855';
+const OTHER_ID = '105615555715866';
+
+let sandbox: Sandbox;
+let folder: string;
+let file: string;
+let out: string;
+let err: string;
+const io = {
+  stdout: (text: string) => void (out += text),
+  stderr: (text: string) => void (err += text),
+  env: {},
+  isTerminal: false,
+};
+
+beforeEach(async () => {
+  sandbox = await startSandbox({
+    ...{ appSecret: 'app-secret', accessToken: 'canary-token', numberId: NUMBER_ID, businessNumber: '+12025550142' },
+  });
+  folder = mkdtempSync(join(tmpdir(), 'sip2wa-'));
+  file = join(folder, 'sip2wa.yaml');
+});
+afterEach(async () => {
+  expect(out + err).not.toContain('canary');
+  await sandbox.stop();
+  rmSync(folder, { recursive: true });
+});
+
+const wanted = `
+      calling:
+        callback_permission_status: ENABLED
+        call_hours:
+          status: ENABLED
+          timezone_id: America/Manaus
+          weekly_operating_hours: [{ day_of_week: MONDAY, open_time: 0400, close_time: 1020 }]
+          holiday_schedule: [{ date: 2127-01-01, start_time: 0000, end_time: 2359 }]`;
+
+function writeConfig(settings: string | undefined = wanted, more = ''): void {
+  const block = settings === '' ? '' : `\n    settings:${settings}`;
+  writeFileSync(
+    file,
+    `
+graph: { base_url: "${sandbox.graphUrl}", access_token: canary-token, app_secret: canary-secret, timeout: 2s }
+webhook: { verify_token: canary-verify }
+trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1 }], accept_from: [127.0.0.1/32] }]
+numbers:
+  - id: "${NUMBER_ID}"
+    number: "+12025550142"
+    name: sales
+    trunk: pbx${block}
+${more}`,
+    { mode: 0o600 },
+  );
+}
+
+async function settings(...args: string[]): Promise<number> {
+  [out, err] = ['', ''];
+  return runCli(['settings', ...args, '--config', file], io);
+}
+
+const posts = () => sandbox.graph.received('settings').map(({ body }) => body);
+
+describe('sip2wa settings', () => {
+  it('plan shows what differs, field by field, sends nothing and exits with 2', async () => {
+    writeConfig();
+    expect(await settings('plan')).toBe(2);
+    expect(out).toBe(
+      [
+        `  sales (${NUMBER_ID}): 5 changes`,
+        '    ~ call_hours.status: DISABLED -> ENABLED',
+        '    ~ call_hours.timezone_id: (nothing) -> America/Manaus',
+        '    ~ call_hours.weekly_operating_hours:',
+        '      + MONDAY 0400-1020',
+        '    ~ call_hours.holiday_schedule:',
+        '      + 2127-01-01 0000-2359',
+        '    ~ callback_permission_status: DISABLED -> ENABLED',
+        '  1 number: 1 with changes',
+        '',
+      ].join('\n'),
+    );
+    expect([err, posts()]).toEqual(['', []]);
+  });
+
+  it('apply sends them, a second one sends nothing, and plan and drift have nothing to say', async () => {
+    writeConfig();
+    expect(await settings('apply', 'sales')).toBe(0);
+    expect(out).toContain('5 changes applied');
+    expect(posts()).toHaveLength(1);
+    expect(await settings('apply')).toBe(0);
+    expect(posts()).toHaveLength(1);
+    for (const command of ['plan', 'drift']) {
+      expect(await settings(command)).toBe(0);
+      expect(out).toBe(`  sales (${NUMBER_ID}): in step\n  1 number: 1 in step\n`);
+    }
+  });
+
+  it('what pull prints is what the file wants: pasted, nothing differs', async () => {
+    writeConfig();
+    await settings('apply');
+    expect(await settings('pull')).toBe(0);
+    const [number] = (parse(out) as { numbers: { id: string; settings: object }[] }).numbers;
+    expect(number?.id).toBe(NUMBER_ID);
+    writeConfig(` ${JSON.stringify(number?.settings)}`);
+    expect(await settings('plan')).toBe(0);
+    expect(err).toBe('');
+    expect(out).toContain('in step');
+  });
+
+  it('pull keeps times and ids text, and shows what only Meta writes as a comment', async () => {
+    writeConfig();
+    await settings('apply');
+    writeConfig(' { calling: { sip: { status: DISABLED, servers: [{ hostname: pbx.example.com, port: 5060 }] } } }');
+    await settings('apply');
+    await settings('pull', 'sales');
+    expect(out).toContain('open_time: "0400"');
+    expect(out).toContain(`- id: "${NUMBER_ID}"\n    number: "+12025550142"\n    name: sales\n`);
+    expect(out).toMatch(
+      /\n# sales: Meta also holds\n#   calling:\n#     sip:\n#       servers:\n#         - app_id: \d+\n$/,
+    );
+    await settings('pull', '--sip-credentials');
+    expect(out).toContain('sip_user_password: "********"');
+    await settings('pull', '--sip-credentials', '--show-secrets', '--json');
+    const shown = JSON.parse(out) as {
+      numbers: { settings: { calling: { sip: { servers: { sip_user_password: string }[] } } } }[];
+    };
+    expect(shown.numbers[0]?.settings.calling.sip.servers[0]?.sip_user_password).toMatch(/^[\w-]{16}$/);
+  });
+
+  it('a number that Meta does not know fails alone', async () => {
+    const other = `  - { id: "${OTHER_ID}", number: "+12025550143", name: help, trunk: pbx, settings: { calling: { status: ENABLED } } }\n`;
+    writeConfig(undefined, other);
+    expect(await settings('apply')).toBe(1);
+    expect(out).toContain('sales (105615555715855): 5 changes applied');
+    expect(out).toMatch(/help \(105615555715866\): \(#100\)/);
+    expect(out).toMatch(/2 numbers: .*1 applied/);
+    expect(await settings('plan', '--json')).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      ok: false,
+      numbers: [
+        { name: 'sales', state: 'in step', changes: [] },
+        { name: 'help', state: 'failed' },
+      ],
+    });
+    expect(await settings('pull')).toBe(1);
+    expect(out).toContain('name: sales');
+    expect(err).toMatch(/^sip2wa settings pull: help: \(#100\)/);
+  });
+
+  it('a number without settings in the file is left alone', async () => {
+    writeConfig('');
+    expect(await settings('apply', '--yes')).toBe(0);
+    expect(out).toContain('the file has no settings for it');
+    expect([posts(), sandbox.graph.received('settings.read')]).toEqual([[], []]);
+  });
+
+  it('--dry-run sends nothing; --json says it for machines', async () => {
+    writeConfig(' { calling: { status: DISABLED } }');
+    expect(await settings('apply', '--dry-run', '--json')).toBe(0);
+    expect(JSON.parse(out)).toEqual({
+      ok: true,
+      numbers: [
+        {
+          ...{ id: NUMBER_ID, name: 'sales', number: '+12025550142', state: 'differs' },
+          changes: [{ path: 'status', from: 'ENABLED', to: 'DISABLED' }],
+        },
+      ],
+    });
+    expect(posts()).toEqual([]);
+  });
+
+  it.each([
+    [true, 0, 1],
+    [false, 1, 0],
+  ])('on a terminal apply asks first (answer %j)', async (answer, code, sent) => {
+    writeConfig();
+    [out, err] = ['', ''];
+    const questions: string[] = [];
+    const confirm = (question: string): Promise<boolean> => Promise.resolve((questions.push(question), answer));
+    expect(await settingsApplyCommand([], { config: file }, io, confirm)).toBe(code);
+    expect(questions).toEqual(['Apply these changes at Meta?']);
+    expect(posts()).toHaveLength(sent);
+    expect(err).toContain('~ callback_permission_status: DISABLED -> ENABLED');
+    expect(await settingsApplyCommand([], { config: file, yes: true }, io, confirm)).toBe(0);
+    expect(questions).toHaveLength(1);
+  });
+
+  it('what Meta refuses is said in its words', async () => {
+    writeConfig();
+    sandbox.graph.failNext('settings', { status: 400, code: 138015, title: 'Limit too low', details: 'needs 2,000' });
+    expect(await settings('apply')).toBe(1);
+    expect(out).toContain(`sales (${NUMBER_ID}): (#138015) Limit too low: needs 2,000`);
+  });
+
+  it.each([
+    [['plan', 'sale'], 2, 'sip2wa settings plan: the configuration has no number sale; did you mean sales?\n'],
+    [['plam'], 2, "error: unknown command 'plam'\n(Did you mean plan?)"],
+  ])('%j is a mistake of the command line', async (args, code, message) => {
+    writeConfig();
+    expect(await settings(...args)).toBe(code);
+    expect(err).toContain(message);
+  });
+
+  it('a file with errors is said as by check', async () => {
+    writeConfig(' { calling: { status: ON } }');
+    expect(await settings('plan')).toBe(1);
+    expect(err).toContain('numbers[0].settings.calling.status: must be one of ENABLED | DISABLED');
+  });
+});
