@@ -135,8 +135,9 @@ const s80 = 'AES_CM_128_HMAC_SHA1_80';
 const s32 = 'AES_CM_128_HMAC_SHA1_32';
 
 /** A secured leg that was offered to the peer and answered with the peer's key. */
-async function securedLeg(suite: SrtpSuite, peerKey = testKey(suite, 0x21)) {
-  const [scene, peer] = [await openEndpoint(required(suite)), await WirePeer.open()];
+async function securedLeg(suite: SrtpSuite, mode: SrtpPolicy['mode'] = 'required') {
+  const peerKey = testKey(suite, 0x21);
+  const [scene, peer] = [await openEndpoint({ mode, suites: [suite] }), await WirePeer.open()];
   const [line] = cryptoOf(await scene.endpoint.createOffer());
   if (!line) throw new Error('nothing was offered');
   await scene.endpoint.acceptAnswer(peer.sdp('RTP/SAVP', [lineOf(1, peerKey)]));
@@ -299,17 +300,20 @@ describe('a new description in the dialog', () => {
     expect(scene.events.filter(({ type }) => type === 'secured')).toHaveLength(3);
   });
 
-  it('without a key is refused, and the leg stays as it was', async () => {
-    const { scene, peer, ourKey, flush } = await securedLeg(s80);
-    for (const offer of [peer.sdp('RTP/AVP'), peer.sdp('RTP/SAVP')]) {
-      await expect(scene.endpoint.createAnswer(offer)).rejects.toMatchObject({ endCode: 'no_codec' });
-    }
-    await flush();
-    scene.endpoint.port.sendAudio(frame, 20);
-    await eventually(() => peer.datagrams.length === 1, 'a packet arrives');
-    const receiver = new SrtpReceiver(ourKey, { unauthentic: 0, replayed: 0 });
-    expect(receiver.openRtp(peer.datagrams[0] as Buffer)?.subarray(12)).toEqual(frame);
-  });
+  it.each(['required', 'optional'] as const)(
+    'without a key is refused, and the leg stays as it was, %s',
+    async (mode) => {
+      const { scene, peer, ourKey, flush } = await securedLeg(s80, mode);
+      for (const offer of [peer.sdp('RTP/AVP'), peer.sdp('RTP/SAVP')]) {
+        await expect(scene.endpoint.createAnswer(offer)).rejects.toMatchObject({ endCode: 'no_codec' });
+      }
+      await flush();
+      scene.endpoint.port.sendAudio(frame, 20);
+      await eventually(() => peer.datagrams.length === 1, 'a packet arrives');
+      const receiver = new SrtpReceiver(ourKey, { unauthentic: 0, replayed: 0 });
+      expect(receiver.openRtp(peer.datagrams[0] as Buffer)?.subarray(12)).toEqual(frame);
+    },
+  );
 
   it('of ours repeats profile and key of what was agreed on, first', async () => {
     const [scene, peer] = [await openEndpoint(optional), await WirePeer.open()];
