@@ -130,7 +130,7 @@ export class RtpStream implements PacketPort {
     this.#audio = { codec, payloadType, clockRate, ptimeMs };
     this.#received.clockRate = clockRate;
     this.#mayReceive = direction === 'sendrecv' || direction === 'recvonly';
-    this.#setSending((direction === 'sendrecv' || direction === 'sendonly') && !isNullAddress(media.address));
+    this.#setSending(direction === 'sendrecv' || direction === 'sendonly');
     this.#types.agree(media);
     this.#recodeTable = codec === 'PCMA' ? ulawToAlawTable : alawToUlawTable;
     this.#unheard?.answered(this.options.clock.monotonicMs());

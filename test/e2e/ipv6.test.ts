@@ -1,17 +1,13 @@
 import { afterEach, beforeEach, beforeAll, describe, expect, it } from 'vitest';
-import { levelDbfs, strongestHz } from '../../src/sandbox/audio/measure.js';
-import type { Pcm } from '../../src/sandbox/audio/pcm.js';
-import { pace } from '../support/pace.js';
 import { requireIpv6 } from '../support/require-ipv6.js';
 import { RtpPeer } from '../support/rtp-peer.js';
 import { BUSINESS, NUMBER_ID, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import { PeerMessage, SipScriptPeer } from '../support/sip-script-peer.js';
-import { fromG711, toG711, ToneSource } from '../support/tones.js';
+import { expectTonesBothWays } from '../support/two-tones.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 const OUT = 'wacid.double-1';
 const phoneHz = 440;
-const pbxHz = 1000;
 
 const trunks = (pbx: SipScriptPeer): string => `
 trunks:
@@ -54,34 +50,6 @@ describe.each(['::1', '::'])('a call with nothing but IPv6 on both legs, media.l
     return Number(/^m=audio (\d+)/m.exec(sdp)?.[1]);
   };
 
-  const talk = async (port: number): Promise<void> => {
-    await phone.reaches('connected');
-    phone.play();
-    const tone = new ToneSource(pbxHz);
-    const say = (ms: number, from: number): Promise<void> =>
-      pace(ms / 20, 20, (i) => {
-        const sequence = from + i;
-        rtp.send(port, {
-          payloadType: 8,
-          sequence,
-          timestamp: sequence * 160,
-          payload: toG711('PCMA', tone.next(160)),
-        });
-      });
-    await say(600, 0);
-    phone.forget();
-    rtp.received.length = 0;
-    await say(1000, 30);
-    const { samples, sampleRate } = phone.heard;
-    const atPhone: Pcm = { rateHz: sampleRate, samples: Float32Array.from(samples, (value) => value / 32_768) };
-    const payloads = rtp.received.filter(({ payloadType }) => payloadType === 8).map(({ payload }) => payload);
-    const atPbx = fromG711('PCMA', payloads);
-    expect(strongestHz(atPhone)).toBeCloseTo(pbxHz, -2);
-    expect(levelDbfs(atPhone)).toBeGreaterThan(-25);
-    expect(strongestHz(atPbx)).toBeCloseTo(phoneHz, -2);
-    expect(levelDbfs(atPbx)).toBeGreaterThan(-25);
-  };
-
   it('carries audio both ways when a user calls', async () => {
     expect(await bridge.deliver(bridge.userConnect('wacid.6', await phone.offer()))).toBe(200);
     const invite = await bridge.pbx.request('INVITE');
@@ -91,7 +59,7 @@ describe.each(['::1', '::'])('a call with nothing but IPv6 on both legs, media.l
     await bridge.step('call.state', (detail) => detail['to'] === 'connected');
     const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
     await phone.accept(session.sdp);
-    await talk(portOf(invite.body));
+    await expectTonesBothWays(phone, phoneHz, rtp, portOf(invite.body));
     bridge.pbx.send(bridge.pbx.fromCallee('BYE', invite, 'p1', 1), bridge.sip);
     await bridge.pbx.response(200, 'BYE');
     expect(await bridge.record()).toMatchObject({ code: 'hangup', endedBy: 'b' });
@@ -108,7 +76,7 @@ describe.each(['::1', '::'])('a call with nothing but IPv6 on both legs, media.l
     const invite = new PeerMessage(text, bridge.pbx, undefined, 0);
     bridge.pbx.send(bridge.pbx.inDialog('ACK', invite, ok, { cseq: 1 }), bridge.sip);
     await bridge.step('call.state', (detail) => detail['to'] === 'connected');
-    await talk(portOf(ok.body));
+    await expectTonesBothWays(phone, phoneHz, rtp, portOf(ok.body));
     bridge.pbx.send(bridge.pbx.inDialog('BYE', invite, ok, { cseq: 2 }), bridge.sip);
     await bridge.pbx.response(200, 'BYE');
     expect(await bridge.record()).toMatchObject({ direction: 'business_initiated', code: 'hangup', endedBy: 'a' });

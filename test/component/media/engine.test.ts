@@ -191,10 +191,10 @@ describe('media engine, PBX to libwebrtc and back', () => {
 });
 
 describe('media engine, its ports', () => {
-  const engineWith = (rtpPorts: [number, number]): WeriftMediaEngine =>
+  const engineWith = (rtpPorts: [number, number], listenIp = '0.0.0.0', advertisedIp = ''): WeriftMediaEngine =>
     new WeriftMediaEngine({
-      listenIp: '0.0.0.0',
-      advertisedIp: '',
+      listenIp,
+      advertisedIp,
       rtpPorts,
       webrtcPorts: [0, 0],
       remoteNetworks: [],
@@ -222,6 +222,48 @@ describe('media engine, its ports', () => {
     });
     await engine.stop();
   });
+
+  it.each([
+    // listens on, public address, reached from, networks of the PBX: bound, shown
+    ['0.0.0.0', '', '127.0.0.1', ['127.0.0.0/8'], '127.0.0.1', '127.0.0.1'],
+    ['::', '', '127.0.0.1', ['127.0.0.0/8'], '127.0.0.1', '127.0.0.1'],
+    ['::', '', '::1', ['::1/128'], '::1', '::1'],
+    ['0.0.0.0', '', '::1', ['::1/128'], '::1', '::1'],
+    ['::1', '', '127.0.0.1', ['::1/128'], '::1', '::1'],
+    ['127.0.0.1', '198.51.100.7', '127.0.0.1', ['127.0.0.0/8'], '127.0.0.1', '198.51.100.7'],
+    ['::1', '2001:db8::7', undefined, ['::1/128'], '::1', '2001:db8::7'],
+    // The public address is of one version: the other one is not translated.
+    ['::1', '198.51.100.7', undefined, ['::1/128'], '::1', '::1'],
+    ['127.0.0.1', '2001:db8::7', undefined, ['127.0.0.0/8'], '127.0.0.1', '127.0.0.1'],
+    ['::', '198.51.100.7', '::1', ['2600::/16'], '::1', '::1'],
+    ['::', '198.51.100.7', '127.0.0.1', ['8.8.8.0/24'], '127.0.0.1', '198.51.100.7'],
+    ['::', '198.51.100.7', '127.0.0.1', ['127.0.0.0/8'], '127.0.0.1', '127.0.0.1'],
+    ['::', '198.51.100.7', undefined, ['127.0.0.0/8'], '127.0.0.1', '198.51.100.7'],
+    ['0.0.0.0', '2001:db8::7', undefined, ['::1/128'], '::1', '2001:db8::7'],
+  ] as const)(
+    'on %s, public %j, from %s to %j: bound to %s, shown as %s',
+    async (listenIp, advertisedIp, localAddress, remoteNetworks, bound, shown) => {
+      const engine = engineWith([24_300, 24_399], listenIp, advertisedIp);
+      const local = localAddress === undefined ? {} : { localAddress };
+      const endpoint = await engine.createRtpEndpoint({ call, codecs: ['PCMA'], remoteNetworks, ...local });
+      let isHeard = false;
+      endpoint.listen(({ type }) => (isHeard ||= type === 'first_packet'));
+      const offer = await endpoint.createOffer();
+      const version = shown.includes(':') ? 6 : 4;
+      expect(offer).toMatch(new RegExp(`^c=IN IP${version} ${shown}\r$`, 'm'));
+      expect(offer).toMatch(new RegExp(`^o=- \\d+ \\d+ IN IP${version} ${shown}\r$`, 'm'));
+      const peer = await RtpPeer.open(bound);
+      if (remoteNetworks[0] !== '8.8.8.0/24' && remoteNetworks[0] !== '2600::/16' && isSameVersion(bound, shown)) {
+        await endpoint.acceptAnswer(peer.sdp());
+        const payload = new Uint8Array(160);
+        const port = Number(/^m=audio (\d+)/m.exec(offer)?.[1]);
+        peer.send(port, { payloadType: 8, sequence: 1, timestamp: 0, payload });
+        await eventually(() => isHeard, 'the packet comes in where we are bound');
+      }
+      peer.close();
+      await engine.stop();
+    },
+  );
 
   it('refuses codecs that are not built in, and does not leave sockets behind when stopped meanwhile', async () => {
     const engine = engineWith([24_200, 24_299]);
@@ -327,3 +369,7 @@ describe('media engine, an exception', () => {
     peer.close();
   });
 });
+
+function isSameVersion(a: string, b: string): boolean {
+  return a.includes(':') === b.includes(':');
+}
