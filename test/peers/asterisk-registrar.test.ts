@@ -18,13 +18,13 @@ describe('Asterisk that the bridge registers at', () => {
   });
   afterEach(() => scene.close());
 
-  const start = async (to?: string) => {
+  const start = async (transport: 'udp' | 'tls' = 'udp', to?: string) => {
     const place = { address: address.asterisk, trunk: address.bridge, folder: scene.path('asterisk') };
-    const asterisk = scene.add(await Asterisk.start({ ...place, registers: true }));
+    const asterisk = scene.add(await Asterisk.start({ ...place, registers: true, tls: transport === 'tls' }));
     const { username, password } = account;
     const auth = `auth: { username: ${username}, password: ${password} }`;
     const trunk = `register: true\n    register_expires: 60s\n    ${auth}`;
-    const pbx = { pbx: address.asterisk, acceptFrom: '[]', trunk };
+    const pbx = { pbx: address.asterisk, transport, acceptFrom: '[]', trunk };
     const bridge = await Bridge.start(scene, to === undefined ? pbx : { ...pbx, to });
     await contact(asterisk, true);
     return { asterisk, bridge };
@@ -34,31 +34,32 @@ describe('Asterisk that the bridge registers at', () => {
   const contact = (asterisk: Asterisk, isThere: boolean): Promise<string> =>
     until(`Asterisk ${isThere ? 'knows' : 'has forgotten'} the bridge`, 10_000, async () => {
       const shown = await asterisk.ami.command('pjsip show contacts');
-      return /sip2wa\/sip:sip2wa@127\.0\.0\.2:5060/.test(shown) === isThere ? shown : undefined;
+      return /sip2wa\/sip:sip2wa@127\.0\.0\.2:506[01]/.test(shown) === isThere ? shown : undefined;
     });
 
-  it.each(['to-whatsapp', 'to-account'])(
-    'calls a user through the registration, by the dial plan’s %s',
-    async (context) => {
-      const { asterisk, bridge } = await start();
-      const call = await WhatsAppCall.toUser(scene, bridge);
-      await asterisk.callOut(`+${user}`, context);
-      await call.ringsAndPicksUp();
-      expect(bridge.meta.requests.find(({ action }) => action === 'connect')?.to).toBe(user);
-      await listenFor(2_000);
-      await asterisk.hangupAll();
-      await bridge.meta.request('terminate');
-      await bridge.idle(5_000);
-      expect(judgeTone((await call.judge()).heard).hz / 1004).toBeCloseTo(1, 2);
-      expectTone(await asterisk.heard(), userToneHz, 1_000);
-      expect(bridge.complaints).toEqual([]);
-      await bridge.stop();
-      await contact(asterisk, false);
-    },
-  );
+  it.each([
+    ['to-whatsapp', 'udp'],
+    ['to-account', 'udp'],
+    ['to-account', 'tls'],
+  ] as const)('calls a user through the registration, by the dial plan’s %s over %s', async (context, transport) => {
+    const { asterisk, bridge } = await start(transport);
+    const call = await WhatsAppCall.toUser(scene, bridge);
+    await asterisk.callOut(`+${user}`, context);
+    await call.ringsAndPicksUp();
+    expect(bridge.meta.requests.find(({ action }) => action === 'connect')?.to).toBe(user);
+    await listenFor(2_000);
+    await asterisk.hangupAll();
+    await bridge.meta.request('terminate');
+    await bridge.idle(5_000);
+    expect(judgeTone((await call.judge()).heard).hz / 1004).toBeCloseTo(1, 2);
+    expectTone(await asterisk.heard(), userToneHz, 1_000);
+    expect(bridge.complaints).toEqual([]);
+    await bridge.stop();
+    await contact(asterisk, false);
+  });
 
   it('is called by a user, with the same credentials', async () => {
-    const { asterisk, bridge } = await start('600');
+    const { asterisk, bridge } = await start('udp', '600');
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await call.accepted();
     await listenFor(2_000);
