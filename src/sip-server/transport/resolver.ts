@@ -44,7 +44,7 @@ export function systemResolver({ clock, deadlineMs, random = Math.random, dns }:
       return best;
     },
     locate: async (uri, otherwise) => {
-      const host = bareHost(uri.params.get('maddr') ?? uri.host);
+      const host = plainAddress(bareHost(uri.params.get('maddr') ?? uri.host));
       const query = { host, port: uri.port, ...wanted(uri), otherwise };
       const { endpoints } = await withDeadline(locate(cached, query, clock), deadlineMs, `look-up of ${host}`, clock);
       const name = uri.host;
@@ -54,6 +54,10 @@ export function systemResolver({ clock, deadlineMs, random = Math.random, dns }:
     },
   };
 }
+
+/** RFC 5118 §4.10: a colon too many before an IPv4 part, as RFC 3261 had it; §4.9: an IPv4 address is reached by IPv4. */
+const plainAddress = (host: string): string =>
+  host.replace(/^(.*[^:])?:::(?=[\d.]+$)/, '$1::').replace(/^::ffff:(?=[\d.]+$)/i, '');
 
 function wanted(uri: SipUri): { readonly transport?: Protocol; readonly secure: boolean } {
   const secure = uri.scheme === 'sips';
