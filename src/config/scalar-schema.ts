@@ -128,13 +128,13 @@ export const scalarSchema = {
     engine: { default: 'werift', doc: 'WebRTC engine.', format: formats.oneOf('werift') },
     listen_ip: {
       default: '0.0.0.0',
-      doc: 'Address that media sockets are bound to.',
+      doc: 'Address that media sockets are bound to; "::" for IPv6 and IPv4.',
       format: formats.ipAddress,
       env: 'SIP2WA_MEDIA_LISTEN_IP',
     },
     advertised_ip: {
       default: '',
-      doc: 'Public address behind 1:1 address translation; empty: the own address.',
+      doc: 'Public address behind 1:1 address translation, for sockets of its IP version; empty: the own address.',
       format: formats.ipAddressOrEmpty,
       env: 'SIP2WA_MEDIA_ADVERTISED_IP',
     },
