@@ -20,7 +20,7 @@ function scene(over: Partial<Trunk> = {}, random = 0) {
   const [clock, logger] = [new FakeClock(), new RecordingLogger()];
   const trunk: Trunk = { ...sceneTrunk, servers: [server('10.0.0.1'), server('pbx.test')], qualifyMs: 30_000, ...over };
   const asked: { uri: string; proxy: string | undefined; atMs: number; answer: (from: string) => void }[] = [];
-  const names = { failing: false, link: true };
+  const names = { failing: false, link: true, answer: ['10.0.0.2'] };
   const srf: Pick<SrfApi, 'request'> = {
     request: (uri, { proxy }, callback) => {
       if (!names.link) throw new Error('no link');
@@ -33,7 +33,7 @@ function scene(over: Partial<Trunk> = {}, random = 0) {
       asked.push({ uri, proxy, atMs: clock.monotonicMs(), answer });
     },
   };
-  const lookup = () => (names.failing ? Promise.reject(new Error('SERVFAIL')) : Promise.resolve(['10.0.0.2']));
+  const lookup = () => (names.failing ? Promise.reject(new Error('SERVFAIL')) : Promise.resolve(names.answer));
   const addresses = new ServerAddresses({
     dns: addressDns(lookup),
     random: () => 0,
@@ -179,10 +179,68 @@ describe('ServerWatch', () => {
   });
 });
 
+describe('ServerWatch of a server with several places', () => {
+  const place = (address: string) => ({ transport: 'udp', address, port: 5060 }) as const;
+  const [a, b] = [place('10.0.0.2'), place('10.0.0.3')];
+
+  it('asks each, is up with one, and knows which is dead', async () => {
+    const { watch, asked, names, pass, health, first } = scene({ servers: [server('pbx.test')] });
+    names.answer = [a.address, b.address];
+    watch.start();
+    await pass(0);
+    expect(asked.map(({ proxy }) => proxy)).toEqual(['sip:10.0.0.2:5060', 'sip:10.0.0.3:5060']);
+    asked[0]!.answer(a.address);
+    for (let i = 0; i < 3; i++) await pass(10_000);
+    expect(health()).toEqual(['up']);
+    expect([watch.isWell({ ...first, place: a }), watch.isWell({ ...first, place: b }), watch.isWell(first)]).toEqual([
+      ...[true, false, true],
+    ]);
+  });
+
+  it('forgets a place that DNS no longer names, and asks a new one', async () => {
+    const { watch, asked, names, pass } = scene({ servers: [server('pbx.test')] });
+    names.answer = [a.address];
+    watch.start();
+    await pass(0);
+    asked[0]!.answer(a.address);
+    names.answer = [b.address];
+    for (let i = 0; i < 4; i++) await pass(30_000);
+    expect(asked.slice(-2).map(({ proxy }) => proxy)).toEqual(['sip:10.0.0.3:5060', 'sip:10.0.0.3:5060']);
+  });
+
+  it('holds one place off, not its server, and keeps no more than 16 without asking', () => {
+    const { watch, first } = scene({ servers: [server('pbx.test')], qualifyMs: undefined });
+    watch.learn({ ...first, place: a }, { retryAfterS: 30 });
+    watch.learn({ ...first, place: b }, 'accepted');
+    expect([watch.isWell({ ...first, place: a }), watch.isWell({ ...first, place: b }), watch.isWell(first)]).toEqual([
+      ...[false, true, true],
+    ]);
+    for (let i = 0; i < 16; i++) watch.learn({ ...first, place: place(`10.0.1.${i}`) }, 'hit');
+    expect(watch.isWell({ ...first, place: a })).toBe(true);
+  });
+
+  it('is down when all places are', async () => {
+    const { watch, names, pass, health } = scene({ servers: [server('pbx.test')] });
+    names.answer = [a.address, b.address];
+    watch.start();
+    await pass(0);
+    for (let i = 0; i < 4; i++) await pass(10_000);
+    expect(health()).toEqual(['down']);
+  });
+});
+
 describe('what an INVITE tells of its server', () => {
   const refused = { type: 'refused', retry: true, from: '10.0.0.1', status: 486, reason: endReason('busy') } as const;
   const wait = endReason('trunk_down', { retryAfterS: 7 });
-  const ringing = { type: 'provisional', status: 180, sdp: '', from: '10.0.0.1', opaque: undefined, tag: '', isReliable: false } as const;
+  const ringing = {
+    type: 'provisional',
+    status: 180,
+    sdp: '',
+    from: '10.0.0.1',
+    opaque: undefined,
+    tag: '',
+    isReliable: false,
+  } as const;
   it.each([
     [{ type: 'silent', reason: wait } as const, 'miss'],
     [{ ...refused }, 'hit'],
