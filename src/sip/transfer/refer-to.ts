@@ -28,7 +28,7 @@ export type ReadReferTo =
   { readonly ok: true; readonly to: ReferTo } | { readonly ok: false; readonly refusal: NotFollowed };
 
 const lengthLimit = 2_048;
-const nameAddrForm = /^\s*(?:"(?:[^"\\]|\\.)*"|[^<>"]*)<([^<>\s]*)>\s*(?:;.*)?$/s;
+const nameAddrForm = /^\s*(?:"(?:[^"\\]|\\.)*"\s*|[^<>"]*)<([^<>\s]*)>\s*(?:;.*)?$/s;
 const sipForm = /^sip:(?:([^@?\s]+)@)?(\[[0-9a-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?((?:;[^?]*)?)(?:\?(.*))?$/i;
 
 /**
@@ -117,7 +117,7 @@ function refusal(status: number, why: string): ReadReferTo {
   return { ok: false, refusal: { status, why } };
 }
 
-const referredByForm = /^\s*(?:"(?:[^"\\]|\\.)*"|[^<>"]*)<(sips?:[\x21\x23-\x3b\x3d\x3f-\x7e]{1,256})>/i;
+const referredByForm = /^\s*(?:"(?:[^"\\]|\\.)*"\s*|[^<>"]*)<(sips?:[\x21\x23-\x3b\x3d\x3f-\x7e]{1,256})>/i;
 
 /** The URI of who asked for the transfer, for the new INVITE (RFC 3892 §2.1); nothing else of the header is passed on. */
 export function referredBy(value: string | undefined): string | undefined {
