@@ -9,6 +9,7 @@ import type { SipTimeouts } from '../../src/sip/sip-timeouts.js';
 import type { InboundCall } from '../../src/sip/inbound-call.js';
 import type { OutboundLegOptions } from '../../src/sip/outbound-sip-leg.js';
 import { SipUserAgent } from '../../src/sip/sip-user-agent.js';
+import { DrachtioServer, drachtioSecret } from './drachtio-server.js';
 import { FakeMediaEngine } from './fake-media-engine.js';
 import { LegLog } from './leg-log.js';
 import { RecordingLogger } from './recording-logger.js';
@@ -48,7 +49,29 @@ export interface SceneOptions {
   readonly session?: { readonly expiresS: number; readonly minS: number };
   /** False: orphans are the user agent's, as with a drachtio-server. */
   readonly serverEndsOrphans?: boolean;
+  /** Runs on a drachtio-server instead of the embedded one. */
+  readonly onDrachtio?: boolean;
 }
+
+/** What a scene needs of its SIP server. */
+type SceneServer = Pick<EmbeddedSipServer, 'host' | 'port' | 'secret' | 'sockets' | 'stop'>;
+
+async function drachtioServer(): Promise<SceneServer> {
+  const server = await DrachtioServer.start();
+  return {
+    ...{ host: '127.0.0.1', port: server.adminPort, secret: drachtioSecret },
+    sockets: [{ transport: 'udp', host: '127.0.0.1', port: server.sipPort }],
+    stop: () => server.stop(),
+  };
+}
+
+const embeddedServer = ({ transport = 'udp', session }: SceneOptions, logger: RecordingLogger): Promise<SceneServer> =>
+  startEmbeddedSipServer({
+    listen: [{ transport, host: '127.0.0.1', port: 0 }],
+    timers: fastTimers,
+    ...(session ? { session } : {}),
+    logger,
+  });
 
 /** The SIP room for real (drachtio-srf, embedded SIP server, sockets on loopback) with a media engine that only speaks SDP. */
 export class SipScene {
@@ -56,7 +79,7 @@ export class SipScene {
   readonly #callWaiters: ((call: InboundCall) => void)[] = [];
 
   private constructor(
-    readonly server: EmbeddedSipServer,
+    readonly server: SceneServer,
     readonly agent: SipUserAgent,
     readonly media: FakeMediaEngine,
     readonly journal: MemoryJournal,
@@ -72,12 +95,7 @@ export class SipScene {
 
   static async start(options: SceneOptions = {}): Promise<SipScene> {
     const logger = new RecordingLogger();
-    const server = await startEmbeddedSipServer({
-      listen: [{ transport: options.transport ?? 'udp', host: '127.0.0.1', port: 0 }],
-      timers: fastTimers,
-      ...(options.session ? { session: options.session } : {}),
-      logger,
-    });
+    const server = options.onDrachtio ? await drachtioServer() : await embeddedServer(options, logger);
     const trunk = { ...sceneTrunk, ...options.trunk };
     const media = new FakeMediaEngine();
     const journal = new MemoryJournal();
@@ -91,7 +109,7 @@ export class SipScene {
       logger,
       clock: systemClock,
       ids: systemIds,
-      ...(options.serverEndsOrphans === false ? {} : { serverEndsOrphans: () => true }),
+      ...(options.serverEndsOrphans === false || options.onDrachtio ? {} : { serverEndsOrphans: () => true }),
       timeouts: { ...(options.timeouts ?? {}) },
     });
     await agent.connect();
