@@ -136,7 +136,9 @@ export class TrunkRegistration {
     const event = this.#ask(lifetimeMs, asking.signal);
     this.#settled = event;
     const came = await event;
-    if (!asking.signal.aborted) this.#machine.post(came);
+    if (asking.signal.aborted) return;
+    if (came.type === 'failed') this.#logger.debug('registration attempt failed', { why: came.failure.why });
+    this.#machine.post(came);
   }
 
   /** Never rejects. */

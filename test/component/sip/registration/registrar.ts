@@ -12,15 +12,21 @@ const isRegister = ({ method }: PeerMessage): boolean => method === 'REGISTER';
 
 /** A registrar that a test drives step by step; keep-alives are answered by nobody. */
 export class Registrar {
+  readonly #taken = new Set<string>();
+
   constructor(readonly peer: SipScriptPeer) {}
 
-  /** The next REGISTER. */
-  register(deadlineMs?: number): Promise<PeerMessage> {
-    return this.peer.next(isRegister, 'REGISTER', deadlineMs);
+  /** The next REGISTER; what is sent again, unanswered, is none. */
+  async register(deadlineMs?: number): Promise<PeerMessage> {
+    const isNew = (message: PeerMessage): boolean => isRegister(message) && !this.#taken.has(message.branch);
+    const request = await this.peer.next(isNew, 'REGISTER', deadlineMs);
+    this.#taken.add(request.branch);
+    return request;
   }
 
+  /** How many there were. */
   get registers(): number {
-    return this.peer.count(isRegister);
+    return new Set(this.peer.received.filter(isRegister).map(({ branch }) => branch)).size;
   }
 
   challenge(request: PeerMessage, { nonce = 'abc', algorithm = 'MD5', isStale = false }: Challenge = {}): void {

@@ -98,6 +98,11 @@ export class RegistrationScene {
     return this.logged('debug').filter((message) => message === 'registration granted').length;
   }
 
+  /** How many attempts failed. */
+  get failures(): number {
+    return this.logged('debug').filter((message) => message === 'registration attempt failed').length;
+  }
+
   /** What was logged of registrations at these levels. */
   logged(...levels: string[]): string[] {
     return this.logger.lines.filter(({ level }) => levels.includes(level)).map(({ message }) => message);

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually, settled } from '../../../support/eventually.js';
 import { sceneAuth } from '../../../support/sip-scene.js';
+import { SipScriptPeer } from '../../../support/sip-script-peer.js';
 import { credentialsOf, expectedResponse } from './registrar.js';
 import { RegistrationScene, type RegistrationSceneOptions } from './registration-scene.js';
 
@@ -114,7 +115,8 @@ describe('a trunk that registers', () => {
       const first = round === 1 ? await registrar.register() : await nextAfter(299_000, 1_000);
       registrar.challenge(first, { nonce: `a${round}` });
       registrar.challenge(await registrar.register(), { nonce: `b${round}` });
-      await isDown('401 Unauthorized');
+      await eventually(() => scene.failures === round, 'refused');
+      expect(scene.state).toBe('401 Unauthorized');
     }
     expect(registrar.registers).toBe(4);
     expect(scene.logged('error')).toEqual(['registrar refuses the trunk']);
@@ -171,14 +173,24 @@ describe('a trunk that registers', () => {
   it('whose registrar is silent waits longer each time', async () => {
     const registrar = await start();
     const first = await registrar.register();
-    for (const pauseMs of [30_000, 60_000, 120_000]) {
+    for (const [round, pauseMs] of [30_000, 60_000, 120_000].entries()) {
       // 64·T1 of the scene's timers.
       scene.clock.skip(3_200);
-      await isDown('no answer: 408');
+      await eventually(() => scene.failures === round + 1, 'given up');
+      expect(scene.state).toBe('no answer: 408');
       const next = await nextAfter(pauseMs - 1_000, 1_000);
       expect(next.get('Call-ID')).toBe(first.get('Call-ID'));
     }
     expect(scene.logged('warn')).toEqual(['trunk not registered']);
+  });
+
+  it('whose registrar is not there is told so at once', async () => {
+    const gone = await SipScriptPeer.udp();
+    await gone.stop();
+    const place = { hostname: gone.host, port: gone.port, transport: gone.transport, priority: 1, weight: 1 };
+    await start({ trunk: { servers: [{ ...place, requestUriUserParams: {} }] } });
+    await isDown('no answer: 503');
+    expect(scene.changes.map(({ state }) => state)).toEqual(['failed']);
   });
 
   it('registers at each of its servers, whatever becomes of the others', async () => {
