@@ -71,16 +71,20 @@ function parsePayload(payload: Buffer): Frame {
 /** Writes one frame. There is no escape for `|`, CR or LF, so tokens that hold one are refused. */
 export function encodeFrame(tokens: readonly (string | number)[], sip?: Buffer): Buffer {
   const line = tokens.join('|');
-  if (/[\r\n]/.test(line) || line.split('|').length !== tokens.length) {
+  if (/[\r\n]/.test(line) || separatorsIn(line) !== tokens.length - 1) {
     throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', 'a frame token holds a separator');
   }
   const head = sip ? `${line}\r\n` : line;
-  const headBytes = Buffer.byteLength(head);
-  const payloadBytes = headBytes + (sip?.length ?? 0);
+  const payloadBytes = Buffer.byteLength(head) + (sip?.length ?? 0);
   const length = `${payloadBytes}#`;
   const frame = Buffer.allocUnsafe(length.length + payloadBytes);
-  frame.write(length, 'latin1');
-  frame.write(head, length.length);
-  if (sip) frame.set(sip, length.length + headBytes);
+  const written = frame.write(length + head);
+  if (sip) frame.set(sip, written);
   return frame;
+}
+
+function separatorsIn(line: string): number {
+  let count = 0;
+  for (let at = line.indexOf('|'); at >= 0; at = line.indexOf('|', at + 1)) count++;
+  return count;
 }

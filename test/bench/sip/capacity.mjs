@@ -24,7 +24,8 @@ export async function findCapacity(subject, plan, startRate) {
   };
   let good = 0;
   let bad = Infinity;
-  for (let rate = startRate, step = 0; step < plan.searchSteps; step++) {
+  const isLate = () => performance.now() > plan.searchUntilSeconds * 1000;
+  for (let rate = startRate, step = 0; step < plan.searchSteps && !isLate(); step++) {
     if (await attempt(rate, plan.searchSeconds, true)) good = rate;
     else bad = rate;
     if (good > 0 && bad / good < CLOSE_ENOUGH) break;
@@ -34,6 +35,7 @@ export async function findCapacity(subject, plan, startRate) {
   for (let rate = good, n = 0; n < CONFIRMATIONS && rate >= LEAST_RATE; n++, rate = Math.round(rate * CONFIRM_DOWN)) {
     const borne = await attempt(rate, plan.confirmSeconds, true);
     if (borne) return { tried, borne };
+    if (isLate()) break;
   }
   return { tried, borne: undefined };
 }

@@ -30,8 +30,11 @@ export async function measure({ plan, rate, profileDir }, cores, say) {
     await recording.quiet();
     const memory = { bare: [await bare.memory()], recording: [await recording.memory()] };
     const pairs = [];
+    let longestMs = 0;
     // A machine where everything takes longer gets fewer pairs.
-    for (let n = 1; n <= plan.pairs && (n === 1 || performance.now() < plan.lastPairSeconds * 1000); n++) {
+    const fits = () => performance.now() + longestMs < plan.pairsUntilSeconds * 1000;
+    for (let n = 1; n <= plan.pairs && (n === 1 || fits()); n++) {
+      const startMs = performance.now();
       say(`pair ${n} of ${plan.pairs}: ${plan.loadSeconds} s each at ${perSecond} calls/s`);
       const load = { perSecond, seconds: plan.loadSeconds };
       const alone = await bare.measure(load);
@@ -40,6 +43,7 @@ export async function measure({ plan, rate, profileDir }, cores, say) {
       const recorded = await recording.measure(load);
       memory.recording.push(await recording.memory());
       pairs.push({ alone, echo, recorded });
+      longestMs = Math.max(longestMs, performance.now() - startMs);
     }
     return { perSecond, capacity, pairs, memory, totals: [bare, recording].map(summary) };
   } finally {

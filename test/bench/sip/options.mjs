@@ -1,5 +1,5 @@
 /*
- * What one run does. The whole run is planned for ten minutes and a half, so that a slow machine stays under twelve; the
+ * What one run does. The whole run is planned for ten minutes, and leaves out what would take it beyond eleven on a slow machine; the
  * quick one for half a minute, with shortened SIP timers: it shows that everything works, its figures are rough.
  */
 
@@ -15,8 +15,10 @@ const WHOLE = {
   searchSeconds: 4,
   searchSteps: 9,
   confirmSeconds: 20,
-  /** No pair is begun later than this after the start of the process: one takes up to three minutes. */
-  lastPairSeconds: 510,
+  /** The search takes no further step later than this after the start of the process. */
+  searchUntilSeconds: 180,
+  /** No pair is begun that would, by the one before, end later than this. The first is always run. */
+  pairsUntilSeconds: 640,
 };
 
 const QUICK = {
@@ -29,12 +31,13 @@ const QUICK = {
   searchSeconds: 1.5,
   searchSteps: 4,
   confirmSeconds: 2,
-  lastPairSeconds: 30,
+  searchUntilSeconds: 25,
+  pairsUntilSeconds: 60,
 };
 
 const USAGE = `npm run bench:sip -- [options]
   --json            one JSON object on stdout, and nothing else there
-  --quick           about half a minute instead of eleven; rough figures
+  --quick           about half a minute instead of ten; rough figures
   --rate <calls/s>  load at which CPU per call is measured (900)
   --profile <dir>   write CPU profiles of the measured processes there`;
 
