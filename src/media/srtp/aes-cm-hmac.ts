@@ -1,5 +1,5 @@
 import { createCipheriv, createHmac, createSecretKey, timingSafeEqual, type Cipher, type KeyObject } from 'node:crypto';
-import type { SessionKeys, SrtpTransform } from './srtp-transform.js';
+import type { PacketTransform, SessionKeys } from './packet-transform.js';
 
 const blockBytes = 16;
 /** The longest datagram there is fits into so many blocks. */
@@ -9,7 +9,7 @@ const rtcpTagBytes = 10;
 const encryptedFlag = 0x8000_0000;
 
 /** AES in counter mode with HMAC-SHA1 (RFC 3711 §4.1.1, §4.2.1): RTP has a tag of 80 or 32 bits, RTCP always one of 80 (RFC 4568 §6.2.2). */
-export class AesCmHmac implements SrtpTransform {
+export class AesCmHmac implements PacketTransform {
   readonly tagBytes: { readonly rtp: number; readonly rtcp: number };
   readonly overheadBytes: { readonly rtp: number; readonly rtcp: number };
   readonly #rtp: KeyStream;

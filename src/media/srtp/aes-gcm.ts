@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto';
-import type { SessionKeys, SrtpTransform } from './srtp-transform.js';
+import type { PacketTransform, SessionKeys } from './packet-transform.js';
 
 const algorithm = 'aes-128-gcm';
 const ivBytes = 12;
@@ -8,7 +8,7 @@ const rtcpHeaderBytes = 8;
 const encryptedFlag = 0x8000_0000;
 
 /** AES-128 in Galois/counter mode (RFC 7714): its tag of 128 bits is part of the ciphertext. */
-export class AesGcm implements SrtpTransform {
+export class AesGcm implements PacketTransform {
   /** An MKI stands behind everything (RFC 7714 §8.2, §9.2). */
   readonly tagBytes = { rtp: 0, rtcp: 0 };
   readonly overheadBytes = { rtp: tagBytes, rtcp: tagBytes + 4 };

@@ -1,7 +1,8 @@
 import type { SrtpKey } from '../../sdp/sdes.js';
 import { rtpHeaderLength, sequenceDelta, uint16At, uint32At } from '../rtp-packet.js';
 import { ReplayWindow } from './replay-window.js';
-import { srtpTransform, type SrtpTransform } from './srtp-transform.js';
+import type { PacketTransform } from './packet-transform.js';
+import { srtpTransform } from './srtp-transform.js';
 
 /** Streams of one peer that are followed at once: a PBX that keeps changing its SSRC must neither fall silent nor fill memory. */
 const maxStreams = 8;
@@ -19,7 +20,7 @@ export interface SrtpRefusals {
 
 /** Decrypts what a peer makes with one master key: RTP and RTCP, each SSRC with a rollover counter and replay window of its own. */
 export class SrtpReceiver {
-  readonly #transform: SrtpTransform;
+  readonly #transform: PacketTransform;
   readonly #mki: Buffer;
   readonly #rtp = new Streams();
   readonly #rtcp = new Streams();

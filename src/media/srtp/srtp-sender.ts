@@ -1,12 +1,13 @@
 import type { SrtpKey } from '../../sdp/sdes.js';
 import { rtpHeaderLength, uint16At, uint32At } from '../rtp-packet.js';
-import { srtpTransform, type SrtpTransform } from './srtp-transform.js';
+import type { PacketTransform } from './packet-transform.js';
+import { srtpTransform } from './srtp-transform.js';
 
 const cycle = 0x1_0000;
 
 /** Encrypts one stream's RTP and RTCP with one master key. */
 export class SrtpSender {
-  readonly #transform: SrtpTransform;
+  readonly #transform: PacketTransform;
   /** Index of the newest packet sealed. */
   #index: number | undefined;
   #rtcpIndex = 0;

@@ -2,36 +2,13 @@ import { createCipheriv } from 'node:crypto';
 import type { SrtpKey } from '../../sdp/sdes.js';
 import { AesCmHmac } from './aes-cm-hmac.js';
 import { AesGcm } from './aes-gcm.js';
-
-/**
- * How packets of one direction are encrypted and authenticated. `index` is the packet index of RFC 3711 §3.3.1 (48 bits) for
- * RTP, the SRTCP index (31 bits) for RTCP. What does not authenticate is undefined, and its bytes are as they were; what does
- * may have been decrypted in place.
- */
-export interface SrtpTransform {
-  /** Bytes of the tag that stands after an MKI, for RTP and for RTCP. */
-  readonly tagBytes: { readonly rtp: number; readonly rtcp: number };
-  /** Bytes that a sealed packet is longer by. */
-  readonly overheadBytes: { readonly rtp: number; readonly rtcp: number };
-  sealRtp(packet: Buffer, headerBytes: number, ssrc: number, index: number): Buffer;
-  openRtp(packet: Buffer, headerBytes: number, ssrc: number, index: number): Buffer | undefined;
-  sealRtcp(packet: Buffer, ssrc: number, index: number): Buffer;
-  openRtcp(packet: Buffer, ssrc: number, index: number): Buffer | undefined;
-}
-
-/** Keys of one protocol of one direction. */
-export interface SessionKeys {
-  readonly key: Buffer;
-  readonly salt: Buffer;
-  /** Unused by AEAD. */
-  readonly authKey: Buffer;
-}
+import type { PacketTransform, SessionKeys } from './packet-transform.js';
 
 const labels = { rtp: [0, 1, 2], rtcp: [3, 4, 5] } as const;
 const authKeyBytes = 20;
 
 /** Makes the transform of a key's suite. */
-export function srtpTransform(key: SrtpKey): SrtpTransform {
+export function srtpTransform(key: SrtpKey): PacketTransform {
   const [rtp, rtcp] = [sessionKeys(key, 'rtp'), sessionKeys(key, 'rtcp')];
   switch (key.suite) {
     case 'AEAD_AES_128_GCM':
