@@ -220,6 +220,8 @@ describe('a call from the PBX', () => {
     await eventually(() => scene.agent.legs === 1, 'leg made');
     pbx.send(cancelText(request), scene.address);
     await pbx.response(487, 'INVITE');
+    // The SIP server answers before it tells.
+    await eventually(() => scene.steps.includes('sip.cancel'), 'CANCEL heard of');
     open();
     await eventually(() => scene.agent.legs === 0, 'leg over');
     expect(scene.calls).toEqual([]);
