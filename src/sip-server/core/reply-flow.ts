@@ -2,24 +2,20 @@ import type { SipRequest } from '../sip/message.js';
 import { elements } from '../sip/message.js';
 import { parseVia } from '../sip/via.js';
 import type { Flow } from '../transport/flow.js';
-import { defaultPort } from '../transport/resolver.js';
+import { answerElsewhere } from './answer-elsewhere.js';
 import type { Core } from './core.js';
 
 /**
- * The way responses go (RFC 3261 §18.2.2): the connection the request came on; when that is gone, a new one to the
- * source address and the port of the top Via. Datagrams go back to their source (RFC 3581). `maddr` is ignored: it would
+ * The way responses go (RFC 3261 §18.2.2): the connection the request came on; when that is gone, see
+ * `answerElsewhere`. Datagrams go back to their source (RFC 3581). `maddr` is ignored: it would
  * let a stranger direct our answers at a third party.
  */
 export function replyFlow(core: Core, request: SipRequest, flow: Flow): Flow {
   if (!flow.reliable) return flow;
   const via = parseVia(elements(request, 'via')[0] ?? '');
-  const port = via?.port ?? defaultPort(flow.protocol);
   const send = (bytes: Buffer): void => {
     if (flow.open) return flow.send(bytes);
-    core.transports
-      .connect({ protocol: flow.protocol, host: flow.remote.host, port, name: via?.host })
-      .then((fresh) => fresh?.send(bytes))
-      .catch((err: unknown) => core.logger.warn('sip answer could not be sent', { err }));
+    void answerElsewhere(core, flow, via, bytes);
   };
   return {
     protocol: flow.protocol,

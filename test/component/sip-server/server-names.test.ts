@@ -136,6 +136,47 @@ describe('a peer with a name', () => {
     await eventually(() => bench.server.counts().dialogs === 0, 'no dialog');
   });
 
+  describe('whose connection is gone when the answer comes', () => {
+    /** A request from 127.0.0.1 that names itself as this, and the peer behind 127.0.0.2 on the same port. */
+    const request = async (addresses: readonly string[]) => {
+      dns.zone.set('far.pbx.test', { A: addresses });
+      const far = await SipScriptPeer.tcp('127.0.0.2');
+      const waiting = bench.handle('options');
+      await bench.routed();
+      const socket = await third!.dial(bench.server.sockets.find(({ transport }) => transport === 'tcp')!);
+      const text = third!.newRequest('OPTIONS', bench.uri());
+      third!.send(text.replace(/^(Via: \S+) [^;]+/m, `$1 far.pbx.test:${far.port}`), socket);
+      const { res } = await waiting;
+      const closed = new Promise((resolve) => socket.once('close', resolve));
+      socket.destroy();
+      await closed;
+      // By the time of a whole exchange the server has seen the end of that connection, too.
+      const exchange = options(bench.peerUri);
+      ok(await first!.request('OPTIONS'), first!);
+      await exchange;
+      return { far, res };
+    };
+
+    it('gets it at another place of the name in its Via', async () => {
+      const { far, res } = await request(['127.0.0.1', '127.0.0.2']);
+      res.send(200);
+      expect((await far.response(200, 'OPTIONS')).get('Via')).toContain('far.pbx.test');
+      await far.stop();
+    });
+
+    it('gets none where the name leads elsewhere alone', async () => {
+      const { far, res } = await request(['127.0.0.2']);
+      res.send(200);
+      await eventually(() => dns.count('A far.pbx.test') > 0, 'the question');
+      await eventually(
+        () => bench.log.lines.some(({ message }) => message === 'sip answer could not be sent'),
+        'the log',
+      );
+      expect(far.received).toEqual([]);
+      await far.stop();
+    });
+  });
+
   it('holds nobody else up while DNS hangs, and is not asked for again and again', async () => {
     for (const name of ['dead.test', '_sip._udp.dead.test']) dns.zone.set(name, 'silence');
     const startMs = performance.now();
