@@ -58,6 +58,13 @@ export function all(message: WithHeaders, key: string): string[] {
   return values;
 }
 
+/** How many header lines have this lower-case name. */
+export function count(message: WithHeaders, key: string): number {
+  let lines = 0;
+  for (const line of message.headers) if (line.key === key) lines++;
+  return lines;
+}
+
 /** Elements of a comma-separated header over all its lines. A line with an open quote is one element. */
 export function elements(message: WithHeaders, key: string): string[] {
   return all(message, key)

@@ -1,5 +1,5 @@
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
-import { all, cseqOf, elements, first } from './message.js';
+import { all, count, cseqOf, elements, first } from './message.js';
 import { isCallId, isToken, parseCount, splitOutsideQuotes } from './grammar.js';
 import { parseNameAddr } from './name-addr.js';
 import type { ParsedMessage } from './parse.js';
@@ -65,7 +65,7 @@ function refuseNumbers(message: SipRequest): Refusal | undefined {
 function refuseCommon(message: SipMessage): Refusal | undefined {
   if (message.headers.some((line) => LONG_BLANKS.test(line.value))) return bad('too many blanks');
   for (const key of SINGLE) {
-    if (all(message, key).length > 1) return bad(`more than one ${key}`);
+    if (count(message, key) > 1) return bad(`more than one ${key}`);
   }
   for (const key of ['from', 'to'] as const) {
     const value = first(message, key);
@@ -112,6 +112,8 @@ const areAddresses = (values: readonly string[]): boolean =>
 
 /** Lists of elements, none of them empty: drachtio-srf's getters fail on `<sip:a@b>,`. */
 function isList(lines: readonly string[], isElement: (part: string) => boolean): boolean {
+  // Most messages have none of most of these headers.
+  if (lines.length === 0) return true;
   const lists = lines.map((line) => splitOutsideQuotes(line, ','));
   const parts = lists.flatMap((list) => list ?? ['']);
   return parts.length <= MAX_ELEMENTS && parts.every(isElement);
