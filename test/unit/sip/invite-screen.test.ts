@@ -35,4 +35,10 @@ describe('screening of an INVITE', () => {
     expect(screenInvite(invite(large), () => false)).toMatchObject({ status: 513 });
     expect(screenInvite(invite(large, undefined), () => true)).toMatchObject({ status: 513 });
   });
+
+  it('refuses a dialled user that is too long to be anybody, and does not call whom it begins with', () => {
+    const to = (user: string) => ({ ...invite('x'), uri: `sip:${user}@192.0.2.9` }) as SrfRequest;
+    expect(screenInvite(to(`+4915112345678${'0'.repeat(115)}`), () => false)).toMatchObject({ status: 484 });
+    expect(screenInvite(to(`+4915112345678${'0'.repeat(114)}`), () => false)).toBeUndefined();
+  });
 });
