@@ -59,6 +59,13 @@ describe('an INVITE of ours that is redirected', () => {
     expect(scene.steps).toContain('sip.redirect');
   });
 
+  it('names us, and means an extension of the PBX', async () => {
+    const { log } = dial();
+    await redirect(pbx, `<sip:611@${scene.address.host}:${scene.address.port}>`);
+    expect((await refuse(pbx, 486)).uri).toBe(`sip:611@${pbx.place}`);
+    await log.saw('terminated');
+  });
+
   it('tries the Contacts in the order of q, those of a further 302 first, and reports the last failure', async () => {
     const { log } = dial();
     await redirect(

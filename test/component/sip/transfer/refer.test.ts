@@ -198,6 +198,18 @@ describe('a PBX that refers a call of ours', () => {
     await second.log.saw('terminated');
   });
 
+  it('cannot refer from a dialog that the call has left', async () => {
+    const { pbx, log } = at;
+    at.refer();
+    await at.notice();
+    await at.answered(await at.called());
+    await at.notice();
+    await log.saw('mediaMoved');
+    at.refer(at.to('611'));
+    await pbx.response(603, 'REFER');
+    expect(at.other.count(({ method }) => method === 'INVITE')).toBe(1);
+  });
+
   it('is told that an extension is unknown', async () => {
     at.refer(at.to('610'), ['Require: tdialog']);
     expect((await at.pbx.response(420, 'REFER')).get('Unsupported')).toBe('tdialog');
