@@ -4,6 +4,7 @@ import type { Config } from './config/config.js';
 import { LiveSecrets } from './config/live-secrets.js';
 import { createBase, type Base } from './daemon/base.js';
 import { createSwitchboard } from './daemon/create-switchboard.js';
+import { createSettingsWatch, settingsChecks } from './daemon/settings-keeper.js';
 import { ServerReports } from './daemon/server-reports.js';
 import { WhatsAppSide } from './daemon/whatsapp-side.js';
 import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
@@ -23,6 +24,7 @@ import type { Timeline } from './observability/timeline.js';
 import { startEmbeddedSipServer } from './sip-server/start-embedded-sip-server.js';
 import { SipUserAgent, type SipUserAgentOptions } from './sip/sip-user-agent.js';
 import { replyOf } from './whatsapp/webhook-journal.js';
+import type { SettingsWatch } from './whatsapp/settings/settings-watch.js';
 import type { WebhookRouter } from './whatsapp/webhook-router.js';
 import { trunkOfCall } from './routing/number-of-call.js';
 import type { Switchboard } from './switchboard.js';
@@ -85,7 +87,9 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   const base = createBase(config, logger, store.journal, options.dns);
   const readiness = new Map<string, () => boolean>();
   const servers = new ServerReports(base.metrics, base.events);
-  const checks = (): ReadinessCheck[] => [...partsOf(readiness), ...servers.checks()];
+  const kept: { settings?: SettingsWatch } = {};
+  const settingsState = (): ReadinessCheck[] => (kept.settings ? settingsChecks(kept.settings) : []);
+  const checks = (): ReadinessCheck[] => [...partsOf(readiness), ...servers.checks(), ...settingsState()];
   const { metrics, events } = base;
   const admin = await startAdminListener({ ...config.admin, checks, metrics: metrics.read, events, logger });
   stack.add('admin listener', () => admin.close());
@@ -103,8 +107,9 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   stack.add('Graph client', () => Promise.resolve(whatsapp.graph.close()));
   readiness.set('whatsapp credentials', () => whatsapp.graph.credentialsOk);
   metrics.probe({ isSipConnected: () => sip.ready, parkedWebhooks: () => whatsapp.legDeps.directory.parked });
+  const settings = (kept.settings = createSettingsWatch(base, whatsapp.graph));
   const switchboard = createSwitchboard(base, sip, whatsapp, cdr);
-  const router = whatsapp.router((call) => switchboard.userCall(call), store.seen);
+  const router = whatsapp.router((call) => switchboard.userCall(call), store.seen, settings);
   await recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack);
   // Warms the codecs up, which takes a moment: the orphans of a crash do not wait for it.
   await base.media.start();
@@ -129,6 +134,8 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   await server.recovered;
   readiness.set('recovery', () => true);
   takeTrunkCalls(sip, switchboard, stack);
+  settings.start();
+  stack.add('settings', () => Promise.resolve(settings.stop()));
   readiness.set('not stopping', () => stopping === undefined);
   const addresses = addressesOf(config, server, webhook, admin);
   logger.info('ready', { ...addresses });

@@ -118,7 +118,7 @@ export function demoConfig(options: {
     trunks: pbx ? [trunkTo(pbx)] : [],
     numbers: [numberOf(identity)],
     routes: [],
-    settings: { push: 'off' },
+    settings: { push: 'off', pollMs: undefined },
     calls: { answerTimeoutMs: 30_000, ringTimeoutMs: 30_000, maxDurationMs: 3_600_000, preAccept: 'immediate' },
     permissions: {
       requestText: 'May we call you?',

@@ -78,7 +78,11 @@ export interface Config {
   /** Every number has a trunk name here, its own or the one made of its settings, unless it has neither. */
   readonly numbers: readonly WaNumber[];
   readonly routes: readonly Route[];
-  readonly settings: { readonly push: 'apply' | 'report' | 'off' };
+  readonly settings: {
+    readonly push: 'apply' | 'report' | 'off';
+    /** Between two looks at what Meta holds; undefined: only at the start. */
+    readonly pollMs: number | undefined;
+  };
   readonly calls: {
     readonly answerTimeoutMs: number;
     readonly ringTimeoutMs: number;

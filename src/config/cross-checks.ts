@@ -31,7 +31,7 @@ export function crossCheck(
   if (scalars['sip.server'] === 'drachtio') checkUserParams(source, findings);
   warnSharedNetworks(lists.trunks, findings);
   warnUnquoted(lists, source, findings);
-  warnUnbuilt(scalars, lists, source, findings);
+  warnUnbuilt(scalars, source, findings);
   if (answerTimeoutMs > META_ANSWER_MS) {
     const message = 'is longer than the 30 s after which WhatsApp may give up';
     findings.warn(['calls', 'answer_timeout'], { message, cure: 'write 30s or less' });
@@ -147,7 +147,7 @@ function warnUnquoted(lists: Lists, source: YamlSource, findings: Findings): voi
   for (const { path } of lists.routes) for (const key of ['from', 'to']) warn([...path, key], true);
 }
 
-function warnUnbuilt(scalars: Scalars, lists: Lists, source: YamlSource, findings: Findings): void {
+function warnUnbuilt(scalars: Scalars, source: YamlSource, findings: Findings): void {
   if (source.has(['webhook', 'tls'])) {
     const cure = 'remove it and end TLS in front, in a reverse proxy';
     findings.error(['webhook', 'tls'], { message: 'TLS is not in this version', cure }, 'key');
@@ -156,12 +156,7 @@ function warnUnbuilt(scalars: Scalars, lists: Lists, source: YamlSource, finding
     const message = 'several media workers are not in this version; one is used';
     findings.warn(['media', 'workers'], { message, cure: 'write workers: auto' });
   }
-  const managed = lists.numbers.some(({ value }) => value.settings !== undefined);
   warnUnusedTrunks(source.data, findings);
-  if (managed && scalars['settings.push'] !== 'off') {
-    const message = 'settings are not pushed yet: this version keeps them and sends nothing to Meta';
-    findings.warn(['settings', 'push'], { message, cure: 'set them at Meta yourself; push: off silences this' });
-  }
 }
 
 /** A drachtio-server takes no parameters in the user part: it reads them as header parameters and refuses the request. */

@@ -218,7 +218,10 @@ function sipAndMedia(
 
 function conduct(scalars: Scalars): Pick<Config, 'settings' | 'calls' | 'permissions' | 'log' | 'journal' | 'cdr'> {
   return {
-    settings: { push: text(scalars, 'settings.push') as Config['settings']['push'] },
+    settings: {
+      push: text(scalars, 'settings.push') as Config['settings']['push'],
+      pollMs: milliseconds(scalars, 'settings.poll') || undefined,
+    },
     calls: {
       answerTimeoutMs: milliseconds(scalars, 'calls.answer_timeout'),
       ringTimeoutMs: milliseconds(scalars, 'calls.ring_timeout'),

@@ -159,8 +159,13 @@ export const scalarSchema = {
   settings: {
     push: {
       default: 'apply',
-      doc: "What to do with numbers' settings on start and reload: apply (write what differs), report (only say) or off. Not in this version.",
+      doc: "What to do with numbers' settings on start and reload: apply (write what differs), report (only say) or off.",
       format: formats.oneOf('apply', 'report', 'off'),
+    },
+    poll: {
+      default: '15m',
+      doc: 'How often Meta is asked whether it still holds what the file wants, 0s: at the start alone; what differs then is told and left as it is.',
+      format: formats.durationOrNone(60_000, 24 * HOUR_MS),
     },
   },
   calls: {

@@ -7,6 +7,7 @@ import { createPermissionGate } from '../whatsapp/permissions/create-permission-
 import type { PermissionEvent } from '../whatsapp/permissions/permission-event.js';
 import type { PermissionGate } from '../whatsapp/permissions/permission-gate.js';
 import type { PermissionCount } from '../whatsapp/permissions/permission-types.js';
+import type { SettingsWatch } from '../whatsapp/settings/settings-watch.js';
 import { UserInitiatedLeg } from '../whatsapp/user-initiated-leg.js';
 import { WebhookRouter, type WebhookRouterOptions } from '../whatsapp/webhook-router.js';
 import type { Base } from './base.js';
@@ -51,7 +52,11 @@ export class WhatsAppSide {
     this.legDeps = { graph: this.graph, media, directory, journal, observer: timeline, clock, logger };
   }
 
-  router(onUserCall: WebhookRouterOptions['onUserCall'], seen: SeenKeys | undefined): WebhookRouter {
+  router(
+    onUserCall: WebhookRouterOptions['onUserCall'],
+    seen: SeenKeys | undefined,
+    settings: SettingsWatch,
+  ): WebhookRouter {
     const { config, clock, ids, logger, timeline, journal, metrics } = this.base;
     const { preAccept } = config.calls;
     return new WebhookRouter({
@@ -65,6 +70,7 @@ export class WhatsAppSide {
           logger: logger.child({ call: seed.call, leg: 'a' }),
         }),
       onUserCall,
+      onSettingsChanged: (number) => settings.changed(number.id),
       onPermissionReply: (reply, number) => this.permissions.onReply(reply, number),
       count: (result, event, number) => metrics.webhookEvent(result, event, number),
       ...(seen && { seen }),

@@ -1,6 +1,7 @@
 import type { CallRecord, CallStart } from '../call/call-record.js';
 import { deferred, type Deferred } from '../lib/deferred.js';
 import type { RegistrationChange } from '../sip/registration/trunk-registration.js';
+import type { SettingsStatus } from '../whatsapp/settings/settings-watch.js';
 import type { PermissionEvent } from '../whatsapp/permissions/permission-event.js';
 
 /** Something that whoever watches the bridge is told. */
@@ -11,6 +12,8 @@ export type BridgeEvent =
   | { readonly type: 'permission'; readonly data: PermissionEvent }
   /** A trunk is registered at one of its servers, or no longer. */
   | { readonly type: 'registration'; readonly data: RegistrationChange }
+  /** Meta holds a number's settings otherwise than before, against the file. */
+  | { readonly type: 'settings'; readonly data: SettingsStatus }
   /** The last one of a subscriber who did not keep up: this many were missed, and no more follow. */
   | { readonly type: 'dropped'; readonly data: { readonly missed: number } };
 

@@ -13,6 +13,8 @@ export interface Probes {
     readonly server: string;
     readonly isRegistered: boolean;
   }[];
+  /** Numbers whose settings are watched, once Meta has been asked. */
+  readonly settings: () => readonly { readonly number: string; readonly differing: number }[];
   /** Calls whose webhooks wait for the HTTP reply that names their id. */
   readonly parkedWebhooks: () => number;
 }
@@ -64,6 +66,7 @@ export class Metrics {
     isSipConnected: () => false,
     servers: () => [],
     registrations: () => [],
+    settings: () => [],
     parkedWebhooks: () => 0,
   };
 
@@ -118,6 +121,7 @@ export class Metrics {
     this.#probeServers('trunk_registered', 'Whether a trunk that registers is registered at a server.', () =>
       this.#probes.registrations().map(({ isRegistered, ...place }) => ({ ...place, value: isRegistered })),
     );
+    this.#probeSettings();
     this.#probe('webhook_parked', 'Calls whose webhooks wait for their HTTP reply.', () =>
       this.#probes.parkedWebhooks(),
     );
@@ -216,6 +220,21 @@ export class Metrics {
     new Gauge({
       ...{ name: `sip2wa_${name}`, help },
       ...{ labelNames: ['trunk', 'server'] as const, registers: [this.registry], collect },
+    });
+  }
+
+  #probeSettings(): void {
+    const read = (): ReturnType<Probes['settings']> => this.#probes.settings();
+    const collect = function (this: Gauge<'number'>): void {
+      this.reset();
+      for (const { number, differing } of read()) this.set({ number }, differing);
+    };
+    new Gauge({
+      ...{
+        name: 'sip2wa_settings_drift',
+        help: 'Settings that Meta holds otherwise than the file, once it was asked.',
+      },
+      ...{ labelNames: ['number'] as const, registers: [this.registry], collect },
     });
   }
 

@@ -77,6 +77,11 @@ export interface PermissionReply extends OfNumber {
   readonly source: 'user_action' | 'automatic' | undefined;
 }
 
+/** Somebody has changed the number's settings at Meta, be it we ourselves (`account_settings_update`). */
+export interface SettingsChanged extends OfNumber {
+  readonly kind: 'settings_changed';
+}
+
 /** Something this version has no use for, or that is not of Meta's form. Acknowledged, counted, never acted on. */
 export interface UnknownEvent {
   readonly kind: 'unknown';
@@ -92,7 +97,7 @@ export interface UnknownEvent {
 /** What concerns one call. */
 export type CallEventOfMeta = UserConnect | BusinessConnect | CallStatus | CallTerminate;
 
-export type WebhookEvent = CallEventOfMeta | PermissionReply | UnknownEvent;
+export type WebhookEvent = CallEventOfMeta | PermissionReply | SettingsChanged | UnknownEvent;
 
 /** What became of webhook events; names are those of the `webhooks_total` results. */
 export type WebhookResult =

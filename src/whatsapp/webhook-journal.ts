@@ -6,6 +6,7 @@ import type { CallEventOfMeta, PermissionReply, WebhookEvent } from './webhook-e
 export function journalData(event: WebhookEvent): JournalData | undefined {
   switch (event.kind) {
     case 'unknown':
+    case 'settings_changed':
       return undefined;
     case 'permission_reply':
       return replyData(event);

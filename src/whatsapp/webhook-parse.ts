@@ -66,6 +66,7 @@ function parseChange(item: unknown): WebhookEvent[] {
   if (!change.success) return [unknown('', undefined, 'change without value')];
   const { field = '', value } = change.data;
   const numberId = value.metadata?.phone_number_id;
+  if (field === 'account_settings_update') return [parseSettings(value)];
   if (field !== 'calls' && field !== 'messages') return [unknown(field, numberId, 'field')];
   if (numberId === undefined) return [unknown(field, undefined, 'no phone_number_id')];
   const context: Context = {
@@ -76,6 +77,13 @@ function parseChange(item: unknown): WebhookEvent[] {
     errors: errorsOf(value.errors),
   };
   return field === 'calls' ? parseCallsField(value, context) : parseMessagesField(value, context);
+}
+
+/** Which setting it was is not read: Meta names a few of them only, and is asked for all. */
+function parseSettings({ phone_number_settings: settings, metadata, timestamp }: ChangeValue): WebhookEvent {
+  const numberId = settings?.phone_number_id ?? metadata?.phone_number_id;
+  if (numberId === undefined) return unknown('account_settings_update', undefined, 'no phone_number_id');
+  return { kind: 'settings_changed', numberId, timestampMs: timestamp };
 }
 
 function parseCallsField(value: ChangeValue, context: Context): WebhookEvent[] {

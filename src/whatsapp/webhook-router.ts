@@ -47,6 +47,7 @@ export interface WebhookRouterOptions {
   /** A call that we gave up on has turned up at Meta after all: it is to be terminated there. `call` is our id of it. */
   readonly endAbandoned: (numberId: string, waCallId: WaCallId, call: CallId | undefined) => void;
   readonly onPermissionReply?: (reply: PermissionReply, number: WaNumber) => void;
+  readonly onSettingsChanged?: (number: WaNumber) => void;
   /** Counts one event; `number` is the alias in the configuration, or empty. */
   readonly count?: (result: WebhookResult, event: WebhookEvent['kind'], number: string) => void;
   /** Events that were handled, over restarts; default: in memory for 8 days. */
@@ -128,6 +129,10 @@ export class WebhookRouter {
   #one(event: WebhookEvent, number: WaNumber | undefined): WebhookResult {
     if (event.kind === 'unknown') return 'unknown';
     if (!number) return 'foreign_number';
+    if (event.kind === 'settings_changed') {
+      this.options.onSettingsChanged?.(number);
+      return 'handled';
+    }
     if (this.#isDuplicate(event)) return 'duplicate';
     switch (event.kind) {
       case 'permission_reply':
@@ -144,7 +149,7 @@ export class WebhookRouter {
     }
   }
 
-  #isDuplicate(event: Exclude<WebhookEvent, { readonly kind: 'unknown' }>): boolean {
+  #isDuplicate(event: CallEventOfMeta | PermissionReply): boolean {
     const key = keyOf(event);
     if (key === undefined) return false;
     if (this.#seen.has(key)) return true;

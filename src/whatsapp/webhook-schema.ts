@@ -84,6 +84,8 @@ export const changeSchema = z.object({
     statuses: list,
     messages: list,
     errors: list,
+    phone_number_settings: object({ phone_number_id: scalar(64) }),
+    timestamp,
   }),
 });
 export type ChangeValue = z.infer<typeof changeSchema>['value'];

@@ -145,7 +145,7 @@ describe('check', () => {
     expect(err).toContain(
       `\nconfig/example.yaml:${place}: admin.token: environment variable SIP2WA_ADMIN_TOKEN is not set; `,
     );
-    expect(err).toMatch(/\nconfig\/example\.yaml: 4 errors, 1 warning\n$/);
+    expect(err).toMatch(/\nconfig\/example\.yaml: 4 errors\n$/);
   });
 
   it('--json prints one object on stdout and nothing else', async () => {

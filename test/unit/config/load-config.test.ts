@@ -107,7 +107,7 @@ describe('files shipped', () => {
       maxDurationMs: 14_400_000,
       preAccept: 'immediate',
     });
-    expect(config.settings).toEqual({ push: 'apply' });
+    expect(config.settings).toEqual({ push: 'apply', pollMs: 900_000 });
     expect(config.journal).toEqual({ dir: './var/journal' });
     expect(config.cdr).toEqual({ file: './var/cdr.jsonl' });
   });

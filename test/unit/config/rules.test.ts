@@ -480,13 +480,13 @@ describe('settings of a number', () => {
     [['settings: [calling]'], '11:15: numbers[0].settings: must be a block of keys; write KEY: VALUE lines below it'],
   ])('%j', (number, expected) => expect(errorsOf(working({ number }))).toEqual([`c.yaml:${expected}`]));
 
-  it('says that settings are not pushed yet, unless push is off', () => {
-    const number = settings('status: ENABLED');
-    expect(warningsOf(working({ number, top: ['settings:', '  push: report'] }))).toEqual([
-      'c.yaml:15:9: warning: settings.push: settings are not pushed yet: this version keeps them and sends nothing to Meta; set them at Meta yourself; push: off silences this',
-    ]);
-    expect(warningsOf(working({ number, top: ['settings: { push: off }'] }))).toEqual([]);
-    expect(configOf(working({ number })).numbers[0]?.settings).toEqual({ status: 'ENABLED' });
+  it('are what Meta is told, keys as Meta spells them', () => {
+    const config = configOf(
+      working({ number: settings('status: ENABLED'), top: ['settings: { push: report, poll: 0s }'] }),
+    );
+    expect(config.numbers[0]?.settings).toEqual({ status: 'ENABLED' });
+    expect(config.settings).toEqual({ push: 'report', pollMs: undefined });
+    expect(configOf(working()).settings).toEqual({ push: 'apply', pollMs: 900_000 });
   });
 
   it('without a trunk, its SIP servers are the trunk', () => {

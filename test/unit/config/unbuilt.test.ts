@@ -47,11 +47,6 @@ const UNBUILT: readonly Unbuilt[] = [
     text: working({ top: ['media: { workers: 4 }'] }),
     instead: [(config) => config.media.workers, 1],
   },
-  ...['apply', 'report'].map((push) => ({
-    key: 'settings.push',
-    text: working({ number: ['settings: { calling: { status: ENABLED } }'], top: [`settings: { push: ${push} }`] }),
-    instead: [(config: Config) => config.settings.push, push] as const,
-  })),
 ];
 
 /** Every key below a schema that its description says is not in this version. */
