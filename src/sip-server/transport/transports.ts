@@ -107,6 +107,8 @@ export class Transports {
 
   /** The way back to where a message came from: for datagrams the listener's own, else a connection that may be gone. */
   backTo(hop: NextHop): Flow {
+    // The process before this one had to do with it: what it answers is for us.
+    this.contacted.note(hop.host);
     const transport = this.#for(hop.protocol, hop.host);
     if (transport?.protocol === 'udp') return transport.flowTo({ host: hop.host, port: hop.port });
     return deadFlow(hop.protocol, transport?.local ?? { host: '127.0.0.1', port: 0 }, {
