@@ -143,7 +143,8 @@ export class UserAgentClient {
     return record.transaction;
   }
 
-  #onResponse(record: ClientRequest, received: ReceivedResponse): void {
+  #onResponse(record: ClientRequest, heard: ReceivedResponse): void {
+    const received = recognised(record, heard);
     const { message } = received;
     if (message.status < 200) return this.#onProvisional(record, received);
     if (record.request.method === 'INVITE' && message.status < 300 && record.dialog) {
@@ -306,6 +307,16 @@ function isNextInOrder(record: ClientRequest, message: SipResponse): boolean {
   if (last !== undefined && rseq !== last + 1) return false;
   record.rseqs.set(tag, rseq);
   return true;
+}
+
+/**
+ * RFC 3261 §8.1.3.2: a final response nobody knows counts as the first of its class. drachtio-srf takes no other 2xx for a
+ * call: it would acknowledge it and forget it, and at the peer it would stay up.
+ */
+function recognised(record: ClientRequest, received: ReceivedResponse): ReceivedResponse {
+  const { message } = received;
+  const isOther = record.request.method === 'INVITE' && message.status > 200 && message.status < 300;
+  return isOther ? { ...received, message: { ...message, status: 200 } } : received;
 }
 
 const branchOf = (request: SipRequest): string =>
