@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadConfig } from '../../src/config/load-config.js';
+import { startDaemon, type Daemon } from '../../src/daemon.js';
+import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
+import { signatureOf } from '../../src/sandbox/webhook-sender.js';
+import { RecordingLogger } from '../support/recording-logger.js';
+import { until } from '../support/until.js';
+
+const NUMBER_ID = '105615555715855';
+const APP_SECRET = 'app-secret-of-the-test';
+
+let sandbox: Sandbox;
+let daemon: Daemon | undefined;
+let logger: RecordingLogger;
+beforeEach(async () => {
+  logger = new RecordingLogger();
+  const meta = { appSecret: APP_SECRET, accessToken: 'token', numberId: NUMBER_ID, businessNumber: '+15551112222' };
+  sandbox = await startSandbox(meta);
+});
+afterEach(async () => {
+  await daemon?.stop();
+  daemon = undefined;
+  await sandbox.stop();
+});
+
+async function start(push: 'apply' | 'report' | 'off'): Promise<Daemon> {
+  const text = `
+graph: { base_url: "${sandbox.graphUrl}", access_token: token, app_secret: ${APP_SECRET} }
+webhook: { listen: "127.0.0.1:0", verify_token: verify }
+admin: { listen: "127.0.0.1:0" }
+sip: { listen: ["udp://127.0.0.1:0"] }
+media: { listen_ip: 127.0.0.1 }
+trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1, port: 9 }], qualify: 0s }]
+numbers:
+  - id: "${NUMBER_ID}"
+    number: "+15551112222"
+    name: sales
+    trunk: pbx
+    settings: { calling: { callback_permission_status: ENABLED } }
+settings: { push: ${push} }
+journal: { dir: /nowhere }
+`;
+  const loaded = loadConfig({ file: 'test.yaml', env: {}, readFile: () => ({ text, mode: 0o600 }) });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
+  const config = { ...loaded.config, journal: { dir: '' } };
+  daemon = await startDaemon({ config, logger, cdr: { write: () => undefined, close: () => Promise.resolve() } });
+  return daemon;
+}
+
+const posts = (): unknown[] => sandbox.graph.received('settings').map(({ body }) => body);
+
+async function drift(): Promise<string | undefined> {
+  const { port } = daemon!.addresses.admin;
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return /^sip2wa_settings_drift\{number="sales"\} (\d+)$/m.exec(text)?.[1];
+}
+
+/** Somebody else changes the number at Meta, which tells every app. */
+async function changeAtMeta(calling: Record<string, unknown>): Promise<void> {
+  const headers = { authorization: 'Bearer token', 'content-type': 'application/json' };
+  const url = `${sandbox.graphUrl}/v23.0/${NUMBER_ID}/settings`;
+  expect((await fetch(url, { method: 'POST', headers, body: JSON.stringify({ calling }) })).status).toBe(200);
+  const value = {
+    type: 'phone_number_settings',
+    timestamp: String(Math.floor(Date.now() / 1000)),
+    phone_number_settings: { phone_number_id: NUMBER_ID, calling },
+  };
+  const body = JSON.stringify({
+    object: 'whatsapp_business_account',
+    entry: [{ id: '1', changes: [{ field: 'account_settings_update', value }] }],
+  });
+  const { port } = daemon!.addresses.webhook;
+  const signed = { 'content-type': 'application/json', 'x-hub-signature-256': signatureOf(APP_SECRET, body) };
+  const reply = await fetch(`http://127.0.0.1:${port}/webhook`, { method: 'POST', headers: signed, body });
+  expect(reply.status).toBe(200);
+}
+
+describe('settings of a number', () => {
+  it('are pushed at the start; what somebody changes at Meta later is told and left', async () => {
+    const { addresses } = await start('apply');
+    await until(async () => (await drift()) === '0', 'in step', 10_000);
+    expect(posts()).toEqual([{ calling: { callback_permission_status: 'ENABLED' } }]);
+    await changeAtMeta({ callback_permission_status: 'DISABLED' });
+    await until(async () => (await drift()) === '1', 'drift seen', 10_000);
+    expect(posts()).toHaveLength(2);
+    const ready = await (await fetch(`http://127.0.0.1:${addresses.admin.port}/readyz?verbose`)).text();
+    expect(ready).toContain('settings sales');
+    expect(ready).toContain('differs: callback_permission_status');
+    expect(logger.lines.map(({ message }) => message)).toContain('settings at Meta differ from the file');
+  });
+
+  it('report: nothing is written', async () => {
+    await start('report');
+    await until(async () => (await drift()) === '1', 'difference seen', 10_000);
+    expect(posts()).toEqual([]);
+  });
+
+  it('off: Meta is not even asked', async () => {
+    await start('off');
+    await changeAtMeta({ callback_permission_status: 'DISABLED' });
+    expect(await drift()).toBeUndefined();
+    expect(sandbox.graph.received('settings.read')).toEqual([]);
+  });
+});
