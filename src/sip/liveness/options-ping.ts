@@ -45,10 +45,10 @@ function byDatagram(to: SipSocket, callId: string): Asked {
     socket.on('message', (bytes) => {
       if (isResponse(bytes.toString('latin1'), callId)) resolve();
     });
+    // Not the callback of `connect`: that is called for a failure, too.
+    socket.on('connect', () => socket.send(optionsText(to, socket.address(), callId)));
     // Connected: a port that is closed is told of at once.
-    socket.connect(to.port, to.host, () => {
-      socket.send(optionsText(to, socket.address(), callId));
-    });
+    socket.connect(to.port, to.host);
   });
   return { response, close: () => socket.close() };
 }

@@ -71,6 +71,11 @@ describe('OPTIONS to a SIP server', () => {
     await expect(ping({ ...peer, transport: 'tcp' }, 'abc')).rejects.toThrow('ECONNREFUSED');
   });
 
+  it('nor is an address that the system refuses to send to', async () => {
+    // Broadcast, which a socket is not allowed by itself: nothing leaves the machine.
+    await expect(ping({ transport: 'udp', host: '255.255.255.255', port: 9 }, 'abc')).rejects.toThrow('EACCES');
+  });
+
   it('nor is a connection that is closed without a word', async () => {
     const server = createServer((socket) => socket.end());
     closers.push(() => server.close());
