@@ -9,16 +9,19 @@ export interface Clock {
   now(): number;
   /** Monotonic clock, milliseconds from an arbitrary origin. For durations. */
   monotonicMs(): number;
-  /** Runs `callback` once after `delayMs`. The timer never keeps the process alive. */
+  /** Runs `callback` once after `delayMs`, or after 24 days if that is sooner. The timer never keeps the process alive. */
   after(delayMs: number, callback: () => void): Timer;
 }
+
+/** What node can wait for, in milliseconds (24 days); for anything longer it would not wait at all. */
+const longestDelayMs = 0x7fff_ffff;
 
 /** The real clock. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   after: (delayMs, callback) => {
-    const handle = setTimeout(callback, delayMs);
+    const handle = setTimeout(callback, Math.min(delayMs, longestDelayMs));
     handle.unref();
     return { cancel: () => clearTimeout(handle) };
   },

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { FakeClock, guardedClock } from '../../../src/lib/clock.js';
+import { describe, expect, it, vi } from 'vitest';
+import { FakeClock, guardedClock, systemClock } from '../../../src/lib/clock.js';
 import { DeadlineError, withDeadline } from '../../../src/lib/deadline.js';
 import { systemIds, ulid } from '../../../src/lib/ids.js';
 import { MachineRunner } from '../../../src/lib/machine-runner.js';
@@ -35,6 +35,22 @@ describe('guarded clock', () => {
     clock.advance(30);
     expect([errors, fired, clock.armed]).toEqual([[fault], [20], 0]);
     expect([guarded.now(), guarded.monotonicMs()]).toEqual([clock.now(), 30]);
+  });
+});
+
+describe('system clock', () => {
+  it('waits long where it is asked to wait for longer than a timer of node can', () => {
+    vi.useFakeTimers();
+    try {
+      let hasFired = false;
+      const timer = systemClock.after(999_999_999_000, () => (hasFired = true));
+      vi.advanceTimersByTime(86_400_000);
+      expect(hasFired).toBe(false);
+      timer.cancel();
+      expect(vi.getTimerCount()).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 
