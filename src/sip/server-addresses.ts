@@ -35,6 +35,7 @@ export interface ServerAddressesOptions {
 export class ServerAddresses {
   readonly #known = new Map<string, Known>();
   #refresh: Timer | undefined;
+  #isStopped = false;
 
   constructor(private readonly options: ServerAddressesOptions) {}
 
@@ -65,10 +66,12 @@ export class ServerAddresses {
     const named = [...new Map(sites.filter((site) => !ownPlace(site)).map((site) => [keyOf(site), site])).values()];
     if (named.length === 0) return;
     await Promise.all(named.map((site) => this.#refreshOne(site)));
+    if (this.#isStopped) return;
     this.#refresh = this.options.clock.after(this.options.dnsRefreshMs, () => void this.keepFresh(named));
   }
 
   stop(): void {
+    this.#isStopped = true;
     this.#refresh?.cancel();
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/lib/clock.js';
+import { deferred } from '../../../src/lib/deferred.js';
 import type { DnsClient } from '../../../src/lib/dns-client.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import type { SipServer, Target, Trunk } from '../../../src/routing/types.js';
@@ -20,9 +21,10 @@ const known: Readonly<Record<string, readonly string[]>> = {
   'pbx.test': ['10.0.0.5', '2001:db8::5'],
   'proxy.test': ['10.0.0.9'],
 };
-const addresses = (lookup: DnsClient['addresses'] = (host) => Promise.resolve(known[host] ?? [])) =>
+const lookup: DnsClient['addresses'] = (host) => Promise.resolve(known[host] ?? []);
+const addresses = (answer = lookup, clock = new FakeClock()) =>
   new ServerAddresses({
-    ...{ dns: addressDns(lookup), random: () => 0, clock: new FakeClock(), logger: silentLogger },
+    ...{ dns: addressDns(answer), random: () => 0, clock, logger: silentLogger },
     ...{ dnsMs: 100, dnsRefreshMs: 1000 },
   });
 
@@ -57,6 +59,19 @@ describe('the next hop of a request to a trunk', () => {
 
   it('is not to be had of a name nobody knows', async () => {
     await expect(nextHopsOf(addresses(), target({ hostname: 'unknown.test' }))).rejects.toThrow('unknown.test');
+  });
+});
+
+describe('the look-ups of names', () => {
+  it('end with `stop`, also with one that is under way', async () => {
+    const clock = new FakeClock();
+    const answers = deferred<readonly string[]>();
+    const kept = addresses(() => answers.promise, clock);
+    const first = kept.keepFresh([server()]);
+    kept.stop();
+    answers.resolve(['10.0.0.5']);
+    await first;
+    expect(clock.armed).toBe(0);
   });
 });
 
