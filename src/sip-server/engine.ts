@@ -12,6 +12,7 @@ import { Doorkeeper } from './core/doorkeeper.js';
 import { Inbound } from './core/inbound.js';
 import type { Backlog, OverloadLimits } from './core/overload.js';
 import { Overload } from './core/overload.js';
+import type { AnswerChallenge } from './core/refresh-challenge.js';
 import { RequestTable } from './core/request-table.js';
 import { UserAgentClient } from './core/uac.js';
 import { UserAgentServer } from './core/uas.js';
@@ -57,6 +58,7 @@ export interface EngineOptions {
   readonly onMessage: ((message: TracedMessage) => void) | undefined;
   readonly dns: DnsClient | undefined;
   readonly isKnownSource: ((address: string) => boolean) | undefined;
+  readonly answerChallenge: AnswerChallenge | undefined;
   readonly sourceLimits: SourceLimits;
   readonly overloadLimits: OverloadLimits;
   /** A connection that this server opened is gone. */
@@ -99,6 +101,7 @@ export class Engine {
       serverRequests: new RequestTable(),
       clientRequests: new RequestTable(),
       record: options.record(),
+      answerChallenge: options.answerChallenge,
       pick: (method) => this.#apps.pick(method),
     };
     this.#uac = new UserAgentClient(this.#core);

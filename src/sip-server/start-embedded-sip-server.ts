@@ -6,6 +6,7 @@ import { systemIds } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { SourceLimits } from './core/doorkeeper.js';
 import { SOURCE_LIMITS } from './core/doorkeeper.js';
+import type { AnswerChallenge } from './core/refresh-challenge.js';
 import type { OverloadLimits } from './core/overload.js';
 import { OVERLOAD_LIMITS } from './core/overload.js';
 import type { SessionPolicy } from './dialog/session-timer-terms.js';
@@ -48,6 +49,11 @@ export interface EmbeddedSipServerOptions {
    * answer at all. Default: all are known.
    */
   readonly isKnownSource?: (address: string) => boolean;
+  /**
+   * Asked when a peer challenges (401, 407) a session refresh of the server's own, which then is repeated with what it says;
+   * asked again if the repetition is challenged, too. Default: a challenge is a refusal.
+   */
+  readonly answerChallenge?: AnswerChallenge;
   /** New requests taken from one source. Default: 2,000 a second. */
   readonly sourceLimits?: Partial<SourceLimits>;
   /** When this process counts as overloaded, so that new requests are answered 503. */
@@ -103,6 +109,7 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
     onMessage: options.onMessage,
     dns: options.dns,
     isKnownSource: options.isKnownSource,
+    answerChallenge: options.answerChallenge,
     sourceLimits: { ...SOURCE_LIMITS, ...options.sourceLimits },
     overloadLimits: { ...OVERLOAD_LIMITS, ...options.overloadLimits },
     onConnectionLost: (farEnd) => onLost.forEach((listener) => listener(farEnd)),

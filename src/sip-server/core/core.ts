@@ -10,6 +10,7 @@ import type { TransactionTable } from '../transaction/transaction-table.js';
 import type { Resolver } from '../transport/resolver.js';
 import type { Transports } from '../transport/transports.js';
 import type { ClientSession } from '../wire/client-session.js';
+import type { AnswerChallenge } from './refresh-challenge.js';
 import type { RequestTable } from './request-table.js';
 import type { ClientRequest, ServerRequest } from './requests.js';
 
@@ -31,6 +32,8 @@ export interface Core {
   readonly clientRequests: RequestTable<ClientRequest>;
   /** What is open, for the process that comes after a crash. */
   readonly record: CallRecord;
+  /** Asked when a session refresh of the server's own is challenged. */
+  readonly answerChallenge: AnswerChallenge | undefined;
   /** The application whose turn it is for this method. */
   pick(method: string): ClientSession | undefined;
 }

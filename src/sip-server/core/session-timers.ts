@@ -9,7 +9,9 @@ import { replaceFirst } from '../sip/serialise.js';
 import type { Core } from './core.js';
 import { wayInDialog } from './next-hop.js';
 import { inDialogRequest, newBranch, viaHeader } from './request-text.js';
+import { RefreshChallenges } from './refresh-challenge.js';
 import type { ClientRequest } from './requests.js';
+import type { ReceivedResponse } from '../transaction/invite-client.js';
 import { contactHeader } from './response-text.js';
 import type { Way } from './way.js';
 
@@ -32,10 +34,18 @@ interface Outlet {
  * by a timer reaches it as an `unsolicited` BYE.
  */
 export class SessionTimers {
+  readonly #challenges: RefreshChallenges;
+
   constructor(
     private readonly core: Core,
     private readonly outlet: Outlet,
-  ) {}
+  ) {
+    this.#challenges = new RefreshChallenges(core, {
+      launch: outlet.launch,
+      refused: (dialog, status) => this.refused(dialog, status),
+      isBusy: (dialog) => this.#hasInvite(dialog),
+    });
+  }
 
   /** The session headers of an application's INVITE or UPDATE. What it says of session timers itself is left alone. */
   offered(method: string, headers: readonly SipHeader[], dialog: Dialog | undefined): SipHeader[] {
@@ -107,11 +117,12 @@ export class SessionTimers {
   }
 
   /** A final answer to an INVITE or UPDATE of ours, the application's or our own. */
-  onFinal(record: ClientRequest, dialog: Dialog, response: SipResponse): void {
+  onFinal(record: ClientRequest, dialog: Dialog, received: ReceivedResponse): void {
+    const response = received.message;
     if (!refreshesSession(record.request.method) || dialog.state === 'ended') return;
     if (response.status >= 300) {
-      if (record.refresh) this.refused(dialog, response.status, minSeOf(response));
-      return;
+      if (!record.refresh || this.#challenges.answer(record, dialog, received)) return;
+      return this.refused(dialog, response.status, minSeOf(response));
     }
     const { method, body } = record.request;
     if (method === 'UPDATE') dialog.refreshTarget(response);

@@ -195,7 +195,7 @@ export class UserAgentClient {
     this.#tell(record, received);
     if (!dialog) return;
     const method = record.request.method;
-    this.sessions.onFinal(record, dialog, response);
+    this.sessions.onFinal(record, dialog, received);
     if (method === 'INVITE' && record.initial && response.status >= 300) this.#forget(dialog);
     if (method === 'BYE') this.#afterBye(record, dialog, response.status);
   }

@@ -33,6 +33,11 @@ export class SessionTimerRunner {
     return 'terms' in this.#state ? this.#state.terms : undefined;
   }
 
+  /** Whether the answer to a refresh of ours is still to come. */
+  get isRefreshing(): boolean {
+    return this.#state.type === 'refreshing';
+  }
+
   take(event: SessionTimerEvent): void {
     const { state, effects } = transition(this.#state, event);
     this.#state = state;
