@@ -27,13 +27,14 @@ describe('what reads headers of strangers', () => {
     const readers: (() => unknown)[] = [
       () => callerIdentity(request, true),
       () => callerIdentity(request, false),
-      () => screenInvite(request, () => false),
+
       () => screenRequire(request),
       () => parseReasonHeader(request.get('Reason')),
       () => parseRetryAfter(request.get('Retry-After')),
       () => reasonOfBye(request),
       () => reasonOfCancel(request),
-      () => userOfUri(request.uri),
+      // A response has no Request-URI.
+      ...(text.startsWith('SIP/') ? [] : [() => screenInvite(request, () => false), () => userOfUri(request.uri)]),
     ];
     for (const read of readers) expect(read).not.toThrow();
   });
