@@ -9,9 +9,6 @@ import type { ServerItem, SipTlsItem, TrunkTlsItem } from './list-schemas.js';
 import type { Scalars } from './scalars.js';
 import type { Secrets } from './secrets.js';
 
-/** RFC 3261 §19.1.2. */
-const SIPS_PORT = 5061;
-
 type SipTls = NonNullable<Config['sip']['tls']>;
 
 /** `sip.tls` and the TLS keys of trunks, with the files' names made absolute. */
@@ -19,13 +16,12 @@ export function buildSipTls(lists: Lists, trunks: readonly Trunk[], secrets: Sec
   const { sipTls: tls } = lists;
   if (!tls) return undefined;
   const pathOf = (name: string | undefined): string | undefined => name && secrets.pathOf(name);
-  const servers = trunks.flatMap(({ name, servers, outboundProxy }) => {
-    const block = blockOf(name, lists);
-    const { verify = true, server_name: serverName, alpn = [] } = block ?? {};
-    const settings = { caFile: pathOf(block?.ca), verify, serverName, alpn };
-    return [...servers, ...(outboundProxy ? [outboundProxy] : [])]
-      .filter(({ transport, lookup }) => block && (transport === 'tls' || lookup === 'naptr'))
-      .map(({ hostname: host, port, lookup }) => ({ host, port: lookup ? undefined : port, ...settings }));
+  const servers = trunks.flatMap((trunk) => {
+    const block = blockOf(trunk.name, lists);
+    if (!block) return [];
+    const { verify = true, server_name: serverName, alpn = [] } = block;
+    const settings = { caFile: pathOf(block.ca), verify, serverName, alpn };
+    return tlsSites(trunk).map(({ hostname: host, port }) => ({ host, port, ...settings }));
   });
   return {
     certFile: secrets.pathOf(tls.cert),
@@ -35,6 +31,12 @@ export function buildSipTls(lists: Lists, trunks: readonly Trunk[], secrets: Sec
     servers,
   };
 }
+
+/** What of a trunk is, or may turn out to be, reached by TLS; without a port where DNS names it. */
+const tlsSites = ({ servers, outboundProxy }: Trunk) =>
+  [...servers, ...(outboundProxy ? [outboundProxy] : [])]
+    .filter(({ transport, lookup }) => transport === 'tls' || lookup === 'naptr')
+    .map(({ hostname, port, lookup }) => ({ hostname, port: lookup ? undefined : port }));
 
 /** The `tls` of a trunk, or of `trunk_defaults`. */
 const blockOf = (trunk: string, { trunks, trunkDefaults }: Lists): TrunkTlsItem | undefined =>
@@ -49,7 +51,13 @@ const listensTo = (transport: string, { sipListen }: Lists): boolean =>
   sipListen.some((text) => parseSipListen(text)?.transport === transport);
 
 /** Rules for the TLS keys of the embedded server, and what their files say; `now` decides what has expired. */
-export function checkTls(lists: Lists, secrets: Secrets, findings: Findings, now = Date.now()): void {
+export function checkTls(
+  lists: Lists,
+  allTrunks: readonly Trunk[],
+  secrets: Secrets,
+  findings: Findings,
+  now = Date.now(),
+): void {
   const { sipTls, trunkDefaults, trunks } = lists;
   lists.sipListen.forEach((text, index) => {
     if (parseSipListen(text)?.transport !== 'tls' || sipTls) return;
@@ -62,7 +70,7 @@ export function checkTls(lists: Lists, secrets: Secrets, findings: Findings, now
     ...trunks.map(({ path, value }) => ({ path: [...path, 'tls'], tls: value.tls })),
   ];
   for (const { path, tls } of blocks) if (tls) checkTrunkTls(path, tls, { secrets, findings, now });
-  checkOneWay(lists, findings);
+  checkOneWay(lists, allTrunks, findings);
   for (const { path, value } of trunks) {
     if (!value.tls || [...value.servers, value.outbound_proxy].some(mayBeTls)) continue;
     const message = 'is not used: no server of the trunk has transport: tls';
@@ -74,20 +82,26 @@ export function checkTls(lists: Lists, secrets: Secrets, findings: Findings, now
 const mayBeTls = (site: Pick<ServerItem, 'hostname' | 'port' | 'transport'> | undefined): boolean =>
   site?.transport === 'tls' || (site !== undefined && !site.transport && !site.port && isIP(site.hostname) === 0);
 
+interface Reached {
+  readonly by: string;
+  /** Undefined: any. */
+  readonly port: number | undefined;
+  readonly tls: string;
+}
+
 /** One server is reached in one way: which trunk a call is of does not show in its address. */
-function checkOneWay({ trunks, trunkDefaults }: Lists, findings: Findings): void {
-  const seen = new Map<string, { readonly name: string; readonly tls: string }>();
-  for (const { path, value } of trunks) {
-    const tls = JSON.stringify(value.tls ?? trunkDefaults.tls ?? {});
-    for (const { hostname, port, transport } of value.servers) {
-      if (transport !== 'tls') continue;
-      const key = `${hostname.toLowerCase()}:${port ?? SIPS_PORT}`;
-      const other = seen.get(key);
-      if (!other) seen.set(key, { name: value.name, tls });
-      else if (other.tls !== tls) {
-        const message = `is not the same as that of trunk ${other.name}, which has the same server`;
-        findings.error([...path, 'tls'], { message, cure: 'write the same in both' }, 'key');
-      }
+function checkOneWay(lists: Lists, trunks: readonly Trunk[], findings: Findings): void {
+  const seen = new Map<string, Reached[]>();
+  for (const trunk of trunks) {
+    const tls = JSON.stringify(blockOf(trunk.name, lists) ?? {});
+    const path = lists.trunks.find(({ value }) => value.name === trunk.name)?.path ?? ['trunk_defaults'];
+    for (const { hostname, port } of tlsSites(trunk)) {
+      const others = seen.get(hostname.toLowerCase()) ?? [];
+      const other = others.find((it) => it.tls !== tls && (it.port ?? port) === (port ?? it.port));
+      seen.set(hostname.toLowerCase(), [...others, { by: trunk.name, port, tls }]);
+      if (!other) continue;
+      const message = `is not the same as that of trunk ${other.by}, which has the same server`;
+      findings.error([...path, 'tls'], { message, cure: 'write the same in both' }, 'key');
     }
   }
 }

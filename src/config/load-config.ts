@@ -120,7 +120,7 @@ function build(
   const allTrunks = [...trunks, ...settingsTrunks];
   const routes = buildRoutes(lists.routes, writtenNames(data, 'numbers', 'id'), trunkNames, findings);
   crossCheck(scalars, lists, source, milliseconds(scalars, 'calls.answer_timeout'), findings);
-  if (scalars['sip.server'] !== 'drachtio') checkTls(lists, secrets, findings);
+  if (scalars['sip.server'] !== 'drachtio') checkTls(lists, allTrunks, secrets, findings);
   warnIgnored(scalars, source, findings);
   const inUse = itemsOf(data, 'numbers').length > 0;
   if (!inUse) {

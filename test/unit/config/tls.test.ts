@@ -148,6 +148,28 @@ describe('tls of a trunk', () => {
       expect.stringMatching(/trunks\[1\]\.tls: is not the same as that of trunk pbx, which has the same server/),
     ]);
   });
+
+  it.each([
+    [
+      'an outbound proxy',
+      '{ name: two, servers: [{ hostname: 10.0.0.9 }], outbound_proxy: { hostname: PBX.example.com, transport: tls } }',
+    ],
+    ['a server of any transport', '{ name: two, servers: [{ hostname: pbx.EXAMPLE.com }] }'],
+    ['a port that SRV may name', '{ name: two, servers: [{ hostname: pbx.example.com, port: 5061, transport: tls }] }'],
+  ])('%s counts as well: the other trunk does without a check', (_what, second) => {
+    const text = trunk('verify: false').replace('numbers:', `  - ${second}\nnumbers:`);
+    expect(errors(text)).toEqual([expect.stringMatching(/trunks\[1\]\.tls: is not the same as that of trunk pbx/)]);
+  });
+
+  it('and so do the servers of a number with settings', () => {
+    const number = ['settings: { calling: { sip: { servers: [{ hostname: pbx.example.com, port: 5061 }] } } }'];
+    const second =
+      '  - { name: two, servers: [{ hostname: pbx.example.com, transport: tls }], tls: { verify: false } }';
+    const text = working({ number, top: [sip(PAIR).trimEnd()] })
+      .replace('    trunk: pbx\n', '')
+      .replace('numbers:', `${second}\nnumbers:`);
+    expect(errors(text)).toEqual([expect.stringMatching(/tls: is not the same as that of trunk two/)]);
+  });
 });
 
 it('the TLS keys of the embedded server are warned of beside a drachtio-server, and their files are not looked at', () => {
