@@ -219,7 +219,7 @@ interface SipServer {
 async function startSip(base: Base, stack: StopStack): Promise<{ server: SipServer; sip: SipUserAgent }> {
   // The server is there first; until the list of sources is, it takes nothing from anybody, and peers repeat themselves.
   const late: { sip?: SipUserAgent } = {};
-  const server = await startSipServer(base, stack, (address) => late.sip?.isKnownSource(address) ?? false);
+  const server = await startSipServer(base, stack, late);
   const sip = new SipUserAgent({ ...sipOptions(base), ...server.options });
   late.sip = sip;
   stack.add('SIP user agent', () => sip.close());
@@ -231,7 +231,7 @@ async function startSip(base: Base, stack: StopStack): Promise<{ server: SipServ
 async function startSipServer(
   { config, logger, dns }: Base,
   stack: StopStack,
-  isKnownSource: (address: string) => boolean,
+  late: { readonly sip?: SipUserAgent },
 ): Promise<SipServer> {
   if (config.sip.server === 'drachtio') {
     const options = { connect: config.sip.drachtio, watchesServer: true };
@@ -242,7 +242,8 @@ async function startSipServer(
     listen,
     tls,
     timers,
-    isKnownSource,
+    isKnownSource: (address) => late.sip?.isKnownSource(address) ?? false,
+    answerChallenge: (refresh) => late.sip?.answerChallenge(refresh),
     session: { expiresS: Math.ceil(sessionExpiresMs / 1000) },
     dns,
     logger: logger.child({ room: 'sip-server' }),

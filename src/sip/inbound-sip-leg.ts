@@ -8,6 +8,8 @@ import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Trunk } from '../routing/types.js';
+import type { ChallengedRefresh } from './digest/challenged-refresh.js';
+import type { CredentialsHeader } from './digest/trunk-login.js';
 import type { SrfDialog, SrfMessage, SrfRequest, SrfResponse } from './drachtio-types.js';
 import { answerUpdateBeforeAnswer } from './early-session.js';
 import { InboundInvite, type AnswerOutcome } from './inbound-invite.js';
@@ -135,6 +137,10 @@ export class InboundSipLeg implements OriginatingLeg {
     return this.#dialog?.ids;
   }
 
+  answerRefresh(refresh: ChallengedRefresh): CredentialsHeader | undefined {
+    return this.#dialog?.answerRefresh(refresh);
+  }
+
   get orphan(): OrphanDialog | undefined {
     return this.#journal.orphan;
   }
@@ -224,7 +230,7 @@ export class InboundSipLeg implements OriginatingLeg {
       clock,
       logger: this.logger,
       byeMs: timeouts.byeMs,
-      login: this.context.logins.loginInDialog(this.options.trunk, this.options.request.source_address),
+      login: () => this.context.logins.loginInDialog(this.options.trunk, this.options.request.source_address),
       onEvent: (event) => this.#fromDialog(event),
     });
     this.#journal.established(dialog);

@@ -2,7 +2,10 @@ import type { EndReason } from '../call/end-reason.js';
 import type { OrphanDialog } from '../call/journal.js';
 import type { Leg } from '../call/leg.js';
 import type { CallId } from '../lib/ids.js';
+import type { ChallengedRefresh } from './digest/challenged-refresh.js';
+import type { CredentialsHeader } from './digest/trunk-login.js';
 import type { SrfMessage } from './drachtio-types.js';
+import type { DialogIds } from './transfer/referral.js';
 
 /** A leg whose wire runs over the connection to the SIP server. */
 export interface LinkedLeg extends Leg {
@@ -10,6 +13,10 @@ export interface LinkedLeg extends Leg {
   linkLost(): void;
   /** What of it is on the wire: what an application after us would have to end. Undefined when nothing is. */
   readonly orphan: OrphanDialog | undefined;
+  /** Its dialog, once it stands. */
+  readonly dialogIds: DialogIds | undefined;
+  /** The credentials for a session refresh in it; undefined if it is not to be repeated. */
+  answerRefresh(refresh: ChallengedRefresh): CredentialsHeader | undefined;
   /** On a leg that arrived: CANCEL came for its INVITE. */
   cancelled?(cancel: SrfMessage): void;
 }
@@ -40,6 +47,13 @@ export class LiveLegs {
   /** The live leg that arrived with this Call-ID. */
   arrivedAs(sipCallId: string): LinkedLeg | undefined {
     return [...this.#legs.keys()].find((leg) => leg.cancelled !== undefined && leg.facts['sipCallId'] === sipCallId);
+  }
+
+  /** The leg with this dialog. */
+  inDialog({ callId, localTag, remoteTag }: DialogIds): LinkedLeg | undefined {
+    return [...this.#legs.keys()].find(({ dialogIds: ids }) => {
+      return ids?.callId === callId && ids.localTag === localTag && ids.remoteTag === remoteTag;
+    });
   }
 
   hangup(reason: EndReason): void {

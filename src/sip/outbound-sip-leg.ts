@@ -8,6 +8,8 @@ import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import type { Target } from '../routing/types.js';
+import type { ChallengedRefresh } from './digest/challenged-refresh.js';
+import type { CredentialsHeader } from './digest/trunk-login.js';
 import type { SrfDialog, SrfHeaders } from './drachtio-types.js';
 import { EarlySession } from './early-session.js';
 import { fitted, inviteHeaders, type WhatsAppFacts } from './invite-headers.js';
@@ -124,6 +126,10 @@ export class OutboundSipLeg implements DialledLeg {
 
   get dialogIds(): DialogIds | undefined {
     return this.#dialog?.ids;
+  }
+
+  answerRefresh(refresh: ChallengedRefresh): CredentialsHeader | undefined {
+    return this.#dialog?.answerRefresh(refresh);
   }
 
   get orphan(): OrphanDialog | undefined {
@@ -285,7 +291,7 @@ export class OutboundSipLeg implements DialledLeg {
       clock,
       logger: this.logger,
       byeMs: timeouts.byeMs,
-      login: this.context.logins.loginInDialog(target.trunk, this.#remoteAddress),
+      login: () => this.context.logins.loginInDialog(target.trunk, this.#remoteAddress),
       onEvent: (event) => this.#fromDialog(event),
     });
     this.#journal.established(dialog);

@@ -2,6 +2,7 @@ import type { EndReason } from '../call/end-reason.js';
 import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
+import { RefreshLogin, type ChallengedRefresh } from './digest/challenged-refresh.js';
 import type { CredentialsHeader, TrunkLogin } from './digest/trunk-login.js';
 import {
   respondByTransaction,
@@ -11,6 +12,7 @@ import {
   type SrfRequest,
   type SrfResponse,
 } from './drachtio-types.js';
+import { requestInDialog } from './in-dialog-request.js';
 import { dtmfContentTypes, parseInfoDtmf } from './dtmf-relay.js';
 import { screenRenegotiation, screenRequire } from './invite-screen.js';
 import { reasonOfOfferError, type LegMedia } from './leg-media.js';
@@ -37,8 +39,8 @@ export interface SipDialogOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly byeMs: number;
-  /** Answers a challenge to our BYE. */
-  readonly login?: TrunkLogin | undefined;
+  /** A fresh login, to answer the challenges to one request of ours; undefined if there is none. */
+  readonly login: () => TrunkLogin | undefined;
   readonly onEvent: (event: SipDialogEvent) => void;
 }
 
@@ -56,9 +58,11 @@ export class SipDialog {
   #held = false;
   #over = false;
   #byeCrossed: (() => void) | undefined;
+  readonly #refreshes: RefreshLogin;
 
   constructor(private readonly options: SipDialogOptions) {
     const { dialog } = options;
+    this.#refreshes = new RefreshLogin(options.login);
     this.#initialAckSeen = dialog.type === 'uac';
     if (!this.#initialAckSeen && (dialog.req.body ?? '') === '') this.#negotiation = 'awaitingAnswer';
     dialog.on('ack', (ack) => this.#guarded(() => this.#acked(ack)));
@@ -105,23 +109,12 @@ export class SipDialog {
   }
 
   #sendBye(headers: SrfHeaders, done: (status: number | undefined) => void): void {
-    try {
-      this.options.dialog.request({ method: 'BYE', headers }, (err, response) => {
-        if (err !== null && err !== undefined) this.options.logger.warn('BYE not sent', { err });
-        const credentials = response && this.#credentialsFor(response);
-        if (credentials) return this.#sendBye({ ...headers, [credentials[0]]: credentials[1] }, done);
-        done(response?.status);
-      });
-    } catch (err) {
-      this.options.logger.warn('BYE not sent', { err });
-      done(undefined);
-    }
+    requestInDialog(this.options, { method: 'BYE', headers }, done);
   }
 
-  #credentialsFor(response: SrfResponse): CredentialsHeader | undefined {
-    const isChallenge = response.status === 401 || response.status === 407;
-    if (!isChallenge || !response.req) return undefined;
-    return this.options.login?.answer({ method: 'BYE', uri: response.req.uri }, response);
+  /** The credentials for a session refresh of the SIP server's in this dialog; undefined if it is not to be repeated. */
+  answerRefresh(refresh: ChallengedRefresh): CredentialsHeader | undefined {
+    return this.#over ? undefined : this.#refreshes.answer(refresh);
   }
 
   /** Forgets the dialog without a word on the wire: the link to the SIP server took it along. */
@@ -238,12 +231,7 @@ export class SipDialog {
   #referred(request: SrfRequest, response: SrfResponse): void {
     const notify: Referral['notify'] = (headers, body, done) => {
       if (this.#over) return done(undefined);
-      try {
-        this.options.dialog.request({ method: 'NOTIFY', headers, body }, (_err, answer) => done(answer?.status));
-      } catch (err) {
-        this.options.logger.warn('NOTIFY not sent', { err });
-        done(undefined);
-      }
+      requestInDialog(this.options, { method: 'NOTIFY', headers, body }, done);
     };
     this.options.onEvent({ type: 'referred', referral: { request, response, notify } });
   }

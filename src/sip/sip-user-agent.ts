@@ -11,7 +11,8 @@ import type { MediaEngine } from '../media/media-engine.js';
 import type { NumberHint } from '../routing/number-of-call.js';
 import type { Target, Trunk } from '../routing/types.js';
 import { CallerCheck } from './digest/caller-check.js';
-import { TrunkLogins } from './digest/trunk-login.js';
+import type { ChallengedRefresh } from './digest/challenged-refresh.js';
+import { TrunkLogins, type CredentialsHeader } from './digest/trunk-login.js';
 import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { callerFacts, callerIdentity } from './caller-identity.js';
 import { inboundCall, numberHint, type CallOrigin, type InboundCall } from './inbound-call.js';
@@ -179,6 +180,15 @@ export class SipUserAgent {
   /** Whether some trunk accepts requests from this transport source. The addresses of servers' names are learned over time. */
   isKnownSource(address: string): boolean {
     return this.#acl.trunksOf(address).length > 0;
+  }
+
+  /**
+   * The credentials to repeat a session refresh with that the embedded SIP server made by itself and the PBX challenged: of
+   * the trunk whose call it is, by the rule for all requests in dialogs (decision 0260). Undefined: it is not repeated.
+   */
+  answerChallenge(refresh: ChallengedRefresh): { name: CredentialsHeader[0]; value: string } | undefined {
+    const answer = this.#legs.inDialog(refresh)?.answerRefresh(refresh);
+    return answer && { name: answer[0], value: answer[1] };
   }
 
   /** Sets the one receiver of calls; without one they are refused. */

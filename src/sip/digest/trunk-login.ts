@@ -14,6 +14,9 @@ export interface ChallengedRequest {
   readonly uri: string;
 }
 
+/** What of its refusal is looked at. */
+export type Challenge = Pick<SrfResponse, 'status' | 'source_address' | 'get'>;
+
 /** A header by its name. */
 export type CredentialsHeader = readonly [name: 'Authorization' | 'Proxy-Authorization', value: string];
 
@@ -98,7 +101,7 @@ export class TrunkLogin {
   ) {}
 
   /** The header to repeat the request with; undefined if it is not to be repeated, which is logged. */
-  answer(request: ChallengedRequest, response: SrfResponse): CredentialsHeader | undefined {
+  answer(request: ChallengedRequest, response: Challenge): CredentialsHeader | undefined {
     const judged = this.#judge(response);
     if (typeof judged === 'string') {
       const from = response.source_address;
@@ -114,7 +117,7 @@ export class TrunkLogin {
   }
 
   /** The challenge to answer, or why there is none. */
-  #judge(response: SrfResponse): DigestChallenge | string {
+  #judge(response: Challenge): DigestChallenge | string {
     if (!this.ground.isServer(response.source_address)) return 'not from the dialled server';
     const all = parseChallenges(response.get(response.status === 407 ? 'Proxy-Authenticate' : 'WWW-Authenticate'));
     const challenges = all.filter(

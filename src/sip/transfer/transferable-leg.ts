@@ -11,7 +11,7 @@ import { LegReporter } from '../leg-reporter.js';
 import type { LinkedLeg } from '../live-legs.js';
 import type { SipLegContext } from '../sip-leg-context.js';
 import { ReferProgress } from './refer-progress.js';
-import type { DialogIds, Referral } from './referral.js';
+import type { Referral } from './referral.js';
 import type { Replaces } from './replaces.js';
 import {
   initialTransferState,
@@ -23,9 +23,7 @@ import {
 import type { PlannedTransfer, TransferPlan } from './transfer-plan.js';
 
 /** A SIP leg on its own, as the legs here are made of. */
-export interface SingleLeg extends LinkedLeg {
-  readonly dialogIds: DialogIds | undefined;
-}
+export type SingleLeg = LinkedLeg;
 
 /** A leg that arrived, by an INVITE with Replaces. */
 export interface ReplacingLeg {
