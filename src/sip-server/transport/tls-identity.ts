@@ -18,17 +18,20 @@ export interface TlsIdentity extends Pick<TlsServer, 'caFile' | 'verify' | 'alpn
  * Contact often has an address where the server was dialled by name; then it is the server that was dialled there.
  */
 export class TlsIdentities {
-  readonly #servers: ReadonlyMap<string, TlsServer>;
+  readonly #servers: ReadonlyMap<string, TlsIdentity>;
+  readonly #configured: ReadonlySet<TlsIdentity>;
+  /** By address. What the configuration says of one stays, whatever else is said to be there. */
   readonly #dialled = new Map<string, TlsIdentity>();
 
-  constructor(servers: readonly TlsServer[]) {
-    this.#servers = new Map(servers.map((server) => [keyOf(server.host, server.port), server]));
+  constructor(private readonly servers: readonly TlsServer[]) {
+    this.#servers = new Map(servers.map((server) => [keyOf(server.host, server.port), identityOf(server)]));
+    this.#configured = new Set(this.#servers.values());
   }
 
   of(peer: PeerAddress): TlsIdentity {
     const name = bareHost(peer.name ?? peer.host).toLowerCase();
     const server = this.#servers.get(keyOf(name, peer.port)) ?? this.#servers.get(keyOf(name, undefined));
-    if (server) return identityOf(server);
+    if (server) return server;
     return (isIP(name) === 0 ? undefined : this.#dialled.get(peer.host)) ?? byName(name);
   }
 
@@ -37,17 +40,28 @@ export class TlsIdentities {
    * have left calls open whose peers are known by their Contact alone. Never rejects; a name that is not found is left out.
    */
   async learn(resolver: Pick<Resolver, 'resolve'>): Promise<void> {
-    const learning = [...this.#servers.values()].map(async (server) => {
-      const host = await resolver.resolve(server.host);
-      if (!this.#dialled.has(host)) this.#dialled.set(host, identityOf(server));
+    const learning = this.servers.map(async ({ host, port }) => {
+      const identity = this.#servers.get(keyOf(host, port));
+      const address = await resolver.resolve(host);
+      if (identity && !this.#dialled.has(address)) this.#dialled.set(address, identity);
     });
     await Promise.allSettled(learning);
   }
 
   /** A connection to this peer is opened. */
   dialled(peer: PeerAddress, identity: TlsIdentity): void {
-    if (this.#dialled.size >= MAX_REMEMBERED) this.#dialled.clear();
+    const known = this.#dialled.get(peer.host);
+    if (known && this.#configured.has(known) && !this.#configured.has(identity)) return;
+    this.#dialled.delete(peer.host);
     this.#dialled.set(peer.host, identity);
+    if (this.#dialled.size > MAX_REMEMBERED) this.#forgetOne();
+  }
+
+  /** The one that was dialled longest ago; a configured one only where there is no other. */
+  #forgetOne(): void {
+    const entries = [...this.#dialled];
+    const [host] = entries.find(([, identity]) => !this.#configured.has(identity)) ?? entries[0] ?? [];
+    if (host !== undefined) this.#dialled.delete(host);
   }
 }
 

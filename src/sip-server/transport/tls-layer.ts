@@ -83,8 +83,10 @@ export class TlsLayer implements ConnectionLayer {
     return { socket, readyEvent: 'secureConnect' };
   }
 
+  /** What was not checked, or by other authorities, proves nothing to who asks for more. */
   keyOf(peer: PeerAddress): string {
-    return `${placeOf(peer.host, peer.port)}|${this.identities.of(peer).serverName}`;
+    const { serverName, verify, caFile = '' } = this.identities.of(peer);
+    return [placeOf(peer.host, peer.port), serverName, verify, caFile].join('|');
   }
 
   failed(peer: PeerAddress, error: Error): void {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { TlsServer } from '../../../src/sip-server/transport/tls-settings.js';
 import { readClientHello } from '../../support/client-hello.js';
 import { eventually } from '../../support/eventually.js';
 import { PEER_SDP } from '../../support/sip-script-peer.js';
@@ -99,10 +100,14 @@ describe('over TLS', () => {
     expect(bye.uri).toBe(`sip:peer@127.0.0.1:${tls.peer.port};transport=tls`);
   });
 
-  it('keeps connections of two names apart, though they lead to one address', async () => {
+  it.each<[string, Partial<TlsServer>]>([
+    ['two names', {}],
+    ['a name that is checked and the same one unchecked', { serverName: 'pbx.test', verify: false }],
+  ])('keeps connections of %s apart, though they lead to one address', async (_what, first) => {
     const tls = await started();
     const one = await tls.call();
-    const servers = [serverEntry({ port: tls.peer.port }), serverEntry({ port: tls.peer.port, host: 'pbx.test' })];
+    const { port } = tls.peer;
+    const servers = [serverEntry({ port, ...first }), serverEntry({ port, host: 'pbx.test' })];
     const two = await started({ settings: { servers } });
     const [localhost, pbx] = [tls.uri(), `${tls.uri('pbx.test')};maddr=127.0.0.1`];
     const connectionOf = async (uri: string): Promise<Socket | undefined> => {

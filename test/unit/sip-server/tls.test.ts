@@ -68,6 +68,17 @@ describe('whom a server must prove to be', () => {
     });
     expect(fresh.of({ host: '192.0.2.7', port: 5061, name: '192.0.2.7' })).toMatchObject({ serverName: 'pbx.test' });
   });
+
+  it('is for ever what the configuration says of an address, whatever other names lead there', async () => {
+    const known = new TlsIdentities([entry]);
+    await known.learn({ resolve: () => Promise.resolve('192.0.2.7') });
+    const at = (host: string, name = host) => known.of({ host, port: 5061, name });
+    known.dialled({ host: '192.0.2.7', port: 5061 }, at('192.0.2.7', 'other.test'));
+    for (let i = 0; i < 2000; i++)
+      known.dialled({ host: `10.0.${i >> 8}.${i & 255}`, port: 5061 }, at('10.0.0.1', 'x.test'));
+    expect(at('192.0.2.7')).toMatchObject({ serverName: 'pbx.test' });
+    expect(at('10.0.7.207')).toMatchObject({ serverName: 'x.test' });
+  });
 });
 
 it('failures are told without what a peer could put into them', () => {
