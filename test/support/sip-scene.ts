@@ -65,8 +65,13 @@ async function drachtioServer(): Promise<SceneServer> {
   };
 }
 
-const embeddedServer = ({ transport = 'udp', session }: SceneOptions, logger: RecordingLogger): Promise<SceneServer> =>
+const embeddedServer = (
+  { transport = 'udp', session }: SceneOptions,
+  logger: RecordingLogger,
+  late: { readonly agent?: SipUserAgent },
+): Promise<SceneServer> =>
   startEmbeddedSipServer({
+    answerChallenge: (refresh) => late.agent?.answerChallenge(refresh),
     listen: [{ transport, host: '127.0.0.1', port: 0 }],
     timers: fastTimers,
     ...(session ? { session } : {}),
@@ -95,7 +100,8 @@ export class SipScene {
 
   static async start(options: SceneOptions = {}): Promise<SipScene> {
     const logger = new RecordingLogger();
-    const server = options.onDrachtio ? await drachtioServer() : await embeddedServer(options, logger);
+    const late: { agent?: SipUserAgent } = {};
+    const server = options.onDrachtio ? await drachtioServer() : await embeddedServer(options, logger, late);
     const trunk = { ...sceneTrunk, ...options.trunk };
     const media = new FakeMediaEngine();
     const journal = new MemoryJournal();
@@ -112,6 +118,7 @@ export class SipScene {
       ...(options.serverEndsOrphans === false || options.onDrachtio ? {} : { serverEndsOrphans: () => true }),
       timeouts: { ...(options.timeouts ?? {}) },
     });
+    late.agent = agent;
     await agent.connect();
     return new SipScene(server, agent, media, journal, logger, steps, trunk);
   }
