@@ -111,7 +111,7 @@ export class Switchboard {
     const parties = { number: number.name, ...user, ...given('trunk', trunk) };
     const call = this.#open('user_initiated', arriving, options.answerTimeoutMs, parties);
     if (this.#closed) return call.refuse(shuttingDown);
-    if (!route.ok) return call.refuse(endReason('no_route', { text: route.why }));
+    if (!route.ok) return call.refuse(endReason(route.code, { text: route.why }));
     const placed = options.placed?.(route.targets) ?? route.targets;
     if (placed instanceof Promise) void placed.then((targets) => this.#dialTrunk(call, targets, arriving));
     else this.#dialTrunk(call, placed, arriving);

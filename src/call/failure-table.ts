@@ -11,6 +11,7 @@ export type EndCode =
   | 'no_permission' // the user has not given leave to be called
   | 'permission_requested' // the same, and the user has just been asked for it
   | 'no_route'
+  | 'closed' // a user called outside the number's call hours
   | 'no_codec' // offer without a usable codec
   | 'bad_request' // a message we cannot use
   | 'limit' // a limit was reached; retryAfterS says when to try again
@@ -52,6 +53,7 @@ export const causeTable: Readonly<Record<EndCode, Cause>> = {
   no_permission: cause(403, 21, 'client_error'),
   permission_requested: cause(480, 20, 'client_error'),
   no_route: cause(404, 3, 'client_error'),
+  closed: cause(480, 20, 'client_error'),
   no_codec: cause(488, 88, 'client_error'),
   bad_request: cause(400, 95, 'client_error'),
   limit: cause(503, 42, 'upstream_error'),

@@ -30,7 +30,7 @@ export function userCallText(request: RouteRequest, explanation: UserCallExplana
   const routeTable = table(['Route', 'Result', 'Trunk', 'To', 'Why'], routes.map(routeRow));
   const listed = routes.length > 0 ? routeTable : summaryLine('No routes: every call goes to the trunk of its number.');
   if (!choice.ok) {
-    const { code, sipStatus } = endReason('no_route');
+    const { code, sipStatus } = endReason(choice.code);
     return paragraphs(about, listed, summaryLine(`Not routed (${code}, ${sipStatus}): ${choice.why}.`));
   }
   const dialled = dialledServers(choice.trunk.servers, choice.user);
@@ -60,7 +60,7 @@ export function userCallJson({ number, from, atMs }: RouteRequest, explanation: 
     })),
     ...(choice.ok
       ? { by: choice.by, trunk: choice.trunk.name, targets: dialledServers(choice.trunk.servers, choice.user) }
-      : { refusal: refusal('no_route', choice.why) }),
+      : { refusal: refusal(choice.code, choice.why) }),
   };
 }
 

@@ -11,19 +11,22 @@ export function buildRoutes(
   trunkNames: readonly string[],
   findings: Findings,
 ): Route[] {
-  let catchAll: number | undefined;
+  /** The first route that takes every call while a number is open, and while it is closed. */
+  const catchAll: Partial<Record<'open' | 'closed', number>> = {};
   return items.map(({ path, value }, index) => {
     if (value.number !== undefined && !numberNames.includes(value.number)) {
       const cure = nameCure(value.number, numberNames, 'numbers');
       findings.error([...path, 'number'], { message: 'names no number of this file', cure });
     }
     checkTrunkName([...path, 'trunk'], value.trunk, { trunkNames, findings });
-    if (catchAll !== undefined) {
-      const message = `is never reached: route ${catchAll + 1} of the list takes every call`;
+    const hours = value.hours ?? 'open';
+    const earlier = catchAll[hours];
+    if (earlier !== undefined) {
+      const message = `is never reached: route ${earlier + 1} of the list takes every call`;
       findings.warn(path, { message, cure: 'move it further up' });
     }
     const from = normaliseFrom(value.from);
-    if (value.number === undefined && from === undefined && value.hours === undefined) catchAll ??= index;
+    if (value.number === undefined && from === undefined) catchAll[hours] ??= index;
     return { number: value.number, from, hours: value.hours, trunk: value.trunk, to: value.to };
   });
 }

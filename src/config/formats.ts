@@ -258,9 +258,9 @@ export const languageCode: Format = format(
   'write for example en or en_US',
 );
 
-/** A secret as written: literal or a reference. Its length and form say nothing about it. */
+/** A secret as written: literal or a reference. Its length and form say nothing about it; `writeOnly`: never to be shown. */
 export const secretText: Format = format(
-  { type: 'string' },
+  { type: 'string', writeOnly: true },
   (value) => typeof value === 'string',
   'must be text',
   'write ${env:NAME} or ${file:/path}, or quote the value',

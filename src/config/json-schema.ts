@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonSchema } from './formats.js';
+import { secretText, type JsonSchema } from './formats.js';
 import * as schemas from './list-schemas.js';
 import type { Leaf } from './scalar-schema.js';
 import { leaves } from './scalar-schema.js';
@@ -33,7 +33,7 @@ export function configJsonSchema(): JsonSchema {
   }
   addList(root, ['graph', 'app_secret'], {
     description: 'App secret that signs webhooks; a list of two while rotating.',
-    oneOf: [{ type: 'string' }, fromZod(schemas.appSecretListSchema)],
+    oneOf: [secretText.json, fromZod(schemas.appSecretListSchema)],
   });
   addList(root, ['sip', 'listen'], fromZod(schemas.sipListenSchema));
   addList(root, ['sip', 'tls'], { description: 'TLS of the embedded server.', ...fromZod(schemas.sipTlsSchema) });

@@ -226,7 +226,8 @@ export const routeSchema = z.strictObject({
   from: value<string>(routeFrom, 'Caller with + and country code; a * at the end stands for the rest.').optional(),
   hours: value<'open' | 'closed'>(
     formats.oneOf('open', 'closed'),
-    "Within or outside the number's call hours.",
+    "Within or outside the number's call hours. While it is closed, only routes with closed take its calls.",
+    'open',
   ).optional(),
   trunk: value<string>(formats.alias, 'Name of the trunk to dial.'),
   to: value<string>(sipUser, 'User part to dial at the trunk; default: the business number.').optional(),

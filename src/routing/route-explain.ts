@@ -1,4 +1,6 @@
 import { explainHours, type HoursVerdict } from './call-hours.js';
+import { shownTime } from './local-time.js';
+import { nextChange } from './next-change.js';
 import type { Route, Trunk, WaNumber } from './types.js';
 
 /** What a user's call is routed by. */
@@ -22,15 +24,15 @@ export interface RouteVerdict {
   readonly position: number;
   readonly route: Route;
   readonly result: 'match' | 'overridden' | 'miss';
-  /** The conditions the route has; a route without any matches every call. */
+  /** The conditions the route has; a route without any takes every call while the number is open. */
   readonly conditions: readonly ConditionVerdict[];
   readonly why: string;
 }
 
-/** Where a user's call goes, or why nowhere. */
+/** Where a user's call goes, or why nowhere: the end code (call/failure-table.ts) to refuse with. */
 export type RouteChoice =
   | { readonly ok: true; readonly trunk: Trunk; readonly user: string; readonly by: string }
-  | { readonly ok: false; readonly why: string };
+  | { readonly ok: false; readonly code: 'no_route' | 'closed'; readonly why: string };
 
 export interface UserCallExplanation {
   /** Every route in the order of the list. */
@@ -42,7 +44,8 @@ export interface UserCallExplanation {
 
 /**
  * Decides where a user's call goes, and says of every route why or why not: the first that matches, else the number's own
- * trunk. Calls are routed by this very function, so that what it explains is what happens.
+ * trunk. While the number is closed only routes for closed hours take its calls, and its own trunk does not. Calls are routed
+ * by this very function, so that what it explains is what happens.
  */
 export function explainUserCall(
   request: RouteRequest,
@@ -52,7 +55,8 @@ export function explainUserCall(
   const hours = explainHours(request.number.callHours, request.atMs);
   const conditions = routes.map((route) => conditionsOf(route, request, hours));
   const winner = conditions.findIndex((all) => all.every(({ holds }) => holds));
-  const choice = choose(request.number, routes[winner], winner + 1, trunks);
+  const route = routes[winner];
+  const choice = route || hours.isOpen ? choose(request.number, route, winner + 1, trunks) : closed(request, hours);
   const verdicts = routes.map((route, index) => {
     const own = conditions[index] ?? [];
     const verdict = verdictOf(own, index, winner, choice);
@@ -69,10 +73,17 @@ function choose(
 ): RouteChoice {
   const trunkName = route?.trunk ?? number.trunk;
   const trunk = trunkName === undefined ? undefined : trunks.get(trunkName);
-  if (!trunk) return { ok: false, why: `number ${number.name} has no trunk` };
-  if (trunk.servers.length === 0) return { ok: false, why: `trunk ${trunk.name} has no server` };
+  if (!trunk) return { ok: false, code: 'no_route', why: `number ${number.name} has no trunk` };
+  if (trunk.servers.length === 0) return { ok: false, code: 'no_route', why: `trunk ${trunk.name} has no server` };
   const by = route ? `route ${position}` : `trunk of number ${number.name}`;
   return { ok: true, trunk, user: route?.to ?? number.number, by };
+}
+
+function closed({ number: { callHours }, atMs }: RouteRequest, hours: HoursVerdict): RouteChoice {
+  const opening = nextChange(callHours, atMs);
+  const next =
+    callHours && opening ? `opens ${shownTime(opening.atMs, callHours.timezoneId)}` : 'opens not within a year';
+  return { ok: false, code: 'closed', why: `${hoursText(hours)}; ${next}` };
 }
 
 function verdictOf(
@@ -94,7 +105,7 @@ function conditionsOf(route: Route, request: RouteRequest, hours: HoursVerdict):
   const verdicts: ConditionVerdict[] = [];
   if (route.number !== undefined) verdicts.push(numberCondition(route.number, request.number));
   if (route.from !== undefined) verdicts.push({ condition: 'caller', ...callerCondition(route.from, request.from) });
-  if (route.hours !== undefined) verdicts.push(hoursCondition(route.hours, hours));
+  if (route.hours !== undefined || !hours.isOpen) verdicts.push(hoursCondition(route.hours ?? 'open', hours));
   return verdicts;
 }
 

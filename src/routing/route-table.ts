@@ -1,13 +1,12 @@
-import { explainUserCall, type RouteRequest } from './route-explain.js';
+import { explainUserCall, type RouteChoice, type RouteRequest } from './route-explain.js';
 import type { Route, SipServer, Target, Trunk } from './types.js';
 
 /** Targets in the order they are to be dialled, and how they were found. */
 export type RouteResult =
-  | { readonly ok: true; readonly targets: readonly Target[]; readonly by: string }
-  | { readonly ok: false; readonly why: string };
+  { readonly ok: true; readonly targets: readonly Target[]; readonly by: string } | Extract<RouteChoice, { ok: false }>;
 
 /**
- * Finds the targets of a user's call: the first route that matches, else the number's own trunk.
+ * Finds the targets of a user's call: the first route that matches, else, while the number is open, its own trunk.
  * `random` (0 to 1) shares calls by weight within a priority.
  */
 export function routeUserCall(

@@ -116,11 +116,12 @@ export interface WaNumber {
   readonly settings: DesiredCalling | undefined;
 }
 
-/** An ordered rule for users' calls; first match wins. Absent fields match everything. */
+/** An ordered rule for users' calls; first match wins. Other absent fields match everything. */
 export interface Route {
   readonly number: string | undefined;
   /** Caller: E.164 digits with optional trailing `*`. */
   readonly from: string | undefined;
+  /** Absent: open. */
   readonly hours: 'open' | 'closed' | undefined;
   readonly trunk: string;
   /** User part to dial at the trunk; default: the business number. */

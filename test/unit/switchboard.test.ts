@@ -6,7 +6,7 @@ import { deferred, type Deferred } from '../../src/lib/deferred.js';
 import type { CallId, E164, WaCallId } from '../../src/lib/ids.js';
 import { MemoryJournal } from '../../src/journal/memory-journal.js';
 import { silentLogger } from '../../src/lib/logger.js';
-import type { Trunk, WaNumber } from '../../src/routing/types.js';
+import type { CallHours, Trunk, WaNumber } from '../../src/routing/types.js';
 import { Switchboard, type CallGate } from '../../src/switchboard.js';
 import { userText, type UserAddress } from '../../src/routing/user-address.js';
 import { settled } from '../support/eventually.js';
@@ -65,10 +65,10 @@ describe('switchboard', () => {
     board = build();
   });
 
-  const build = (gate?: CallGate): Switchboard =>
+  const build = (gate?: CallGate, numbers = [sales]): Switchboard =>
     new Switchboard({
       ...(gate && { gate }),
-      numbers: [sales],
+      numbers,
       trunks: new Map([['pbx', trunk]]),
       routes: [],
       answerTimeoutMs: 25_000,
@@ -149,6 +149,20 @@ describe('switchboard', () => {
   it('refuses a number that has no trunk', () => {
     userCall({ ...sales, trunk: undefined });
     expect(log).toEqual(['a reject no_route']);
+  });
+
+  it('refuses users’ calls while the number is closed and says when it opens; calls of the PBX do not mind', () => {
+    clock.advance(Date.parse('2026-11-22T18:00:00Z') - clock.now());
+    const weekly = [{ day: 'MONDAY', open: '0900', close: '1659' }];
+    const callHours: CallHours = { status: 'ENABLED', timezoneId: 'America/Manaus', weekly, holidays: [] };
+    userCall({ ...sales, callHours }).say({ type: 'terminated' });
+    expect(log).toEqual(['a reject closed']);
+    const shut = 'closed at 2026-11-22 1400 America/Manaus: SUNDAY has no entry';
+    const text = `${shut}; opens Mon 2026-11-23 09:00 America/Manaus`;
+    expect(records).toMatchObject([{ code: 'closed', sipStatus: 480, q850: 20, text, endedBy: 'bridge' }]);
+    board = build(undefined, [{ ...sales, callHours }]);
+    trunkCall('0049301234567');
+    expect(log.slice(1)).toEqual(['a trying', 'connect sales +49301234567', 'b0 dial']);
   });
 
   it('gives up legs that are not gone in time, so that their call has its record all the same', async () => {

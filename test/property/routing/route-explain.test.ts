@@ -66,7 +66,7 @@ function firstMatch(routes: readonly Route[], { number: { name, id, callHours },
     (one) =>
       (one.number === undefined || [name, id].includes(one.number)) &&
       (one.from === undefined || callerFits(one.from)) &&
-      (one.hours === undefined || one.hours === (isOpen(callHours, atMs) ? 'open' : 'closed')),
+      (one.hours ?? 'open') === (isOpen(callHours, atMs) ? 'open' : 'closed'),
   );
 }
 
@@ -81,6 +81,9 @@ describe('explanation and routing', () => {
         expect(explained.routes.findIndex(({ result }) => result === 'match')).toBe(winner);
         expect(explained.routes.filter(({ result }) => result === 'match').length).toBe(winner < 0 ? 0 : 1);
         expect(explained.choice.ok).toBe(routed.ok);
+        const isClosed = !isOpen(asked.number.callHours, asked.atMs);
+        const refusedAs = explained.choice.ok ? undefined : explained.choice.code;
+        expect(refusedAs === 'closed').toBe(isClosed && winner < 0);
         if (!explained.choice.ok || !routed.ok) {
           expect(explained.choice).toEqual(routed);
           return;

@@ -26,6 +26,7 @@ describe('failure table', () => {
     ['no_permission', 403, 21, 'client_error'],
     ['permission_requested', 480, 20, 'client_error'],
     ['no_route', 404, 3, 'client_error'],
+    ['closed', 480, 20, 'client_error'],
     ['no_codec', 488, 88, 'client_error'],
     ['bad_request', 400, 95, 'client_error'],
     ['limit', 503, 42, 'upstream_error'],

@@ -81,7 +81,9 @@ describe('route-test of a user’s call', () => {
              0900-1200
 
   Route  Result  Trunk  To      Why
-  1      miss    night  number  number is sales, not help
+  1      miss    night  number  number is sales, not help; closed at 2026-12-24
+                                1400 Europe/Berlin: outside holiday 2026-12-24
+                                0900-1200
   2      match   night  700     caller begins with +4930; closed at 2026-12-24
                                 1400 Europe/Berlin: outside holiday 2026-12-24
                                 0900-1200
@@ -111,6 +113,18 @@ describe('route-test of a user’s call', () => {
         { priority: 1, weight: 3, requestUri: 'sip:600@10.0.0.6:5070;transport=tcp' },
         { priority: 2, weight: 1, requestUri: 'sip:600@spare.example' },
       ],
+    });
+  });
+
+  it('says that a closed number refuses, with what, and when it opens', async () => {
+    const args = ['--number', 'sales', '--from', '+14085551234', '--at', '2026-12-24T14:00'];
+    const { code, out } = await routeTest(...args);
+    expect(code).toBe(1);
+    expect(out).toContain('Not routed (closed, 480): closed at 2026-12-24 1400 Europe/Berlin: outside');
+    const shut = 'closed at 2026-12-24 1400 Europe/Berlin: outside holiday 2026-12-24 0900-1200';
+    expect(await jsonOf(...args)).toMatchObject({
+      ...{ ok: false, callHours: { open: false } },
+      refusal: { code: 'closed', sipStatus: 480, why: `${shut}; opens Thu 2026-12-31 09:00 Europe/Berlin` },
     });
   });
 

@@ -637,6 +637,15 @@ describe('routes', () => {
     ]);
     expect(configOf(text).routes[0]?.from).toBeUndefined();
   });
+
+  it('take every call only while the number is open, or only while it is closed', () => {
+    const route = (more: string): string => `  - { ${more}trunk: pbx }`;
+    const routes = ['', 'hours: closed, ', 'number: sales, hours: open, ', 'from: +49*, hours: closed, '].map(route);
+    expect(warningsOf(working({ top: ['routes:', ...routes] })).filter((line) => line.includes('never'))).toEqual([
+      'c.yaml:14:5: warning: routes[2]: is never reached: route 1 of the list takes every call; move it further up',
+      'c.yaml:15:5: warning: routes[3]: is never reached: route 2 of the list takes every call; move it further up',
+    ]);
+  });
 });
 
 describe('what is not in this version', () => {

@@ -89,7 +89,31 @@ describe('the explanation of a user’s call', () => {
       ['match', 'takes every call; but trunk empty has no server'],
       ['overridden', 'route 1 comes first; takes every call'],
     ]);
-    expect(choice).toEqual({ ok: false, why: 'trunk empty has no server' });
+    expect(choice).toEqual({ ok: false, code: 'no_route', why: 'trunk empty has no server' });
+  });
+
+  it('a closed number takes no call, by its trunk or by a route that does not say closed, and tells when it opens', () => {
+    const routes = [route({}), route({ number: 'sales', to: '600' }), route({ hours: 'open' })];
+    const at = '2026-12-18T12:30:00+01:00';
+    const shut = 'closed at 2026-12-18 1230 Europe/Berlin: FRIDAY has no entry';
+    for (const some of [[], routes]) {
+      const { choice, routes: verdicts } = explain(some, '+4930123456', at, number({ callHours: berlin }));
+      const why = `${shut}; opens Thu 2026-12-24 09:00 Europe/Berlin`;
+      expect(choice).toEqual({ ok: false, code: 'closed', why });
+      expect(verdicts.map(({ result }) => result)).toEqual(some.map(() => 'miss'));
+      expect(verdicts[0]?.why ?? shut).toBe(shut);
+    }
+    const night = [...routes, route({ hours: 'closed', trunk: 'night', to: '700' })];
+    const { choice } = explain(night, '+4930123456', at, number({ callHours: berlin }));
+    expect(choice).toMatchObject({ ok: true, trunk: { name: 'night' }, user: '700', by: 'route 4' });
+  });
+
+  it('a number that never opens says so', () => {
+    const never = number({ callHours: { ...berlin, weekly: [], holidays: [] } });
+    expect(explain([], undefined, '2026-12-18T12:30:00+01:00', never).choice).toMatchObject({
+      code: 'closed',
+      why: 'closed at 2026-12-18 1230 Europe/Berlin: FRIDAY has no entry; opens not within a year',
+    });
   });
 });
 

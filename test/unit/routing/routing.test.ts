@@ -104,6 +104,7 @@ describe('routing a user call', () => {
   it('says why there is no target', () => {
     expect(resolve([], '+49301234567', number({ trunk: undefined }))).toEqual({
       ok: false,
+      code: 'no_route',
       why: 'number sales has no trunk',
     });
   });
