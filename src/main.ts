@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 import { runCli } from './cli/program.js';
+import { usePlainEnvironment } from './lib/plain-environment.js';
 
 /** A command has ended: what still holds the event loop after this time is a leak, and no reason to hang. */
 const EXIT_GRACE_MS = 2_000;
 
+usePlainEnvironment();
 /** Our timers never keep the process alive (lib/clock.ts), and a command may be waiting for nothing else: this one does. */
 const awake = setInterval(() => undefined, 60_000);
 process.exitCode = await runCli(process.argv.slice(2));

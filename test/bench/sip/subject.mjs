@@ -3,10 +3,13 @@
  * INVITE with 200. An argument names the file of the record of open calls; without one there is none.
  */
 import Srf from 'drachtio-srf';
+import { usePlainEnvironment } from '../../../dist/lib/plain-environment.js';
 import { startEmbeddedSipServer } from '../../../dist/sip-server/start-embedded-sip-server.js';
 import { answerQuestions } from './self-report.mjs';
 import { SDP } from './messages.mjs';
 
+// as the daemon's main.js does
+usePlainEnvironment();
 const [t1Ms, recordFile] = process.argv.slice(2);
 
 const complaints = { count: 0, first: undefined };
