@@ -10,7 +10,7 @@ const project = (name: string, testTimeout: number, extra: Record<string, unknow
 const otherWerift = process.env['SIP2WA_WERIFT'];
 
 /** Tests against a real drachtio-server are there only where one is: the environment names its binary. */
-const withoutDrachtio = process.env['SIP2WA_DRACHTIO'] ? [] : ['test/component/sip/drachtio-server.test.ts'];
+const withoutDrachtio = process.env['SIP2WA_DRACHTIO'] ? [] : ['test/component/**/drachtio-server*.test.ts'];
 
 export default defineConfig({
   ...(otherWerift ? { resolve: { alias: [{ find: /^werift$/, replacement: otherWerift }] } } : {}),
