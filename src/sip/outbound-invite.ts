@@ -78,7 +78,7 @@ export class OutboundInvite {
     private readonly onOutcome: (outcome: InviteOutcome) => void,
   ) {
     this.#at = target;
-    this.#login = context.logins.loginAt(target.trunk, target.server);
+    this.#login = context.logins.loginAt(target);
     this.#redirects = new Redirects(target, (server) => context.addresses.knownAddresses(server));
   }
 
@@ -190,7 +190,7 @@ export class OutboundInvite {
     const headers = next && repeatHeaders(sending, request, {});
     if (!headers) return false;
     this.#at = next;
-    this.#login = this.context.logins.loginAt(next.trunk, next.server);
+    this.#login = this.context.logins.loginAt(next);
     this.#request = undefined;
     void this.#sendElsewhere({ ...sending, headers, uri: requestUri(next.user, next.server) }, res);
     return true;

@@ -152,6 +152,12 @@ export class SipScene {
     return { trunk: this.trunk, server, user: '+15551112222' };
   }
 
+  /** The peer as one of the trunk's own servers, to which its password may be shown. */
+  ownTarget(peer: SipScriptPeer, overrides: Partial<SipServer> = {}): Target {
+    const target = this.target(peer, overrides);
+    return { ...target, trunk: { ...this.trunk, servers: [target.server] } };
+  }
+
   /** A leg to a peer, listened to but not dialled. */
   outbound(target: Target, overrides: Partial<OutboundLegOptions> = {}) {
     const options: OutboundLegOptions = {

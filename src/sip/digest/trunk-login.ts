@@ -1,6 +1,6 @@
 import type { IdSource } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
-import type { SipServer, Trunk, TrunkAuth } from '../../routing/types.js';
+import type { SipServer, Target, Trunk, TrunkAuth } from '../../routing/types.js';
 import type { SrfResponse } from '../drachtio-types.js';
 import { isSameAddress } from '../ip-network.js';
 import { siteOf, type ServerAddresses } from '../server-addresses.js';
@@ -35,10 +35,18 @@ export class TrunkLogins {
     private readonly logger: Logger,
   ) {}
 
-  /** The login of one request to this server, however often it is repeated; undefined if the trunk has no credentials. */
-  loginAt(trunk: Trunk, server: SipServer): TrunkLogin | undefined {
+  /**
+   * The login of one request to this server, or the place of it that is named, however often it is repeated; undefined if the
+   * trunk has no credentials, or has not named the server: where a PBX sends our calls by a 3xx or a REFER is its word.
+   */
+  loginAt({ trunk, server, place }: Pick<Target, 'trunk' | 'server' | 'place'>): TrunkLogin | undefined {
     const { auth } = trunk;
-    return auth && this.#login(trunk, server, (challenges) => this.#realmOf(auth, placeOf(trunk, server), challenges));
+    const at = placeOf(trunk, server);
+    if (!auth || !trunk.servers.some((named) => placeOf(trunk, named) === at)) return undefined;
+    // DNS may name other addresses by the time an answer comes.
+    const isServer = (from: string): boolean =>
+      (place !== undefined && isSameAddress(place.address, from)) || this.#isAt(trunk, server, from);
+    return this.#login(trunk, auth, { isServer, realmOf: (challenges) => this.#realmOf(auth, at, challenges) });
   }
 
   /**
@@ -50,14 +58,13 @@ export class TrunkLogins {
     if (!trunk.auth || !server) return undefined;
     const realm = trunk.auth.realm;
     const known = realm === undefined ? this.#realms.get(placeOf(trunk, server)) : escapedQuoted(realm);
-    return known === undefined ? undefined : this.#login(trunk, server, () => known);
+    if (known === undefined) return undefined;
+    const isServer = (from: string): boolean => this.#isAt(trunk, server, from);
+    return this.#login(trunk, trunk.auth, { isServer, realmOf: () => known });
   }
 
-  #login(trunk: Trunk, server: SipServer, realmOf: LoginGround['realmOf']): TrunkLogin | undefined {
-    if (!trunk.auth) return undefined;
-    const isServer = (address: string): boolean => this.#isAt(trunk, server, address);
-    const logger = this.logger.child({ trunk: trunk.name });
-    return new TrunkLogin(trunk.auth, { isServer, realmOf, ids: this.ids, logger });
+  #login({ name }: Trunk, auth: TrunkAuth, ground: Pick<LoginGround, 'isServer' | 'realmOf'>): TrunkLogin {
+    return new TrunkLogin(auth, { ...ground, ids: this.ids, logger: this.logger.child({ trunk: name }) });
   }
 
   #isAt(trunk: Trunk, server: SipServer, address: string): boolean {

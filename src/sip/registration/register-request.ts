@@ -3,6 +3,7 @@ import { withDeadline } from '../../lib/deadline.js';
 import type { IdSource } from '../../lib/ids.js';
 import { defaultSipPort } from '../../lib/sip-location.js';
 import type { SipServer, Trunk } from '../../routing/types.js';
+import { accountAt } from '../account.js';
 import type { TrunkLogins } from '../digest/trunk-login.js';
 import type { SrfApi, SrfHeaders, SrfRequest, SrfResponse } from '../drachtio-types.js';
 import { nextHopsOf, type NextHop } from '../next-hop.js';
@@ -44,13 +45,14 @@ export class RegisterRequest {
   constructor(private readonly options: RegisterRequestOptions) {
     const { ids, trunk, server } = options;
     const { hostname, port, transport, lookup = 'address' } = server;
-    this.#user = escapeSipUser(trunk.auth?.username ?? '');
+    const { user = '', host = hostname } = accountAt(trunk, server) ?? {};
+    this.#user = escapeSipUser(user);
     this.#callId = `${ids.hex(16)}-register`;
     this.#tag = ids.hex(8);
     // The domain, without user (RFC 3261 §10.2); where it leads is said by the next hop.
     const isPlain = lookup !== 'address' || port === defaultSipPort(transport);
     this.#uri = `sip:${uriHost(hostname)}${isPlain ? '' : `:${port}`}`;
-    this.#aor = `<sip:${this.#user}@${uriHost(hostname)}>`;
+    this.#aor = `<sip:${this.#user}@${uriHost(host)}>`;
   }
 
   /**
@@ -71,7 +73,7 @@ export class RegisterRequest {
 
   async #sendTo(hop: NextHop, lifetimeMs: number, signal: AbortSignal): Promise<RegisterAnswer> {
     const { trunk, server, logins } = this.options;
-    const login = logins.loginAt(trunk, server);
+    const login = logins.loginAt({ trunk, server, place: hop });
     let credentials: SrfHeaders = {};
     for (;;) {
       signal.throwIfAborted();

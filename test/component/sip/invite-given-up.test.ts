@@ -14,7 +14,7 @@ const setUp = async (options: SceneOptions = {}): Promise<void> => {
 };
 
 const dialled = () => {
-  const outbound = scene.outbound(scene.target(pbx));
+  const outbound = scene.outbound(scene.ownTarget(pbx));
   outbound.leg.dial();
   return outbound;
 };

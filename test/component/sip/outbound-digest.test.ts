@@ -15,7 +15,7 @@ const setUp = async (auth: Partial<TrunkAuth> = {}, transport: 'udp' | 'tcp' = '
 };
 
 const dialled = (uriParams: Record<string, string> = {}) => {
-  const outbound = scene.outbound(scene.target(pbx, { requestUriUserParams: uriParams }));
+  const outbound = scene.outbound(scene.ownTarget(pbx, { requestUriUserParams: uriParams }));
   outbound.leg.dial();
   return outbound;
 };
@@ -100,7 +100,7 @@ describe('a challenge', () => {
     await log.saw('terminated');
   });
 
-  it('of MD5 alone is answered, inside the dialog none at all', async () => {
+  it('of MD5 alone is answered, inside the dialog none of another realm', async () => {
     await setUp();
     const { leg, log } = dialled();
     challenge(await pbx.request('INVITE'));
@@ -110,7 +110,7 @@ describe('a challenge', () => {
     await log.saw('answered');
     leg.hangup(endReason('hangup'));
     const bye = await pbx.request('BYE');
-    const headers = ['WWW-Authenticate: Digest realm="pbx.example",nonce="z",qop="auth"'];
+    const headers = ['WWW-Authenticate: Digest realm="other.example",nonce="z",qop="auth"'];
     pbx.reply(bye, 401, 'Unauthorized', { noContact: true, headers });
     await log.saw('terminated');
     expect(pbx.count(({ method }) => method === 'BYE')).toBe(1);
