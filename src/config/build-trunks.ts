@@ -49,6 +49,7 @@ export function buildTrunks(items: readonly Item<TrunkItem>[], context: TrunkCon
     };
     checkSrtp(path, trunk, findings);
     checkRegister(path, trunk, findings);
+    checkFrom(path, trunk, findings);
     return trunk;
   });
 }
@@ -62,7 +63,7 @@ export function settingsTrunk(
   for (const { path, value } of servers) {
     if ((value.port ?? SIPS_PORT) === SIPS_PORT) checkTls([...path, 'port'], context);
   }
-  return {
+  const trunk: Trunk = {
     name: `settings:${numberName}`,
     servers: servers.map(({ value }, index) => ({
       hostname: value.hostname,
@@ -76,6 +77,8 @@ export function settingsTrunk(
     acceptFromServers: true,
     ...behaviour(['trunk_defaults'], {}, context.trunkDefaults, context.secrets),
   };
+  checkFrom(['trunk_defaults'], trunk, context.findings);
+  return trunk;
 }
 
 /** Our TLS leaves from a TLS listener: its address is where the server finds us in the middle of a call. */
@@ -109,6 +112,12 @@ function checkRegister(path: KeyPath, { register, auth }: Trunk, findings: Findi
   findings.error([...path, 'register'], { message, cure: 'add auth: { username, password }' });
 }
 
+function checkFrom(path: KeyPath, { from, auth }: Trunk, findings: Findings): void {
+  if (from !== 'account' || auth) return;
+  const message = 'is account, which needs auth: its username is who calls';
+  findings.error([...path, 'from'], { message, cure: 'add auth: { username, password }, or write from: caller' });
+}
+
 function fileServer(server: ServerItem): SipServer {
   return {
     ...siteOf(server),
@@ -137,6 +146,7 @@ function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, s
   return {
     codecs: usableCodecs(said.codecs ?? ['PCMA', 'PCMU']),
     auth: buildAuth(source),
+    from: said.from,
     acceptAuth: buildAcceptAuth(source),
     register: said.register ?? false,
     registerExpiresMs: parseDuration(said.register_expires),

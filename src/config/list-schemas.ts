@@ -113,6 +113,11 @@ const trunkBehaviour = {
     })
     .optional(),
   auth: auth.meta({ description: 'Credentials for the trunk.' }).optional(),
+  from: value<'caller' | 'account'>(
+    formats.oneOf('caller', 'account'),
+    'Who calls by From: the WhatsApp user (caller) or auth.username (account), with the user in P-Asserted-Identity alone.',
+    'caller',
+  ).optional(),
   accept_auth: acceptAuth
     .meta({ description: 'Credentials its own calls must carry, besides accept_from.' })
     .optional(),

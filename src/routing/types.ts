@@ -63,6 +63,8 @@ export interface Trunk {
   /** In order of preference. */
   readonly codecs: readonly PbxCodec[];
   readonly auth: TrunkAuth | undefined;
+  /** Whose address From holds in calls to it: the WhatsApp user's, or our own there (needs `auth`). Absent: the user's. */
+  readonly from?: 'caller' | 'account' | undefined;
   /** Absent: calls from its networks are taken without a password. */
   readonly acceptAuth?: TrunkAcceptAuth | undefined;
   readonly register: boolean;

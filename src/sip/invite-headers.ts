@@ -1,5 +1,6 @@
 import type { CallId } from '../lib/ids.js';
 import type { Target } from '../routing/types.js';
+import { accountAt } from './account.js';
 import type { SrfHeaders } from './drachtio-types.js';
 import { agentName, allowedMethods, supportedOptions } from './sip-headers.js';
 import { plainSipText } from './sip-text.js';
@@ -36,14 +37,15 @@ const payloadLimitBytes = 512;
 const ownHost = 'localhost';
 
 /**
- * Headers of an INVITE to a PBX. Identity goes into From and P-Asserted-Identity (RFC 3325 §9.1), facts into `X-WA-*`, our
- * own call id into `X-CID`.
+ * Headers of an INVITE to a PBX. Identity goes into P-Asserted-Identity (RFC 3325 §9.1), and into From unless our account at
+ * the trunk is to call; facts into `X-WA-*`, our own call id into `X-CID`.
  */
 export function inviteHeaders({ call, target, caller, whatsApp, sipCallId, localTag }: InviteFacts): SrfHeaders {
   const identity = nameAddr(caller.name, caller.user, ownHost);
+  const account = target.trunk.from === 'account' ? accountAt(target.trunk, target.server) : undefined;
   const headers: SrfHeaders = {
     'call-id': sipCallId,
-    From: `${identity};tag=${localTag}`,
+    From: `${account ? nameAddr(caller.name, account.user, account.host) : identity};tag=${localTag}`,
     To: `<sip:${escapeSipUser(target.user)}@${uriHost(target.server.hostname)}>`,
     'P-Asserted-Identity': identity,
     'User-Agent': agentName,

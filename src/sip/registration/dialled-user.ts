@@ -1,4 +1,5 @@
 import type { Trunk } from '../../routing/types.js';
+import { accountUser } from '../account.js';
 import type { SrfRequest } from '../drachtio-types.js';
 import { plainSipText } from '../sip-text.js';
 import { userOfUri } from '../sip-uri.js';
@@ -21,7 +22,7 @@ export function dialledUser(trunk: Trunk, request: Pick<SrfRequest, 'uri' | 'get
 }
 
 const isAccount = ({ register, auth }: Trunk, user: string): boolean =>
-  register && auth !== undefined && plainSipText(auth.username, 128) === user;
+  register && auth !== undefined && plainSipText(accountUser(auth), 128) === user;
 
 /** The user of a header of the name-addr form; undefined if it holds none. */
 function userOfHeader(value: string | undefined): string | undefined {

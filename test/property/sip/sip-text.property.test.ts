@@ -76,7 +76,8 @@ describe('text from outside', { timeout: timeoutMs }, () => {
         hostileText,
         fc.integer(),
         (user, name, id, payload, metaCode) => {
-          const target = { server: { hostname: 'pbx' }, user: '600' } as Target;
+          const trunk = { from: metaCode % 2 === 0 ? 'caller' : 'account', auth: { username: id } };
+          const target = { trunk, server: { hostname: 'pbx' }, user: '600' } as Target;
           const headers = {
             ...inviteHeaders({
               call: '01J' as CallId,

@@ -71,6 +71,7 @@ describe('files shipped', () => {
           ...{ username: 'sip2wa', password: 'pbx-canary', realm: undefined },
           ...{ algorithms: ['SHA-256'], uri: 'request' },
         },
+        from: 'caller',
         register: false,
         registerExpiresMs: 600_000,
         outboundProxy: undefined,

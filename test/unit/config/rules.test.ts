@@ -174,6 +174,13 @@ describe('trunks', () => {
       15,
       'register: needs auth: its username is what is registered; add auth: { username, password }',
     ],
+    [
+      ['from: account'],
+      6,
+      11,
+      'from: is account, which needs auth: its username is who calls; add auth: { username, password }, or write from: caller',
+    ],
+    [['from: user'], 6, 11, 'from: must be one of caller | account; write one of them'],
     [['auth: { username: u }'], 6, 5, 'auth.password: is missing; add it'],
     [['auth: { username: u, password: }'], 6, 26, 'auth.password: has no value; give it one, or remove the line'],
     [

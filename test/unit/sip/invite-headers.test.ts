@@ -3,9 +3,10 @@ import type { CallId } from '../../../src/lib/ids.js';
 import type { Target } from '../../../src/routing/types.js';
 import { dialPlanHeaders, fitted, frameLimitBytes, inviteHeaders } from '../../../src/sip/invite-headers.js';
 import { refusalHeaders } from '../../../src/sip/sip-headers.js';
+import { sceneAuth, sceneTrunk } from '../../support/sip-scene.js';
 import { endReason } from '../../../src/call/end-reason.js';
 
-const target = { server: { hostname: 'pbx.example.com' }, user: '600' } as Target;
+const target = { trunk: {}, server: { hostname: 'pbx.example.com' }, user: '600' } as Target;
 const base = {
   call: '01J' as CallId,
   target,
@@ -29,6 +30,52 @@ describe('inviteHeaders', () => {
     expect(headers['From']).toBe('<sip:+4915112345678@localhost>;tag=t1');
     expect(headers['X-WA-Name']).toBeUndefined();
     expect(headers['X-WA-Payload']).toBeUndefined();
+  });
+});
+
+describe('a call in the name of our account', () => {
+  const from = (username: string, hostname = 'pbx.example.com') => {
+    const trunk = { ...sceneTrunk, from: 'account', auth: { ...sceneAuth, username } } as const;
+    return inviteHeaders({ ...base, target: { ...target, trunk, server: { ...target.server, hostname } } });
+  };
+
+  it('has it in From, at the server, and the WhatsApp user in P-Asserted-Identity and X-WA-User', () => {
+    const headers = from('bridge');
+    expect(headers['From']).toBe('"Anna" <sip:bridge@pbx.example.com>;tag=t1');
+    expect(headers['P-Asserted-Identity']).toBe('"Anna" <sip:+4915112345678@localhost>');
+    expect(headers['X-WA-User']).toBe('+4915112345678');
+  });
+
+  it.each([
+    ['bridge@carrier.example', 'pbx', '<sip:bridge@carrier.example>'],
+    ['+49@111@carrier.example', 'pbx', '<sip:+49%40111@carrier.example>'],
+    ['bridge@[2001:db8::1]', 'pbx', '<sip:bridge@[2001:db8::1]>'],
+    ['bridge', '2001:db8::1', '<sip:bridge@[2001:db8::1]>'],
+    ['my bridge@', 'pbx', '<sip:my%20bridge%40@pbx>'],
+    ['bridge@carrier.example>;x', 'pbx', '<sip:bridge%40carrier.example%3E%3Bx@pbx>'],
+    ['@carrier.example', 'pbx', '<sip:%40carrier.example@pbx>'],
+  ])('%j at %s is %s', (username, hostname, expected) => {
+    expect(from(username, hostname)['From']).toBe(`"Anna" ${expected};tag=t1`);
+  });
+
+  it('is the WhatsApp user’s where there is no account', () => {
+    const trunk = { ...sceneTrunk, from: 'account' } as const;
+    const headers = inviteHeaders({ ...base, target: { ...target, trunk } });
+    expect(headers['From']).toBe('"Anna" <sip:+4915112345678@localhost>;tag=t1');
+  });
+
+  it('fits a frame with the longest account, name and facts, the payload left out at worst', () => {
+    const auth = { ...sceneAuth, username: `${'ü'.repeat(200)}@${'a'.repeat(253)}` };
+    const longest = { trunk: { ...sceneTrunk, from: 'account', auth } as const, server: target.server, user: '600' };
+    const headers = inviteHeaders({
+      ...base,
+      target: longest,
+      caller: { user: '+4915112345678', name: '👍'.repeat(64) },
+      whatsApp: { ...base.whatsApp, callId: 'w'.repeat(160), payload: { type: 'cta', text: '👍'.repeat(128) } },
+    });
+    const fit = fitted('sip:600@pbx.example.com', headers, 'x'.repeat(600))!;
+    expect(fit.leftOut).toEqual(['X-WA-Payload', 'X-WA-Payload-Type']);
+    expect(fit.headers).toMatchObject({ From: headers['From'], 'X-WA-User': '+4915112345678' });
   });
 });
 

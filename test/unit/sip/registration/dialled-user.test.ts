@@ -35,6 +35,11 @@ describe('dialledUser', () => {
     expect(dialledUser(trunk, request(user, headers))).toBe(expected);
   });
 
+  it('is To as well where the account is written with its domain: the Contact has the user alone', () => {
+    expect(dialledUser(account('bridge@carrier.example'), request('bridge@', to))).toBe('+4915112345678');
+    expect(dialledUser(account('bridge@'), request('bridge%40@', to))).toBe('+4915112345678');
+  });
+
   it('never looks beyond the Request-URI on a trunk that does not register', () => {
     expect(dialledUser(account('bridge', { register: false }), request('bridge@', to))).toBe('bridge');
     expect(dialledUser(account('bridge', { auth: undefined }), request('bridge@', to))).toBe('bridge');
