@@ -1,72 +1,116 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { address } from '../support/peers/addresses.js';
-import { Asterisk } from '../support/peers/asterisk.js';
-import { Bridge } from '../support/peers/bridge.js';
-import { expectTone } from '../support/peers/hearing.js';
+import { tone, type Asterisk } from '../support/peers/asterisk.js';
+import { startWithAsterisk } from '../support/peers/asterisk-scene.js';
+import type { TrunkOptions } from '../support/peers/asterisk-trunk.js';
+import type { Bridge, BridgeOptions } from '../support/peers/bridge.js';
+import { expectTone, expectTones } from '../support/peers/hearing.js';
 import { user } from '../support/peers/meta.js';
 import { Scene } from '../support/peers/scene.js';
-import { judgeTone } from '../support/peers/sound.js';
 import { listenFor, until } from '../support/peers/until.js';
 import { userToneHz, WhatsAppCall } from '../support/peers/whatsapp-call.js';
 
-const asteriskToneHz = 1004;
+let scene: Scene;
+beforeEach(() => {
+  scene = new Scene();
+});
+afterEach(() => scene.close());
 
-// Asterisk as PBX, on the trunk configuration that is shipped for operators (config/asterisk).
-describe('Asterisk', () => {
-  let scene: Scene;
-  beforeEach(() => {
-    scene = new Scene();
-  });
-  afterEach(() => scene.close());
+interface Way {
+  readonly asterisk: TrunkOptions;
+  readonly bridge: Partial<BridgeOptions>;
+  /** How the SIP leg is encrypted, by the call's record. */
+  readonly suite?: string;
+}
 
-  const start = async (to?: string): Promise<{ asterisk: Asterisk; bridge: Bridge }> => {
-    const bridge = await Bridge.start(scene, { pbx: address.asterisk, ...(to === undefined ? {} : { to }) });
-    const asterisk = scene.add(
-      await Asterisk.start({ address: address.asterisk, trunk: address.bridge, folder: scene.path('asterisk') }),
-    );
-    return { asterisk, bridge };
-  };
+const long = 'AES_CM_128_HMAC_SHA1_80';
+const short = 'AES_CM_128_HMAC_SHA1_32';
+const encrypted: TrunkOptions = { sample: 'pjsip-tls.conf' };
+const optimistic = { ...encrypted, changes: { 'sip2wa/endpoint': { media_encryption_optimistic: 'yes' } } };
+const shortTags = { ...encrypted, changes: { 'sip2wa/endpoint': { srtp_tag_32: 'yes' } } };
 
-  it('echoes a user-initiated call, as the README suggests for a first test; the user hangs up', async () => {
-    const { asterisk, bridge } = await start('600');
+/** The samples for operators, and the other ways that Asterisk has. */
+const ways: Readonly<Record<string, Way>> = {
+  'UDP, as shipped': { asterisk: {}, bridge: {} },
+  TCP: { asterisk: { transport: 'tcp' }, bridge: { transport: 'tcp' } },
+  'TLS without SRTP': { asterisk: { transport: 'tls' }, bridge: { transport: 'tls' } },
+  'TLS and SDES, as shipped': {
+    asterisk: encrypted,
+    bridge: { transport: 'tls', trunk: `srtp: required\n    srtp_suites: [${long}]` },
+    suite: long,
+  },
+  'TLS and SDES with short tags': {
+    asterisk: shortTags,
+    bridge: { transport: 'tls', trunk: `srtp: required\n    srtp_suites: [${short}]` },
+    suite: short,
+  },
+  'TLS and SDES if the other side can': {
+    asterisk: optimistic,
+    bridge: { transport: 'tls', trunk: 'srtp: optional' },
+    suite: long,
+  },
+  'TLS and no SRTP at Asterisk, though the bridge could': {
+    asterisk: { transport: 'tls' },
+    bridge: { transport: 'tls', trunk: 'srtp: optional' },
+  },
+};
+
+/** How the only call's record says that its SIP leg was encrypted. */
+const suiteOnRecord = (): unknown =>
+  (JSON.parse(readFileSync(scene.path('cdr.jsonl'), 'utf8')) as Record<string, unknown>)['srtp'];
+
+const over = async (asterisk: Asterisk, bridge: Bridge): Promise<void> => {
+  await asterisk.idle(5_000);
+  await bridge.idle(5_000);
+};
+
+// Asterisk as PBX, on the trunk configurations that are shipped for operators (config/asterisk); pjsip, its OpenSSL and libsrtp.
+describe.each(Object.entries(ways))('Asterisk by %s', (_, way) => {
+  it('echoes and records a user-initiated call; the user hangs up', async () => {
+    const { asterisk, bridge } = await startWithAsterisk(scene, way.asterisk, { ...way.bridge, to: '620' });
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await call.preAccepted();
     await call.accepted();
-    await listenFor(2_500);
-    await bridge.meta.userHangsUp('USER_INITIATED');
-    await asterisk.idle(5_000);
-    await bridge.idle(5_000);
-    expectTone((await call.judge()).heard, userToneHz, 2_000);
-    expect(bridge.meta.actions).toEqual(['pre_accept', 'accept']);
-    expect(bridge.complaints).toEqual([]);
-  });
-
-  it('echoes and records a user-initiated call', async () => {
-    const { asterisk, bridge } = await start('620');
-    const call = await WhatsAppCall.fromUser(scene, bridge);
-    await call.accepted();
     await listenFor(2_000);
     await bridge.meta.userHangsUp('USER_INITIATED');
-    await asterisk.idle(5_000);
+    await over(asterisk, bridge);
     expectTone((await call.judge()).heard, userToneHz, 1_500);
     expectTone(await asterisk.heard(), userToneHz, 1_500);
+    expect(bridge.meta.actions).toEqual(['pre_accept', 'accept']);
+    expect(bridge.complaints).toEqual([]);
+    expect(suiteOnRecord()).toBe(way.suite);
   });
 
+  it('dials a user out through the trunk, plays a tone, records the user and hangs up', async () => {
+    const { asterisk, bridge } = await startWithAsterisk(scene, way.asterisk, way.bridge);
+    const call = await WhatsAppCall.toUser(scene, bridge);
+    await asterisk.callOut(`00${user}`);
+    await call.ringsAndPicksUp();
+    await listenFor(2_000);
+    await asterisk.hangupAll();
+    await bridge.meta.request('terminate');
+    await over(asterisk, bridge);
+    expectTones((await call.judge()).heard, [{ ...tone, atLeastMs: 1_500 }]);
+    expectTone(await asterisk.heard(), userToneHz, 1_500);
+    expect(bridge.meta.actions).toEqual(['connect', 'terminate']);
+    expect(bridge.complaints).toEqual([]);
+    expect(suiteOnRecord()).toBe(way.suite);
+  });
+});
+
+describe('Asterisk', () => {
   it('plays a tone to a user-initiated call and hangs up itself', async () => {
-    const { asterisk, bridge } = await start('621');
+    const { asterisk, bridge } = await startWithAsterisk(scene, {}, { to: '621' });
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await call.accepted();
     await bridge.meta.request('terminate');
-    await asterisk.idle(5_000);
-    await bridge.idle(5_000);
-    const { hz, activeMs } = judgeTone((await call.judge()).heard);
-    expect(hz / asteriskToneHz).toBeCloseTo(1, 2);
-    expect(activeMs).toBeGreaterThan(1_500);
+    await over(asterisk, bridge);
+    expectTones((await call.judge()).heard, [{ ...tone, atLeastMs: 1_500 }]);
     expect(bridge.meta.actions).toEqual(['pre_accept', 'accept', 'terminate']);
   });
 
   it('is busy for a user-initiated call', async () => {
-    const { bridge } = await start('622');
+    const { bridge } = await startWithAsterisk(scene, {}, { to: '622' });
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await bridge.meta.request('terminate').catch(() => bridge.meta.request('reject', 1_000));
     await bridge.idle(5_000);
@@ -75,33 +119,33 @@ describe('Asterisk', () => {
   });
 
   it('rings and is given up by the user', async () => {
-    const { asterisk, bridge } = await start('623');
+    const { asterisk, bridge } = await startWithAsterisk(scene, {}, { to: '623' });
     await WhatsAppCall.fromUser(scene, bridge);
-    await until('Asterisk rings', 10_000, () => bridge.steps.includes('sip.ringing') || undefined);
+    await bridge.step('sip.ringing', 10_000);
     await bridge.meta.userHangsUp('USER_INITIATED');
-    await asterisk.idle(5_000);
-    await bridge.idle(5_000);
+    await over(asterisk, bridge);
     expect(bridge.meta.actions).not.toContain('accept');
   });
 
-  it('dials a user out through the trunk, plays a tone, records the user and hangs up', async () => {
-    const { asterisk, bridge } = await start();
-    const call = await WhatsAppCall.toUser(scene, bridge);
+  it('hears 488 from a trunk that demands SRTP, having none, and says 488 to it', async () => {
+    const trunk = 'srtp: required';
+    const { asterisk, bridge } = await startWithAsterisk(scene, { transport: 'tls' }, { transport: 'tls', trunk });
+    await asterisk.logSip();
+    const refusals = (): number => asterisk.log().match(/^SIP\/2\.0 488 /gm)?.length ?? 0;
     await asterisk.callOut(`00${user}`);
-    await call.ringsAndPicksUp();
-    await listenFor(2_500);
-    await asterisk.hangupAll();
-    await bridge.meta.request('terminate');
-    await asterisk.idle(5_000);
-    await bridge.idle(5_000);
-    expect(judgeTone((await call.judge()).heard).hz / asteriskToneHz).toBeCloseTo(1, 2);
-    expectTone(await asterisk.heard(), userToneHz, 1_500);
-    expect(bridge.meta.actions).toEqual(['connect', 'terminate']);
-    expect(bridge.complaints).toEqual([]);
+    await until('the bridge refuses', 5_000, () => refusals() === 1 || undefined);
+    await WhatsAppCall.fromUser(scene, bridge);
+    await until('Asterisk refuses', 5_000, () => refusals() === 2 || undefined);
+    await over(asterisk, bridge);
+    expect(bridge.meta.actions).not.toContain('connect');
+    expect(bridge.meta.actions).not.toContain('accept');
   });
 
-  it('finds the trunk reachable by its OPTIONS', async () => {
-    const { asterisk } = await start();
+  it.each([
+    ['UDP', {}, {}],
+    ['TLS', encrypted, { transport: 'tls', trunk: 'srtp: required' }],
+  ] as const)('finds the trunk reachable by its OPTIONS over %s', async (_, asteriskOptions, bridgeOptions) => {
+    const { asterisk } = await startWithAsterisk(scene, asteriskOptions, bridgeOptions);
     await asterisk.ami.command('pjsip qualify sip2wa');
     await until(
       'the contact is available',

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { address } from '../support/peers/addresses.js';
-import { Asterisk } from '../support/peers/asterisk.js';
 import { Baresip } from '../support/peers/baresip.js';
-import { Bridge, type BridgeOptions } from '../support/peers/bridge.js';
+import { Bridge } from '../support/peers/bridge.js';
 import { expectTone } from '../support/peers/hearing.js';
 import { business, user } from '../support/peers/meta.js';
 import { Scene } from '../support/peers/scene.js';
@@ -11,7 +10,6 @@ import { judgeTone, sine } from '../support/peers/sound.js';
 import { listenFor, until } from '../support/peers/until.js';
 import { userToneHz, WhatsAppCall } from '../support/peers/whatsapp-call.js';
 
-const asteriskToneHz = 1004;
 const phoneToneHz = 700;
 
 let scene: Scene;
@@ -23,60 +21,6 @@ afterEach(() => scene.close());
 /** How the only call's record says that its SIP leg was encrypted. */
 const suiteOnRecord = (): unknown =>
   (JSON.parse(readFileSync(scene.path('cdr.jsonl'), 'utf8')) as Record<string, unknown>)['srtp'];
-
-// libsrtp under Asterisk: SIP by TLS, SRTP with the keys in the SDP, both ways.
-describe('Asterisk with SDES over TLS', () => {
-  const start = async (
-    srtp: 'sdes' | 'optimistic',
-    trunk: string,
-    more: Partial<BridgeOptions> = {},
-  ): Promise<{ asterisk: Asterisk; bridge: Bridge }> => {
-    const bridge = await Bridge.start(scene, { pbx: address.asterisk, transport: 'tls', trunk, ...more });
-    const folder = scene.path('asterisk');
-    const asterisk = await Asterisk.start({
-      address: address.asterisk,
-      trunk: address.bridge,
-      folder,
-      tls: true,
-      srtp,
-    });
-    return { asterisk: scene.add(asterisk), bridge };
-  };
-
-  it('echoes a user-initiated call', async () => {
-    const { asterisk, bridge } = await start('sdes', 'srtp: required', { to: '600' });
-    const call = await WhatsAppCall.fromUser(scene, bridge);
-    await call.preAccepted();
-    await call.accepted();
-    await listenFor(2_500);
-    await bridge.meta.userHangsUp('USER_INITIATED');
-    await asterisk.idle(5_000);
-    await bridge.idle(5_000);
-    expectTone((await call.judge()).heard, userToneHz, 2_000);
-    expect(bridge.complaints).toEqual([]);
-    expect(suiteOnRecord()).toBe('AES_CM_128_HMAC_SHA1_80');
-  });
-
-  it.each([
-    ['sdes', 'srtp: required'],
-    ['sdes', 'srtp: optional'],
-    ['optimistic', 'srtp: optional'],
-  ] as const)('dials a user out and records the user, %s and %s', async (srtp, trunk) => {
-    const { asterisk, bridge } = await start(srtp, trunk);
-    const call = await WhatsAppCall.toUser(scene, bridge);
-    await asterisk.callOut(`00${user}`);
-    await call.ringsAndPicksUp();
-    await listenFor(2_500);
-    await asterisk.hangupAll();
-    await bridge.meta.request('terminate');
-    await asterisk.idle(5_000);
-    await bridge.idle(5_000);
-    expect(judgeTone((await call.judge()).heard).hz / asteriskToneHz).toBeCloseTo(1, 2);
-    expectTone(await asterisk.heard(), userToneHz, 1_500);
-    expect(bridge.complaints).toEqual([]);
-    expect(suiteOnRecord()).toBe('AES_CM_128_HMAC_SHA1_80');
-  });
-});
 
 // libre's own SRTP, the keys in the clear where the trunk says that its network is private.
 describe('baresip with SDES', () => {

@@ -58,13 +58,22 @@ export class Ami {
   /** Waits for an event that has all these headers. */
   event(headers: AmiMessage, deadlineMs: number, after = 0): Promise<AmiMessage> {
     return until(`Asterisk event ${JSON.stringify(headers)}`, deadlineMs, () =>
-      this.#messages.slice(after).find((one) => Object.entries(headers).every(([name, value]) => one[name] === value)),
+      this.#messages.slice(after).find((one) => hasAll(one, headers)),
     );
+  }
+
+  /** All events so far that have all these headers. */
+  all(headers: AmiMessage): AmiMessage[] {
+    return this.#messages.filter((one) => hasAll(one, headers));
   }
 
   close(): void {
     this.socket.destroy();
   }
+}
+
+function hasAll(message: AmiMessage, headers: AmiMessage): boolean {
+  return Object.entries(headers).every(([name, value]) => message[name] === value);
 }
 
 function parse(block: string): AmiMessage {

@@ -1,15 +1,25 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tlsFile } from '../tls-fixtures.js';
+import { address as addresses } from './addresses.js';
 import { Ami } from './ami.js';
-import { withRegistrar } from './asterisk-registrar.js';
+import { trunkConfiguration, type TrunkOptions } from './asterisk-trunk.js';
 import { PeerProcess } from './child.js';
+import { second as secondNumber } from './meta.js';
+import { sine } from './sound.js';
 import { until } from './until.js';
-import { readWav, type Sound } from './wav.js';
+import { readWav, writeWav, type Sound } from './wav.js';
 
 const here = join(import.meta.dirname, 'asterisk');
 const shipped = join(import.meta.dirname, '../../../config/asterisk');
-const ownFiles = ['asterisk.conf', 'modules.conf', 'rtp.conf', 'manager.conf', 'logger.conf', 'indications.conf'];
+const ownFiles = [
+  'asterisk.conf',
+  'modules.conf',
+  'rtp.conf',
+  'manager.conf',
+  'logger.conf',
+  'indications.conf',
+  'musiconhold.conf',
+];
 /** Modules look for these and complain when they are missing; empty means defaults. */
 const emptyFiles = [
   'acl.conf',
@@ -22,53 +32,26 @@ const emptyFiles = [
   'dsp.conf',
   'features.conf',
   'http.conf',
-  'musiconhold.conf',
   'pjproject.conf',
   'sorcery.conf',
   'stasis.conf',
   'udptl.conf',
 ];
 
-export interface AsteriskOptions {
+export interface AsteriskOptions extends TrunkOptions {
   readonly address: string;
   /** Address of the bridge, which is its trunk. */
   readonly trunk: string;
   /** A folder that is Asterisk's alone. */
   readonly folder: string;
-  /** The trunk by TLS, with the certificates of test/fixtures/tls. */
-  readonly tls?: boolean;
-  /** SRTP with keys in the SDP: `sdes` and nothing else, or `optimistic`, which offers and takes plain RTP as well. */
-  readonly srtp?: 'sdes' | 'optimistic';
-  /** The bridge has to register, see asterisk-registrar.ts. */
-  readonly registers?: boolean;
 }
 
-function withSrtp(trunk: string, srtp: AsteriskOptions['srtp']): string {
-  if (!srtp) return trunk;
-  const optimistic = srtp === 'optimistic' ? 'media_encryption_optimistic = yes\n' : '';
-  return trunk.replace('direct_media = no', `media_encryption = sdes\n${optimistic}direct_media = no`);
-}
-
-/** The shipped trunk, reached and reaching by TLS; each side checks the other's certificate. */
-function overTls(trunk: string): string {
-  const transport = [
-    '[transport-tls]',
-    'type = transport',
-    'protocol = tls',
-    'bind = 192.0.2.10:5061',
-    `cert_file = ${tlsFile('pbx.pem')}`,
-    `priv_key_file = ${tlsFile('pbx.key')}`,
-    `ca_list_file = ${tlsFile('ca.pem')}`,
-    'method = tlsv1_2',
-    'verify_server = yes',
-    'verify_client = no',
-    '',
-  ];
-  return trunk
-    .replace(/\[transport-udp\][^[]*/, `${transport.join('\n')}\n`)
-    .replace('transport = transport-udp', 'transport = transport-tls')
-    .replace('contact = sip:192.0.2.20:5060', 'contact = sip:192.0.2.20:5061\\;transport=tls');
-}
+/** Port of the phones behind this Asterisk; that of the trunk is the sample's. */
+export const phonesPort = 5070;
+/** What its music on hold is. */
+export const musicHz = 520;
+/** Its tones, and how loud it plays them. */
+export const tone = { hz: 1004, levelDb: -16 } as const;
 
 /** Asterisk as PBX, on the trunk configuration that this project ships for operators (config/asterisk) and a dial plan for tests. */
 export class Asterisk {
@@ -77,14 +60,22 @@ export class Asterisk {
 
   private constructor(private readonly options: AsteriskOptions) {
     const { folder } = options;
-    for (const part of ['varlib/keys', 'run', 'log', 'spool/tmp', 'spool/outgoing', 'spool/monitor', 'spool/system']) {
+    for (const part of [
+      'varlib/keys',
+      'varlib/moh',
+      'run',
+      'log',
+      'spool/tmp',
+      'spool/outgoing',
+      'spool/monitor',
+      'spool/system',
+    ]) {
       mkdirSync(join(folder, part), { recursive: true });
     }
     for (const name of emptyFiles) writeFileSync(join(folder, name), '');
     for (const name of ownFiles) this.#render(name, readFileSync(join(here, name), 'utf8'));
-    const trunk = withSrtp(readFileSync(join(shipped, 'pjsip.conf'), 'utf8'), options.srtp);
-    const known = options.registers ? withRegistrar(trunk) : trunk;
-    this.#render('pjsip.conf', options.tls ? overTls(known) : known);
+    this.#render('pjsip.conf', trunkConfiguration(options) + readFileSync(join(here, 'pjsip-test.conf'), 'utf8'));
+    writeWav(join(folder, 'varlib/moh/music.wav'), sine(musicHz, 10_000, 8_000));
     this.#render(
       'extensions.conf',
       readFileSync(join(shipped, 'extensions.conf'), 'utf8') + readFileSync(join(here, 'extensions-test.conf'), 'utf8'),
@@ -118,6 +109,8 @@ export class Asterisk {
     const text = template
       .replaceAll('@FOLDER@', folder)
       .replaceAll('@ADDRESS@', address)
+      .replaceAll('@SECOND@', secondNumber.id)
+      .replaceAll('@PHONE@', addresses.baresip)
       .replaceAll('192.0.2.10', address)
       .replaceAll('192.0.2.20', trunk);
     writeFileSync(join(folder, name), text);
@@ -148,7 +141,41 @@ export class Asterisk {
     );
   }
 
-  /** What was heard from the trunk in extension 620 or a call placed by `callOut`. */
+  /** Places a call to a number through the trunk, and sends it to an extension of `from-whatsapp` once it is answered. */
+  async callOutTo(extension: string, number: string): Promise<void> {
+    await this.ami.action({
+      Action: 'Originate',
+      Channel: `PJSIP/+${number}@sip2wa`,
+      Context: 'from-whatsapp',
+      Exten: extension,
+      Priority: '1',
+      CallerID: '100',
+      Async: 'true',
+    });
+  }
+
+  /** From now on its log has every SIP message. */
+  async logSip(): Promise<void> {
+    await this.ami.command('pjsip set logger on');
+  }
+
+  /** The only channel whose name begins so, once it stands there. */
+  channel(start: string, deadlineMs = 5_000): Promise<string> {
+    return until(`a channel ${start}`, deadlineMs, async () => {
+      const shown = await this.ami.command('core show channels concise');
+      return shown
+        .split('\n')
+        .map((line) => line.split('!')[0] ?? '')
+        .find((name) => name.startsWith(start));
+    });
+  }
+
+  /** What a function or variable of a channel is worth. */
+  async valueOf(channel: string, variable: string): Promise<string> {
+    return (await this.ami.action({ Action: 'Getvar', Channel: channel, Variable: variable })).Value ?? '';
+  }
+
+  /** What was heard from the trunk in the extensions that record, or a call placed by `callOut`. */
   heard(): Promise<Sound> {
     const path = join(this.options.folder, 'spool/heard.wav');
     return until('a recording by Asterisk', 5_000, () => {

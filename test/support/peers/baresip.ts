@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { tlsFile } from '../tls-fixtures.js';
 import { PeerProcess } from './child.js';
 import { until } from './until.js';
 import { readWav, writeWav, type Sound } from './wav.js';
@@ -15,6 +16,8 @@ export interface BaresipMessage {
   readonly ok?: boolean;
   readonly data?: string;
   readonly peeruri?: string;
+  /** Call-ID. */
+  readonly id?: string;
 }
 
 export interface BaresipOptions {
@@ -30,6 +33,8 @@ export interface BaresipOptions {
   readonly play: Sound;
   /** As its `mediaenc` spells it: `srtp` (RTP/AVP with keys), `srtp-mand` (RTP/SAVP), `srtp-mandf` (RTP/SAVPF). */
   readonly mediaenc?: string;
+  /** SIP by TLS, as `pbx.test`; the other side's certificate is checked. */
+  readonly tls?: boolean;
 }
 
 /** baresip, a real SIP phone without a screen. */
@@ -42,15 +47,18 @@ export class Baresip {
   #commands = 0;
 
   private constructor(private readonly options: BaresipOptions) {
-    const { folder, address, user, codecs, answer, mediaenc } = options;
+    const { folder, address, user, codecs, answer, mediaenc, tls = false } = options;
     mkdirSync(join(folder, 'heard'), { recursive: true });
     writeWav(join(folder, 'play.wav'), options.play);
     const config = readFileSync(join(import.meta.dirname, 'baresip/config.in'), 'utf8');
-    writeFileSync(join(folder, 'config'), config.replaceAll('@ADDRESS@', address).replaceAll('@FOLDER@', folder));
-    writeFileSync(
-      join(folder, 'accounts'),
-      `<sip:${user}@${address}:5060>;regint=0;answermode=${answer};audio_codecs=${codecs};ptime=20;dtmfmode=auto${mediaenc === undefined ? '' : `;mediaenc=${mediaenc}`}\n`,
-    );
+    const own = tls ? `${config}sip_certificate ${this.#certificate()}\nsip_cafile ${tlsFile('ca.pem')}\n` : config;
+    writeFileSync(join(folder, 'config'), own.replaceAll('@ADDRESS@', address).replaceAll('@FOLDER@', folder));
+    const parameters = [
+      ...[`answermode=${answer}`, `audio_codecs=${codecs}`, 'regint=0', 'ptime=20', 'dtmfmode=auto'],
+      ...(mediaenc === undefined ? [] : [`mediaenc=${mediaenc}`]),
+    ];
+    const place = tls ? `${address}:5061;transport=tls` : `${address}:5060`;
+    writeFileSync(join(folder, 'accounts'), `<sip:${user}@${place}>;${parameters.join(';')}\n`);
     writeFileSync(join(folder, 'contacts'), '');
     this.#process = PeerProcess.start({ command: 'baresip', args: ['-f', folder, '-4'] });
   }
@@ -68,6 +76,13 @@ export class Baresip {
       throw error;
     }
     return phone;
+  }
+
+  /** Its certificate and key in the one file that it wants. */
+  #certificate(): string {
+    const path = join(this.options.folder, 'certificate.pem');
+    writeFileSync(path, readFileSync(tlsFile('pbx.key'), 'utf8') + readFileSync(tlsFile('pbx.pem'), 'utf8'));
+    return path;
   }
 
   /** Splits the stream into netstrings, `<length>:<json>,`. */
@@ -107,6 +122,16 @@ export class Baresip {
     return until(`baresip ${type} (saw ${this.#events.map((one) => one.type).join(', ')})`, deadlineMs, () =>
       this.#events.slice(after).find((one) => one.type === type),
     );
+  }
+
+  /** The keys pressed on the other side, once there are so many. */
+  pressed(count: number, deadlineMs: number): Promise<string> {
+    const all = (): string =>
+      this.#events
+        .filter(({ type }) => type === 'CALL_DTMF_START')
+        .map(({ param }) => param ?? '')
+        .join('');
+    return until(`${count} digits at baresip`, deadlineMs, () => (all().length >= count ? all() : undefined));
   }
 
   /** The recording of the last call that ended: everything heard, at 8 kHz. Lost packets are missing from it, not silent. */

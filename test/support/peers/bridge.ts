@@ -22,6 +22,8 @@ export interface BridgeOptions {
   readonly trunk?: string;
   /** Who may call in; default: the PBX. */
   readonly acceptFrom?: string;
+  /** Another business number on the same trunk. */
+  readonly second?: { readonly id: string; readonly number: string };
 }
 
 /** Meta as the daemon sees it: a Graph API, and somebody who is told where webhooks go. */
@@ -78,6 +80,11 @@ export class Bridge<G extends GraphSide = Meta> {
       .map(({ level, message, fields }) => `${level}: ${message} ${JSON.stringify(fields)}`);
   }
 
+  /** Waits for a step of the only call. */
+  async step(name: string, deadlineMs: number): Promise<void> {
+    await until(`step ${name}`, deadlineMs, () => this.steps.includes(name) || undefined);
+  }
+
   /** The last lines of its log. */
   get log(): string {
     return this.logger.lines
@@ -88,7 +95,7 @@ export class Bridge<G extends GraphSide = Meta> {
 }
 
 function configuration(scene: Scene, options: BridgeOptions, graph: string): string {
-  const { pbx, transport = 'udp', to, codecs = '[PCMA, PCMU]', mediaAddress = address.bridge } = options;
+  const { pbx, transport = 'udp', to, codecs = '[PCMA, PCMU]', mediaAddress = address.bridge, second } = options;
   return `
 graph: { base_url: "${graph}", access_token: ${secrets.token}, app_secret: ${secrets.app} }
 webhook: { listen: "${address.bridge}:8080", verify_token: ${secrets.verify} }
@@ -111,6 +118,7 @@ ${options.trunk === undefined ? '' : `    ${options.trunk}`}
     qualify: 0s
 numbers:
   - { id: "${business.id}", number: "+${business.number}", name: sales, trunk: pbx }
+${second === undefined ? '' : `  - { id: "${second.id}", number: "+${second.number}", name: second, trunk: pbx }`}
 ${to === undefined ? '' : `routes: [{ number: sales, trunk: pbx, to: "${to}" }]`}
 journal: { dir: "${scene.path('journal')}" }
 cdr: { file: "${scene.path('cdr.jsonl')}" }

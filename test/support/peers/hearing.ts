@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { judgeTone } from './sound.js';
+import { judgeTone, tonesIn } from './sound.js';
 import type { Sound } from './wav.js';
 
 /** Asserts that a recording holds a steady tone of `hz` and hardly a hole, as loud as it was played (a half-scale sine, -9 dBFS). */
@@ -10,4 +10,25 @@ export function expectTone(sound: Sound, hz: number, atLeastMs: number): void {
   expect(Math.abs(tone.levelDb + 9), `level in ${JSON.stringify(tone)}`).toBeLessThan(3);
   expect(tone.activeMs, `length in ${JSON.stringify(tone)}`).toBeGreaterThan(atLeastMs);
   expect(tone.silentMs / tone.activeMs, `holes in ${JSON.stringify(tone)}`).toBeLessThan(0.1);
+}
+
+/** A tone that has to be heard: how loud (a half-scale sine, -9 dBFS, if it is not said), and how long at least. */
+export interface ExpectedTone {
+  readonly hz: number;
+  readonly levelDb?: number;
+  readonly atLeastMs: number;
+}
+
+/** Asserts that a recording holds these tones one after the other, silence between them left out, each as loud as it was played. */
+export function expectTones(sound: Sound, expected: readonly ExpectedTone[]): void {
+  const heard = tonesIn(sound, [...new Set(expected.map(({ hz }) => hz))]);
+  const told = `heard ${JSON.stringify(heard)}`;
+  expect(
+    heard.map(({ hz }) => hz),
+    told,
+  ).toEqual(expected.map(({ hz }) => hz));
+  for (const [index, { levelDb = -9, atLeastMs }] of expected.entries()) {
+    expect(Math.abs((heard[index]?.levelDb ?? 0) - levelDb), told).toBeLessThan(3);
+    expect(heard[index]?.durationMs, told).toBeGreaterThan(atLeastMs);
+  }
 }

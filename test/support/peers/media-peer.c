@@ -9,7 +9,8 @@
  *   PT          payload type of Opus.
  *
  * stdin, one command a line:  remote IP PORT (plain) | mark (the call is answered) | play | pause | stat | quit
- * stdout, one JSON object a line: ready, ice, dtls, rtp, stat. Counters are of the whole life; rtpBeforeMark is what came too early.
+ *                             digits DIGITS MS (telephone-events, each so long, audio in the pauses; needs play)
+ * stdout, one JSON object a line: ready, ice, dtls, rtp, digit (one that came, at its end), stat. Counters are of the whole life; rtpBeforeMark is what came too early.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -31,6 +32,9 @@
 #define RATE 48000
 #define FRAME 960 /* 20 ms */
 #define MAX_SECONDS 120
+#define EVENT_PT 126 /* telephone-event/8000 */
+#define EVENT_TICKS 160 /* of its clock, a frame */
+#define PAUSE_FRAMES 5
 #define MAX_SSRCS 8
 #define STUN_COOKIE 0x2112a442u
 
@@ -58,7 +62,7 @@ static uint32_t tx_ts, tx_ssrc;
 
 static struct {
     unsigned long checks, bad_checks, controlled_checks, sent, received, before_mark, bad_auth, rtcp, other_payload, lost,
-        seq_jumps, ts_jumps;
+        seq_jumps, ts_jumps, events;
     uint32_t ssrcs[MAX_SSRCS];
     int ssrc_count;
     double max_gap_ms, first_after_mark_ms;
@@ -67,6 +71,17 @@ static double last_rx_ms = -1, marked_ms;
 static int have_rx;
 static uint16_t rx_seq;
 static uint32_t rx_ts;
+
+static const char keys[] = "0123456789*#ABCD";
+static struct {
+    char queue[65];
+    int length; /* of each press, frames */
+    int frames; /* of the running one; 0: none runs */
+    int pause;
+    uint32_t ts;
+} press;
+static uint32_t heard_event_ts; /* of the last press that was told */
+static int event_between; /* a press came since the last audio packet */
 
 static double now_ms(void) {
     struct timespec t;
@@ -317,15 +332,34 @@ static int note_order(uint16_t seq, uint32_t ts, uint32_t ssrc) {
     if (have_rx) {
         if (step != 1)
             stats.seq_jumps++;
-        if (ts - rx_ts != (uint32_t)(FRAME * step))
+        /* during a press time goes on, and no audio comes; the packets of a press are no frames */
+        uint32_t passed = ts - rx_ts;
+        if (event_between ? passed % FRAME || passed > RATE * 10 : passed != (uint32_t)(FRAME * step))
             stats.ts_jumps++;
         if (step > 1)
             stats.lost += step - 1;
     }
     have_rx = 1;
+    event_between = 0;
     rx_seq = seq;
     rx_ts = ts;
     return step;
+}
+
+/* RFC 4733: all packets of a press have the timestamp of its beginning; the end comes three times and is told once. */
+static void on_event(const uint8_t *m, const uint8_t *payload) {
+    uint16_t seq = get16(m + 2);
+    uint32_t ts = get32(m + 4);
+    note_ssrc(get32(m + 8));
+    if (have_rx && (uint16_t)(seq - rx_seq) != 1)
+        stats.seq_jumps++;
+    rx_seq = seq;
+    event_between = 1;
+    if (!(payload[1] & 0x80) || payload[0] > 15 || (stats.events && ts == heard_event_ts))
+        return;
+    heard_event_ts = ts;
+    stats.events++;
+    printf("{\"event\":\"digit\",\"digit\":\"%c\",\"durationMs\":%u}\n", keys[payload[0]], get16(payload + 2) / 8);
 }
 
 static void note_time(void) {
@@ -351,15 +385,19 @@ static void on_rtp(uint8_t *m, int n) {
         stats.bad_auth++;
         return;
     }
-    if (type != opus_pt) {
-        stats.other_payload++;
-        return;
-    }
     int header = 12 + 4 * (m[0] & 15);
     if (m[0] & 0x10 && header + 4 <= n)
         header += 4 + 4 * get16(m + header + 2);
     if (header >= n)
         return;
+    if (type == EVENT_PT && header + 4 <= n) {
+        on_event(m, m + header);
+        return;
+    }
+    if (type != opus_pt) {
+        stats.other_payload++;
+        return;
+    }
     note_time();
     int step = note_order(get16(m + 2), get32(m + 4), get32(m + 8));
     int16_t pcm[FRAME * 6];
@@ -370,24 +408,55 @@ static void on_rtp(uint8_t *m, int n) {
         record(pcm, samples);
 }
 
+static void send_packet(uint8_t *p, int n, int type, int marker, uint32_t ts) {
+    p[0] = 0x80;
+    p[1] = type | (marker ? 0x80 : 0);
+    put16(p + 2, tx_seq++);
+    put32(p + 4, ts);
+    put32(p + 8, tx_ssrc);
+    if (protect && srtp_protect(protect, p, &n))
+        return;
+    send_raw(p, n, &remote);
+    stats.sent++;
+}
+
+/* One frame's time of a press; returns 0 when none runs and it is audio's turn. */
+static int send_press(void) {
+    if (press.pause > 0 || !press.queue[0]) {
+        press.pause -= press.pause > 0;
+        return 0;
+    }
+    if (!press.frames++)
+        press.ts = tx_ts;
+    int end = press.frames == press.length;
+    for (int i = 0; i < (end ? 3 : 1); i++) {
+        uint8_t p[64];
+        p[12] = strchr(keys, press.queue[0]) - keys;
+        p[13] = end << 7 | 10;
+        put16(p + 14, press.frames * EVENT_TICKS);
+        send_packet(p, 16, EVENT_PT, press.frames == 1, press.ts);
+    }
+    tx_ts += FRAME;
+    if (end) {
+        memmove(press.queue, press.queue + 1, sizeof press.queue - 1);
+        press.frames = 0;
+        press.pause = PAUSE_FRAMES;
+    }
+    return 1;
+}
+
 static void send_frame(void) {
-    uint8_t p[1600] = {0x80};
+    uint8_t p[1600];
     int16_t frame[FRAME];
+    if (send_press())
+        return;
     for (int i = 0; i < FRAME; i++, clip_at = (clip_at + 1) % clip_length)
         frame[i] = clip[clip_at];
     int n = opus_encode(encoder, frame, FRAME, p + 12, 1200);
     if (n < 0 || !remote_known || (role != PLAIN && !dtls_up))
         return;
-    p[1] = opus_pt | (stats.sent ? 0 : 0x80);
-    put16(p + 2, tx_seq++);
-    put32(p + 4, tx_ts);
-    put32(p + 8, tx_ssrc);
+    send_packet(p, n + 12, opus_pt, !stats.sent, tx_ts);
     tx_ts += FRAME;
-    n += 12;
-    if (protect && srtp_protect(protect, p, &n))
-        return;
-    send_raw(p, n, &remote);
-    stats.sent++;
 }
 
 static void receive_all(void) {
@@ -453,20 +522,23 @@ static void save_recording(const char *path) {
 static void print_stats(void) {
     printf("{\"event\":\"stat\",\"checks\":%lu,\"badChecks\":%lu,\"controlledChecks\":%lu,\"sent\":%lu,\"received\":%lu,"
            "\"rtpBeforeMark\":%lu,\"firstAfterMarkMs\":%.1f,\"badAuth\":%lu,\"rtcp\":%lu,\"otherPayload\":%lu,\"lost\":%lu,"
-           "\"sequenceJumps\":%lu,\"timestampJumps\":%lu,\"ssrcs\":%d,\"maxGapMs\":%.1f,\"recordedMs\":%zu}\n",
+           "\"sequenceJumps\":%lu,\"timestampJumps\":%lu,\"ssrcs\":%d,\"events\":%lu,\"maxGapMs\":%.1f,\"recordedMs\":%zu}\n",
            stats.checks, stats.bad_checks, stats.controlled_checks, stats.sent, stats.received, stats.before_mark,
            stats.first_after_mark_ms, stats.bad_auth, stats.rtcp, stats.other_payload, stats.lost, stats.seq_jumps,
-           stats.ts_jumps, stats.ssrc_count, stats.max_gap_ms, recorded_length * 1000 / RATE);
+           stats.ts_jumps, stats.ssrc_count, stats.events, stats.max_gap_ms, recorded_length * 1000 / RATE);
 }
 
 /* Returns 0 when it is time to go. */
 static int on_command(char *line) {
-    char ip[64];
-    int port;
+    char ip[64], digits[65];
+    int port, ms;
     if (sscanf(line, "remote %63s %d", ip, &port) == 2) {
         remote.sin_family = AF_INET;
         remote.sin_port = htons(port);
         remote_known = inet_pton(AF_INET, ip, &remote.sin_addr) == 1;
+    } else if (sscanf(line, "digits %64[0-9*#A-D] %d", digits, &ms) == 2) {
+        strcpy(press.queue, digits);
+        press.length = ms / 20;
     } else if (!strcmp(line, "mark")) {
         marked = 1;
         marked_ms = now_ms();

@@ -19,6 +19,14 @@ interface PeerEvent {
   readonly version?: string;
   readonly key?: string;
   readonly marked?: boolean;
+  readonly digit?: string;
+  readonly durationMs?: number;
+}
+
+/** A key that was pressed on the other side, as its telephone-event said at its end. */
+export interface Press {
+  readonly digit: string;
+  readonly durationMs: number;
 }
 
 /** Counters of a media peer over its whole life. */
@@ -39,6 +47,8 @@ export interface MediaPeerStats {
   readonly sequenceJumps: number;
   readonly timestampJumps: number;
   readonly ssrcs: number;
+  /** Telephone-events that ended. */
+  readonly events: number;
   readonly maxGapMs: number;
   readonly recordedMs: number;
 }
@@ -171,6 +181,19 @@ export class MediaPeer {
 
   pause(): void {
     this.#process.stdin.write('pause\n');
+  }
+
+  /** Presses keys, each for so long, 100 ms apart; needs `play` before. */
+  press(digits: string, durationMs: number): void {
+    this.#process.stdin.write(`digits ${digits} ${durationMs}\n`);
+  }
+
+  /** Waits until so many keys were pressed on the other side, and gives them. */
+  pressed(count: number, deadlineMs: number): Promise<Press[]> {
+    const all = (): Press[] => this.#events().filter((one): one is PeerEvent & Press => one.event === 'digit');
+    return until(`${count} digits at the media peer`, deadlineMs, () =>
+      all().length >= count ? all() : undefined,
+    ).then((events) => events.map(({ digit, durationMs }) => ({ digit, durationMs })));
   }
 
   /** Ends the peer; what it heard and counted can be read afterwards. */

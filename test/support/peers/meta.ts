@@ -7,10 +7,14 @@ import { until } from './until.js';
 export const user = '13057765456';
 /** The business number of these tests. */
 export const business = { id: '106540352242922', number: '15551112222' } as const;
+/** Another number of the same business, for tests that choose among two. */
+export const second = { id: '106540352242933', number: '15551113333' } as const;
 export const secrets = { app: 'peers-app-secret', token: 'peers-access-token', verify: 'peers-verify-token' } as const;
 
 /** A request to the calls endpoint. */
 export interface CallRequest {
+  /** The business number that it is for. */
+  readonly numberId: string;
   readonly action: 'connect' | 'pre_accept' | 'accept' | 'reject' | 'terminate';
   readonly call_id?: string;
   readonly to?: string;
@@ -72,23 +76,25 @@ export class Meta {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = JSON.parse(Buffer.concat(await request.toArray()).toString('utf8')) as CallRequest;
+    const body = JSON.parse(Buffer.concat(await request.toArray()).toString('utf8')) as Omit<CallRequest, 'numberId'>;
     const authorised = request.headers.authorization === `Bearer ${secrets.token}`;
     if (!authorised || !/^\/v\d+\.\d+\/\d+\/calls$/.test(request.url ?? '')) {
       response.writeHead(401, { 'content-type': 'application/json' });
       response.end(JSON.stringify({ error: { message: 'not authorised', code: 190 } }));
       return;
     }
-    this.requests.push(body);
+    this.requests.push({ ...body, numberId: (request.url ?? '').split('/')[2] ?? '' });
     this.#hooks.get(body.action)?.();
     const success = body.action === 'connect' ? { calls: [{ id: this.#callId }] } : { success: true };
     response.writeHead(200, { 'content-type': 'application/json' });
     response.end(JSON.stringify({ messaging_product: 'whatsapp', ...success }));
   }
 
-  /** The user calls the business. */
-  userCalls(offer: string): Promise<void> {
-    return this.#event({ event: 'connect', direction: 'USER_INITIATED', session: { sdp_type: 'offer', sdp: offer } });
+  /** The user calls the business, by a call button with a payload if there is one. */
+  userCalls(offer: string, payload?: string): Promise<void> {
+    const session = { sdp_type: 'offer', sdp: offer };
+    const button = payload === undefined ? {} : { cta_payload: payload };
+    return this.#event({ event: 'connect', direction: 'USER_INITIATED', session, ...button });
   }
 
   /** Meta's media server answers the offer of a business-initiated call; the phone may still ring. */

@@ -47,6 +47,51 @@ export function judgeTone(sound: Sound): ToneReport {
   };
 }
 
+/** A stretch of one tone in a recording. */
+export interface ToneStretch {
+  readonly hz: number;
+  readonly levelDb: number;
+  readonly durationMs: number;
+}
+
+const stretchMs = 60;
+const shortestMs = 240;
+
+/**
+ * The tones of a recording one after the other, with their levels; only the named frequencies are known. Silence and what is
+ * no such tone (a change from one to the next) stand between them and are left out, as is what lasts less than 240 ms.
+ */
+export function tonesIn(sound: Sound, frequencies: readonly number[]): ToneStretch[] {
+  const size = Math.round((sound.rateHz * stretchMs) / 1000);
+  const found: { hz: number; levels: number[] }[] = [];
+  for (let at = 0; at + size <= sound.samples.length; at += size) {
+    const piece = sound.samples.subarray(at, at + size);
+    const rms = rmsOf(piece);
+    const hz =
+      rms > silenceRms ? frequencies.find((one) => powerAt(piece, sound.rateHz, one) > 0.8 * rms * rms) : undefined;
+    const last = found.at(-1);
+    if (hz === undefined) found.push({ hz: 0, levels: [] });
+    else if (last?.hz === hz) last.levels.push(20 * Math.log10(rms));
+    else found.push({ hz, levels: [20 * Math.log10(rms)] });
+  }
+  return joined(found.filter(({ hz, levels }) => hz > 0 && levels.length * stretchMs >= shortestMs));
+}
+
+/** A hole within a tone does not make two of it. */
+function joined(stretches: readonly { hz: number; levels: number[] }[]): ToneStretch[] {
+  const all: { hz: number; levels: number[] }[] = [];
+  for (const { hz, levels } of stretches) {
+    const last = all.at(-1);
+    if (last?.hz === hz) last.levels.push(...levels);
+    else all.push({ hz, levels: [...levels] });
+  }
+  return all.map(({ hz, levels }) => ({
+    hz,
+    levelDb: [...levels].sort((a, b) => a - b)[Math.floor(levels.length / 2)] ?? 0,
+    durationMs: levels.length * stretchMs,
+  }));
+}
+
 function rmsOf(samples: Float64Array): number {
   return Math.sqrt(samples.reduce((sum, value) => sum + value * value, 0) / Math.max(1, samples.length));
 }

@@ -18,12 +18,12 @@ export class WhatsAppCall {
   ) {}
 
   /** A user calls: offer with `actpass`, of which the bridge has to make itself the DTLS client. */
-  static async fromUser(scene: Scene, bridge: Bridge): Promise<WhatsAppCall> {
+  static async fromUser(scene: Scene, bridge: Bridge, payload?: string): Promise<WhatsAppCall> {
     const relay = await startRelay(scene, 'server');
     const call = new WhatsAppCall(bridge, relay);
     // Clients take the first media packet for the answer: none may come before `accept` is answered.
     bridge.meta.before('accept', () => relay.mark());
-    await bridge.meta.userCalls(relay.description('actpass'));
+    await bridge.meta.userCalls(relay.description('actpass'), payload);
     return call;
   }
 
