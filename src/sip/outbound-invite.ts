@@ -1,6 +1,6 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { Logger } from '../lib/logger.js';
-import type { Target } from '../routing/types.js';
+import type { Target, Trunk } from '../routing/types.js';
 import type { TrunkLogin } from './digest/trunk-login.js';
 import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { fittedWithCredentials } from './invite-headers.js';
@@ -199,10 +199,12 @@ export class OutboundInvite {
   /** A name has to be looked up first. */
   async #sendElsewhere(sending: Sending, res: SrfResponse): Promise<void> {
     try {
-      const hop = isDirect(this.#at) ? undefined : (await nextHopsOf(this.context.addresses, this.#at))[0].uri;
+      const [hop] = await nextHopsOf(this.context.addresses, this.#at);
+      if (showsKeys(sending.offer, this.#at.trunk, hop.transport))
+        throw new Error('keys of SRTP are sent over TLS only');
       if (this.#cancelReason) return this.#refused(res, res.status);
       this.onOutcome({ type: 'redirected', status: res.status, uri: sending.uri });
-      this.send(sending.uri, sending.headers, sending.offer, hop);
+      this.send(sending.uri, sending.headers, sending.offer, isDirect(this.#at) ? undefined : hop.uri);
     } catch (err) {
       this.stop();
       this.logger.warn('INVITE not sent to where it was redirected', { err });
@@ -255,6 +257,10 @@ function repeatHeaders(
   const repeated = { ...headers, From: request.get('From') ?? headers['From'] ?? '', CSeq: cseq, ...credentials };
   return fittedWithCredentials(uri, repeated, offer)?.headers;
 }
+
+/** Whether an offer that was made for TLS would have its keys read on this way (RFC 4568 §8.3). */
+const showsKeys = (offer: string, { srtpWithoutTls = false }: Trunk, transport: string): boolean =>
+  /^a=crypto:/m.test(offer) && transport !== 'tls' && !srtpWithoutTls;
 
 const tagOf = (to: string | undefined): string => /;\s*tag=([^;>\s]+)/i.exec(to ?? '')?.[1] ?? '';
 
