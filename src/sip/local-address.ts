@@ -15,7 +15,9 @@ export function systemLocalAddress(clock: Clock, deadlineMs: number): LocalAddre
     const socket = createSocket(isIPv6(remoteAddress) ? 'udp6' : 'udp4');
     const connected = new Promise<string>((resolve, reject) => {
       socket.on('error', reject);
-      socket.connect(anyPort, remoteAddress, () => resolve(socket.address().address));
+      // Not the callback of `connect`: that is called for a failure, too.
+      socket.on('connect', () => resolve(socket.address().address));
+      socket.connect(anyPort, remoteAddress);
     });
     try {
       return await withDeadline(connected, deadlineMs, 'local address', clock);
