@@ -1,5 +1,6 @@
 import { didYouMean } from '../config/did-you-mean.js';
 import { toE164 } from '../routing/e164.js';
+import { instantOf } from '../routing/local-time.js';
 import type { Trunk, WaNumber } from '../routing/types.js';
 
 /** The command line names something that is not there or does not go together. */
@@ -23,6 +24,16 @@ export function trunkNamed(text: string, trunks: readonly Trunk[]): Trunk {
     text,
     trunks,
     trunks.map(({ name }) => name),
+  );
+}
+
+/** What `--at` says, by the clocks of the number's call hours if it has no offset; now if it is left out. @throws UsageError */
+export function timeOf(text: string | undefined, number: WaNumber, nowMs: () => number): number {
+  if (text === undefined) return nowMs();
+  const atMs = instantOf(text, number.callHours?.timezoneId ?? 'UTC');
+  if (atMs !== undefined) return atMs;
+  throw new UsageError(
+    '--at is a date and time like 2026-12-24T10:00, with Z or +01:00 behind it or in the number’s zone',
   );
 }
 

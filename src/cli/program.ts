@@ -4,6 +4,8 @@ import { checkCommand } from './check.js';
 import type { CheckOptions } from './check.js';
 import type { ConsoleIo } from './console-io.js';
 import { EXIT, processIo } from './console-io.js';
+import { addDoctor } from './doctor-program.js';
+import { addHours } from './hours-program.js';
 import type { PermissionsOptions, PermissionsRequestOptions } from './permissions.js';
 import type { RouteTestOptions } from './route-test.js';
 import { addSettings } from './settings-program.js';
@@ -87,8 +89,10 @@ function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) =>
     .option('--keep', 'stay up afterwards, until SIGTERM or SIGINT', false)
     .action(async (options: { json: boolean; pbx?: string; keep: boolean }) => done(await lazy.demo(options)));
   addRouteTest(program, io, done);
+  addHours(program, io, done);
   addPermissions(program, io, done);
   addSettings(program, io, done);
+  addDoctor(program, io, done);
   return program;
 }
 

@@ -1,15 +1,14 @@
 import type { Config } from '../config/config.js';
 import { loadConfig } from '../config/load-config.js';
 import { toE164 } from '../routing/e164.js';
-import { instantOf } from '../routing/local-time.js';
 import { explainUserCall } from '../routing/route-explain.js';
 import { explainTrunkCall } from '../routing/trunk-call.js';
-import type { Trunk, WaNumber } from '../routing/types.js';
+import type { Trunk } from '../routing/types.js';
 import { isWaUserId } from '../routing/user-address.js';
 import { contains, parseIpNetwork, type IpNetwork } from '../sip/ip-network.js';
 import { reportCheck } from './check.js';
 import { EXIT, type ConsoleIo } from './console-io.js';
-import { numberNamed, trunkNamed, UsageError } from './named-in-config.js';
+import { numberNamed, timeOf, trunkNamed, UsageError } from './named-in-config.js';
 import { trunkCallJson, trunkCallText, userCallJson, userCallText } from './route-report.js';
 
 /** Arguments of `route-test`: those of a user's call, or those of a call from a PBX. */
@@ -92,15 +91,6 @@ function callerNumber(text: string | undefined): string | undefined {
   if (number === undefined)
     throw new UsageError('--from is a number with country code, like +49301234567, or a user id');
   return number;
-}
-
-function timeOf(text: string | undefined, number: WaNumber, nowMs: () => number): number {
-  if (text === undefined) return nowMs();
-  const atMs = instantOf(text, number.callHours?.timezoneId ?? 'UTC');
-  if (atMs !== undefined) return atMs;
-  throw new UsageError(
-    '--at is a date and time like 2026-12-24T10:00, with Z or +01:00 behind it or in the number’s zone',
-  );
 }
 
 /** Whether one address may be both trunks': calls from it may then mean a number of either. Names are not looked up. */

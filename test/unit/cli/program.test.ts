@@ -41,6 +41,7 @@ describe('help', () => {
         'check [options]',
         'demo [options]',
         'route-test [options]',
+        'hours [options] <number>',
         '-V, --version',
         'Exit status:',
         'SIP2WA_CONFIG',
@@ -55,6 +56,7 @@ describe('help', () => {
     ['run', ['-c, --config <file>']],
     ['check', ['-c, --config <file>', '--json']],
     ['demo', ['--json', '--pbx <host:port>', '--keep']],
+    ['hours', ['-c, --config <file>', '--json', '--at <time>', 'Exit status: 0 open, 1 closed, 2 neither']],
     ['permissions', ['get [options] <number> <user>', 'request [options] <number> <user>']],
     [
       'route-test',
