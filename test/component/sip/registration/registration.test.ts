@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually, settled } from '../../../support/eventually.js';
 import { sceneAuth } from '../../../support/sip-scene.js';
-import { SipScriptPeer } from '../../../support/sip-script-peer.js';
+import { PEER_SDP, SipScriptPeer } from '../../../support/sip-script-peer.js';
 import { credentialsOf, expectedResponse } from './registrar.js';
 import { RegistrationScene, type RegistrationSceneOptions } from './registration-scene.js';
 
@@ -70,6 +70,29 @@ describe('a trunk that registers', () => {
       expect(scene.changes).toHaveLength(1);
     },
   );
+
+  it('as user@domain registers that address, with its user as Contact; the digest has it as written', async () => {
+    const registrar = await start({ trunk: { auth: { ...sceneAuth, username: 'bridge@carrier.example' } } });
+    const first = await registrar.register();
+    const { host, port } = scene.address;
+    expect(first.uri).toBe(`sip:${registrar.peer.place}`);
+    expect(first.get('To')).toBe('<sip:bridge@carrier.example>');
+    expect(first.get('From')).toBe(`<sip:bridge@carrier.example>;tag=${first.tag('From')}`);
+    expect(first.get('Contact')).toBe(`<sip:bridge@${host}:${port}>`);
+    registrar.challenge(first);
+    const second = await registrar.register();
+    expect(credentialsOf(second)).toMatchObject({
+      username: 'bridge@carrier.example',
+      response: expectedResponse(second, sceneAuth.password, 'md5'),
+    });
+    registrar.grant(second, 100);
+    await isUp();
+    const invite = registrar.peer.newRequest('INVITE', second.contactUri, { body: PEER_SDP });
+    const dialled = invite.replace(/^To: .*$/m, 'To: <sip:+4915112345678@carrier.example>');
+    registrar.peer.send(dialled, scene.address);
+    await eventually(() => scene.calls.length === 1, 'call announced');
+    expect(scene.calls[0]!.calledUser).toBe('+4915112345678');
+  });
 
   it('takes its registration back when it stops, with credentials', async () => {
     const registrar = await start();
