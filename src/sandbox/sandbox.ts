@@ -1,5 +1,6 @@
 import { systemClock } from '../lib/clock.js';
 import type { Clock } from '../lib/clock.js';
+import { BusinessAccount } from './graph/account.js';
 import { Exchange } from './graph/exchange.js';
 import { GraphServer } from './graph/graph-server.js';
 import { Pbx } from './pbx/pbx.js';
@@ -34,6 +35,8 @@ export interface Sandbox {
   readonly graph: GraphServer;
   readonly webhooks: WebhookSender;
   readonly exchange: Exchange;
+  /** The token's rights, health, subscriptions. */
+  readonly account: BusinessAccount;
   /** Sets where webhooks go. */
   setWebhook(url: string): void;
   /** A user's phone. @throws WrtcMissingError if the optional package is missing */
@@ -49,14 +52,19 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const clock = options.clock ?? systemClock;
   const { appSecret, accessToken, retryDelaysMs } = options;
   const webhooks = new WebhookSender({ appSecret, clock, ...(retryDelaysMs ? { retryDelaysMs } : {}) });
-  if (options.webhookUrl !== undefined) webhooks.target(options.webhookUrl);
   const exchange = new Exchange({
     number: { id: options.numberId, digits: options.businessNumber.replace(/^\+/, '') },
     clock,
     send: (event) => webhooks.send(event),
     answerWindowMs: options.answerWindowMs ?? 60_000,
   });
-  const graph = new GraphServer({ accessToken, exchange, clock });
+  const { id: numberId, digits } = exchange.number;
+  const account = new BusinessAccount({ accessToken, appSecret, numberId, digits });
+  const graph = new GraphServer({ accessToken, account, exchange, clock });
+  if (options.webhookUrl !== undefined) {
+    webhooks.target(options.webhookUrl);
+    account.callbackUrl = options.webhookUrl;
+  }
   const phones: WhatsAppPhone[] = [];
   const pbxs: Pbx[] = [];
   return {
@@ -64,7 +72,11 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     graph,
     webhooks,
     exchange,
-    setWebhook: (url) => webhooks.target(url),
+    account,
+    setWebhook: (url) => {
+      webhooks.target(url);
+      account.callbackUrl = url;
+    },
     phone: async (phoneOptions) => {
       const phone = new WhatsAppPhone(await loadWrtc(), exchange, phoneOptions);
       phones.push(phone);

@@ -2,6 +2,7 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { fastify } from 'fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../../lib/clock.js';
+import type { BusinessAccount } from './account.js';
 import type { Exchange } from './exchange.js';
 import { GraphRefusal, invalidParameter, invalidToken, unknownObject } from './graph-error.js';
 import { asksPermission, fieldsOf, type Fields } from './message-check.js';
@@ -17,6 +18,9 @@ export type GraphAction =
   | 'settings'
   | 'settings.read'
   | 'number.read'
+  | 'token.read'
+  | 'subscribed_apps'
+  | 'subscriptions'
   | 'call_permissions'
   | 'messages';
 
@@ -49,11 +53,13 @@ export interface GraphRequest {
 
 export interface GraphServerOptions {
   readonly accessToken: string;
+  readonly account: BusinessAccount;
   readonly exchange: Exchange;
   readonly clock: Clock;
 }
 
 const ACTIONS = ['connect', 'pre_accept', 'accept', 'reject', 'terminate'] as const;
+const OF_THE_ACCOUNT: readonly GraphAction[] = ['token.read', 'subscribed_apps', 'subscriptions'];
 const MAX_OPAQUE = 512;
 const HOST = '127.0.0.1';
 
@@ -84,6 +90,9 @@ export class GraphServer {
     this.#app.setNotFoundHandler((request, reply) => this.#refuse(unknownObject(request.url), reply));
     const base = '/:version/:numberId';
     this.#app.get(base, (request, reply) => this.#serve(request, reply, 'number.read'));
+    this.#app.get('/:version/debug_token', (request, reply) => this.#serve(request, reply, 'token.read'));
+    this.#app.get(`${base}/subscribed_apps`, (request, reply) => this.#serve(request, reply, 'subscribed_apps'));
+    this.#app.get(`${base}/subscriptions`, (request, reply) => this.#serve(request, reply, 'subscriptions'));
     this.#app.post(`${base}/calls`, (request, reply) => this.#serve(request, reply, callAction(request.body)));
     this.#app.get(`${base}/settings`, (request, reply) => this.#serve(request, reply, 'settings.read'));
     this.#app.post(`${base}/settings`, (request, reply) => this.#serve(request, reply, 'settings'));
@@ -122,7 +131,7 @@ export class GraphServer {
     };
     this.requests.push(record);
     try {
-      this.#authorise(request);
+      this.#authorise(request, action);
       const holdReplyMs = await this.#orderedFailure(action, reply);
       const answer = await this.#act(action, request);
       await this.#hold(holdReplyMs);
@@ -134,13 +143,19 @@ export class GraphServer {
     }
   }
 
-  #authorise(request: FastifyRequest): void {
+  #authorise(request: FastifyRequest, action: GraphAction | undefined): void {
+    const { version, numberId } = request.params as { version: string; numberId?: string };
+    // Asked by the app itself, which the account looks at.
+    if (action !== 'subscriptions') this.#needToken(request);
+    if (!/^v\d+\.\d+$/.test(version)) throw unknownObject(version);
+    const isAboutNumber = action === undefined || !OF_THE_ACCOUNT.includes(action);
+    if (isAboutNumber && numberId !== this.options.exchange.number.id) throw unknownObject(numberId ?? '');
+  }
+
+  #needToken(request: FastifyRequest): void {
     const given = Buffer.from(request.headers.authorization ?? '');
     const wanted = Buffer.from(`Bearer ${this.options.accessToken}`);
     if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) throw invalidToken();
-    const { version, numberId } = request.params as { version: string; numberId: string };
-    if (!/^v\d+\.\d+$/.test(version)) throw unknownObject(version);
-    if (numberId !== this.options.exchange.number.id) throw unknownObject(numberId);
   }
 
   async #orderedFailure(action: GraphAction | undefined, reply: FastifyReply): Promise<number> {
@@ -174,7 +189,10 @@ export class GraphServer {
         return exchange.settings.read(wanted === 'true');
       }
       case 'number.read':
-        return { id: exchange.number.id };
+      case 'token.read':
+      case 'subscribed_apps':
+      case 'subscriptions':
+        return this.#ofAccount(action, request);
       case 'settings':
         exchange.settings.write(request.body, new Date(this.options.clock.now()).toISOString().slice(0, 10));
         return { success: true };
@@ -189,6 +207,19 @@ export class GraphServer {
       default:
         return this.#call(action, fieldsOf(request.body));
     }
+  }
+
+  #ofAccount(
+    action: 'number.read' | 'token.read' | 'subscribed_apps' | 'subscriptions',
+    request: FastifyRequest,
+  ): object {
+    const { account } = this.options;
+    const query = request.query as Fields;
+    const { numberId: id = '' } = request.params as { numberId?: string };
+    if (action === 'number.read') return account.numberFields(query['fields']);
+    if (action === 'token.read') return account.debugToken(query['input_token']);
+    if (action === 'subscribed_apps') return account.appsOf(id);
+    return account.subscriptionsOf(id, request.headers.authorization);
   }
 
   async #call(action: (typeof ACTIONS)[number], body: Fields): Promise<object> {
