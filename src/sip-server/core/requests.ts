@@ -46,6 +46,8 @@ export interface ClientRequest {
   readonly refresh: boolean;
   /** Opens the way of the request anew, for when it has to be sent once more. */
   readonly again: (() => Promise<Way>) | undefined;
+  /** Times a 422 has made it be sent again. */
+  readonly raised: number;
   /** Where else it can go if it fails (RFC 3263 §4.3). */
   others: readonly NextHop[];
   transaction: InviteClientTransaction | NonInviteClientTransaction | undefined;

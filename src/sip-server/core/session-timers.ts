@@ -1,5 +1,6 @@
 import type { Dialog } from '../dialog/dialog.js';
 import type { Refresh } from '../dialog/session-timer-runner.js';
+import { MAX_RAISED } from '../dialog/session-timer.js';
 import { SessionTimerRunner } from '../dialog/session-timer-runner.js';
 import type { AnsweredTerms, SessionTerms } from '../dialog/session-timer-terms.js';
 import { answerTerms, learnTerms, minSeOf, offerTerms, refreshesSession } from '../dialog/session-timer-terms.js';
@@ -58,12 +59,12 @@ export class SessionTimers {
   /** RFC 4028 §7.3: after a 422 the same request for longer. The application hears of the second one's answers only. */
   askLonger(record: ClientRequest, response: SipResponse): boolean {
     const { dialog, client, again } = record;
-    if (!dialog || !client || !again || record.cancel !== 'none') return false;
+    if (!dialog || !client || !again || record.cancel !== 'none' || record.raised >= MAX_RAISED) return false;
     const raised = this.#raised(record.request, response, () => dialog.nextSeq());
     if (!raised) return false;
     const relaunch = (way: Way): void => {
       if (this.core.clientRequests.get(record.txn) === record && record.cancel === 'none')
-        return this.outlet.launchAgain(record, raised(way), way);
+        return this.outlet.launchAgain({ ...record, raised: record.raised + 1 }, raised(way), way);
       way.flow.release();
       this.outlet.fail(record, 487);
     };

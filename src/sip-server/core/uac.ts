@@ -37,6 +37,8 @@ interface Launch {
   readonly refresh?: boolean;
   /** Opens the way anew, for when the request has to be sent once more. */
   readonly again?: (() => Promise<Way>) | undefined;
+  /** Times a 422 has made it be sent again. */
+  readonly raised?: number;
   /** Outside a dialog although the dialog it makes is known: the INVITE was sent before. */
   readonly initial?: boolean;
   /** Where else the request can go. */
@@ -91,7 +93,7 @@ export class UserAgentClient {
 
   #keep(start: Launch): ClientRequest {
     const { request, client, txn, flow } = start;
-    const { initial = start.dialog === undefined, refresh = false, again, others = [] } = start;
+    const { initial = start.dialog === undefined, refresh = false, again, raised = 0, others = [] } = start;
     const makesDialog = start.dialog === undefined && request.method === 'INVITE' && client;
     const dialog = makesDialog ? DialogState.calling(request, client, txn, flow) : start.dialog;
     if (makesDialog && dialog) this.core.dialogs.add(dialog);
@@ -104,6 +106,7 @@ export class UserAgentClient {
       initial,
       refresh,
       again,
+      raised,
       others,
       transaction: undefined,
       cancel: 'none',

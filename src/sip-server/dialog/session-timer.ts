@@ -38,7 +38,8 @@ export interface SessionTimerStep {
 
 const MS = 1000;
 const BUSY_RETRY_MS = 2000;
-const MAX_RAISED = 3;
+/** Times a request is sent again because of a 422: each of a few proxies may want more than the one before it. */
+export const MAX_RAISED = 3;
 
 /** Who has heard of no refresh ends the session this long before it runs out (§10). */
 const earlyS = (intervalS: number): number => Math.min(32, intervalS / 3);

@@ -210,4 +210,17 @@ describe('session timer of a call we made', () => {
     await bench.appHangsUp(dialog);
     await bench.quiet();
   });
+
+  it('is asked for three times more at most: a peer that always wants more ends the call', async () => {
+    const bench = await start();
+    const calling = bench.srf.createUAC(bench.peerUri, { localSdp: PEER_SDP });
+    let last = await bench.peer.request('INVITE');
+    for (const leastS of [700, 800, 900]) {
+      bench.peer.reply(last, 422, 'Session Interval Too Small', { toTag: 'no', headers: [`Min-SE: ${leastS}`] });
+      last = await bench.peer.next((it) => it.method === 'INVITE' && it.cseq > last.cseq, `INVITE for ${leastS} s`);
+    }
+    bench.peer.reply(last, 422, 'Session Interval Too Small', { toTag: 'no', headers: ['Min-SE: 1000'] });
+    await expect(calling).rejects.toMatchObject({ status: 422 });
+    await bench.quiet();
+  });
 });
