@@ -90,7 +90,7 @@ export const scalarSchema = {
     },
     session_expires: {
       default: '10m',
-      doc: 'Session timer that the embedded server asks for, 0s for none: a call whose BYE was lost ends by then.',
+      doc: "Session timer that the embedded server asks for, 0s for none: a call whose BYE was lost ends by then. Refreshes that are challenged get the trunk's auth; those of a drachtio-server cannot.",
       format: formats.durationOrNone(90_000, 24 * HOUR_MS),
     },
     timer_t1: {
