@@ -5,6 +5,7 @@ export interface TappedFrame {
   readonly from: 'app' | 'server';
   readonly tokens: readonly string[];
   readonly sip: string | undefined;
+  readonly byteLength: number;
 }
 
 /** Stands between an application and its SIP server, passes every byte on and keeps the frames in their order. */
@@ -34,6 +35,12 @@ export class FrameTap {
     this.#toServer?.write(frame);
   }
 
+  /** Breaks what is connected; the application may connect anew. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+
   async stop(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     await new Promise((resolve) => this.listener.close(resolve));
@@ -57,6 +64,6 @@ export class FrameTap {
   }
 
   #keep(from: TappedFrame['from'], frames: readonly Frame[]): void {
-    this.frames.push(...frames.map(({ tokens, sip }) => ({ from, tokens, sip: sip?.toString() })));
+    this.frames.push(...frames.map(({ sip, ...frame }) => ({ ...frame, from, sip: sip?.toString() })));
   }
 }

@@ -8,6 +8,9 @@ import type { TappedFrame } from './frame-tap.js';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const TIME = /^\d\d:\d\d:\d\d\.\d{6}$/;
 const DIALOG = /^\S+;from-tag=\S+$/;
+/** Of a refusal that was sent a drachtio-server names the dialog that never came to be, the embedded one only one that was. */
+const REFUSAL_SENT = /^SIP\/2\.0 [3-6]/;
+const withoutDialog = (token: string): string => (DIALOG.test(token) ? '' : token);
 
 /** Which headers stand in a message beside what every message has; the order is each server's own. */
 const USUAL = new Set(['via', 'from', 'to', 'call-id', 'cseq', 'content-length', 'max-forwards']);
@@ -35,7 +38,8 @@ export class Transcript {
   #line({ from, tokens, sip }: TappedFrame): string {
     const isOwnBye = tokens.includes('unsolicited');
     // The first token of a server's frame names nothing: nobody refers to it.
-    const masked = tokens.map((token, at) => (from === 'server' && at === 0 ? '*' : this.#token(token, isOwnBye)));
+    const known = REFUSAL_SENT.test(sip ?? '') && tokens[1] === 'response' ? tokens.map(withoutDialog) : tokens;
+    const masked = known.map((token, at) => (from === 'server' && at === 0 ? '*' : this.#token(token, isOwnBye)));
     const text = sip === undefined ? '' : ` ${this.#sip(sip)}`;
     // A trailing separator means nothing.
     return `${from === 'app' ? '>' : '<'} ${masked.join('|').replace(/\|+$/, '')}${text}`;
