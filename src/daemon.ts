@@ -114,18 +114,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   // Warms the codecs up, which takes a moment: the orphans of a crash do not wait for it.
   await base.media.start();
 
-  const webhook = await startWebhookListener({
-    ...config.webhook,
-    appSecrets: () => secrets.appSecrets(),
-    onDelivery: (delivered) => {
-      metrics.webhooksReceived(delivered, base.clock.now());
-      return router.handle(delivered);
-    },
-    journal: base.journal,
-    isOurNumber: (id) => config.numbers.some((number) => number.id === id),
-    ...keepUnknown(store),
-    logger,
-  });
+  const webhook = await startWebhooks(base, secrets, router, store);
   let stopping: Promise<void> | undefined;
   stack.add('webhook listener', () => webhook.close());
   readiness.set('webhook', () => true);
@@ -145,6 +134,22 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
     calls: () => switchboard.calls.size,
     stop: () => (stopping ??= stack.unwind()),
   };
+}
+
+function startWebhooks(base: Base, secrets: LiveSecrets, router: WebhookRouter, store: Store): Promise<HttpListener> {
+  const { config, clock, journal, logger, metrics } = base;
+  return startWebhookListener({
+    ...config.webhook,
+    appSecrets: () => secrets.appSecrets(),
+    onDelivery: (delivered) => {
+      metrics.webhooksReceived(delivered, clock.now());
+      return router.handle(delivered);
+    },
+    journal,
+    isOurNumber: (id) => config.numbers.some((number) => number.id === id),
+    ...keepUnknown(store),
+    logger,
+  });
 }
 
 /** Only now are trunks registered, and first they are un-registered: a registrar sends calls as long as we are. */

@@ -12,7 +12,7 @@ import { Doorkeeper } from './core/doorkeeper.js';
 import { Inbound } from './core/inbound.js';
 import type { Backlog, OverloadLimits } from './core/overload.js';
 import { Overload } from './core/overload.js';
-import type { AnswerChallenge } from './core/refresh-challenge.js';
+import type { AnswerChallenge } from './core/answer-challenge.js';
 import { RequestTable } from './core/request-table.js';
 import { UserAgentClient } from './core/uac.js';
 import { UserAgentServer } from './core/uas.js';

@@ -6,7 +6,7 @@ import { systemIds } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { SourceLimits } from './core/doorkeeper.js';
 import { SOURCE_LIMITS } from './core/doorkeeper.js';
-import type { AnswerChallenge } from './core/refresh-challenge.js';
+import type { AnswerChallenge } from './core/answer-challenge.js';
 import type { OverloadLimits } from './core/overload.js';
 import { OVERLOAD_LIMITS } from './core/overload.js';
 import type { SessionPolicy } from './dialog/session-timer-terms.js';

@@ -109,6 +109,8 @@ export class LegMedia {
         return observer.step(call, 'media.first_from_whatsapp');
       case 'failed':
         return this.options.onFailed(event.reason);
+      case 'secured':
+        return; // of trunks' legs: WhatsApp's is never without
     }
   }
 

@@ -10,7 +10,7 @@ import type { TransactionTable } from '../transaction/transaction-table.js';
 import type { Resolver } from '../transport/resolver.js';
 import type { Transports } from '../transport/transports.js';
 import type { ClientSession } from '../wire/client-session.js';
-import type { AnswerChallenge } from './refresh-challenge.js';
+import type { AnswerChallenge } from './answer-challenge.js';
 import type { RequestTable } from './request-table.js';
 import type { ClientRequest, ServerRequest } from './requests.js';
 

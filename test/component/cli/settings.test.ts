@@ -123,9 +123,7 @@ describe('sip2wa settings', () => {
     await settings('pull', 'sales');
     expect(out).toContain('open_time: "0400"');
     expect(out).toContain(`- id: "${NUMBER_ID}"\n    number: "+12025550142"\n    name: sales\n`);
-    expect(out).toMatch(
-      /\n# sales: Meta also holds\n# {3}calling:\n# {5}sip:\n# {7}servers:\n# {9}- app_id: \d+\n$/,
-    );
+    expect(out).toMatch(/\n# sales: Meta also holds\n# {3}calling:\n# {5}sip:\n# {7}servers:\n# {9}- app_id: \d+\n$/);
     await settings('pull', '--sip-credentials');
     expect(out).toContain('sip_user_password: "********"');
     await settings('pull', '--sip-credentials', '--show-secrets', '--json');

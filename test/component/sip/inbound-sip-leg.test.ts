@@ -84,7 +84,12 @@ describe('a call from the PBX', () => {
       uri: `sip:%2B4915112345678;phone-context=x@127.0.0.1:${scene.address.port}`,
       headers: ['X-WA-Number-Id: sales', 'X-Folded: one\r\n  two'],
     });
-    expect(call).toMatchObject({ calledUser: '+4915112345678', callerUser: 'alice', assertedUsers: [], divertedBy: [] });
+    expect(call).toMatchObject({
+      calledUser: '+4915112345678',
+      callerUser: 'alice',
+      assertedUsers: [],
+      divertedBy: [],
+    });
     expect(call.trunk.name).toBe('pbx');
     expect(call.header('X-WA-Number-Id')).toBe('sales');
     expect(call.header('x-folded')).toBe('one two');

@@ -121,7 +121,8 @@ describe('call machine invariants under random event orders', () => {
       expect(rest.state.openA).toBe(false);
       expect(rest.state.openB).toEqual([]);
       const bridged = all.flatMap((e) => (e.type === 'bridge' ? [e.do] : []));
-      expect(['', 'keep part', 'keep join part']).toContain(bridged.join(' '));
+      // kept and joined again when the media of a leg moves
+      expect(bridged.join(' ')).toMatch(/^(keep( keep)*( join)* part)?$/);
     });
   });
 
