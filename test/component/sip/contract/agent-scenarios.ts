@@ -151,7 +151,9 @@ export const AGENT_SCENARIOS: Readonly<Record<string, AgentScenario>> = {
     play: async (stage) => {
       const { call, dialog, log } = await arrives(stage);
       call.leg.ring();
-      await stage.network('the PBX hears ringing', async ({ peer }) => void (await peer.response(180, 'INVITE')));
+      await stage.network('the PBX hears ringing', async ({ peer }) => {
+        await peer.response(180, 'INVITE');
+      });
       await cancels(stage, dialog);
       return over(log);
     },

@@ -9,7 +9,7 @@ import { eventually } from '../../../support/eventually.js';
 export async function playedOn(
   other: OtherSide,
   scenario: AgentScenario,
-  last = async (): Promise<void> => undefined,
+  last = (): Promise<void> => Promise.resolve(),
 ): Promise<void> {
   const stage = await AgentStage.before(other, scenario.trunk);
   try {
