@@ -8,6 +8,7 @@ import type { TrunkLogins } from './digest/trunk-login.js';
 import type { SrfApi } from './drachtio-types.js';
 import { hostNetwork } from './ip-network.js';
 import type { LocalAddressFinder } from './local-address.js';
+import { addressesOf } from './next-hop.js';
 import type { ServerAddresses } from './server-addresses.js';
 import type { ServerWatch } from './server-watch.js';
 import type { SipTimeouts } from './sip-timeouts.js';
@@ -31,9 +32,14 @@ export interface SipLegContext {
   readonly mediaRemoteNetworksFor: ((trunk: Trunk) => readonly string[] | undefined) | undefined;
 }
 
-/** Networks media may be sent to: what is configured, else the signalling peer and who may call in from this trunk. */
+/**
+ * Networks media may be sent to: what is configured, else the signalling peer, the trunk's servers with the proxy before them,
+ * which a call may come through, or be redirected to, without their media, and who may call in from this trunk.
+ */
 export function mediaNetworks(context: SipLegContext, trunk: Trunk, peers: readonly string[]): readonly string[] {
-  return context.mediaRemoteNetworksFor?.(trunk) ?? [...peers.map(hostNetwork), ...trunk.acceptFrom.map(asNetwork)];
+  const own = trunk.servers.flatMap((server) => addressesOf(context.addresses, { trunk, server }));
+  const networks = [...peers.map(hostNetwork), ...own.map(hostNetwork), ...trunk.acceptFrom.map(asNetwork)];
+  return context.mediaRemoteNetworksFor?.(trunk) ?? [...new Set(networks)];
 }
 
 /** An entry may be a bare address. */

@@ -104,7 +104,7 @@ describe('a call from the PBX', () => {
     expect(scene.media.endpoints[0]?.options).toMatchObject({
       call: call.call,
       localAddress: '127.0.0.1',
-      remoteNetworks: ['127.0.0.1/32', '127.0.0.1/32'],
+      remoteNetworks: ['127.0.0.1/32'],
     });
 
     leg.trying();

@@ -6,6 +6,7 @@ import { silentLogger } from '../../../src/lib/logger.js';
 import type { SipServer, Target, Trunk } from '../../../src/routing/types.js';
 import { addressesOf, nextHopsOf, placedTargets } from '../../../src/sip/next-hop.js';
 import { ServerAddresses } from '../../../src/sip/server-addresses.js';
+import { mediaNetworks, type SipLegContext } from '../../../src/sip/sip-leg-context.js';
 import { SourceAcl } from '../../../src/sip/source-acl.js';
 import { addressDns } from '../../support/dns-fakes.js';
 import { sceneTrunk } from '../../support/sip-scene.js';
@@ -125,4 +126,33 @@ it("a trunk's proxy may call in where its servers may", () => {
   const callers = ['10.0.0.1', '10.0.0.9', '::ffff:10.0.0.9', '10.0.0.8'].map((from) => acl.trunksOf(from).length);
   expect(callers).toEqual([1, 1, 1, 0]);
   expect(addressesOf(addresses(), { trunk: proxied, server: proxied.servers[0]! })).toEqual(['10.0.0.9', '10.0.0.1']);
+});
+
+describe('the networks of a trunk’s media', () => {
+  const contextOf = async (trunk: Trunk): Promise<SipLegContext> => {
+    const known = addresses();
+    await known.keepFresh([...trunk.servers, ...(trunk.outboundProxy ? [trunk.outboundProxy] : [])]);
+    return { addresses: known, mediaRemoteNetworksFor: undefined } as unknown as SipLegContext;
+  };
+
+  it('are those of all its servers, whichever it calls from or redirects to, of its proxy, and who may call in', async () => {
+    const trunk: Trunk = {
+      ...{
+        ...sceneTrunk,
+        acceptFrom: ['10.9.0.0/16', '192.0.2.7'],
+        servers: [server({ hostname: '10.0.0.1' }), server()],
+      },
+      outboundProxy: { hostname: 'proxy.test', port: 5060, transport: 'udp' },
+    };
+    const networks = mediaNetworks(await contextOf(trunk), trunk, ['10.0.0.9']);
+    expect(new Set(networks)).toEqual(
+      new Set([...['10.0.0.9/32', '10.0.0.1/32', '10.0.0.5/32', '2001:db8::5/128', '10.9.0.0/16', '192.0.2.7/32']]),
+    );
+    expect(new Set(networks).size).toBe(networks.length);
+  });
+
+  it('are nothing but what the file says, if it says something', async () => {
+    const context = { ...(await contextOf(sceneTrunk)), mediaRemoteNetworksFor: () => ['10.1.0.0/16'] };
+    expect(mediaNetworks(context, sceneTrunk, ['10.0.0.9'])).toEqual(['10.1.0.0/16']);
+  });
 });
