@@ -54,6 +54,8 @@ const overlapRetryS = '2';
 export class SipDialog {
   /** `answering`: a new description is being worked on; `awaitingAnswer`: our offer is out, its answer comes in the ACK. */
   #negotiation: 'stable' | 'answering' | 'awaitingAnswer' = 'stable';
+  /** Number of the re-INVITE whose ACK brings the answer: an ACK of an earlier one may come once more. */
+  #offeredTo = 0;
   #initialAckSeen = false;
   #held = false;
   #over = false;
@@ -166,7 +168,7 @@ export class SipDialog {
       this.#negotiation = 'stable';
       if (sdp !== undefined) this.#noteHold(sdp);
       this.options.onEvent({ type: 'acked', sdp });
-    } else if (this.#negotiation === 'awaitingAnswer') {
+    } else if (this.#negotiation === 'awaitingAnswer' && sequenceOf(ack) === this.#offeredTo) {
       this.#negotiation = 'stable';
       if (sdp !== undefined) void this.#applyAnswer(sdp);
       else this.options.logger.warn('no answer to our offer, the old session stays');
@@ -204,6 +206,7 @@ export class SipDialog {
       const { media } = this.options;
       const sdp = offer === '' ? await media.offer() : await media.answer(offer);
       this.#negotiation = offer === '' ? 'awaitingAnswer' : 'stable';
+      this.#offeredTo = sequenceOf(request);
       if (this.#over) return response.send(481);
       this.#accept(response, sdp);
       if (offer !== '') this.#noteHold(offer);
@@ -265,3 +268,5 @@ export class SipDialog {
     });
   }
 }
+
+const sequenceOf = (request: SrfRequest): number => request.getParsedHeader('cseq').seq;

@@ -87,9 +87,15 @@ export class StandingCall {
   /** Sends a request and waits for its answer; an INVITE's is acknowledged with `ack` as body. */
   async answerTo(method: string, status: number, options: AskOptions & { ack?: string } = {}): Promise<PeerMessage> {
     const cseq = this.ask(method, options);
-    const answer = await this.pbx.response(status, method);
+    const answer = await this.answer(status, method, cseq);
     if (method === 'INVITE') this.ask('ACK', { cseq, body: options.ack ?? '' });
     return answer;
+  }
+
+  /** The answer to the request of this number: a 200 of an earlier INVITE may come once more. */
+  answer(status: number, method: string, cseq: number): Promise<PeerMessage> {
+    const isIt = (it: PeerMessage): boolean => it.status === status && it.get('CSeq') === `${cseq} ${method}`;
+    return this.pbx.next(isIt, `${status} to ${method} ${cseq}`);
   }
 
   /** What the media engine was asked for since the call stands. */

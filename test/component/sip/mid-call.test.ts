@@ -58,9 +58,18 @@ describe.each(placed)('in a call placed by $caller, on a drachtio-server: $onDra
     await call.answerTo('INVITE', 200, { body: pbxAudio() });
   });
 
+  it('an ACK of an earlier INVITE that comes once more is not the answer to our offer', async () => {
+    const cseq = call.ask('INVITE');
+    await call.answer(200, 'INVITE', cseq);
+    call.ask('ACK', { cseq: 1 });
+    call.ask('ACK', { cseq, body: pbxAudio() });
+    await eventually(() => call.media.length === 2, 'answer taken');
+    expect(call.media).toEqual(['offer', 'accept']);
+  });
+
   it('an offer while ours waits for its answer gets 491', async () => {
     const cseq = call.ask('INVITE');
-    await call.pbx.response(200, 'INVITE');
+    await call.answer(200, 'INVITE', cseq);
     await call.answerTo('UPDATE', 491, { body: pbxAudio({ port: 30_004 }) });
     call.ask('ACK', { cseq, body: pbxAudio() });
     await eventually(() => call.media.length === 2, 'answer taken');
@@ -77,7 +86,7 @@ describe.each(placed)('in a call placed by $caller, on a drachtio-server: $onDra
     const crossed = await call.answerTo('INVITE', 500, { body: pbxAudio({ port: 30_006 }) });
     expect(Number(crossed.get('Retry-After'))).toBeLessThanOrEqual(10);
     open();
-    expect((await call.pbx.response(200, 'UPDATE')).cseq).toBe(first);
+    await call.answer(200, 'UPDATE', first);
     expect(call.media).toEqual(['answer']);
   });
 
