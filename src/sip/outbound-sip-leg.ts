@@ -185,7 +185,7 @@ export class OutboundSipLeg implements DialledLeg {
         {
           call: this.options.call,
           codecs: trunk.codecs,
-          remoteNetworks: mediaNetworks(this.context, trunk, addressesOf(this.context.addresses, this.options.target)),
+          remoteNetworks: mediaNetworks(this.context, trunk, this.#mayAnswer()),
           symmetricRtp: trunk.symmetricRtp ?? false,
           ...srtpOf(trunk, nextHop.transport),
           ...(localAddress === undefined ? {} : { localAddress }),
@@ -199,6 +199,14 @@ export class OutboundSipLeg implements DialledLeg {
       this.logger.warn('call to the PBX not prepared', { err });
       this.#machine.post({ type: 'refused', reason: reasonOfMediaError(err), retry: false });
     }
+  }
+
+  /** Addresses of the server that is dialled, and of those that it may send the call to (3xx). */
+  #mayAnswer(): readonly string[] {
+    const { addresses } = this.context;
+    const { target } = this.options;
+    const others = target.trunk.servers.map((server) => ({ trunk: target.trunk, server }));
+    return [...new Set([target, ...others].flatMap((each) => addressesOf(addresses, each)))];
   }
 
   /** A name that cannot be looked up is a server that is down; the next one may be fine. */

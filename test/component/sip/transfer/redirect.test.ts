@@ -126,4 +126,15 @@ describe('an INVITE of ours that is redirected', () => {
     await eventually(() => scene.agent.legs === 0, 'over');
     expect(pbx.count(({ method }) => method === 'CANCEL')).toBe(0);
   });
+
+  it('may have its media at whatever server of the trunk it is sent to', async () => {
+    const server = { ...scene.target(other).server, hostname: '127.0.0.2' };
+    const cluster = await SipScene.start({ trunk: { servers: [server], acceptFrom: [] } });
+    const { leg, log } = cluster.outbound(cluster.target(pbx));
+    leg.dial();
+    await refuse(pbx, 486);
+    await log.saw('terminated');
+    await cluster.stop();
+    expect(cluster.media.endpoints[0]?.options.remoteNetworks).toEqual(['127.0.0.1/32', '127.0.0.2/32']);
+  });
 });
