@@ -100,8 +100,11 @@ export class TransferableLeg implements Leg {
   }
 
   get facts(): LegFacts {
-    const { current } = this.#machine.state;
-    return { ...this.#legs.get(0)?.facts, ...this.#legs.get(current)?.facts };
+    const first = this.#legs.get(0)?.facts;
+    const current = this.#legs.get(this.#machine.state.current)?.facts;
+    // Who called stays; how the media is secured is a matter of the dialog that stands.
+    const { srtp: _srtp, ...lasting } = first ?? {};
+    return { ...lasting, ...current };
   }
 
   listen(listener: (event: LegEvent) => void): void {

@@ -49,6 +49,20 @@ describe('a PBX that refers a call of ours', () => {
     expect((await log.saw('ended')).reason.code).toBe('hangup');
   });
 
+  it('had SRTP, and whom it names has none: records do not say that the call was secured', async () => {
+    const { scene, log, leg } = at;
+    const suite = 'AES_CM_128_HMAC_SHA1_80';
+    scene.media.endpoints[0]!.say({ type: 'secured', suite });
+    at.refer();
+    const invite = await at.called();
+    expect(leg.facts['srtp']).toBe(suite);
+    await at.answered(invite);
+    await log.saw('mediaMoved');
+    expect(leg.facts['srtp']).toBeUndefined();
+    scene.media.endpoints[1]!.say({ type: 'secured', suite });
+    expect(leg.facts['srtp']).toBe(suite);
+  });
+
   it('is hung up if it does not hang up itself', async () => {
     const { pbx, log } = at;
     at.refer();
