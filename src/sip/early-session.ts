@@ -1,6 +1,7 @@
 import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
 import type { SrfHeaders, SrfRequest, SrfResponse } from './drachtio-types.js';
+import { tagOf } from './header-list.js';
 import { screenRenegotiation } from './invite-screen.js';
 import { reasonOfOfferError, type LegMedia } from './leg-media.js';
 import { refusalStatus } from './sip-cause.js';
@@ -8,6 +9,9 @@ import { refusalHeaders } from './sip-headers.js';
 
 /** Seconds after which an UPDATE that came too early may come again (RFC 3311 §5.2 asks for 0 to 10). */
 const tooEarlyRetryS = '5';
+
+/** Branches whose answers are kept: those of more have to be in their 2xx. */
+const mostBranches = 32;
 
 interface EarlyAnswer {
   readonly sdp: string;
@@ -33,7 +37,8 @@ export class EarlySession {
 
   /** A provisional response brought a description. After a reliable one others of its branch count for nothing. */
   answered(tag: string, answer: EarlyAnswer): void {
-    if (this.#answers.get(tag)?.isReliable !== true) this.#answers.set(tag, answer);
+    const isWanted = this.#answers.has(tag) || this.#answers.size < mostBranches;
+    if (isWanted && this.#answers.get(tag)?.isReliable !== true) this.#answers.set(tag, answer);
   }
 
   /**
@@ -57,7 +62,7 @@ export class EarlySession {
 
   async #update(request: SrfRequest, response: SrfResponse, headers: SrfHeaders): Promise<void> {
     const offer = request.body ?? '';
-    const tag = /;\s*tag=([^;>\s]+)/i.exec(request.get('From') ?? '')?.[1] ?? '';
+    const tag = tagOf(request.get('From'));
     const refusal = screenRenegotiation(request);
     if (refusal) return response.send(refusal.status, { headers: refusal.headers });
     if (offer === '') return response.send(200, { headers });

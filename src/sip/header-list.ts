@@ -50,6 +50,12 @@ function addressOf(text: string): AddressValue | undefined {
   return { uri, params: new Map(params.map(paramOf)) };
 }
 
+/** The tag of a From or To; empty without one. A name or a URI may hold what looks like it. */
+export function tagOf(value: string | undefined): string {
+  const [, ...params] = splitHeader(value ?? '', ';');
+  return new Map(params.map(paramOf)).get('tag') ?? '';
+}
+
 function paramOf(text: string): readonly [string, string] {
   const equals = text.indexOf('=');
   const name = equals < 0 ? text : text.slice(0, equals);

@@ -5,6 +5,7 @@ import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
 import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfResponse } from './drachtio-types.js';
+import { tagOf } from './header-list.js';
 import { dialPlanHeaders } from './invite-headers.js';
 import { isUnspecified } from './ip-network.js';
 import { refusalStatus } from './sip-cause.js';
@@ -37,7 +38,7 @@ export class InboundInvite {
   }
 
   get fromTag(): string {
-    return /;\s*tag=([^;>\s]+)/i.exec(this.request.get('From') ?? '')?.[1] ?? '';
+    return tagOf(this.request.get('From'));
   }
 
   /** The address that the PBX called; behind a wildcard listener the one from which the PBX is reached. */

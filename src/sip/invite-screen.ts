@@ -1,3 +1,4 @@
+import { tagOf } from './header-list.js';
 import { plainSipText } from './sip-text.js';
 import { parseSrfUri, type SrfHeaders, type SrfRequest } from './drachtio-types.js';
 import { hasLongUser, userOfUri } from './sip-uri.js';
@@ -39,7 +40,7 @@ function screenDialog(request: SrfRequest): Refusal | undefined {
   if (!isUsableContact(request)) return refuse(400, 'Contact without a usable host');
   if (!hasFromTag(request)) return refuse(400, 'From without tag');
   // Neither a dialog of ours nor a new one (RFC 3261 §12.2.2).
-  if (/;\s*tag=/i.test(request.get('To') ?? '')) return refuse(481, 'To tag of no dialog');
+  if (tagOf(request.get('To')) !== '') return refuse(481, 'To tag of no dialog');
   return undefined;
 }
 

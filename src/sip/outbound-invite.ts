@@ -3,6 +3,7 @@ import type { Logger } from '../lib/logger.js';
 import type { Target, Trunk } from '../routing/types.js';
 import type { TrunkLogin } from './digest/trunk-login.js';
 import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfResponse } from './drachtio-types.js';
+import { tagOf } from './header-list.js';
 import { fittedWithCredentials } from './invite-headers.js';
 import { isDirect, nextHopsOf } from './next-hop.js';
 import { opaqueOf } from './opaque-header.js';
@@ -261,8 +262,6 @@ function repeatHeaders(
 /** Whether an offer that was made for TLS would have its keys read on this way (RFC 4568 §8.3). */
 const showsKeys = (offer: string, { srtpWithoutTls = false }: Trunk, transport: string): boolean =>
   /^a=crypto:/m.test(offer) && transport !== 'tls' && !srtpWithoutTls;
-
-const tagOf = (to: string | undefined): string => /;\s*tag=([^;>\s]+)/i.exec(to ?? '')?.[1] ?? '';
 
 /** The INVITE could not be sent at all. */
 export const notSentReason = endReason('trunk_down', { text: 'INVITE could not be sent' });

@@ -15,6 +15,7 @@ import type { ChallengedRefresh } from './digest/challenged-refresh.js';
 import { TrunkLogins, type CredentialsHeader } from './digest/trunk-login.js';
 import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { callerFacts, callerIdentity } from './caller-identity.js';
+import { tagOf } from './header-list.js';
 import { inboundCall, numberHint, type CallOrigin, type InboundCall } from './inbound-call.js';
 import { screenInvite, screenRequire } from './invite-screen.js';
 import { journalOrphan } from './leg-journal.js';
@@ -269,7 +270,7 @@ export class SipUserAgent {
     for (const method of refusedMethods) {
       answerAs(method, (request, response) => {
         // Inside a dialog nobody knows any more, it is the dialog that is missing (RFC 3261 §12.2.2).
-        if (/;\s*tag=/i.test(request.get('To') ?? '')) response.send(481);
+        if (tagOf(request.get('To')) !== '') response.send(481);
         else response.send(405, { headers: { Allow: allowedMethods } });
       });
     }

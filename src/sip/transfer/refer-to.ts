@@ -1,4 +1,5 @@
 import type { SipTransport } from '../../routing/types.js';
+import { splitHeader } from '../header-list.js';
 import { userOfUri } from '../sip-uri.js';
 import { parseReplaces, type Replaces } from './replaces.js';
 
@@ -44,6 +45,8 @@ export function readReferTo(value: string | undefined): ReadReferTo {
 }
 
 function uriIn(value: string): string {
+  // There is exactly one (RFC 3515 §2.4.2): several headers come joined.
+  if (splitHeader(value, ',').length > 1) return '';
   const bracketed = nameAddrForm.exec(value)?.[1];
   if (bracketed !== undefined) return bracketed;
   // Without angle brackets what follows a semicolon is the header's own (RFC 3261 §20).

@@ -41,4 +41,17 @@ describe('screening of an INVITE', () => {
     expect(screenInvite(to(`+4915112345678${'0'.repeat(115)}`), () => false)).toMatchObject({ status: 484 });
     expect(screenInvite(to(`+4915112345678${'0'.repeat(114)}`), () => false)).toBeUndefined();
   });
+
+  it.each([
+    ['<sip:c@d>;x=1; Tag=2', { status: 481 }],
+    ['sip:c@d;tag=2', { status: 481 }],
+    ['"Sales;tag=1" <sip:c@d>', undefined],
+    ['<sip:c;tag=1@d;tag=2>', undefined],
+  ])('tells a tag of a dialog from what only looks so: To: %s', (to, refusal) => {
+    const request = invite('x');
+    const get = (name: string) => (name === 'To' ? to : request.get(name));
+    const screened = screenInvite({ ...request, get }, () => false);
+    if (refusal) expect(screened).toMatchObject(refusal);
+    else expect(screened).toBeUndefined();
+  });
 });

@@ -40,6 +40,7 @@ describe('Refer-To', () => {
     ['<sip:a@h:0>', 400],
     ['<sip:a@h:70000>', 400],
     ['<sip:a@h>, <sip:b@h>', 400],
+    ['<sip:a@h>;x=1, <sip:b@h>', 400],
     ['sip:a@h, sip:b@h', 400],
     ['<sip:a@h?Replaces=%zz>', 400],
     ['<sip:a@h?Replaces=a%0d%0aX%3Bto-tag%3D1%3Bfrom-tag%3D2>', 400],
