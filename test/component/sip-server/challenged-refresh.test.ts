@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { ChallengedRefresh } from '../../../src/sip-server/core/refresh-challenge.js';
+import type { ChallengedRefresh } from '../../../src/sip-server/core/answer-challenge.js';
 import { eventually } from '../../support/eventually.js';
 import { PEER_SDP, type PeerMessage } from '../../support/sip-script-peer.js';
 import { Bench } from './bench.js';
