@@ -370,7 +370,8 @@ describe('the list of sources', () => {
 describe('a stranger with huge headers', () => {
   afterEach(tearDown);
 
-  const long = 'x'.repeat(13_000);
+  // Longer lines the embedded server does not take at all.
+  const long = 'x'.repeat(7_000);
   it.each<[string, (text: string) => string]>([
     ['From', (text) => text.replace('"Alice"', `"${long}"`)],
     ['To', (text) => text.replace('To: <', `To: "${long}" <`)],
