@@ -18,12 +18,15 @@ const USUAL = new Set(['via', 'from', 'to', 'call-id', 'cseq', 'content-length',
 const OPTIONAL = new Set(['user-agent', 'server', 'allow', 'supported', 'session-expires', 'min-se', 'date']);
 
 /** What the embedded server does beyond a drachtio-server, on purpose. */
-const ADDED: readonly (readonly [start: RegExp, header: string])[] = [
+const ADDED: readonly (readonly [startAndMethod: RegExp, header: string])[] = [
   // RFC 3261 §12.1.1: a peer that wants to say something in the early dialog needs to know where.
   [/^SIP\/2\.0 1/, 'contact'],
   // RFC 3261 §22.1: the ACK carries the credentials of its INVITE.
   [/^ACK /, 'proxy-authorization'],
   [/^ACK /, 'authorization'],
+  // RFC 3515 §2.2, RFC 3311 §5.2, RFC 6665 §8.2.1: these refresh the target, so they name it.
+  [/^SIP\/2\.0 2.* (?:REFER|UPDATE)$/, 'contact'],
+  [/^NOTIFY /, 'contact'],
 ];
 
 export class Transcript {
@@ -64,11 +67,11 @@ export class Transcript {
     const [start = '', ...lines] = head.split('\r\n');
     const of = (name: string): string => lines.find((line) => line.toLowerCase().startsWith(`${name}:`)) ?? '';
     const names = new Set(lines.map((line) => line.slice(0, line.indexOf(':')).toLowerCase()));
+    const cseq = /(\d+)?\s*([A-Z]+)$/.exec(of('cseq'))?.[2] ?? '-';
     const isOptional = (name: string): boolean =>
-      OPTIONAL.has(name) || ADDED.some(([on, it]) => it === name && on.test(start));
+      OPTIONAL.has(name) || ADDED.some(([on, it]) => it === name && on.test(`${start} ${cseq}`));
     const extra = [...names].filter((name) => !USUAL.has(name) && !isOptional(name)).sort();
     const tags = `${/;\s*tag=/.test(of('from')) ? 'from-tag ' : ''}${/;\s*tag=/.test(of('to')) ? 'to-tag ' : ''}`;
-    const cseq = /(\d+)?\s*([A-Z]+)$/.exec(of('cseq'))?.[2] ?? '-';
     return `[${this.#withPorts(start)}] ${tags}${cseq} {${extra.join(' ')}}${body === '' ? '' : ' +body'}`;
   }
 
