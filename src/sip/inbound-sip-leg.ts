@@ -230,6 +230,7 @@ export class InboundSipLeg implements OriginatingLeg {
       clock,
       logger: this.logger,
       byeMs: timeouts.byeMs,
+      ackMs: timeouts.ackMs,
       login: () => this.context.logins.loginInDialog(this.options.trunk, this.options.request.source_address),
       onEvent: (event) => this.#fromDialog(event),
     });

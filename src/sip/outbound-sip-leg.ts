@@ -299,6 +299,7 @@ export class OutboundSipLeg implements DialledLeg {
       clock,
       logger: this.logger,
       byeMs: timeouts.byeMs,
+      ackMs: timeouts.ackMs,
       login: () => this.context.logins.loginInDialog(target.trunk, this.#remoteAddress),
       onEvent: (event) => this.#fromDialog(event),
     });

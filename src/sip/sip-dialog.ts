@@ -39,6 +39,8 @@ export interface SipDialogOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly byeMs: number;
+  /** How long an offer of ours may wait for its answer in the ACK. */
+  readonly ackMs: number;
   /** A fresh login, to answer the challenges to one request of ours; undefined if there is none. */
   readonly login: () => TrunkLogin | undefined;
   readonly onEvent: (event: SipDialogEvent) => void;
@@ -54,8 +56,8 @@ const overlapRetryS = '2';
 export class SipDialog {
   /** `answering`: a new description is being worked on; `awaitingAnswer`: our offer is out, its answer comes in the ACK. */
   #negotiation: 'stable' | 'answering' | 'awaitingAnswer' = 'stable';
-  /** Number of the re-INVITE whose ACK brings the answer: an ACK of an earlier one may come once more. */
-  #offeredTo = 0;
+  /** The re-INVITE whose ACK brings the answer, by its number: an ACK of an earlier one may come once more. */
+  #offered = { to: 0, untilMs: Number.POSITIVE_INFINITY };
   #initialAckSeen = false;
   #held = false;
   #over = false;
@@ -168,7 +170,7 @@ export class SipDialog {
       this.#negotiation = 'stable';
       if (sdp !== undefined) this.#noteHold(sdp);
       this.options.onEvent({ type: 'acked', sdp });
-    } else if (this.#negotiation === 'awaitingAnswer' && sequenceOf(ack) === this.#offeredTo) {
+    } else if (this.#negotiation === 'awaitingAnswer' && sequenceOf(ack) === this.#offered.to) {
       this.#negotiation = 'stable';
       if (sdp !== undefined) void this.#applyAnswer(sdp);
       else this.options.logger.warn('no answer to our offer, the old session stays');
@@ -199,14 +201,13 @@ export class SipDialog {
     const refusal = screenRenegotiation(request);
     if (refusal) return response.send(refusal.status, { headers: refusal.headers });
     if (offer === '' && request.method === 'UPDATE') return this.#accept(response, undefined);
-    // Our own offer is still to be answered.
-    if (this.#negotiation === 'awaitingAnswer') return response.send(491);
+    if (this.#isOfferOpen()) return response.send(491);
     this.#negotiation = 'answering';
     try {
       const { media } = this.options;
       const sdp = offer === '' ? await media.offer() : await media.answer(offer);
       this.#negotiation = offer === '' ? 'awaitingAnswer' : 'stable';
-      this.#offeredTo = sequenceOf(request);
+      this.#offered = { to: sequenceOf(request), untilMs: this.options.clock.monotonicMs() + this.options.ackMs };
       if (this.#over) return response.send(481);
       this.#accept(response, sdp);
       if (offer !== '') this.#noteHold(offer);
@@ -214,6 +215,11 @@ export class SipDialog {
       this.#negotiation = 'stable';
       this.#refuse(response, err);
     }
+  }
+
+  /** Our own offer is still to be answered. A drachtio-server waits for an ACK that does not come for ever; we do not. */
+  #isOfferOpen(): boolean {
+    return this.#negotiation === 'awaitingAnswer' && this.options.clock.monotonicMs() < this.#offered.untilMs;
   }
 
   #accept(response: SrfResponse, sdp: string | undefined): void {
@@ -232,11 +238,12 @@ export class SipDialog {
   }
 
   #referred(request: SrfRequest, response: SrfResponse): void {
+    const { contact } = this.options.dialog.local;
     const notify: Referral['notify'] = (headers, body, done) => {
       if (this.#over) return done(undefined);
-      requestInDialog(this.options, { method: 'NOTIFY', headers, body }, done);
+      requestInDialog(this.options, { method: 'NOTIFY', headers: { Contact: contact, ...headers }, body }, done);
     };
-    this.options.onEvent({ type: 'referred', referral: { request, response, notify } });
+    this.options.onEvent({ type: 'referred', referral: { request, response, contact, notify } });
   }
 
   #noteHold(sdp: string): void {

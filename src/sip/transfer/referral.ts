@@ -4,6 +4,8 @@ import type { SrfHeaders, SrfRequest, SrfResponse } from '../drachtio-types.js';
 export interface Referral {
   readonly request: SrfRequest;
   readonly response: SrfResponse;
+  /** Ours in that dialog: a 2xx to REFER has it (RFC 3515 §2.2), as has NOTIFY; a drachtio-server adds none. */
+  readonly contact: string;
   /**
    * Sends a NOTIFY in that dialog. Calls back with its final status; undefined when it could not be sent, as when the dialog
    * is over: a BYE takes the subscription along, since the SIP server forgets the dialog. Never throws.

@@ -205,7 +205,8 @@ export class TransferableLeg implements Leg {
     const { user, server } = plan.target;
     this.options.logger.info('call is transferred', { user, server: `${server.hostname}:${server.port}` });
     this.#step('sip.refer', { direction: 'in', status: 202, server: `${server.hostname}:${server.port}` });
-    referral.response.send(202, { headers: plan.isSilent ? { 'Refer-Sub': 'false' } : {} });
+    const silence = plan.isSilent ? { 'Refer-Sub': 'false' } : undefined;
+    referral.response.send(202, { headers: { Contact: referral.contact, ...silence } });
     if (!plan.isSilent) this.#progress.set(number, this.#progressOf(referral, isFirst));
     this.#progress.get(number)?.provisional(100);
     const leg = this.options.successor(plan, (next) => this.#referred(number, next));

@@ -9,8 +9,10 @@ describe.runIf(drachtioBinary)('transfers on a drachtio-server', () => {
     const at = await TransferScene.start({ onDrachtio: true });
     const { pbx, other, log, scene } = at;
     at.refer();
-    await pbx.response(202, 'REFER');
+    // Mandatory in both (RFC 3515 §2.2, RFC 6665 §4.1.3); the server adds none of its own.
+    expect((await pbx.response(202, 'REFER')).contactUri).toBe(at.invite.contactUri);
     expect(await at.notice()).toBe('refer: SIP/2.0 100 Trying (active)');
+    expect(pbx.received.find(({ method }) => method === 'NOTIFY')?.contactUri).toBe(at.invite.contactUri);
     const invite = await at.called();
     expect(invite.get('Referred-By')).toBe('<sip:agent@pbx.example>');
     other.reply(invite, 180, 'Ringing', { toTag: 'other1' });

@@ -23,8 +23,9 @@ describe('a PBX that refers a call of ours', () => {
   it('is told of every step; whom it names gets the call, and the old dialog is left to the PBX to hang up', async () => {
     const { pbx, other, log, leg, scene } = at;
     at.refer();
-    await pbx.response(202, 'REFER');
+    expect((await pbx.response(202, 'REFER')).all('Contact')).toHaveLength(1);
     expect(await at.notice()).toBe('refer: SIP/2.0 100 Trying (active)');
+    expect(pbx.received.find(({ method }) => method === 'NOTIFY')?.all('Contact')).toHaveLength(1);
     const invite = await at.called();
     expect(invite.uri).toBe(`sip:610@${other.place}`);
     expect(invite.get('Referred-By')).toBe('<sip:agent@pbx.example>');

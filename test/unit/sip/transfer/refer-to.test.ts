@@ -67,7 +67,7 @@ describe('Refer-To', () => {
         expect(JSON.stringify(read)).not.toMatch(/\\[rn]/);
         expect(referredBy(text) ?? '').not.toMatch(/[\r\n]/);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     );
   });
 });
