@@ -7,6 +7,7 @@ import { EXIT, processIo } from './console-io.js';
 import { addDoctor } from './doctor-program.js';
 import { addHours } from './hours-program.js';
 import type { PermissionsOptions, PermissionsRequestOptions } from './permissions.js';
+import { addPrintConfig } from './print-config-program.js';
 import type { RouteTestOptions } from './route-test.js';
 import { addSettings } from './settings-program.js';
 import { routeTestCommand } from './route-test.js';
@@ -81,6 +82,7 @@ function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) =>
     .option('-c, --config <file>', 'configuration file (default: $SIP2WA_CONFIG, then config/default.yaml)')
     .option('--json', 'print one JSON object on standard output instead')
     .action((options: CheckOptions) => done(checkCommand(options, io)));
+  addPrintConfig(program, io, done);
   program
     .command('demo')
     .description('place one call each way through the bridge, on this machine alone, and measure the audio')

@@ -88,8 +88,9 @@ export class Secrets {
   }
 
   #resolve(path: KeyPath, written: string): string | undefined {
-    const match = REFERENCE.exec(written);
-    if (match) return match[1] === 'env' ? this.#fromEnv(path, match[2] ?? '') : this.#fromFile(path, match[2] ?? '');
+    const reference = secretReference(written);
+    if (reference?.kind === 'env') return this.#fromEnv(path, reference.name);
+    if (reference) return this.#fromFile(path, reference.name);
     if (written.includes('${')) {
       const message = 'is neither a reference nor plain text';
       this.findings.error(path, { message, cure: 'write only ${env:NAME} or ${file:/path}, with nothing around it' });
@@ -127,6 +128,12 @@ export class Secrets {
     if ((mode & 0o007) === 0 || name.startsWith('/run/secrets/')) return;
     this.findings.warn(path, { message: `file ${name} can be read by everybody`, cure: 'chmod 600 the file' });
   }
+}
+
+/** What a secret as written refers to; undefined if it is the secret itself. */
+export function secretReference(written: string): { readonly kind: 'env' | 'file'; readonly name: string } | undefined {
+  const [, kind, name = ''] = REFERENCE.exec(written) ?? [];
+  return kind === 'env' || kind === 'file' ? { kind, name } : undefined;
 }
 
 /** The reason why a file cannot be read, as the system's short word. */

@@ -45,7 +45,10 @@ const settingsServer = z.strictObject({
     "Parameters of the Request-URI's user part.",
   ).optional(),
   app_id: readOnly,
-  sip_user_password: readOnly,
+  sip_user_password: z
+    .unknown()
+    .meta({ description: "Meta's to write; never sent nor shown.", writeOnly: true })
+    .optional(),
 });
 
 const sip = z.strictObject({

@@ -42,6 +42,7 @@ describe('help', () => {
         'demo [options]',
         'route-test [options]',
         'hours [options] <number>',
+        'print-config [options]',
         '-V, --version',
         'Exit status:',
         'SIP2WA_CONFIG',
@@ -56,6 +57,7 @@ describe('help', () => {
     ['run', ['-c, --config <file>']],
     ['check', ['-c, --config <file>', '--json']],
     ['demo', ['--json', '--pbx <host:port>', '--keep']],
+    ['print-config', ['-c, --config <file>', '--json']],
     ['hours', ['-c, --config <file>', '--json', '--at <time>', 'Exit status: 0 open, 1 closed, 2 neither']],
     ['permissions', ['get [options] <number> <user>', 'request [options] <number> <user>']],
     [

@@ -65,4 +65,32 @@ describe('config/schema.json', () => {
       '.trunks[0].nam',
     ]);
   });
+
+  it('flags a misspelt key anywhere in the settings of a number', () => {
+    const calling = {
+      stauts: 1,
+      call_hours: { timezone: 1, holiday_schedule: [{ day: 1 }] },
+      sip: { servers: [{ host: 1 }] },
+    };
+    expect(unknownTo(configJsonSchema(), { numbers: [{ settings: { calling, storage: 1 } }] })).toEqual([
+      ...['stauts', 'call_hours.timezone', 'call_hours.holiday_schedule[0].day', 'sip.servers[0].host'].map(
+        (key) => `.numbers[0].settings.calling.${key}`,
+      ),
+      '.numbers[0].settings.storage',
+    ]);
+  });
+
+  it('marks every secret, and nothing else, as never to be shown', () => {
+    const all = properties(configJsonSchema()).filter(({ schema }) => JSON.stringify(schema).includes('writeOnly'));
+    const secret = all.filter(
+      ({ schema }) => !('properties' in schema) && !JSON.stringify(schema).includes('"properties"'),
+    );
+    const names = new Set(secret.map(({ path }) => path.split('.').at(-1)));
+    expect(names).toEqual(
+      new Set(['access_token', 'app_secret', 'verify_token', 'token', 'secret', 'password', 'sip_user_password']),
+    );
+    expect(leaves().filter(({ leaf }) => leaf.sensitive === true && leaf.format.json['writeOnly'] !== true)).toEqual(
+      [],
+    );
+  });
 });
