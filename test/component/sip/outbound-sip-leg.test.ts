@@ -131,7 +131,8 @@ describe('a call to the PBX', () => {
   ] as const)('refused with %i %s fails with its meaning', async (status, phrase, headers, reason, retry) => {
     const { leg, log } = scene.outbound(scene.target(pbx));
     leg.dial();
-    pbx.reply(await pbx.request('INVITE'), status, phrase, { toTag: 'x', headers });
+    // A 302 with a Contact would be followed.
+    pbx.reply(await pbx.request('INVITE'), status, phrase, { toTag: 'x', headers, noContact: true });
     expect(await log.saw('failed')).toMatchObject({ reason, retry });
     await pbx.request('ACK');
     await log.saw('terminated');
