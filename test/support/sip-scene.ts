@@ -43,6 +43,8 @@ export const sceneAuth: TrunkAuth = {
 
 export interface SceneOptions {
   readonly trunk?: Partial<Trunk>;
+  /** A second trunk. */
+  readonly otherTrunk?: Partial<Trunk>;
   readonly timeouts?: Partial<SipTimeouts>;
   readonly transport?: 'udp' | 'tcp';
   /** Session timers of the SIP server, in seconds. */
@@ -108,7 +110,7 @@ export class SipScene {
     const steps: CallStep[] = [];
     const agent = new SipUserAgent({
       connect: server,
-      trunks: [trunk],
+      trunks: options.otherTrunk ? [trunk, { ...sceneTrunk, name: 'other', ...options.otherTrunk }] : [trunk],
       media,
       journal,
       observer: { step: (_call, step) => void steps.push(step) },

@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { endReason } from '../../../src/call/end-reason.js';
+import type { Trunk } from '../../../src/routing/types.js';
 import { LegLog } from '../../support/leg-log.js';
 import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
 import { SipScene } from '../../support/sip-scene.js';
@@ -7,8 +8,8 @@ import { SipScene } from '../../support/sip-scene.js';
 let scene: SipScene;
 let pbx: SipScriptPeer;
 
-async function arriving(trustIdentity: boolean, headers: string[], from?: string) {
-  scene = await SipScene.start({ trunk: { trustIdentity } });
+async function arriving(trustIdentity: boolean, headers: string[], from?: string, otherTrunk?: Partial<Trunk>) {
+  scene = await SipScene.start({ trunk: { trustIdentity }, ...(otherTrunk ? { otherTrunk } : {}) });
   pbx = await SipScriptPeer.udp();
   const text = pbx.newRequest('INVITE', scene.uri(), { body: PEER_SDP, headers });
   pbx.send(from === undefined ? text : text.replace(/"Alice" <[^>]*>/, from), scene.address);
@@ -45,6 +46,11 @@ it('believes nothing of it from any other', async () => {
   expect(call).toMatchObject({ callerUser: 'alice', assertedUsers: [], divertedBy: [] });
   expect(call.leg.facts).toMatchObject({ caller: 'alice' });
   expect(call.leg.facts).not.toHaveProperty('divertedBy');
+});
+
+it('believes it of trunks that share an address only if it does so of each of them', async () => {
+  const { call } = await arriving(true, identity, undefined, { trustIdentity: false });
+  expect(call).toMatchObject({ assertedUsers: [], divertedBy: [] });
 });
 
 it('takes a call of a caller who is told to nobody', async () => {

@@ -88,6 +88,8 @@ describe('identity of a caller at a trusted trunk', () => {
     ['a user of that name at a real host', '<sip:Anonymous@10.0.0.1>;tag=1', [], { isPrivate: true }],
     ['a host that only looks so', '<sip:bob@invalid.example.com>;tag=1', [], { isPrivate: false, fromUser: 'bob' }],
     ['Privacy: id', '<sip:bob@x>;tag=1', ['Privacy: id'], { isPrivate: true, fromUser: 'bob' }],
+    ['Privacy: user', '<sip:bob@x>;tag=1', ['Privacy: user'], { isPrivate: true }],
+    ['Privacy: header', '<sip:bob@x>;tag=1', ['Privacy: header'], { isPrivate: true }],
     ['Privacy: several, critical', '<sip:bob@x>;tag=1', ['Privacy: header ;USER; critical'], { isPrivate: true }],
     ['Privacy with commas', '<sip:bob@x>;tag=1', ['Privacy: session, id'], { isPrivate: true }],
     ['Privacy: none', '<sip:bob@x>;tag=1', ['Privacy: none'], { isPrivate: false }],
@@ -96,6 +98,14 @@ describe('identity of a caller at a trusted trunk', () => {
     ['Remote-Party-ID', '<sip:bob@x>;tag=1', ['Remote-Party-ID: <sip:5551234567@x>;privacy=full'], { isPrivate: true }],
   ])('privacy: %s', (_name, fromValue, lines, expected) => {
     expect(read(true, `From: ${fromValue}`, ...lines)).toMatchObject(expected);
+  });
+
+  it('looks at so many identities and forwards only', () => {
+    const many = Array.from({ length: 50 }, (_, i) => `<sip:u${i}@x>`).join(', ');
+    const { assertedUsers, divertedBy } = read(true, from, `P-Asserted-Identity: ${many}`, `Diversion: ${many}`);
+    expect(assertedUsers).toEqual(['u0', 'u1', 'u2', 'u3']);
+    expect(divertedBy).toEqual(['u7', 'u6', 'u5', 'u4', 'u3', 'u2', 'u1', 'u0']);
+    expect(read(true, from, `History-Info: ${many}`).divertedBy).toHaveLength(8);
   });
 
   it('hears a wish for privacy from anybody, but not in a header that it does not believe', () => {

@@ -148,6 +148,17 @@ describe('a PBX that refers a call of ours', () => {
     await pbx.response(491, 'REFER');
   });
 
+  it('may ask for 32 transfers in one call, refused ones included', async () => {
+    at.refer();
+    await at.pbx.response(202, 'REFER');
+    for (let i = 1; i < 32; i++) {
+      at.refer();
+      await at.pbx.response(491, 'REFER');
+    }
+    at.refer();
+    await at.pbx.response(603, 'REFER');
+  });
+
   it('wants no NOTIFY and gets none', async () => {
     const { pbx, log } = at;
     at.refer(at.to('610'), ['Refer-Sub: false', 'Require: norefersub']);

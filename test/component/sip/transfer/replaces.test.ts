@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endReason } from '../../../../src/call/end-reason.js';
 import { eventually } from '../../../support/eventually.js';
 import { endsOnce } from '../../../support/sip-scene.js';
-import { PeerMessage } from '../../../support/sip-script-peer.js';
+import { PeerMessage, SipScriptPeer } from '../../../support/sip-script-peer.js';
 import { sdp, TransferScene } from './transfer-scene.js';
 
 let at: TransferScene;
@@ -100,4 +100,17 @@ describe('an INVITE with Replaces', () => {
     pbx.reply(bye, 200, 'OK', { noContact: true });
     await log.saw('terminated');
   });
+});
+
+it('an INVITE with Replaces takes over no call of another trunk', async () => {
+  await at.stop();
+  at = await TransferScene.start({ otherTrunk: { acceptFrom: ['127.0.0.2/32'] } });
+  const stranger = await SipScriptPeer.udp('127.0.0.2');
+  const { host, port } = at.scene.address;
+  const headers = [`Replaces: ${ours()}`, 'Require: replaces'];
+  stranger.send(stranger.newRequest('INVITE', `sip:${host}:${port}`, { headers, body: sdp(32_000) }), at.scene.address);
+  const refusal = await stranger.response(481, 'INVITE');
+  expect(refusal.status).toBe(481);
+  expect(at.log.types).toEqual(['answered']);
+  await stranger.stop();
 });
