@@ -39,7 +39,12 @@ export interface CallOptions {
 export interface HostileOptions {
   readonly timers?: Partial<SipTimers>;
   readonly media?: MediaEngine;
+  /** Instead of an embedded server; what it holds inside is not looked at. */
+  readonly server?: HostileServer;
 }
+
+/** What the scene needs of its SIP server. */
+export type HostileServer = Pick<EmbeddedSipServer, 'host' | 'port' | 'secret' | 'sockets' | 'stop' | 'counts'>;
 
 /**
  * The SIP side of the daemon as it stands before strangers: embedded server on UDP and TCP, drachtio-srf, user agent with a
@@ -52,7 +57,7 @@ export class HostileScene {
   readonly #note = (error: unknown): void => void this.#unhandled.push(error);
 
   private constructor(
-    readonly server: EmbeddedSipServer,
+    readonly server: HostileServer,
     readonly agent: SipUserAgent,
     readonly media: MediaEngine,
     readonly trunk: Trunk,
@@ -71,15 +76,9 @@ export class HostileScene {
   static async start(options: HostileOptions = {}): Promise<HostileScene> {
     const logger = new RecordingLogger();
     const clock = new SkippableClock();
-    const server = await startEmbeddedSipServer({
-      listen: [
-        { transport: 'udp', host: '127.0.0.1', port: 0 },
-        { transport: 'tcp', host: '127.0.0.1', port: 0 },
-      ],
-      timers: options.timers ?? {},
-      logger,
-      clock,
-    });
+    const listen = (['udp', 'tcp'] as const).map((transport) => ({ transport, host: '127.0.0.1', port: 0 }));
+    const server =
+      options.server ?? (await startEmbeddedSipServer({ listen, timers: options.timers ?? {}, logger, clock }));
     const media = options.media ?? new FakeMediaEngine();
     const trunk: Trunk = { ...sceneTrunk, acceptFrom: ['127.0.0.0/8'], maxCalls: 100_000 };
     const agent = new SipUserAgent({
@@ -91,7 +90,7 @@ export class HostileScene {
       logger,
       clock,
       ids: systemIds,
-      serverEndsOrphans: () => true,
+      ...(options.server ? {} : { serverEndsOrphans: () => true }),
     });
     await agent.connect();
     return new HostileScene(server, agent, media, trunk, logger, clock);

@@ -87,6 +87,12 @@ async function play(server: Server, scenario: (stage: Stage) => Promise<void>): 
 }
 
 describe('frames of the application protocol', () => {
+  it('are of the scenarios that the list names', () => {
+    const list = readFileSync(new URL('scenario-list.md', import.meta.url), 'utf8');
+    const named = [...list.matchAll(/^\| ([^|]*?) +\| frames/gm)].map(([, name]) => name);
+    expect(named.sort()).toEqual(Object.keys({ ...SCENARIOS, ...IN_CALL_SCENARIOS }).sort());
+  });
+
   it.each(Object.entries({ ...SCENARIOS, ...IN_CALL_SCENARIOS }))(
     '%s',
     async (name, scenario) => {
