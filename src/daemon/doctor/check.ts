@@ -67,11 +67,12 @@ async function outcome(run: Check['run'], { deadlineMs, clock }: RunTerms): Prom
   }
 }
 
-/** The system's code of an error where it has one, else its message. */
+/** The message of an error, with the system's code before it where it has one. */
 export function faultText(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' && !error.message.includes(code) ? `${code}: ${error.message}` : error.message;
+  const { code } = error as { readonly code?: unknown };
+  const isNews = typeof code === 'string' && !code.startsWith('SIP2WA_') && !error.message.includes(code);
+  return isNews ? `${code}: ${error.message}` : error.message;
 }
 
 /** Shorter ones are no secrets worth the name, and would black out half of every line. */

@@ -43,8 +43,8 @@ export function metaFaultElsewhere(error: unknown, what: string): Finding {
   return skipped(`${what}: ${saidBy(error)}`);
 }
 
-function saidBy({ title, details, message, metaCode }: GraphError): string {
+function saidBy({ title, details = '', message, metaCode }: GraphError): string {
   const said = (title ?? message).replace(/^\(#\d+\) /, '');
   const code = metaCode === undefined ? '' : `(#${metaCode}) `;
-  return `${code}${said}${details === undefined || details === title ? '' : `: ${details}`}`;
+  return `${code}${said}${details === '' || details === title ? '' : `: ${details}`}`;
 }
