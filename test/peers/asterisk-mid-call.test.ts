@@ -31,6 +31,10 @@ const messages = (asterisk: Asterisk, start: RegExp): string[] =>
     .split(/<--- (?:Transmitting|Received)[^\n]*--->\n/)
     .filter((one) => start.test(one.split('\n', 1)[0] ?? ''));
 
+/** 200s to an INVITE. */
+const answers = (asterisk: Asterisk): string[] =>
+  messages(asterisk, /^SIP\/2\.0 200 /).filter((one) => /^CSeq: \d+ INVITE$/m.test(one));
+
 describe('keys with Asterisk', () => {
   it('are heard both ways, each once and as long as it was pressed', async () => {
     const { asterisk, bridge } = await startWithAsterisk(scene, {}, { to: '630' });
@@ -62,10 +66,14 @@ describe('keys with Asterisk', () => {
 
 describe('hold by a phone behind Asterisk', () => {
   it.each([
-    ['plays its music', {}, musicHz, 0],
-    ['passes the hold on, and the phone goes on speaking', { moh_passthrough: 'yes' }, phoneToneHz, 1],
-  ] as const)('Asterisk %s; both hear each other again', async (_, endpoint, heldHz, holds) => {
-    const { asterisk, bridge } = await startWithAsterisk(scene, { changes: { 'sip2wa/endpoint': endpoint } }, {});
+    ['plays its music', {}, true, 0],
+    ['passes the hold on', { moh_passthrough: 'yes' }, false, 1],
+  ] as const)('Asterisk %s; both hear each other again', async (_, endpoint, isMusical, holds) => {
+    const { asterisk, bridge } = await startWithAsterisk(
+      scene,
+      { changes: { 'sip2wa/endpoint': endpoint } },
+      { to: '626' },
+    );
     await asterisk.logSip();
     const phone = await startPhone(scene, '100');
     const call = await WhatsAppCall.fromUser(scene, bridge);
@@ -81,16 +89,19 @@ describe('hold by a phone behind Asterisk', () => {
     await phone.command('hangup');
     await bridge.meta.request('terminate');
     await over(asterisk, bridge);
-    expectTones((await call.judge()).heard, [
-      { hz: phoneToneHz, atLeastMs: 600 },
-      ...(heldHz === phoneToneHz
-        ? []
-        : [
-            { hz: heldHz, atLeastMs: 1_000 },
-            { hz: phoneToneHz, atLeastMs: 1_000 },
-          ]),
-    ]);
-    expectTones(await phone.heard(), [{ hz: userToneHz, atLeastMs: 600 }]);
+    const held = messages(asterisk, /^INVITE sip:127\.0\.0\.2:/).filter((one) => one.includes('a=sendonly'));
+    expect(held).toHaveLength(holds);
+    const phoneTone = { hz: phoneToneHz, atLeastMs: 700 };
+    expectTones(
+      (await call.judge()).heard,
+      isMusical
+        ? [phoneTone, { hz: musicHz, atLeastMs: 1_000 }, phoneTone]
+        : [{ hz: phoneToneHz, atLeastMs: 1_700, atMostMs: 3_400 }],
+    );
+    // what came to Asterisk all the while: with its music too, but nothing while the bridge itself was held
+    const longest = isMusical ? {} : { atMostMs: 3_400 };
+    expectTones(await asterisk.heard(), [{ hz: userToneHz, atLeastMs: isMusical ? 3_000 : 1_700, ...longest }]);
+    expectTones(await phone.heard(), [{ hz: userToneHz, atLeastMs: 700 }]);
   });
 });
 
@@ -201,7 +212,7 @@ describe('transfers by a phone behind Asterisk', () => {
     await phone.command('hold');
     await until('Asterisk holds', 5_000, () => asterisk.ami.all({ Event: 'Hold' }).length || undefined);
     const seen = phone.seen;
-    await phone.command('dial', `sip:641@${address.asterisk}:${phonesPort}`);
+    await phone.command('dial', `sip:620@${address.asterisk}:${phonesPort}`);
     const { id = '' } = await phone.event('CALL_ESTABLISHED', 5_000, seen);
     await listenFor(1_000);
     const consultation = await until('its channel', 5_000, async () => {
@@ -215,17 +226,19 @@ describe('transfers by a phone behind Asterisk', () => {
       ['local_tag', 'remote_tag'].map((name) => asterisk.valueOf(consultation, `CHANNEL(pjsip,${name})`)),
     );
     const replaces = encodeURIComponent(`${id};to-tag=${local ?? ''};from-tag=${remote ?? ''}`);
-    const first = (await phone.command('listcalls')).data ?? '';
-    console.log(first);
     await phone.command('line', '1');
-    await phone.command('transfer', `<sip:641@${address.asterisk}:${phonesPort}?Replaces=${replaces}>`);
+    await phone.command('transfer', `<sip:620@${address.asterisk}:${phonesPort}?Replaces=${replaces}>`);
     await listenFor(2_000);
     await bridge.meta.userHangsUp('USER_INITIATED');
     await over(asterisk, bridge);
     expectTones((await call.judge()).heard, [
       { hz: phoneToneHz, atLeastMs: 600 },
       { hz: musicHz, atLeastMs: 600 },
-      { ...tone, atLeastMs: 1_000 },
+      { hz: userToneHz, atLeastMs: 1_000 },
+    ]);
+    expectTones(await asterisk.heard(), [
+      { hz: phoneToneHz, atLeastMs: 600 },
+      { hz: userToneHz, atLeastMs: 1_000 },
     ]);
   });
 });
@@ -233,7 +246,9 @@ describe('transfers by a phone behind Asterisk', () => {
 describe('what Asterisk asks of a trunk', () => {
   it('moves the audio past itself by re-INVITE: the phone and the bridge talk to each other', async () => {
     const changes = { 'sip2wa/endpoint': { direct_media: 'yes' } };
-    const { asterisk, bridge } = await startWithAsterisk(scene, { changes }, {});
+    // audio goes to where calls may come from, and nowhere else
+    const acceptFrom = `[${address.asterisk}/32, ${address.baresip}/32]`;
+    const { asterisk, bridge } = await startWithAsterisk(scene, { changes }, { acceptFrom });
     await asterisk.logSip();
     const phone = await startPhone(scene, '100');
     const call = await WhatsAppCall.fromUser(scene, bridge);
@@ -250,10 +265,7 @@ describe('what Asterisk asks of a trunk', () => {
     expectTone(await phone.heard(), userToneHz, 1_500);
   });
 
-  it.each(['required', 'always'])('session timers, timers = %s: negotiated both ways', async (timers) => {
-    const changes = { 'sip2wa/endpoint': { timers, timers_sess_expires: '90', timers_min_se: '90' } };
-    const { asterisk, bridge } = await startWithAsterisk(scene, { changes }, {});
-    await asterisk.logSip();
+  const callOut = async (asterisk: Asterisk, bridge: Bridge): Promise<void> => {
     const call = await WhatsAppCall.toUser(scene, bridge);
     await asterisk.callOut(`00${user}`);
     await call.ringsAndPicksUp();
@@ -261,24 +273,63 @@ describe('what Asterisk asks of a trunk', () => {
     await asterisk.hangupAll();
     await bridge.meta.request('terminate');
     await over(asterisk, bridge);
-    expectTones((await call.judge()).heard, [{ ...tone, atLeastMs: 1_000 }]);
-    expectTone(await asterisk.heard(), userToneHz, 1_000);
-    console.log(asterisk.log().match(/^(Session-Expires|Min-SE|Require|Supported).*$/gm));
+    expectTones((await call.judge()).heard, [{ ...tone, atLeastMs: 800 }]);
+    expectTone(await asterisk.heard(), userToneHz, 800);
+  };
+
+  /** A call to the extension that rings, answers, sends back what it hears and records it. */
+  const takeCall = async (asterisk: Asterisk, bridge: Bridge): Promise<void> => {
+    const call = await WhatsAppCall.fromUser(scene, bridge);
+    await call.accepted();
+    await listenFor(1_500);
+    await bridge.meta.userHangsUp('USER_INITIATED');
+    await over(asterisk, bridge);
+    expectTone((await call.judge()).heard, userToneHz, 800);
+    expectTone(await asterisk.heard(), userToneHz, 800);
+  };
+
+  const expectAcknowledged = (asterisk: Asterisk): void => {
+    const ringing = messages(asterisk, /^SIP\/2\.0 180 /)[0] ?? '';
+    const number = /^RSeq: +(\d+)$/m.exec(ringing)?.[1] ?? 'none';
+    expect(ringing).toMatch(/^Require: 100rel$/m);
+    expect(messages(asterisk, /^PRACK /)[0]).toMatch(new RegExp(`^RAck: ${number} \\d+ INVITE$`, 'm'));
+  };
+
+  const timed = { timers: 'required', timers_sess_expires: '90', timers_min_se: '90' };
+  const acknowledged = { '100rel': 'required' };
+
+  it('session timers, in its call: we refresh', async () => {
+    const { asterisk, bridge } = await startWithAsterisk(scene, { changes: { 'sip2wa/endpoint': timed } }, {});
+    await asterisk.logSip();
+    await callOut(asterisk, bridge);
+    expect(messages(asterisk, /^INVITE /)[0]).toMatch(/^Require: timer$[^]*^Session-Expires: 90$/m);
+    expect(answers(asterisk)[0]).toMatch(/^Session-Expires: 90;refresher=uas$/m);
   });
 
-  it('100rel required: provisional responses are acknowledged both ways', async () => {
-    const changes = { 'sip2wa/endpoint': { '100rel': 'required' } };
-    const { asterisk, bridge } = await startWithAsterisk(scene, { changes }, {});
+  it('session timers, in ours: we refresh here too', async () => {
+    const { asterisk, bridge } = await startWithAsterisk(
+      scene,
+      { changes: { 'sip2wa/endpoint': timed } },
+      { to: '625' },
+    );
     await asterisk.logSip();
-    const call = await WhatsAppCall.toUser(scene, bridge);
-    await asterisk.callOut(`00${user}`);
-    await call.ringsAndPicksUp();
-    await listenFor(1_500);
-    await asterisk.hangupAll();
-    await bridge.meta.request('terminate');
-    await over(asterisk, bridge);
-    expectTones((await call.judge()).heard, [{ ...tone, atLeastMs: 1_000 }]);
-    expectTone(await asterisk.heard(), userToneHz, 1_000);
-    console.log(asterisk.log().match(/^(PRACK|RSeq|RAck|Require|Supported|SIP).*$/gm));
+    await takeCall(asterisk, bridge);
+    expect(messages(asterisk, /^INVITE /)[0]).toMatch(/^Session-Expires: 600$[^]*^Min-SE: 90$/m);
+    expect(answers(asterisk)[0]).toMatch(/^Session-Expires: 600;refresher=uac$/m);
+  });
+
+  it('acknowledged ringing, in its call', async () => {
+    const { asterisk, bridge } = await startWithAsterisk(scene, { changes: { 'sip2wa/endpoint': acknowledged } }, {});
+    await asterisk.logSip();
+    await callOut(asterisk, bridge);
+    expectAcknowledged(asterisk);
+  });
+
+  it('acknowledged ringing, in ours', async () => {
+    const changes = { 'sip2wa/endpoint': acknowledged };
+    const { asterisk, bridge } = await startWithAsterisk(scene, { changes }, { to: '625' });
+    await asterisk.logSip();
+    await takeCall(asterisk, bridge);
+    expectAcknowledged(asterisk);
   });
 });

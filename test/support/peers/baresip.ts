@@ -119,8 +119,10 @@ export class Baresip {
 
   /** Waits for the first event of a type (CALL_ESTABLISHED, CALL_CLOSED, CALL_DTMF_START…) after the first `after` events. */
   event(type: string, deadlineMs: number, after = 0): Promise<BaresipMessage> {
-    return until(`baresip ${type} (saw ${this.#events.map((one) => one.type).join(', ')})`, deadlineMs, () =>
-      this.#events.slice(after).find((one) => one.type === type),
+    return until(
+      () => `baresip ${type} (saw ${this.#events.map((one) => one.type).join(', ')})`,
+      deadlineMs,
+      () => this.#events.slice(after).find((one) => one.type === type),
     );
   }
 
@@ -134,16 +136,16 @@ export class Baresip {
     return until(`${count} digits at baresip`, deadlineMs, () => (all().length >= count ? all() : undefined));
   }
 
-  /** The recording of the last call that ended: everything heard, at 8 kHz. Lost packets are missing from it, not silent. */
+  /** The last recording: what was heard of a call from its last hold or its beginning on, at 8 kHz. Lost packets are missing, not silent. */
   heard(): Promise<Sound> {
-    return until('a recording by baresip', 5_000, () => {
-      const folder = join(this.options.folder, 'heard');
-      const last = readdirSync(folder)
-        .filter((name) => name.endsWith('-dec.wav'))
-        .sort()
-        .at(-1);
-      return last === undefined ? undefined : readWav(join(folder, last));
-    });
+    return until('a recording by baresip', 5_000, () => this.recordings().at(-1));
+  }
+
+  /** All recordings in their order. */
+  recordings(): Sound[] {
+    const folder = join(this.options.folder, 'heard');
+    const names = readdirSync(folder).filter((name) => name.endsWith('-dec.wav'));
+    return names.sort().map((name) => readWav(join(folder, name)));
   }
 
   async stop(): Promise<void> {

@@ -17,6 +17,7 @@ export interface ExpectedTone {
   readonly hz: number;
   readonly levelDb?: number;
   readonly atLeastMs: number;
+  readonly atMostMs?: number;
 }
 
 /** Asserts that a recording holds these tones one after the other, silence between them left out, each as loud as it was played. */
@@ -27,8 +28,9 @@ export function expectTones(sound: Sound, expected: readonly ExpectedTone[]): vo
     heard.map(({ hz }) => hz),
     told,
   ).toEqual(expected.map(({ hz }) => hz));
-  for (const [index, { levelDb = -9, atLeastMs }] of expected.entries()) {
+  for (const [index, { levelDb = -9, atLeastMs, atMostMs = Infinity }] of expected.entries()) {
     expect(Math.abs((heard[index]?.levelDb ?? 0) - levelDb), told).toBeLessThan(3);
     expect(heard[index]?.durationMs, told).toBeGreaterThan(atLeastMs);
+    expect(heard[index]?.durationMs, told).toBeLessThan(atMostMs);
   }
 }

@@ -65,8 +65,10 @@ export class Meta {
 
   /** The request for an action, when it comes. */
   request(action: CallAction, deadlineMs = 10_000): Promise<CallRequest> {
-    return until(`${action} (saw ${this.requests.map((one) => one.action).join(', ')})`, deadlineMs, () =>
-      this.requests.find((one) => one.action === action),
+    return until(
+      () => `${action} (saw ${this.actions.join(', ')})`,
+      deadlineMs,
+      () => this.requests.find((one) => one.action === action),
     );
   }
 

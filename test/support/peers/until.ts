@@ -1,6 +1,6 @@
 /** Waits until `probe` gives something, looking every few milliseconds; for states that announce themselves by no event. */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   deadlineMs: number,
   probe: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> {
@@ -8,7 +8,8 @@ export async function until<T>(
   for (;;) {
     const value = await probe();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > end) throw new Error(`${what}: not within ${deadlineMs} ms`);
+    if (performance.now() > end)
+      throw new Error(`${typeof what === 'string' ? what : what()}: not within ${deadlineMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { CallId } from '../../../src/lib/ids.js';
 import { dialPlanHeaders } from '../../../src/sip/invite-headers.js';
@@ -16,12 +17,21 @@ graph: { access_token: "\${env:TOKEN}", app_secret: "\${env:SECRET}" }
 webhook: { verify_token: "\${env:VERIFY}" }
 `;
 
+/** What a trunk by TLS needs beside it. */
+const tlsListener = `
+sip:
+  listen: ["udp://192.0.2.20:5060", "tls://192.0.2.20:5061"]
+  tls: { cert: /etc/sip2wa/tls/bridge.pem, key: /etc/sip2wa/tls/bridge.key }
+`;
+
 /** Loads the trunk that stands in a sample's comment, as an operator would paste it. */
 function loadSample(comment: string): { config: Config; trunk: Trunk } {
   const name = /- name: (\w+)/.exec(comment)?.[1] ?? '';
-  const text = comment + numbers.replace('TRUNK', name);
+  const text = comment + numbers.replace('TRUNK', name) + (comment.includes('transport: tls') ? tlsListener : '');
   const env = { TOKEN: 'token', SECRET: 'app-secret', VERIFY: 'verify-token' };
-  const result = loadConfig({ file: 'sample.yaml', env, readFile: () => ({ text, mode: 0o600 }) });
+  const fileOf = (path: string): string =>
+    path === 'sample.yaml' ? text : textOf(`test/fixtures/tls/${basename(path)}`);
+  const result = loadConfig({ file: 'sample.yaml', env, readFile: (path) => ({ text: fileOf(path), mode: 0o600 }) });
   if (!result.ok) throw new Error(JSON.stringify(result.errors));
   const trunk = result.config.trunks.find((one) => one.name === name);
   if (trunk === undefined) throw new Error('the sample has no trunk');
@@ -57,37 +67,92 @@ const sentHeaders = Object.keys(
 
 const rtpNames: Readonly<Record<string, string>> = { alaw: 'PCMA', ulaw: 'PCMU' };
 
-describe('config/asterisk', () => {
-  const text = textOf('config/asterisk/pjsip.conf');
+/** The trunk of sip2wa in the comment of an Asterisk sample, beside what the sample says itself. */
+function asteriskSample(name: string) {
+  const text = textOf(`config/asterisk/${name}`);
   const comment = text
     .split('\n')
     .filter((line) => line.startsWith(';   '))
     .map((line) => line.slice(4))
     .join('\n');
-  const { config, trunk } = loadSample(comment);
   const sections = asteriskSections(text);
-  const endpoint = sections.get('sip2wa/endpoint') ?? {};
+  const section = (place: string): Record<string, string> => sections.get(place) ?? {};
+  return { ...loadSample(comment), sections, section, endpoint: section('sip2wa/endpoint') };
+}
+
+describe.each(['pjsip.conf', 'pjsip-tls.conf', 'pjsip-register.conf'])('config/asterisk/%s', (name) => {
+  const { trunk, section, endpoint } = asteriskSample(name);
 
   it('has in its comment a trunk that sip2wa takes', () => {
-    const { bind } = sections.get('transport-udp/transport') ?? {};
+    const { bind, protocol } = section(`${endpoint.transport ?? ''}/transport`);
     expect(trunk.servers.map(({ hostname, port }) => `${hostname}:${port}`)).toEqual([bind]);
-    expect(trunk.servers[0]?.transport).toBe(sections.get('transport-udp/transport')?.protocol);
+    expect(trunk.servers[0]?.transport).toBe(protocol);
     expect(trunk.acceptFrom).toEqual([`${trunk.servers[0]?.hostname ?? ''}/32`]);
   });
 
-  it('speaks the codecs and digits of that trunk', () => {
+  it('speaks the codecs and digits of that trunk, and encrypts as it does', () => {
     const codecs = (endpoint.allow ?? '').split(',').map((codec) => rtpNames[codec]);
     expect(codecs).toEqual(trunk.codecs);
     expect(endpoint.dtmf_mode).toBe(trunk.dtmf);
     expect(endpoint.direct_media).toBe('no');
+    expect(endpoint.media_encryption).toBe(trunk.srtp === 'required' ? 'sdes' : undefined);
   });
 
-  it('knows sip2wa by its address alone and calls the port it listens on', () => {
-    const match = sections.get('sip2wa/identify')?.match ?? '';
-    expect(sections.get('sip2wa/identify')?.endpoint).toBe('sip2wa');
-    expect(sections.get('sip2wa/aor')?.contact).toBe(`sip:${match}:${config.sip.listen[0]?.port ?? 0}`);
-    expect(Number(sections.get('sip2wa/aor')?.qualify_frequency)).toBeGreaterThan(0);
+  it('differs from the plain one in nothing but what it is for', () => {
+    const { endpoint: plain } = asteriskSample('pjsip.conf');
+    const own = ['transport', 'media_encryption', 'auth', 'identify_by'];
+    const rest = (values: Record<string, string>) => Object.entries(values).filter(([key]) => !own.includes(key));
+    expect(rest(endpoint)).toEqual(rest(plain));
   });
+});
+
+describe.each(['pjsip.conf', 'pjsip-tls.conf'])('config/asterisk/%s', (name) => {
+  const { trunk, config, section } = asteriskSample(name);
+
+  it('knows sip2wa by its address alone and calls the port it listens on', () => {
+    const { match = '', endpoint } = section('sip2wa/identify');
+    const { contact, qualify_frequency: seconds } = section('sip2wa/aor');
+    const isTls = trunk.servers[0]?.transport === 'tls';
+    const place = isTls ? `${match}:5061\\` : `${match}:${config.sip.listen[0]?.port ?? 0}`;
+    expect(endpoint).toBe('sip2wa');
+    // its reader takes what follows a semicolon for a comment
+    expect(contact).toBe(`sip:${place}`);
+    expect(Number(seconds)).toBeGreaterThan(0);
+    expect(trunk.register).toBe(false);
+  });
+});
+
+describe('config/asterisk/pjsip-tls.conf', () => {
+  const text = textOf('config/asterisk/pjsip-tls.conf');
+  const { trunk, section } = asteriskSample('pjsip-tls.conf');
+
+  it('checks the certificate of whom it calls, as sip2wa does', () => {
+    expect(section('transport-tls/transport')).toMatchObject({ method: 'tlsv1_2', verify_server: 'yes' });
+    expect(trunk.servers[0]?.transport).toBe('tls');
+    expect(text).toMatch(/^contact = sip:[\d.]+:5061\\;transport=tls$/m);
+    expect(trunk.srtpSuites).toEqual(['AES_CM_128_HMAC_SHA1_80']);
+  });
+});
+
+describe('config/asterisk/pjsip-register.conf', () => {
+  const { trunk, section, sections, endpoint } = asteriskSample('pjsip-register.conf');
+
+  it('knows sip2wa by the credentials of that trunk alone', () => {
+    const { username, password } = section(`${endpoint.auth ?? ''}/auth`);
+    expect(trunk.register).toBe(true);
+    expect(trunk.auth).toMatchObject({ username, password });
+    expect(endpoint.aors).toBe(username);
+    expect(section(`${username ?? ''}/aor`).contact).toBeUndefined();
+    expect(Number(section(`${username ?? ''}/aor`).minimum_expiration)).toBeLessThanOrEqual(
+      (trunk.registerExpiresMs ?? 0) / 1000,
+    );
+    expect(endpoint.identify_by).toBe('username,auth_username');
+    expect([...sections.keys()].filter((place) => place.endsWith('/identify'))).toEqual([]);
+  });
+});
+
+describe('config/asterisk/extensions.conf', () => {
+  const { endpoint } = asteriskSample('pjsip.conf');
 
   it('has the contexts and the endpoint that its dial plan uses', () => {
     const plan = textOf('config/asterisk/extensions.conf');
