@@ -59,12 +59,15 @@ export class Findings {
     private readonly locate: (path: KeyPath, spot: Spot) => Position,
   ) {}
 
-  /** The first error of a key is the one to cure; later ones follow from it and are left out. */
-  error(path: KeyPath, complaint: Complaint, spot: Spot = 'value'): void {
+  /**
+   * The first error of a key is the one to cure; later ones follow from it and are left out. `shown` is what the key is called,
+   * if its own name must not be.
+   */
+  error(path: KeyPath, complaint: Complaint, spot: Spot = 'value', shown = path): void {
     const key = keyText(path);
     if (this.#faulty.has(key)) return;
     this.#faulty.add(key);
-    this.#errors.push(this.#issue(path, complaint, spot));
+    this.#errors.push({ ...this.#issue(path, complaint, spot), key: keyText(shown) });
   }
 
   /** Whether this very key has an error, so that rules which follow from it keep quiet. */

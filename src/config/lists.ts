@@ -78,7 +78,7 @@ function reportUnknown(path: KeyPath, keys: readonly string[], known: readonly s
     const cure = near ? `did you mean ${near}?` : `remove it; known here: ${known.join(', ')}`;
     const named = near !== undefined || /^[a-z_]{1,24}$/.test(key);
     const complaint = { message: `unknown key${named ? ` ${key.replace(/[^\x20-\x7e]/g, '?')}` : ''}`, cure };
-    findings.error([...path, key], complaint, 'key');
+    findings.error([...path, key], complaint, 'key', [...path, named ? key : '?']);
   }
 }
 

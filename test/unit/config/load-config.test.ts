@@ -212,7 +212,7 @@ describe('YAML itself', () => {
       expect.stringContaining('c.yaml:1:1: __proto__: unknown key __proto__; remove it; known here: '),
       expect.stringContaining('c.yaml:2:1: constructor: unknown key constructor; remove it; known here: '),
       'c.yaml:3:8: log.__proto__: unknown key __proto__; remove it; known here: level, format',
-      'c.yaml:3:22: log.toString: unknown key; remove it; known here: level, format',
+      'c.yaml:3:22: log.?: unknown key; remove it; known here: level, format',
     ]);
   });
 });

@@ -1,0 +1,164 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCli } from '../../../src/cli/program.js';
+import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.js';
+
+const NUMBER_ID = '105615555715855';
+
+/** Every secret that a file may hold, by its key; the sandbox knows the first two. */
+const SECRETS = {
+  access_token: 'canary1-access-token',
+  app_secret: 'canary2-app-secret',
+  verify_token: 'canary3-verify-token',
+  admin_token: 'canary4-admin-token',
+  auth_password: 'canary5-trunk-password',
+  accept_password: 'canary6-accept-password',
+  drachtio_secret: 'canary7-drachtio-secret',
+} as const;
+type Secret = keyof typeof SECRETS;
+const names = Object.keys(SECRETS) as Secret[];
+
+/** How a secret may be written; the last is what no file should hold, which makes an error. */
+const sources = ['literal', 'env', 'file', 'misplaced'] as const;
+type Source = (typeof sources)[number];
+
+let sandbox: Sandbox;
+let echo: Server;
+let folder: string;
+
+/** An impolite Graph API: it refuses everything and repeats what it was sent. */
+const startEcho = async (): Promise<Server> => {
+  const server = createServer((request, response) => {
+    const message = `Malformed token ${request.headers.authorization}, at ${request.url}`;
+    const error = {
+      message,
+      type: 'OAuthException',
+      code: 190,
+      error_data: { details: request.headers.authorization },
+    };
+    response.writeHead(401, { 'content-type': 'application/json' }).end(JSON.stringify({ error }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+};
+
+beforeAll(async () => {
+  const { access_token: accessToken, app_secret: appSecret } = SECRETS;
+  sandbox = await startSandbox({ ...{ accessToken, appSecret, numberId: NUMBER_ID }, businessNumber: '+12025550142' });
+  echo = await startEcho();
+  folder = mkdtempSync(join(tmpdir(), 'sip2wa-canaries-'));
+  for (const name of names) writeFileSync(join(folder, name), `${SECRETS[name]}\n`, { mode: 0o600 });
+});
+afterAll(async () => {
+  await sandbox.stop();
+  echo.close();
+  rmSync(folder, { recursive: true });
+});
+
+function fileWith(source: Source, baseUrl: string): string {
+  const written = (name: Secret): string => {
+    const forms = {
+      literal: SECRETS[name],
+      env: `\${env:${name}}`,
+      file: `\${file:./${name}}`,
+      misplaced: SECRETS[name],
+    };
+    return JSON.stringify(forms[source]);
+  };
+  const misplaced = `
+log: { level: ${written('access_token')}, tokn: ${written('verify_token')} }
+calls: { max_duration: ${written('app_secret')} }
+routes: [{ trunk: ${written('auth_password')}, hours: ${written('drachtio_secret')}, ${SECRETS.admin_token}: 1 }]`;
+  return `
+graph: { base_url: "${baseUrl}", access_token: ${written('access_token')}, app_secret: ${written('app_secret')}, timeout: 2s }
+webhook: { verify_token: ${written('verify_token')} }
+admin: { token: ${written('admin_token')} }
+sip: { server: drachtio, drachtio: { secret: ${written('drachtio_secret')} } }
+trunks:
+  - name: pbx
+    servers: [{ hostname: 127.0.0.1 }]
+    accept_from: [127.0.0.1/32]
+    auth: { username: pbx, password: ${written('auth_password')} }
+    accept_auth: { username: us, password: ${written('accept_password')} }
+numbers:
+  - id: "${NUMBER_ID}"
+    number: "+12025550142"
+    name: sales
+    trunk: pbx
+    settings: { calling: { callback_permission_status: ENABLED, sip: { servers: [{ hostname: sip.example.com }] } } }
+${source === 'misplaced' ? misplaced : ''}`;
+}
+
+const commands = [
+  'check',
+  'print-config',
+  'hours sales',
+  'hours nobody',
+  'route-test --number sales --from +49301234567',
+  'route-test --trunk pbx --to +49301234567',
+  'route-test --trunk none --to 1',
+  'settings pull --sip-credentials',
+  'settings plan',
+  'settings apply --yes --dry-run',
+  'settings apply --yes',
+  'settings drift',
+  'permissions get sales +49301234567',
+  'permissions request sales +49301234567',
+];
+
+/** All that a command prints, to both streams, on a terminal and to a pipe. */
+async function printed(command: string, source: Source, baseUrl: string): Promise<string> {
+  const file = join(folder, 'sip2wa.yaml');
+  writeFileSync(file, fileWith(source, baseUrl), { mode: 0o600 });
+  let text = '';
+  const write = (more: string) => void (text += more);
+  const io = { stdout: write, stderr: write, env: source === 'env' ? SECRETS : {}, isTerminal: true };
+  const codes = [];
+  for (const json of [[], ['--json']]) codes.push(await runCli([...command.split(' '), ...json, '-c', file], io));
+  return `${text}\nexit ${codes.join(' ')}`;
+}
+
+function expectNoCanary(text: string): void {
+  for (const secret of Object.values(SECRETS)) {
+    for (const form of [secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')]) {
+      expect(text).not.toContain(form);
+    }
+  }
+  // A part of one is one too many.
+  expect(text).not.toMatch(/canary\d/);
+}
+
+describe.each(sources)('secrets written as: %s', (source) => {
+  it.each(commands)('%s prints none of them', async (command) => {
+    const text = await printed(command, source, sandbox.graphUrl);
+    expect(text.length).toBeGreaterThan(40);
+    expectNoCanary(text);
+  });
+});
+
+describe('where Meta refuses and repeats what it was told', () => {
+  it.each(commands)('%s prints no secret', async (command) => {
+    const { port } = echo.address() as AddressInfo;
+    const text = await printed(command, 'env', `http://127.0.0.1:${port}`);
+    expectNoCanary(text);
+    if (command.startsWith('settings') || command.startsWith('permissions')) expect(text).toContain('190');
+  });
+});
+
+describe('where nobody answers', () => {
+  it.each(['settings plan', 'permissions get sales +49301234567'])('%s prints no secret', async (command) => {
+    const gone = await startEcho();
+    const { port } = gone.address() as AddressInfo;
+    gone.close();
+    await once(gone, 'close');
+    const text = await printed(command, 'literal', `http://127.0.0.1:${port}`);
+    expect(text).toContain('exit 1 1');
+    expectNoCanary(text);
+  });
+});
