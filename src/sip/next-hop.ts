@@ -81,3 +81,10 @@ export function addressesOf(addresses: ServerAddresses, { trunk, server, place }
   const known = [siteOf(trunk, server), server].flatMap((site) => addresses.knownAddresses(site));
   return [...new Set([...(place ? [place.address] : []), ...known])];
 }
+
+/** Addresses of the server that is dialled, and of those that it may send the call to (3xx). */
+export function answererAddresses(addresses: ServerAddresses, target: Dialled): readonly string[] {
+  const { trunk } = target;
+  const all = [target, ...trunk.servers.map((server) => ({ trunk, server }))];
+  return [...new Set(all.flatMap((each) => addressesOf(addresses, each)))];
+}

@@ -29,7 +29,7 @@ import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-in
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
 import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
-import { addressesOf, isDirect, nextHopsOf, type NextHop } from './next-hop.js';
+import { answererAddresses, isDirect, nextHopsOf, type NextHop } from './next-hop.js';
 import { requestUri } from './sip-uri.js';
 import { srtpOf } from './srtp-policy.js';
 import { takeReferral, type DialogIds, type Referral } from './transfer/referral.js';
@@ -185,7 +185,11 @@ export class OutboundSipLeg implements DialledLeg {
         {
           call: this.options.call,
           codecs: trunk.codecs,
-          remoteNetworks: mediaNetworks(this.context, trunk, this.#mayAnswer()),
+          remoteNetworks: mediaNetworks(
+            this.context,
+            trunk,
+            answererAddresses(this.context.addresses, this.options.target),
+          ),
           symmetricRtp: trunk.symmetricRtp ?? false,
           ...srtpOf(trunk, nextHop.transport),
           ...(localAddress === undefined ? {} : { localAddress }),
@@ -199,14 +203,6 @@ export class OutboundSipLeg implements DialledLeg {
       this.logger.warn('call to the PBX not prepared', { err });
       this.#machine.post({ type: 'refused', reason: reasonOfMediaError(err), retry: false });
     }
-  }
-
-  /** Addresses of the server that is dialled, and of those that it may send the call to (3xx). */
-  #mayAnswer(): readonly string[] {
-    const { addresses } = this.context;
-    const { target } = this.options;
-    const others = target.trunk.servers.map((server) => ({ trunk: target.trunk, server }));
-    return [...new Set([target, ...others].flatMap((each) => addressesOf(addresses, each)))];
   }
 
   /** A name that cannot be looked up is a server that is down; the next one may be fine. */

@@ -40,12 +40,19 @@ function isAt(server: SipServer, { port, transport }: UriPlace): boolean {
   return (port === undefined || server.port === port) && (transport === undefined || server.transport === transport);
 }
 
+/**
+ * The widest private networks (RFC 1918, RFC 4193). Wider ones say that callers prove by credentials who they are; a place
+ * proves nothing.
+ */
+const shortestPrefix = { 4: 8, 6: 7 } as const;
+
 function isAllowedSource(host: string, trunk: Trunk): boolean {
   const address = parseIpAddress(host);
   if (!address) return false;
   return trunk.acceptFrom.some((text) => {
     const network = parseIpNetwork(text);
-    return network !== undefined && contains(network, address);
+    if (!network || network.prefixLength < shortestPrefix[network.family]) return false;
+    return contains(network, address);
   });
 }
 

@@ -38,6 +38,14 @@ describe.each(srtpSuites)('a receiver of %s', (suite) => {
     expect(refused).toEqual({ unauthentic: 0, replayed: 2 });
   });
 
+  it('follows eight streams, and forgets the one that was silent longest', () => {
+    const [first, ...others] = Array.from({ length: 9 }, (_, i) => new SrtpSender(key).sealRtp(rtp(1, 100 + i)));
+    expect([first, ...others].every((packet) => opens(packet as Buffer))).toBe(true);
+    // What is forgotten cannot be told from new; what is known can.
+    expect(others.map((packet) => opens(packet))).toEqual(others.map(() => false));
+    expect(opens(first as Buffer)).toBe(true);
+  });
+
   it('takes late packets within its window, and none older', () => {
     const sealed = Array.from({ length: 200 }, (_, i) => sender.sealRtp(rtp(i)));
     const at = (i: number): boolean => opens(sealed[i] as Buffer);

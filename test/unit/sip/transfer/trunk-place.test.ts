@@ -34,6 +34,20 @@ describe('the server that a place named by a PBX stands for', () => {
   });
 });
 
+it.each([
+  ['10.0.0.0/8', '10.1.2.3', true],
+  ['fc00::/7', 'fd00::7', true],
+  ['0.0.0.0/0', '203.0.113.7', false],
+  ['192.0.0.0/7', '193.0.0.7', false],
+  ['::/0', '2001:db8::7', false],
+  ['2000::/6', '2001:db8::7', false],
+])('of %s, who may call in, %s may be called: %s', (network, host, expected) => {
+  const open = { ...trunk, acceptFrom: [network] };
+  const place = { host, port: undefined, transport: undefined };
+  const found = serverAt(place, { trunk: open, home: two, own, aliases: [], addressesOf });
+  expect(found?.hostname).toBe(expected ? host : undefined);
+});
+
 describe('the PBX that a dialog came from', () => {
   const contact = { host: '10.9.9.9', port: 5090, transport: undefined };
   const home = (address: string, servers = trunk.servers): SipServer =>
