@@ -5,6 +5,8 @@ import type { DnsClient } from '../../../../src/lib/dns-client.js';
 import { DoctorScene } from './doctor-scene.js';
 
 const deadlineMs = 1_000;
+/** For the work of the other checks, on a machine that has others to do. */
+const patienceMs = 5_000;
 let scene: DoctorScene;
 let hole: Server;
 let held: Set<Socket>;
@@ -34,7 +36,7 @@ describe('whatever hangs, the doctor does not', () => {
     scene.write({ graph: `http://127.0.0.1:${port()}` });
     const { code, tookMs } = await timed();
     expect(code).toBe(1);
-    expect(tookMs).toBeLessThan(deadlineMs + 1_500);
+    expect(tookMs).toBeLessThan(deadlineMs + patienceMs);
     expect(scene.out).toMatch(
       /failed +access token +the token cannot be looked at: no answer to look at the token in time/,
     );
@@ -52,7 +54,7 @@ describe('whatever hangs, the doctor does not', () => {
     });
     const { code, tookMs } = await timed();
     expect(code).toBe(1);
-    expect(tookMs).toBeLessThan(deadlineMs + 1_500);
+    expect(tookMs).toBeLessThan(deadlineMs + patienceMs);
     expect(scene.out).toMatch(
       new RegExp(`failed +trunk pbx 127.0.0.1:${at} ${transport} +${transport} 127.0.0.1:${at}: no answer to OPTIONS`),
     );
@@ -65,14 +67,14 @@ describe('whatever hangs, the doctor does not', () => {
     scene.write({ trunk: 'servers: [{ hostname: pbx.example.com }]' });
     const { code, tookMs } = await timed({ dns: { addresses: never, srv: never, naptr: never } });
     expect(code).toBe(1);
-    expect(tookMs).toBeLessThan(deadlineMs + 1_500);
+    expect(tookMs).toBeLessThan(deadlineMs + patienceMs);
     expect(scene.out).toMatch(/failed +name pbx\.example\.com +pbx\.example\.com cannot be found: .*took longer than/);
   });
 
   it('something at admin.listen and webhook.listen that takes connections and is silent', async () => {
     scene.write({ admin: `127.0.0.1:${port()}` });
     const { tookMs } = await timed();
-    expect(tookMs).toBeLessThan(deadlineMs + 1_500);
+    expect(tookMs).toBeLessThan(deadlineMs + patienceMs);
     expect(scene.out).toMatch(/skipped +daemon +no sip2wa answers at admin\.listen/);
     expect(scene.out).toMatch(/failed +admin\.listen .*EADDRINUSE/);
   });

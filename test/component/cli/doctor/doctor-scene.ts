@@ -25,6 +25,7 @@ export interface SceneFile {
   readonly cdr?: string;
   readonly media?: string;
   readonly admin?: string;
+  readonly adminToken?: string;
   readonly webhook?: string;
 }
 
@@ -76,7 +77,7 @@ export class DoctorScene {
       `
 graph: { base_url: "${file.graph ?? this.sandbox.graphUrl}", access_token: canary-token, app_secret: ${secret}, timeout: 2s }
 webhook: { verify_token: canary-verify, listen: "127.0.0.1:${this.webhookPort}"${file.webhook ?? ''} }
-admin: { listen: "${file.admin ?? `127.0.0.1:${this.adminPort}`}", token: canary-admin-token }
+admin: { listen: "${file.admin ?? `127.0.0.1:${this.adminPort}`}", token: ${file.adminToken ?? 'canary-admin-token'} }
 sip: ${file.sip ?? '{ listen: ["udp://127.0.0.1:0"] }'}
 media: ${file.media ?? `{ listen_ip: 127.0.0.1, rtp_ports: ${base}-${base + 49}, webrtc_ports: ${base + 50}-${base + 99} }`}
 journal: { dir: "${file.journal ?? join(this.folder, 'journal')}" }

@@ -11,6 +11,9 @@ beforeEach(async () => {
 });
 afterEach(() => scene.close());
 
+/** Where the machine that tests has its own limits. */
+const ofTheMachine = ['open files', 'disk space', 'media.rtp_ports', 'media.webrtc_ports', 'ephemeral ports'];
+
 const lines = (): string[] => scene.out.trimEnd().split('\n');
 
 describe('sip2wa doctor', () => {
@@ -18,27 +21,20 @@ describe('sip2wa doctor', () => {
     scene.write({ settings: 'status: ENABLED' });
     expect(await scene.run()).toBe(0);
     expect(scene.err).toBe('');
-    expect(lines().map((line) => /^ {2}(ok|skipped|warning|failed) +(.*?) {2}/.exec(line)?.slice(1, 3))).toEqual([
-      ...['node', 'time zones', 'open files', 'opus', 'dtls', 'journal', 'call records', 'disk space'].map((one) => [
-        'ok',
-        one,
-      ]),
-      ...['listen udp://127.0.0.1:0', 'webhook.listen', 'admin.listen'].map((one) => ['ok', one]),
-      ...['media.rtp_ports', 'media.webrtc_ports', 'ephemeral ports'].map((one) => ['ok', one]),
-      ['skipped', 'daemon'],
-      ['ok', 'admin access'],
-      ['ok', `trunk pbx 127.0.0.1:${scene.pbx.port} udp`],
-      ...['access token', 'clock', 'number sales', 'health sales', 'calling sales', 'signaling sales'].map((one) => [
-        'ok',
-        one,
-      ]),
-      ...['settings sales', 'app secret', 'app webhooks', 'account webhooks sales'].map((one) => ['ok', one]),
-      ['skipped', 'webhook here'],
-      ['skipped', 'webhook from outside'],
-      undefined,
-      undefined,
+    const [checks, summary] = scene.out.split('\n\n');
+    const found = (checks ?? '').split('\n').map((line) => /^ {2}(\w+) +(.*?) {2}/.exec(line)?.slice(1, 3) ?? []);
+    expect(found.map(([, name]) => name)).toEqual([
+      ...['node', 'time zones', 'open files', 'opus', 'dtls', 'journal', 'call records', 'disk space'],
+      ...['listen udp://127.0.0.1:0', 'webhook.listen', 'admin.listen'],
+      ...['media.rtp_ports', 'media.webrtc_ports', 'ephemeral ports', 'daemon', 'admin access'],
+      `trunk pbx 127.0.0.1:${scene.pbx.port} udp`,
+      ...['access token', 'clock', 'number sales', 'health sales', 'calling sales', 'signaling sales'],
+      ...['settings sales', 'app secret', 'app webhooks', 'account webhooks sales'],
+      ...['webhook here', 'webhook from outside'],
     ]);
-    expect(lines().at(-1)).toBe('  29 checks: 26 ok, 3 skipped');
+    const others = found.filter(([state, name = '']) => state !== 'ok' && !ofTheMachine.includes(name));
+    expect(others).toEqual(['daemon', 'webhook here', 'webhook from outside'].map((name) => ['skipped', name]));
+    expect(summary).toMatch(/^ {2}29 checks: \d+ ok, (\d+ warnings?, )?3 skipped\n$/);
   });
 
   it('changes nothing, here or at Meta', async () => {
@@ -65,14 +61,14 @@ describe('sip2wa doctor', () => {
     expect(lines()).toContain(
       `  failed   access token                   Meta says that it is not valid; cure: ${cure}`,
     );
-    expect(lines().at(-1)).toBe('  29 checks: 24 ok, 1 failed, 4 skipped');
+    expect(lines().at(-1)).toMatch(/^ {2}29 checks: .* 1 failed, 4 skipped$/);
   });
 
   it('exits with 0 when there are only warnings', async () => {
     scene.write({ settings: 'callback_permission_status: ENABLED' });
     expect(await scene.run()).toBe(0);
     expect(scene.out).toMatch(/warning {2}settings sales .*cure: sip2wa settings plan sales, then apply/);
-    expect(lines().at(-1)).toContain('1 warning, ');
+    expect(lines().at(-1)).toMatch(/^ {2}29 checks: \d+ ok, \d+ warnings?, 3 skipped$/);
   });
 
   it('--json says the same for machines', async () => {

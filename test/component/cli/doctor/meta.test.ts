@@ -201,15 +201,24 @@ const cases: readonly (readonly [check: string, what: string, it: Case])[] = [
   ],
   [
     'admin access',
-    'it is exposed with a short token',
+    'it is exposed with a token',
     {
       file: { admin: '0.0.0.0:0' },
       ...{ state: 'ok', detail: '0.0.0.0: with admin.token', cure: null },
     },
   ],
+  [
+    'admin access',
+    'it is exposed with a token that can be guessed',
+    {
+      file: { admin: '0.0.0.0:0', adminToken: 'canary-drachtio' },
+      ...{ state: 'warning', detail: '0.0.0.0 can be reached from outside, and admin.token is short' },
+      cure: 'openssl rand -hex 24 makes a better one',
+    },
+  ],
 ];
 
-describe('sip2wa doctor at Meta', () => {
+describe('sip2wa doctor', () => {
   it.each(cases)('%s: %s', async (check, _what, { file, before, ...wanted }) => {
     scene.write(file);
     before?.(scene);

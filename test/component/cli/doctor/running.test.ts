@@ -193,8 +193,9 @@ describe('without one', () => {
   it('a SIP server that takes the secret is well, one that refuses it fails', async () => {
     // It speaks drachtio's protocol.
     const listen = [{ transport: 'udp', host: '127.0.0.1', port: 0 }] as const;
-    const { port, secret, stop } = await startEmbeddedSipServer({ listen, logger: silentLogger });
-    closing.push(() => stop());
+    const server = await startEmbeddedSipServer({ listen, logger: silentLogger });
+    closing.push(() => server.stop());
+    const { port, secret } = server;
     scene.write({ sip: drachtio(port, secret) });
     expect(await scene.check('drachtio-server')).toMatchObject({
       ...{ state: 'ok', detail: `127.0.0.1:${port} takes our secret` },
