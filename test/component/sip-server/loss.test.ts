@@ -9,7 +9,8 @@ import { Dice } from '../../support/webhook-mutations.js';
 import { HostileScene } from './hostile-scene.js';
 
 const HANGUP = endReason('hangup');
-const SEED = 20_261_122;
+/** With this one four of our first fifteen INVITEs are lost: also in a short run it shows whether they are repeated. */
+const SEED = 3261;
 const LOSS = 0.1;
 const REPEATED = 0.05;
 const DELAYED = 0.05;
