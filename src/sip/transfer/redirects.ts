@@ -1,5 +1,6 @@
 import type { Target } from '../../routing/types.js';
 import type { SrfResponse } from '../drachtio-types.js';
+import { addressesOf } from '../header-list.js';
 import { requestUri, userOfUri } from '../sip-uri.js';
 import { placeOfUri, type UriPlace } from './refer-to.js';
 import { serverAt, type Surroundings } from './trunk-place.js';
@@ -57,14 +58,10 @@ const lengthLimit = 4_096;
 /** The URIs of a Contact header, those with the highest q first (RFC 3261 §20.10); one without q counts as 1. */
 export function contactsOf(header: string): string[] {
   if (header.length > lengthLimit) return [];
-  const found = header.matchAll(/(?:"(?:[^"\\]|\\.)*"|[^<>",])*<([^<>\s]*)>([^,<>"]*)|([^<>",;\s]+)([^,<>"]*)/g);
-  return [...found]
-    .map(([, bracketed, after, bare, rest]) => ({ uri: bracketed ?? bare ?? '', q: qOf(after ?? rest ?? '') }))
+  return addressesOf(header)
+    .map(({ uri, params }) => ({ uri, q: qOf(params.get('q') ?? '') }))
     .sort((a, b) => b.q - a.q)
     .map(({ uri }) => uri);
 }
 
-function qOf(params: string): number {
-  const text = /;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)/i.exec(params)?.[1];
-  return text === undefined ? 1 : Number(text);
-}
+const qOf = (text: string): number => (/^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/.test(text) ? Number(text) : 1);
