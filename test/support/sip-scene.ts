@@ -125,9 +125,13 @@ export class SipScene {
     return new SipScene(server, agent, media, journal, logger, steps, trunk);
   }
 
+  /** @throws Error when the application sent a frame that a drachtio-server might choke on: the embedded server tells of it */
   async stop(): Promise<void> {
     await this.agent.close();
     await this.server.stop();
+    const isTooLarge = (message: string): boolean => message.startsWith('frame too large for a drachtio-server');
+    if (this.logger.lines.some(({ message }) => isTooLarge(message)))
+      throw new Error('a frame of more than 4,000 bytes');
   }
 
   /** Where the scene's SIP server listens. */
