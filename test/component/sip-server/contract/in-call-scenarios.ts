@@ -111,7 +111,7 @@ export const IN_CALL_SCENARIOS: Readonly<Record<string, (stage: Stage) => Promis
     await seen(stage, /\|NOK\|/);
   },
   'loss of the link, then a call on the next one': async (stage) => {
-    await inboundCall(stage);
+    const { dialogs } = await inboundCall(stage);
     const routes = stage.tap.frames.filter(({ tokens }) => tokens[1] === 'route').length;
     // The embedded server hangs up the calls of an application that is gone, a drachtio-server keeps them.
     void stage.peer.request('BYE').then(
@@ -124,9 +124,12 @@ export const IN_CALL_SCENARIOS: Readonly<Record<string, (stage: Stage) => Promis
     await seen(stage, /\|route\|invite/, 2 * routes);
     await seen(stage, /\|response\|[^|]+\|OK$/m, 2 * routes);
     const sent = invite(stage);
-    const ok = await stage.peer.response(200, 'INVITE');
+    // Not a repeated answer to the first call.
+    const isAnswer = (it: PeerMessage): boolean => it.status === 200 && it.get('Call-ID') === sent.get('Call-ID');
+    const ok = await stage.peer.next(isAnswer, '200 to the second INVITE');
     stage.peer.send(stage.peer.inDialog('ACK', sent, ok, { cseq: 1 }), stage.sip);
     await seen(stage, /\nACK /, 2);
+    await eventually(() => dialogs.length === 2, 'a second dialog of the application');
     await peerEnds(stage, sent, ok);
   },
 };

@@ -46,7 +46,7 @@ export async function inboundCall(stage: Stage) {
   stage.peer.send(stage.peer.inDialog('ACK', sent, ok, { cseq: 1 }), stage.sip);
   await seen(stage, /\nACK /);
   await eventually(() => dialogs.length === 1, 'a dialog of the application');
-  return { sent, ok, dialog: dialogs[0]! };
+  return { sent, ok, dialog: dialogs[0]!, dialogs };
 }
 
 export async function outboundCall(stage: Stage) {
