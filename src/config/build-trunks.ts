@@ -156,6 +156,7 @@ function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, s
     srtp: said.srtp ?? 'off',
     srtpSuites: said.srtp_suites,
     srtpWithoutTls: said.srtp_without_tls,
+    mediaNetworks: said.media_networks,
     symmetricRtp: said.symmetric_rtp,
     permission: said.permission ?? 'none',
     maxCalls: said.max_calls ?? DEFAULT_MAX_CALLS,

@@ -154,6 +154,13 @@ const trunkBehaviour = {
     'Send the keys of SRTP in signalling that is not encrypted: only where the network is.',
     false,
   ).optional(),
+  media_networks: z
+    .array(value<string>(formats.cidr, 'Address or network.'))
+    .meta({
+      description:
+        'Where its audio may be besides its servers and accept_from: phones that the PBX lets talk to us directly.',
+    })
+    .optional(),
   symmetric_rtp: value<boolean>(
     formats.yesOrNo,
     'Send audio to where it comes from, for a PBX behind address translation.',

@@ -80,6 +80,8 @@ export interface Trunk {
   readonly srtpSuites?: readonly SrtpSuite[] | undefined;
   /** SDES keys may travel in signalling that is not TLS. Absent: no. */
   readonly srtpWithoutTls?: boolean | undefined;
+  /** CIDRs and addresses its media may be at besides its servers and `acceptFrom`. Absent: none. */
+  readonly mediaNetworks?: readonly string[] | undefined;
   /** RTP is sent to where the trunk's packets come from, not where its SDP says. Absent: no. */
   readonly symmetricRtp?: boolean | undefined;
   /** What is done before a user is called for it, unless the number says otherwise. */

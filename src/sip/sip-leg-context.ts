@@ -28,18 +28,16 @@ export interface SipLegContext {
   readonly logins: TrunkLogins;
   /** Nobody but us ends what a crash leaves open at the SIP server: its names for INVITEs are noted too. */
   readonly notesTransactions?: boolean;
-  /** Where a trunk's media may be sent, CIDRs; undefined: its signalling addresses. */
-  readonly mediaRemoteNetworksFor: ((trunk: Trunk) => readonly string[] | undefined) | undefined;
 }
 
 /**
- * Networks media may be sent to: what is configured, else the signalling peer, the trunk's servers with the proxy before them,
- * which a call may come through, or be redirected to, without their media, and who may call in from this trunk.
+ * Networks media may be sent to: the signalling peer, the trunk's servers with the proxy before them, which a call may come
+ * through, or be redirected to, without their media, who may call in from this trunk, and what is configured besides.
  */
 export function mediaNetworks(context: SipLegContext, trunk: Trunk, peers: readonly string[]): readonly string[] {
   const own = trunk.servers.flatMap((server) => addressesOf(context.addresses, { trunk, server }));
   const networks = [...peers.map(hostNetwork), ...own.map(hostNetwork), ...trunk.acceptFrom.map(asNetwork)];
-  return context.mediaRemoteNetworksFor?.(trunk) ?? [...new Set(networks)];
+  return [...new Set([...networks, ...(trunk.mediaNetworks ?? []).map(asNetwork)])];
 }
 
 /** An entry may be a bare address. */

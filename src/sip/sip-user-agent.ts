@@ -57,8 +57,6 @@ export interface SipUserAgentOptions {
   readonly watchesServer?: boolean;
   /** Tells of connections of the SIP server's that are gone; default: it cannot say, and is found out by asking. */
   readonly onConnectionLost?: (listener: (farEnd: FarEnd) => void) => void;
-  /** Where a trunk's media may be sent, as CIDRs; default: its signalling addresses and `accept_from`. */
-  readonly mediaRemoteNetworksFor?: (trunk: Trunk) => readonly string[] | undefined;
   readonly journal: Journal;
   readonly observer: CallObserver;
   readonly logger: Logger;
@@ -140,7 +138,6 @@ export class SipUserAgent {
       localAddressFor: options.localAddressFor ?? systemLocalAddress(clock, dnsMs),
       logins: new TrunkLogins(this.#addresses, options.ids, logger),
       notesTransactions: options.serverEndsOrphans === undefined,
-      mediaRemoteNetworksFor: options.mediaRemoteNetworksFor,
     };
     const { addresses, logins } = this.#context;
     this.registrations = new Registrations({

@@ -295,7 +295,6 @@ export class BridgeScene {
       timeouts: defaultSipTimeouts,
       localAddressFor: () => Promise.resolve('127.0.0.1'),
       logins: new TrunkLogins(addresses, this.#ids(), log),
-      mediaRemoteNetworksFor: undefined,
     };
   }
 

@@ -81,6 +81,7 @@ describe('files shipped', () => {
         srtp: 'off',
         srtpSuites: ['AEAD_AES_128_GCM', 'AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32'],
         srtpWithoutTls: false,
+        mediaNetworks: [],
         symmetricRtp: false,
         maxCalls: 100,
         maxCallsPerSecond: 10,

@@ -161,6 +161,12 @@ describe('trunks', () => {
     ],
     [['accept_from: 10.0.0.5'], 6, 18, 'accept_from: must be a list; write [A, B], or begin each item with "- "'],
     [['max_calls: 0'], 6, 16, 'max_calls: must be a whole number; write a number from 1 to 100000'],
+    [
+      ['media_networks: [phones]'],
+      6,
+      22,
+      'media_networks[0]: must be an address or a network; write for example 10.0.0.5 or 10.0.0.0/24',
+    ],
     [['register: "yes"'], 6, 15, 'register: must be true or false; write true or false, without quotes'],
     [
       ['srtp: required'],

@@ -132,7 +132,7 @@ describe('the networks of a trunk’s media', () => {
   const contextOf = async (trunk: Trunk): Promise<SipLegContext> => {
     const known = addresses();
     await known.keepFresh([...trunk.servers, ...(trunk.outboundProxy ? [trunk.outboundProxy] : [])]);
-    return { addresses: known, mediaRemoteNetworksFor: undefined } as unknown as SipLegContext;
+    return { addresses: known } as unknown as SipLegContext;
   };
 
   it('are those of all its servers, whichever it calls from or redirects to, of its proxy, and who may call in', async () => {
@@ -151,8 +151,9 @@ describe('the networks of a trunk’s media', () => {
     expect(new Set(networks).size).toBe(networks.length);
   });
 
-  it('are nothing but what the file says, if it says something', async () => {
-    const context = { ...(await contextOf(sceneTrunk)), mediaRemoteNetworksFor: () => ['10.1.0.0/16'] };
-    expect(mediaNetworks(context, sceneTrunk, ['10.0.0.9'])).toEqual(['10.1.0.0/16']);
+  it('and what the file says besides: phones whose audio comes to us directly', async () => {
+    const trunk: Trunk = { ...sceneTrunk, acceptFrom: [], mediaNetworks: ['10.1.0.0/16', '10.2.0.1'] };
+    const networks = mediaNetworks(await contextOf(trunk), trunk, ['10.0.0.9']);
+    expect(networks).toEqual(['10.0.0.9/32', '10.1.0.0/16', '10.2.0.1/32']);
   });
 });
