@@ -246,9 +246,9 @@ describe('transfers by a phone behind Asterisk', () => {
 describe('what Asterisk asks of a trunk', () => {
   it('moves the audio past itself by re-INVITE: the phone and the bridge talk to each other', async () => {
     const changes = { 'sip2wa/endpoint': { direct_media: 'yes' } };
-    // audio goes to where calls may come from, and nowhere else
-    const acceptFrom = `[${address.asterisk}/32, ${address.baresip}/32]`;
-    const { asterisk, bridge } = await startWithAsterisk(scene, { changes }, { acceptFrom });
+    // audio goes to where calls may come from, to these networks, and nowhere else
+    const trunk = `media_networks: [${address.baresip}/32]`;
+    const { asterisk, bridge } = await startWithAsterisk(scene, { changes }, { trunk });
     await asterisk.logSip();
     const phone = await startPhone(scene, '100');
     const call = await WhatsAppCall.fromUser(scene, bridge);
