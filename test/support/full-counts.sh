@@ -1,0 +1,14 @@
+#!/bin/bash
+# The tests that an ordinary run tries a reduced number of times, in full: `npm run test:counts`, about 25 minutes.
+# SIP2WA_RUNS multiplies what test/support/runs.ts has for each.
+set -eu
+run() {
+  echo "SIP2WA_RUNS=$1 $3"
+  SIP2WA_RUNS=$1 npx vitest run --project "$2" "$3"
+}
+run 50 component test/component/sip-server/fuzz.test.ts      # 40,000 mutated SIP messages with calls up
+run 10 component test/component/sip-server/loss.test.ts      # 300 calls each way through 10 % loss
+run 10 component test/component/sip-server/crossing.test.ts  # CANCEL and 200 cross 500 times each way
+run 100 component test/component/sip/hostile-text.test.ts    # 20,000 names, numbers and texts
+run 20 component test/component/media/bleed.test.ts          # an attacker for a minute on each call
+run 3 property test/property/routing/call-hours.test.ts      # twelve zones, two years, every minute
