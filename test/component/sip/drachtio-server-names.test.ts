@@ -6,7 +6,7 @@ import { systemDns } from '../../../src/lib/dns-client.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import type { SipServer, Target, Trunk } from '../../../src/routing/types.js';
 import { SipUserAgent } from '../../../src/sip/sip-user-agent.js';
-import { drachtioBinary, drachtioSecret, DrachtioServer } from '../../support/drachtio-server.js';
+import { drachtioSecret, DrachtioServer } from '../../support/drachtio-server.js';
 import { DnsResponder } from '../../support/dns-responder.js';
 import { FakeMediaEngine } from '../../support/fake-media-engine.js';
 import { LegLog } from '../../support/leg-log.js';
@@ -19,7 +19,7 @@ const named: SipServer = {
   requestUriUserParams: {},
 };
 
-describe.skipIf(drachtioBinary === undefined)('a trunk with names through a drachtio-server', () => {
+describe('a trunk with names through a drachtio-server', () => {
   const stops: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
     for (const stop of stops.splice(0).reverse()) await stop();

@@ -3,7 +3,7 @@ import { MemoryJournal } from '../../../src/journal/memory-journal.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import type { InboundCall } from '../../../src/sip/inbound-call.js';
 import { SipUserAgent } from '../../../src/sip/sip-user-agent.js';
-import { drachtioBinary, drachtioSecret, DrachtioServer } from '../../support/drachtio-server.js';
+import { drachtioSecret, DrachtioServer } from '../../support/drachtio-server.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeMediaEngine } from '../../support/fake-media-engine.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -12,7 +12,7 @@ import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
 import { SkippableClock } from '../../support/skippable-clock.js';
 import { credentialsOf, expectedResponse, Registrar } from './registration/registrar.js';
 
-describe.skipIf(drachtioBinary === undefined)('a trunk that registers through a drachtio-server', () => {
+describe('a trunk that registers through a drachtio-server', () => {
   const stops: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
     for (const stop of stops.splice(0).reverse()) await stop();

@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { drachtioBinary } from '../../../support/drachtio-server.js';
 import { eventually } from '../../../support/eventually.js';
 import { PeerMessage } from '../../../support/sip-script-peer.js';
 import { sdp, TransferScene } from './transfer-scene.js';
 
-describe.runIf(drachtioBinary)('transfers on a drachtio-server', () => {
+describe('transfers on a drachtio-server', () => {
   it('a blind one, the referrer hanging up', async () => {
     const at = await TransferScene.start({ onDrachtio: true });
     const { pbx, other, log, scene } = at;
