@@ -16,7 +16,7 @@ const WHOLE = {
   searchSteps: 9,
   confirmSeconds: 20,
   /** The search takes no further step later than this after the start of the process. */
-  searchUntilSeconds: 180,
+  searchUntilSeconds: 100,
   /** No pair is begun that would, by the one before, end later than this. The first is always run. */
   pairsUntilSeconds: 640,
 };
