@@ -107,7 +107,8 @@ function nested(dice: Dice): string {
 
 const treeMutations: readonly TreeMutation[] = [
   (_, at) => removed(at),
-  (_, { parent, key }, dice) => (parent[key] = dice.pick(odd)),
+  // A copy: what is put in twice and mutated could come to hold itself.
+  (_, { parent, key }, dice) => (parent[key] = structuredClone(dice.pick(odd))),
   (tree, { parent, key }, dice) => {
     const other = dice.pick(places(tree));
     const [one, two] = structuredClone([parent[key], other.parent[other.key]]);
