@@ -7,7 +7,7 @@ const SETTINGS_HELP = `
 NUMBER is a business number of the configuration: its name, its id or the number itself; without one it is all of them.
 
 Examples:
-  sip2wa settings pull sales >> config/sip2wa.yaml
+  sip2wa settings pull sales        (what it prints under settings: goes under the number in the file)
   sip2wa settings plan
   sip2wa settings apply --yes
 

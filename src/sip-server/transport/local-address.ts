@@ -1,10 +1,9 @@
-import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Clock } from '../../lib/clock.js';
+import { probeLocalAddress } from '../../lib/local-address.js';
 
 const MAX_REMEMBERED = 1000;
-const PROBE_PORT = 9;
 /** Routes and addresses of a machine change while it runs. */
 const REMEMBERED_MS = 30_000;
 
@@ -54,17 +53,4 @@ export class LocalAddresses {
     this.#known.delete(peerHost);
     return isIPv6(peerHost) ? '::1' : '127.0.0.1';
   }
-}
-
-function probeLocalAddress(peerHost: string): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = createSocket(isIPv6(peerHost) ? 'udp6' : 'udp4');
-    const finish = (address: string | undefined): void => {
-      resolve(address);
-      socket.close();
-    };
-    socket.once('error', () => finish(undefined));
-    // With a callback Node tells it of a failure to connect, and emits no 'error'.
-    socket.connect(PROBE_PORT, peerHost, (error?: Error) => finish(error ? undefined : socket.address().address));
-  });
 }
