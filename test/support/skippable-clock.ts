@@ -43,6 +43,12 @@ export class SkippableClock implements Clock {
     return this.#pending.size;
   }
 
+  /** Whether a timer is armed that falls due from `fromMs` to `toMs` from now. */
+  isArmedWithin(fromMs: number, toMs: number): boolean {
+    const nowMs = this.monotonicMs();
+    return [...this.#pending].some(({ dueMs }) => dueMs - nowMs >= fromMs && dueMs - nowMs <= toMs);
+  }
+
   /** Moves time on; what falls due fires in order on the coming turns of the event loop. */
   skip(ms: number): void {
     this.#offsetMs += ms;
