@@ -150,7 +150,7 @@ export class Call {
       case 'disarm':
         return this.#disarm(effect.timer);
       case 'dtmf':
-        return this.options.logger.debug('dtmf outside media', { to: effect.to, digit: effect.digit });
+        return this.#dtmf(effect);
       case 'record':
         return this.#record(effect);
       case 'forceRelease':
@@ -193,6 +193,12 @@ export class Call {
       default:
         assertNever(what, 'bridge effect');
     }
+  }
+
+  #dtmf({ to, digit, durationMs }: Extract<CallEffect, { readonly type: 'dtmf' }>): void {
+    const { a, bridge } = this.options;
+    const mediaId = to === 'a' ? a.mediaId : this.#legsB[this.#machine.state.attempt]?.mediaId;
+    if (mediaId !== undefined) bridge.sendDtmf(mediaId, digit, durationMs);
   }
 
   #record(effect: Extract<CallEffect, { readonly type: 'record' }>): void {

@@ -9,6 +9,8 @@ export interface MediaBridge {
   connect(mediaIdA: string, mediaIdB: string): void;
   /** Stops the flow; the endpoints stay. Idempotent. */
   disconnect(): void;
+  /** Plays a DTMF digit, told outside the media, at the endpoint of this id; one that also came in the media is not played twice. */
+  sendDtmf(mediaId: string, digit: string, durationMs: number): void;
   /** Sets the receiver of the media watchdog: `first` nothing ever came, `idle` nothing came for too long. */
   onTimeout(listener: (kind: 'first' | 'idle') => void): void;
 }

@@ -1,5 +1,6 @@
 import type { MediaBridge } from '../call/media-bridge.js';
 import type { EndReason } from '../call/end-reason.js';
+import type { LegQuality, QualityReport } from '../call/media-quality.js';
 import type { CallId } from '../lib/ids.js';
 import type { PbxCodec, SrtpSuite } from '../routing/types.js';
 import type { SrtpPolicy } from '../sdp/srtp-negotiation.js';
@@ -12,6 +13,33 @@ export interface MediaStats {
   readonly packetsLost: number;
   /** Interarrival jitter in milliseconds (RFC 3550 §6.4.1). */
   readonly jitterMs: number;
+  /** Between us and the far end, in milliseconds, by its last report; absent before. */
+  readonly roundTripMs?: number;
+  /** Share of our packets that the far end's last report says were lost on the way: 0 to 1; absent before. */
+  readonly lossSeenByPeer?: number;
+  /** The whole call so far. */
+  readonly quality?: LegQuality;
+}
+
+/** How keys travel between us and a PBX. */
+export type DtmfMode = 'rfc4733' | 'info' | 'inband';
+
+/** Something wrong with a leg's media that ends nothing by itself; `isOver` when it has mended. */
+export interface MediaTrouble {
+  readonly kind:
+    /** Audio flows in one direction alone: none comes from this endpoint (F-31). */
+    | 'one_way_audio'
+    /** Neither RTP nor RTCP comes from this endpoint: its peer may be dead. */
+    | 'peer_silent'
+    /** No first packet, or none for too long: the call is being ended (F-29, F-30). */
+    | 'first_timeout'
+    | 'idle_timeout'
+    /** DTLS was closed in the call, by the peer or a stranger (F-28). */
+    | 'dtls_closed'
+    /** The peer said RTCP BYE: the limit of silence is a short one now. */
+    | 'bye';
+  readonly isOver?: boolean;
+  readonly silentMs?: number;
 }
 
 export type MediaEndpointEvent =
@@ -20,6 +48,11 @@ export type MediaEndpointEvent =
   | { readonly type: 'first_packet' }
   /** SRTP was agreed on with the PBX, for the first time or with another suite. */
   | { readonly type: 'secured'; readonly suite: SrtpSuite }
+  /** A key for the PBX that its trunk is told of by INFO. */
+  | { readonly type: 'dtmf'; readonly digit: string; readonly durationMs: number }
+  /** Every 5 s while media flows, and once at the end. */
+  | { readonly type: 'quality'; readonly report: QualityReport; readonly total: LegQuality }
+  | { readonly type: 'trouble'; readonly trouble: MediaTrouble }
   /** ICE or DTLS failed, or the peer is gone for good. */
   | { readonly type: 'failed'; readonly reason: EndReason };
 
@@ -55,7 +88,7 @@ export interface RtpEndpoint extends MediaEndpoint {
   acceptAnswer(answer: string): Promise<void>;
   /** Answers the PBX's offer, also a later one in the same dialog (hold, refresh). @throws MediaError if nothing in it is usable. */
   createAnswer(offer: string): Promise<string>;
-  /** Plays a DTMF digit to the PBX as RFC 4733 events. */
+  /** Plays a DTMF digit to the PBX, in the way its trunk takes them. */
   sendDtmf(digit: string, durationMs: number): void;
 }
 
@@ -70,6 +103,8 @@ export interface RtpEndpointOptions {
   readonly symmetricRtp?: boolean;
   /** Absent: plain RTP only. */
   readonly srtp?: SrtpPolicy;
+  /** Absent: RFC 4733, and tones in the audio with a PBX that negotiates no telephone-events. */
+  readonly dtmf?: DtmfMode;
 }
 
 /** The media plane as signalling sees it: no packet ever crosses this port. */

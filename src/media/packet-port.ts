@@ -1,4 +1,5 @@
 import type { PbxCodec } from '../routing/types.js';
+import type { MediaTrouble } from './media-engine.js';
 
 /** One RTP packet's content on its way between endpoints; the payload is only valid during the call that hands it over. */
 export interface MediaPacket {
@@ -33,7 +34,7 @@ export interface PacketPort {
    * fills what is missing; the RTP endpoint sends at once and advances its timestamp by the frame's duration.
    */
   sendAudio(payload: Uint8Array, durationMs: number): void;
-  /** Sends a DTMF digit as RFC 4733 events, regenerated in this endpoint's own clock. */
+  /** Sends a DTMF digit made anew: RFC 4733 events in this endpoint's own clock, or whatever else its far end takes. */
   sendDtmf(digit: string, durationMs: number): void;
   /**
    * Asked for the Opus that goes into a 20 ms slot for which nothing was handed over; set by a bridge that codes, so that the
@@ -53,4 +54,12 @@ export interface PacketPort {
   readonly heard?: number;
   /** The far end has announced that it may send nothing for now (hold): its silence is no fault. */
   readonly quiet?: boolean;
+  /** The far end has said RTCP BYE and nothing since. */
+  readonly departed?: boolean;
+  /** Keys come from the far end as tones in the audio, if at all. */
+  readonly inbandDtmf?: boolean;
+  /** Share of what was sent that the far end reports as lost: 0 to 1; undefined as long as it reports nothing. */
+  readonly lossSeenByPeer?: number | undefined;
+  /** Takes what the bridge's watchdog found, for the endpoint's listener. */
+  report?(trouble: MediaTrouble): void;
 }

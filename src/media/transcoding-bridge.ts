@@ -53,6 +53,10 @@ export class TranscodingBridge implements MediaBridge {
     this.#kept = undefined;
   }
 
+  sendDtmf(mediaId: string, digit: string, durationMs: number): void {
+    this.options.portOf(mediaId)?.sendDtmf(digit, durationMs);
+  }
+
   onTimeout(listener: (kind: MediaTimeout) => void): void {
     this.#onTimeout = listener;
   }

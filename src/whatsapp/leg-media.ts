@@ -110,7 +110,11 @@ export class LegMedia {
       case 'failed':
         return this.options.onFailed(event.reason);
       case 'secured':
-        return; // of trunks' legs: WhatsApp's is never without
+      case 'dtmf':
+        return; // of trunks' legs
+      case 'quality':
+      case 'trouble':
+        return;
     }
   }
 

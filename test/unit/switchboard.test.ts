@@ -78,6 +78,7 @@ describe('switchboard', () => {
         prepare: () => undefined,
         connect: () => undefined,
         disconnect: () => undefined,
+        sendDtmf: () => undefined,
         onTimeout: () => undefined,
       }),
       dialTrunk: (target) => dial(`invite ${target.user}@${target.server.hostname}`),

@@ -78,6 +78,9 @@ export class FakeBridge implements MediaBridge {
   disconnect(): void {
     this.log.push('disconnect');
   }
+  sendDtmf(mediaId: string, digit: string, durationMs: number): void {
+    this.log.push(`dtmf ${mediaId} ${digit} ${durationMs}`);
+  }
   onTimeout(listener: (kind: 'first' | 'idle') => void): void {
     this.#listener = listener;
   }

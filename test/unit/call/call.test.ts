@@ -31,6 +31,7 @@ describe('call', () => {
       },
       connect: (one, two) => void log.push(`bridge ${one} ${two}`),
       disconnect: () => void log.push('unbridge'),
+      sendDtmf: (...key) => void log.push(`dtmf ${key.join(' ')}`),
       onTimeout: (listener) => (mediaTimeout = listener),
     };
     call = new Call({
@@ -68,6 +69,15 @@ describe('call', () => {
     ]);
     expect(outcomes[0]?.reason.code).toBe('hangup');
     expect(clock.armed).toBe(0);
+  });
+
+  it('plays a key told outside the media at the other leg, where it has media', () => {
+    answer();
+    b.say({ type: 'dtmf', digit: '5', durationMs: 120 });
+    a.say({ type: 'dtmf', digit: '#', durationMs: 300 });
+    a.mediaId = undefined;
+    b.say({ type: 'dtmf', digit: '6', durationMs: 120 });
+    expect(log.slice(6)).toEqual(['dtmf media-a 5 120', 'dtmf media-b # 300']);
   });
 
   it('goes on without the first words when they cannot be kept', () => {

@@ -1,0 +1,51 @@
+/** What one direction of a leg's audio was like over a stretch of time. What is unknown is absent. */
+export interface DirectionQuality {
+  readonly packets: number;
+  readonly lost?: number;
+  /** Interarrival jitter where the packets arrive (RFC 3550 §6.4.1). */
+  readonly jitterMs?: number;
+  /** Estimated by the E-model: 1 (bad) to 4.5. */
+  readonly mos?: number;
+}
+
+/** What was seen and reported of one leg's audio in the last few seconds. */
+export interface QualityReport {
+  /** By its RTP name. */
+  readonly codec: string;
+  readonly intervalMs: number;
+  /** From the far end to us, as we count. */
+  readonly received: DirectionQuality;
+  /** From us to the far end, as its reports say; `packets` are ours. */
+  readonly sent: DirectionQuality;
+  readonly roundTripMs?: number;
+}
+
+/** One direction of a leg over the whole call. */
+export interface DirectionSummary {
+  readonly packets: number;
+  readonly lost?: number;
+  readonly jitterAvgMs?: number;
+  readonly jitterMaxMs?: number;
+  readonly mosMin?: number;
+  readonly mosAvg?: number;
+}
+
+/** One leg over the whole call, for its record. */
+export interface LegQuality {
+  readonly codec: string;
+  /** From the far end to us. */
+  readonly received: DirectionSummary;
+  /** From us to the far end, as it reported. */
+  readonly sent: DirectionSummary;
+  readonly roundTripAvgMs?: number;
+  readonly roundTripMaxMs?: number;
+}
+
+/** Both sides of a call. */
+export interface CallQuality {
+  readonly whatsapp?: LegQuality;
+  readonly pbx?: LegQuality;
+}
+
+/** Which side of the bridge. */
+export type MediaSide = keyof CallQuality;
