@@ -20,12 +20,12 @@ interface Service {
 }
 
 interface Compose {
-  readonly services: Readonly<Record<'drachtio' | 'sip2wa', Service>>;
-  readonly secrets: Readonly<Record<string, { readonly file: string }>>;
+  readonly services: Readonly<Record<'drachtio' | 'sip2wa' | 'prometheus' | 'grafana', Service>>;
+  readonly secrets: Readonly<Record<string, { readonly file?: string; readonly environment?: string }>>;
 }
 
 const compose = parse(textOf('docker-compose.yml')) as Compose;
-const { drachtio, sip2wa } = compose.services;
+const { drachtio, sip2wa, prometheus, grafana } = compose.services;
 const defaults = loadDefaults();
 
 /** The configuration without a file's or the environment's influence. */
@@ -36,9 +36,9 @@ function loadDefaults() {
 }
 
 describe('docker-compose.yml', () => {
-  it('starts drachtio-server and sip2wa, both on the host network, so nothing is published by accident', () => {
-    expect(Object.keys(compose.services)).toEqual(['drachtio', 'sip2wa']);
-    for (const service of [drachtio, sip2wa]) {
+  it('starts four services, all on the host network, so nothing is published by accident', () => {
+    expect(Object.keys(compose.services)).toEqual(['drachtio', 'sip2wa', 'prometheus', 'grafana']);
+    for (const service of Object.values(compose.services)) {
       expect(service.network_mode).toBe('host');
       expect(service.ports).toBeUndefined();
     }
@@ -82,9 +82,10 @@ describe('docker-compose.yml', () => {
     );
     expect(references.length).toBeGreaterThan(0);
     expect(sip2wa.secrets).toEqual([...new Set(references)]);
-    expect(Object.keys(compose.secrets)).toEqual(sip2wa.secrets);
+    const files = Object.entries(compose.secrets).filter(([, { file }]) => file !== undefined);
+    expect(files.map(([name]) => name)).toEqual(sip2wa.secrets);
     // kept out of the repository
-    for (const { file } of Object.values(compose.secrets)) expect(file).toMatch(/^\.\/var\//);
+    for (const [, { file }] of files) expect(file).toMatch(/^\.\/var\//);
     expect(textOf('.gitignore')).toContain('var/');
   });
 
@@ -111,6 +112,53 @@ describe('docker-compose.yml', () => {
     for (const [from, to] of [defaults.media.rtpPorts, defaults.media.webrtcPorts])
       expect(comment).toContain(`${from}-${to}`);
     expect(comment).toContain(`(${defaults.webhook.listen.port})`);
+  });
+});
+
+describe('Prometheus and Grafana of docker-compose.yml', () => {
+  const scraped = parse(textOf('config/prometheus/prometheus.yml')) as {
+    readonly rule_files: readonly string[];
+    readonly scrape_configs: readonly [
+      {
+        readonly authorization: { readonly credentials_file: string };
+        readonly static_configs: readonly [{ readonly targets: readonly string[] }];
+      },
+    ];
+  };
+  const source = parse(textOf('config/grafana/provisioning/datasources/prometheus.yml')) as {
+    readonly datasources: readonly [{ readonly url: string; readonly uid: string }];
+  };
+
+  it('listen on loopback alone, and ask each other and the daemon where those listen', () => {
+    const { host, port } = defaults.admin.listen;
+    expect(scraped.scrape_configs[0].static_configs[0].targets).toEqual([`${host}:${port}`]);
+    const address = /--web\.listen-address=(127\.0\.0\.1:\d+)/.exec(prometheus.command?.join(' ') ?? '')?.[1] ?? '';
+    expect(source.datasources[0].url).toBe(`http://${address}`);
+    expect(prometheus.healthcheck.test.join(' ')).toContain(`http://${address}/`);
+    const { GF_SERVER_HTTP_ADDR, GF_SERVER_HTTP_PORT } = grafana.environment;
+    expect(GF_SERVER_HTTP_ADDR).toBe('127.0.0.1');
+    expect(grafana.healthcheck.test.join(' ')).toContain(`http://127.0.0.1:${GF_SERVER_HTTP_PORT}/`);
+  });
+
+  it('have no password of their own in the file, and the daemon’s token as a secret', () => {
+    expect(grafana.environment.GF_SECURITY_ADMIN_PASSWORD).toMatch(/^\$\{GRAFANA_PASSWORD:\?.+\}$/);
+    expect(prometheus.secrets).toEqual(['admin_token']);
+    expect(compose.secrets.admin_token).toEqual({ environment: 'SIP2WA_ADMIN_TOKEN' });
+    expect(scraped.scrape_configs[0].authorization.credentials_file).toBe('/run/secrets/admin_token');
+  });
+
+  it('mount files that are there, at the places that they are told', () => {
+    const mounts = [...prometheus.volumes, ...grafana.volumes].filter((volume) => volume.startsWith('./'));
+    expect(mounts).toHaveLength(3);
+    for (const mount of mounts) expect(isThere(mount.split(':')[0] ?? ''), mount).toBe(true);
+    expect(prometheus.command).toContain('--config.file=/etc/prometheus/prometheus.yml');
+    for (const file of scraped.rule_files) expect(isThere(`config/prometheus/${file}`), file).toBe(true);
+    const home = grafana.environment.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH ?? '';
+    const provider = parse(textOf('config/grafana/provisioning/dashboards/sip2wa.yml')) as {
+      readonly providers: readonly [{ readonly options: { readonly path: string } }];
+    };
+    expect(home).toBe(`${provider.providers[0].options.path}/sip2wa.json`);
+    expect(isThere('config/grafana/dashboards/sip2wa.json')).toBe(true);
   });
 });
 
