@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../lib/clock.js';
+import { PeerReports } from './peer-reports.js';
 import type { ReceiveStatistics } from './receive-statistics.js';
-import { buildRtcp, ntpTime, parseRtcp, type SenderInfo } from './rtcp-packet.js';
+import { buildRtcp, ntpTime, type SenderInfo } from './rtcp-packet.js';
 import type { RtpSender } from './rtp-sender.js';
 
 export interface RtcpSessionOptions {
@@ -17,32 +18,19 @@ const intervalMs = 5000;
 
 /** Reports of one stream: sends SR or RR with CNAME every 5 s or so, reads those of the far end, says BYE. */
 export class RtcpSession {
-  /** What the far end reported last of what it receives from us. */
-  lossSeenByPeer: number | undefined;
+  /** What the far end reports. */
+  readonly peer: PeerReports;
   #timer: Timer | undefined;
-  #lastSenderReport = 0;
-  #lastSenderReportAtMs = 0;
   #packetsReported = 0;
   #closed = false;
 
-  constructor(private readonly options: RtcpSessionOptions) {}
+  constructor(private readonly options: RtcpSessionOptions) {
+    this.peer = new PeerReports(options.clock, options.sender.ssrc);
+  }
 
   /** Begins to report. Idempotent. */
   start(): void {
     if (!this.#timer && !this.#closed) this.#schedule(intervalMs / 2);
-  }
-
-  /** Takes a datagram from the far end; false if it is malformed. */
-  receive(datagram: Uint8Array): boolean {
-    const content = parseRtcp(datagram);
-    if (!content) return false;
-    if (content.sender) {
-      this.#lastSenderReport = content.sender.ntpMiddle;
-      this.#lastSenderReportAtMs = this.options.clock.monotonicMs();
-    }
-    const about = content.blocks.find(({ ssrc }) => ssrc === this.options.sender.ssrc);
-    if (about) this.lossSeenByPeer = about.fractionLost / 256;
-    return true;
   }
 
   /** Stops; tells the far end if it ever heard of us. Idempotent. */
@@ -61,10 +49,9 @@ export class RtcpSession {
   }
 
   #report(bye: boolean): void {
-    const { sender, received, cname, clock } = this.options;
-    const sinceMs = clock.monotonicMs() - this.#lastSenderReportAtMs;
-    const delay = this.#lastSenderReport === 0 ? 0 : Math.floor(sinceMs * 65.536) >>> 0;
-    const block = received.report(this.#lastSenderReport, delay);
+    const { sender, received, cname } = this.options;
+    const { ntpMiddle, delay } = this.peer.lastReport;
+    const block = received.report(ntpMiddle, delay);
     this.options.send(buildRtcp({ ssrc: sender.ssrc, cname, sender: this.#senderInfo(), block, bye }));
   }
 
@@ -73,10 +60,11 @@ export class RtcpSession {
     const { sender, clock } = this.options;
     if (sender.packets === this.#packetsReported) return undefined;
     this.#packetsReported = sender.packets;
-    const { seconds, fraction } = ntpTime(clock.now());
+    const time = ntpTime(clock.now());
+    this.peer.sent(time);
     return {
-      ntpSeconds: seconds,
-      ntpFraction: fraction,
+      ntpSeconds: time.seconds,
+      ntpFraction: time.fraction,
       rtpTimestamp: sender.timestamp,
       packets: sender.packets,
       octets: sender.octets,

@@ -187,7 +187,7 @@ export class RtpStream implements PacketPort {
   get details(): Readonly<Record<string, number | undefined>> {
     return {
       foreignPackets: this.#lock.foreign,
-      lossSeenByPbx: this.#rtcp.lossSeenByPeer,
+      lossSeenByPbx: this.#rtcp.peer.fractionLost,
       socketErrors: this.options.sockets.errors,
     };
   }
@@ -262,7 +262,7 @@ export class RtpStream implements PacketPort {
 
   #receiveRtcp(datagram: Buffer, from: RemoteInfo): void {
     if (!this.#lock.admitsRtcp(from.address, from.port)) return;
-    if (this.#rtcp.receive(datagram)) this.#heard++;
+    if (this.#rtcp.peer.receive(datagram)) this.#heard++;
   }
 
   #emit(packet: Buffer): void {

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../lib/clock.js';
+import { PeerReports } from './peer-reports.js';
 import type { ReceiveStatistics } from './receive-statistics.js';
 import { buildRtcp, ntpTime } from './rtcp-packet.js';
 import type { WebRtcBeat } from './webrtc-beat.js';
@@ -18,10 +19,13 @@ const intervalMs = 5000;
 
 /** RTCP towards Meta: werift sends none below its tracks. A report at once and every 5 s while we send, BYE at the end. */
 export class WebRtcReports {
+  /** What the peer reports. */
+  readonly peer: PeerReports;
   #timer: Timer | undefined;
-  #peerReport: { readonly ntpMiddle: number; readonly atMs: number } | undefined;
 
-  constructor(private readonly options: WebRtcReportsOptions) {}
+  constructor(private readonly options: WebRtcReportsOptions) {
+    this.peer = new PeerReports(options.clock, options.ssrc);
+  }
 
   /** Sends the first report. Idempotent. */
   start(): void {
@@ -37,7 +41,7 @@ export class WebRtcReports {
 
   /** Notes the middle 32 bits of the NTP time of the peer's sender report. */
   peerReported(ntpMiddle: number): void {
-    this.#peerReport = { ntpMiddle, atMs: this.options.clock.monotonicMs() };
+    this.peer.heardSenderReport(ntpMiddle);
   }
 
   #beat(): void {
@@ -47,12 +51,12 @@ export class WebRtcReports {
 
   #send(bye: boolean): void {
     const { clock, ssrc, cname, beat, received } = this.options;
-    const { seconds, fraction } = ntpTime(clock.now());
-    const peer = this.#peerReport;
-    // DLSR counts in 65536ths of a second (RFC 3550 §6.4.1).
-    const delay = peer ? Math.floor((clock.monotonicMs() - peer.atMs) * 65.536) >>> 0 : 0;
-    const block = received.report(peer?.ntpMiddle ?? 0, delay);
-    const sender = { ntpSeconds: seconds, ntpFraction: fraction, rtpTimestamp: beat.timestampNow, ...beat.sent };
+    const time = ntpTime(clock.now());
+    this.peer.sent(time);
+    const { ntpMiddle, delay } = this.peer.lastReport;
+    const block = received.report(ntpMiddle, delay);
+    const { seconds: ntpSeconds, fraction: ntpFraction } = time;
+    const sender = { ntpSeconds, ntpFraction, rtpTimestamp: beat.timestampNow, ...beat.sent };
     this.options.send(buildRtcp({ ssrc, cname, sender, block, bye }));
   }
 }

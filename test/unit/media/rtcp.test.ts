@@ -125,7 +125,7 @@ describe('RTCP session', () => {
     received.receive(0xcafe, 1, 160, 0, true);
     rtcp.start();
     clock.advance(1500);
-    expect(rtcp.receive(buildRtcp({ ssrc: 0xcafe, cname: 'p', sender, block: undefined, bye: false }))).toBe(true);
+    expect(rtcp.peer.receive(buildRtcp({ ssrc: 0xcafe, cname: 'p', sender, block: undefined, bye: false }))).toBe(true);
     clock.advance(1000);
     expect(parseRtcp(sent[0]!)?.blocks).toMatchObject([
       { ssrc: 0xcafe, lastSenderReport: 0x2222_3333, delaySinceLastReport: 65_536 },
@@ -136,9 +136,9 @@ describe('RTCP session', () => {
     const { clock, sent, rtcp } = session();
     rtcp.start();
     const about = { ...block, ssrc: 0x99, fractionLost: 64 };
-    rtcp.receive(buildRtcp({ ssrc: 1, cname: 'p', sender: undefined, block: about, bye: false }));
-    expect(rtcp.lossSeenByPeer).toBe(0.25);
-    expect(rtcp.receive(Uint8Array.of(1, 2, 3))).toBe(false);
+    rtcp.peer.receive(buildRtcp({ ssrc: 1, cname: 'p', sender: undefined, block: about, bye: false }));
+    expect(rtcp.peer.fractionLost).toBe(0.25);
+    expect(rtcp.peer.receive(Uint8Array.of(1, 2, 3))).toBe(false);
     rtcp.close();
     rtcp.close();
     expect(sent.map((packet) => parseRtcp(packet)?.byes)).toEqual([[0x99]]);
