@@ -1,7 +1,7 @@
 import type { PbxCodec } from '../routing/types.js';
 import type { MediaTrouble } from './media-engine.js';
 
-/** One RTP packet's content on its way between endpoints; the payload is only valid during the call that hands it over. */
+/** One RTP packet's content on its way between endpoints; it and its payload are only valid during the call that hands it over. */
 export interface MediaPacket {
   readonly sequence: number;
   /** In the stream's own RTP clock. */

@@ -5,6 +5,7 @@ import { withDeadline } from '../lib/deadline.js';
 import type { Clock } from '../lib/clock.js';
 import { MediaError } from './media-error.js';
 import type { PortPool } from './port-pool.js';
+import { addressOnly } from './udp-sending.js';
 
 /** Takes datagrams; the buffer belongs to the receiver. */
 export type DatagramListener = (datagram: Buffer, from: RemoteInfo) => void;
@@ -88,15 +89,6 @@ function guarded(listener: DatagramListener, onFault: (error: unknown) => void):
       onFault(error);
     }
   };
-}
-
-/** Addresses only, and at once: a name must never be looked up on the packet path. */
-function addressOnly(
-  address: string,
-  _options: unknown,
-  callback: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
-): void {
-  callback(null, address, isIPv6(address) ? 6 : 4);
 }
 
 async function bind(address: string, port: number, clock: Clock): Promise<Socket> {

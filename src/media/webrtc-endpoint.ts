@@ -16,10 +16,13 @@ import { readWhatsAppRemote, type WhatsAppRemote } from '../sdp/whatsapp-remote.
 import type { MediaEndpointEvent, MediaStats, WebRtcEndpoint } from './media-engine.js';
 import { MediaError } from './media-error.js';
 import type { PacketPort } from './packet-port.js';
+import type { GuardCounters } from './source-guard.js';
+import type { SrtpRefusals } from './srtp/srtp-receiver.js';
 import { WebRtcStream } from './webrtc-stream.js';
 import { processCertificate } from './werift-certificate.js';
 import { WeriftDtls } from './werift-dtls.js';
 import { WeriftIce } from './werift-ice.js';
+import type { PacketPath } from './werift-packets.js';
 
 /** What a WhatsApp leg's media is made with. */
 export interface WeriftEndpointOptions {
@@ -35,6 +38,8 @@ export interface WeriftEndpointOptions {
   readonly remoteAllowed: (address: string) => boolean;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Default: our own. */
+  readonly packetPath?: PacketPath;
 }
 
 /** From start to both ICE and DTLS up: Meta's own side gives up at about 20 s without media. */
@@ -90,8 +95,12 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   }
 
   /** What was thrown away in front of and behind the stack, for the log and tests. */
-  get dropped(): { foreign: number; forged: number; refusedSends: number; replayed: number; frames: number } {
-    return { ...this.#ice.counters, ...this.#stream.dropped };
+  get dropped(): GuardCounters & SrtpRefusals & { readonly refusedSends: number; readonly frames: number } {
+    return { ...this.#ice.counters, ...this.#refused, frames: this.#stream.droppedFrames };
+  }
+
+  get #refused(): SrtpRefusals {
+    return this.#dtls?.packets?.refused ?? { unauthentic: 0, replayed: 0 };
   }
 
   listen(listener: (event: MediaEndpointEvent) => void): void {
@@ -177,7 +186,10 @@ export class WeriftEndpoint implements WebRtcEndpoint {
       await this.#ice.close();
       throw new MediaError('cancelled', 'closed while it was set up');
     }
-    this.#dtls = new WeriftDtls(this.#ice, certificate);
+    this.#dtls = new WeriftDtls(this.#ice, certificate, this.options.packetPath ?? 'own', {
+      rtp: (packet) => this.#stream.receive(packet),
+      rtcp: (compound) => this.#stream.receiveReport(compound),
+    });
     const { ssrc, cname } = this.#stream;
     const sessionId = String(randomBytes(8).readBigUInt64BE() >> 1n);
     return { sessionId, ice: this.#ice.local, fingerprint: certificate.fingerprint, ssrc, cname };
@@ -203,8 +215,6 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   async #establish(remote: WhatsAppRemote): Promise<void> {
     const dtls = this.#dtls;
     if (!dtls) throw new MediaError('internal', 'no DTLS before SDP');
-    dtls.onRtp = (packet) => this.#stream.receive(packet);
-    dtls.onRtcp = (packet) => this.#stream.receiveReport(packet);
     dtls.onClosed = () => this.#watchSilence();
     await this.#ice.connect(remote);
     if (this.#phase !== 'connecting') return;
@@ -223,7 +233,8 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   }
 
   #startStream(): void {
-    if (this.#isSending && this.#phase === 'connected' && this.#dtls) this.#stream.start(this.#dtls);
+    const packets = this.#dtls?.packets;
+    if (this.#isSending && this.#phase === 'connected' && packets) this.#stream.start(packets);
   }
 
   /**

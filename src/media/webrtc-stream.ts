@@ -1,21 +1,18 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import { RtcpSrPacket, type RtcpPacket, type RtpPacket } from 'werift';
 import type { Clock } from '../lib/clock.js';
 import type { WhatsAppRemote } from '../sdp/whatsapp-remote.js';
 import type { MediaStats } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { ReceiveStatistics } from './receive-statistics.js';
 import { RecentPackets } from './recent-packets.js';
+import { parseRtcp } from './rtcp-packet.js';
+import { emptyRtpFields, parseRtp, rtpHeaderBytes, writeRtpHeader } from './rtp-packet.js';
 import { silenceFrame, WebRtcBeat } from './webrtc-beat.js';
-import { ReplayFilter } from './webrtc-replay.js';
+import type { PacketSender } from './webrtc-packets.js';
 import { WebRtcReports } from './webrtc-reports.js';
-import type { OutgoingRtp } from './werift-dtls.js';
 
-/** What carries packets once DTLS is up; they are in the clear here. */
-export interface PacketPath {
-  sendRtp(packet: OutgoingRtp): void;
-  sendRtcp(compound: Buffer): void;
-}
+/** Longer than any frame of Opus that fits into a datagram. */
+const maxPacketBytes = 2048;
 
 /** What Meta sends DTMF on when its SDP names no payload type. */
 const defaultEventPayloadType = 126;
@@ -32,16 +29,18 @@ export class WebRtcStream {
   readonly cname = randomBytes(9).toString('hex');
   /** Called at the first packet heard. */
   onFirstPacket: () => void = () => undefined;
-  readonly #replays = new ReplayFilter();
   readonly #received = new ReceiveStatistics(opusClockRate);
   readonly #beat: WebRtcBeat;
   readonly #reports: WebRtcReports;
-  #path: PacketPath | undefined;
+  #path: PacketSender | undefined;
   #remote: WhatsAppRemote | undefined;
   #audio: NegotiatedAudio | undefined;
   #heard = 0;
   #lastPacketMs = 0;
   #unheard: RecentPackets<MediaPacket> | undefined = new RecentPackets(freshMs);
+  readonly #fields = emptyRtpFields();
+  readonly #packet = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) as Uint8Array };
+  readonly #outgoing = Buffer.alloc(maxPacketBytes);
 
   constructor(private readonly clock: Clock) {
     const origin = { sequence: randomInt(2 ** 15), timestamp: randomInt(2 ** 32) };
@@ -62,9 +61,9 @@ export class WebRtcStream {
     this.port = this.#makePort();
   }
 
-  /** Packets refused as replays, and frames of the bridge that had no place in the beat. */
-  get dropped(): { readonly replayed: number; readonly frames: number } {
-    return { replayed: this.#replays.refused, frames: this.#beat.dropped };
+  /** Frames of the bridge that had no place in the beat. */
+  get droppedFrames(): number {
+    return this.#beat.dropped;
   }
 
   get stats(): MediaStats {
@@ -89,7 +88,7 @@ export class WebRtcStream {
   }
 
   /** Sends from now on: RTP at once and every 20 ms, a report at once and every 5 s. Idempotent. */
-  start(path: PacketPath): void {
+  start(path: PacketSender): void {
     this.#path = path;
     this.#beat.start();
     this.#reports.start();
@@ -102,27 +101,32 @@ export class WebRtcStream {
     this.#path = undefined;
   }
 
-  /** Takes an authenticated RTP packet. */
-  receive({ header, payload }: RtpPacket): void {
-    const { sequenceNumber: sequence, timestamp, marker, payloadType, ssrc } = header;
-    if (!this.#replays.accepts(ssrc, sequence)) return;
+  /** Takes an RTP packet that proved authentic and new; the bytes are not needed afterwards. */
+  receive(datagram: Buffer): void {
+    const fields = this.#fields;
+    if (!parseRtp(datagram, fields)) return;
+    const { ssrc, sequence, timestamp, payloadType } = fields;
     const isFirst = this.#received.packets === 0;
     const isAudio = payloadType === this.#remote?.opusPayloadType;
     this.#heard++;
     this.#lastPacketMs = this.clock.monotonicMs();
     this.#received.receive(ssrc, sequence, timestamp, this.#lastPacketMs, isAudio);
     if (isFirst) this.onFirstPacket();
-    const packet = { sequence, timestamp, marker, payload };
+    const packet = this.#packet;
+    packet.sequence = sequence;
+    packet.timestamp = timestamp;
+    packet.marker = fields.marker;
+    packet.payload = datagram.subarray(fields.payloadStart, fields.payloadEnd);
     if (isAudio) this.#deliver(packet);
     else if (payloadType === this.#eventPayloadType) this.port.onTelephoneEvent?.(packet);
   }
 
-  /** Takes an authenticated RTCP packet. */
-  receiveReport(packet: RtcpPacket): void {
+  /** Takes a compound RTCP packet that proved authentic and new. */
+  receiveReport(compound: Buffer): void {
+    const content = parseRtcp(compound);
+    if (!content) return;
     this.#heard++;
-    if (packet instanceof RtcpSrPacket) {
-      this.#reports.peerReported(Number((packet.senderInfo.ntpTimestamp >> 16n) & 0xffff_ffffn));
-    }
+    if (content.sender) this.#reports.peerReported(content.sender.ntpMiddle);
   }
 
   #deliver(packet: MediaPacket): void {
@@ -142,10 +146,15 @@ export class WebRtcStream {
     return this.#remote?.telephoneEventPayloadType ?? defaultEventPayloadType;
   }
 
-  #send(kind: 'audio' | 'event', packet: MediaPacket): void {
+  #send(kind: 'audio' | 'event', { payload, marker, sequence, timestamp }: MediaPacket): void {
     const remote = this.#remote;
     const payloadType = kind === 'audio' ? remote?.opusPayloadType : remote?.telephoneEventPayloadType;
-    if (payloadType !== undefined) this.#path?.sendRtp({ ...packet, payloadType, ssrc: this.ssrc });
+    const bytes = rtpHeaderBytes + payload.length;
+    if (payloadType === undefined || bytes > maxPacketBytes) return;
+    const packet = this.#outgoing;
+    writeRtpHeader(packet, payloadType, marker, sequence, timestamp, this.ssrc);
+    packet.set(payload, rtpHeaderBytes);
+    this.#path?.sendRtp(packet.subarray(0, bytes));
   }
 
   #makePort(): PacketPort {

@@ -4,54 +4,40 @@ import {
   RTCDtlsFingerprint,
   RTCDtlsParameters,
   RTCDtlsTransport,
-  RtpHeader,
-  type RtcpPacket,
-  type RtpPacket,
 } from 'werift';
+import type { PacketSink, SecuredPackets } from './webrtc-packets.js';
 import type { Certificate } from './werift-certificate.js';
 import type { WeriftIce } from './werift-ice.js';
+import { securedPackets, type PacketPath } from './werift-packets.js';
 import { renumberFinished } from './werift-retransmission.js';
-import { correctRollover } from './werift-rollover.js';
-
-/** One RTP packet of ours before SRTP. */
-export interface OutgoingRtp {
-  readonly payloadType: number;
-  readonly ssrc: number;
-  readonly sequence: number;
-  readonly timestamp: number;
-  readonly marker: boolean;
-  readonly payload: Uint8Array;
-}
 
 /**
- * DTLS-SRTP on an ICE path: werift's handshake and SRTP, at the level of packets. Its tracks, senders and receivers are not
+ * DTLS-SRTP on an ICE path: werift's handshake, and packets with the keys of it. Its tracks, senders and receivers are not
  * used: they re-stamp payload types and bring their own RTCP.
  */
 export class WeriftDtls {
-  /** An authenticated RTP packet; replays are not filtered out yet. */
-  onRtp: (packet: RtpPacket) => void = () => undefined;
-  onRtcp: (packet: RtcpPacket) => void = () => undefined;
   /** The peer closed DTLS, or it broke after it had been up. */
   onClosed: () => void = () => undefined;
   readonly #transport: RTCDtlsTransport;
-  #isConnected = false;
+  #packets: SecuredPackets | undefined;
+  #isUp = false;
 
   constructor(
     private readonly ice: WeriftIce,
     { certificate }: Certificate,
+    private readonly path: PacketPath,
+    private readonly sink: PacketSink,
   ) {
     // SHA1_80 is the profile every WebRTC stack must have (RFC 8827 §6.5); one profile means one packet path to prove.
     this.#transport = new RTCDtlsTransport({}, ice.transport, certificate, [ProtectionProfileAes128CmHmacSha1_80]);
-    this.#transport.onRtp.subscribe((packet) => this.onRtp(packet));
-    this.#transport.onRtcp.subscribe((packet) => this.onRtcp(packet));
     this.#transport.onStateChange.subscribe((state) => {
-      if (this.#isConnected && (state === 'closed' || state === 'failed')) this.onClosed();
+      if (this.#isUp && (state === 'closed' || state === 'failed')) this.onClosed();
     });
   }
 
-  /** RTP and RTCP may be sent. */
-  get isConnected(): boolean {
-    return this.#isConnected;
+  /** The way of RTP and RTCP; undefined while there are no keys. */
+  get packets(): SecuredPackets | undefined {
+    return this.#packets;
   }
 
   /**
@@ -66,24 +52,13 @@ export class WeriftDtls {
     this.#hurryClient();
     this.ice.releaseEarlyRecords();
     await connected;
-    correctRollover(transport.srtp);
+    this.#packets = securedPackets(this.path, transport, this.ice, this.sink);
     this.ice.finishHandshake();
-    this.#isConnected = true;
-  }
-
-  /** Protects and sends at once. */
-  sendRtp({ payload, payloadType, sequence, timestamp, marker, ssrc }: OutgoingRtp): void {
-    const header = new RtpHeader({ payloadType, sequenceNumber: sequence, timestamp, marker, ssrc });
-    this.ice.send(this.#transport.srtp.encrypt(Buffer.from(payload), header));
-  }
-
-  /** Protects and sends a compound RTCP packet. */
-  sendRtcp(compound: Buffer): void {
-    this.ice.send(this.#transport.srtcp.encrypt(compound));
+    this.#isUp = true;
   }
 
   async close(): Promise<void> {
-    this.#isConnected = false;
+    this.#isUp = false;
     await this.#transport.stop();
     this.#transport.onRtp.complete();
     this.#transport.onRtcp.complete();

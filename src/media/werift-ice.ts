@@ -16,7 +16,7 @@ import type { Clock, Timer } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { RemoteCandidate } from '../sdp/whatsapp-remote.js';
 import { MediaError } from './media-error.js';
-import { SourceGuard, datagramKind, type GuardCounters } from './source-guard.js';
+import { SourceGuard, datagramKind, type Endpoint, type GuardCounters } from './source-guard.js';
 import {
   connectionInternals,
   protocolInternals,
@@ -76,6 +76,8 @@ export class WeriftIce {
   readonly guard: SourceGuard;
   /** Called when a connected pair is lost: 30 s without consent (RFC 7675). */
   onLost: () => void = () => undefined;
+  /** Takes SRTP and SRTCP of the peer, in place of werift. */
+  onSrtp: ((datagram: Buffer) => void) | undefined;
   /** Called when a check of the peer got as far as the agent. */
   onRequest: () => void = () => undefined;
   readonly #connection: Connection;
@@ -83,6 +85,7 @@ export class WeriftIce {
   readonly #bases: Base[] = [];
   readonly #early: { readonly inlet: ProtocolInternals; data: Buffer; from: readonly [string, number] }[] = [];
   #isDtlsReady = false;
+  #peer: { readonly socket: WeriftSocket; readonly address: string; readonly port: number } | undefined;
   #retry: Timer | undefined;
 
   constructor(private readonly options: IceOptions) {
@@ -166,12 +169,15 @@ export class WeriftIce {
     protocol.onRequestReceived.subscribe(() => this.onRequest());
     this.#internals.ensureProtocol(protocol);
     this.#internals.protocols.push(protocol);
-    socket.onData = (data, from) => {
-      if (!this.#isDtlsReady && datagramKind(data) === 'dtls') {
-        if (this.#early.length < maxEarlyRecords) this.#early.push({ inlet, data, from });
-      } else inlet.datagramReceived(data, from);
-    };
+    socket.onData = (data, from) => this.#receive(inlet, data, from);
     return protocol;
+  }
+
+  #receive(inlet: ProtocolInternals, data: Buffer, { address, port }: Endpoint): void {
+    const kind = datagramKind(data);
+    if (kind === 'srtp' && this.onSrtp) this.onSrtp(data);
+    else if (kind !== 'dtls' || this.#isDtlsReady) inlet.datagramReceived(data, [address, port]);
+    else if (this.#early.length < maxEarlyRecords) this.#early.push({ inlet, data, from: [address, port] });
   }
 
   /** Checks the peer's candidates until a pair is nominated. Rejects only if werift gives up; the deadline is the caller's. */
@@ -193,7 +199,10 @@ export class WeriftIce {
     if (!nominated) throw new MediaError('media_failed', 'ICE ended without a pair');
     const [address, port] = nominated.remoteAddr;
     this.guard.nominate({ address, port });
-    for (const { socket, protocol } of this.#bases) if (protocol !== nominated.protocol) await socket.close();
+    for (const { socket, protocol } of this.#bases) {
+      if (protocol !== nominated.protocol) await socket.close();
+      else this.#peer = { socket, address, port };
+    }
   }
 
   /** DTLS listens: hands over the records that came before. An OpenSSL peer would wait 1 to 2 s to repeat its ClientHello. */
@@ -207,14 +216,17 @@ export class WeriftIce {
     this.guard.finishHandshake();
   }
 
-  /** Sends a packet to the nominated peer; dropped without one. */
+  /** Sends a packet to the nominated peer at once; dropped without one. */
   send(packet: Buffer): void {
-    void this.#connection.send(packet);
+    const peer = this.#peer;
+    if (peer) peer.socket.transmit(packet, peer.port, peer.address);
   }
 
   async close(): Promise<void> {
     this.#retry?.cancel();
     this.#early.length = 0;
+    this.onSrtp = undefined;
+    this.#peer = undefined;
     await this.transport.stop();
     await Promise.all(this.#bases.map(({ socket }) => socket.close()));
   }

@@ -2,8 +2,10 @@ import { createSocket, type Socket } from 'node:dgram';
 import { randomInt } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { Logger } from '../lib/logger.js';
+import { faultLog } from './fault-log.js';
 import { MediaError } from './media-error.js';
-import type { SourceGuard } from './source-guard.js';
+import type { Endpoint, SourceGuard } from './source-guard.js';
+import { addressOnly } from './udp-sending.js';
 
 /** A werift address: host and port. */
 type Address = readonly [string, number];
@@ -20,7 +22,7 @@ export class WeriftSocket {
   readonly socketType: 'udp4' | 'udp6';
   closed = false;
   /** Set by whoever reads; gets only what the guard admits. */
-  onData: (data: Buffer, from: Address) => void = () => undefined;
+  onData: (data: Buffer, from: Endpoint) => void = () => undefined;
   #refusedSends = 0;
 
   /** Takes over a socket that is bound, or for the start-up check one that is not. */
@@ -31,8 +33,13 @@ export class WeriftSocket {
     socketType: 'udp4' | 'udp6' = 'udp4',
   ) {
     this.socketType = socketType;
+    const onFault = faultLog(logger, 'WebRTC packet failed');
     socket.on('message', (data, from) => {
-      if (this.guard.admits(data, from.address, from.port)) this.onData(data, [from.address, from.port]);
+      try {
+        if (this.guard.admits(data, from.address, from.port)) this.onData(data, from);
+      } catch (error) {
+        onFault(error);
+      }
     });
     socket.on('error', (err) => logger.warn('WebRTC socket error', { err }));
   }
@@ -69,10 +76,14 @@ export class WeriftSocket {
   /** werift awaits this for each packet; the send itself is synchronous. */
   readonly send = (data: Buffer, to?: Address): Promise<void> => {
     if (!to || this.closed || !this.guard.maySendTo(to[0], to[1])) this.#refusedSends++;
-    // The callback takes an error that would otherwise be an 'error' event: an unreachable peer is ICE's business.
-    else this.socket.send(data, to[1], to[0], () => undefined);
+    else this.transmit(data, to[1], to[0]);
     return Promise.resolve();
   };
+
+  /** Sends to a peer that the guard knows. An unreachable one is ICE's business: without a callback Node drops that error. */
+  transmit(datagram: Buffer, port: number, address: string): void {
+    if (!this.closed) this.socket.send(datagram, port, address);
+  }
 
   readonly close = (): Promise<void> => {
     if (this.closed) return Promise.resolve();
@@ -89,7 +100,7 @@ function socketTypeOf(address: string): 'udp4' | 'udp6' {
 function bound(address: string, port: number): Promise<Socket | undefined> {
   return new Promise((resolve, reject) => {
     // IPv4 has a socket of its own.
-    const socket = createSocket({ type: socketTypeOf(address), ipv6Only: isIPv6(address) });
+    const socket = createSocket({ type: socketTypeOf(address), ipv6Only: isIPv6(address), lookup: addressOnly });
     socket.once('error', (error: NodeJS.ErrnoException) => {
       socket.close();
       if (error.code === 'EADDRINUSE') resolve(undefined);

@@ -1,3 +1,4 @@
+import { SrtpSender } from '../../src/media/srtp/srtp-sender.js';
 import type { SrtpSuite } from '../../src/routing/types.js';
 import { SrtpKey } from '../../src/sdp/sdes.js';
 
@@ -11,4 +12,15 @@ export function withMki(key: SrtpKey, mki: Buffer): SrtpKey {
   const made = SrtpKey.of(key.suite, Buffer.concat([key.masterKey, key.masterSalt]), mki);
   if (!made) throw new Error('a key of the wrong length');
   return made;
+}
+
+/** A sender whose packets may be kept: the one in use hands out the same memory each time. */
+export class KeepingSrtpSender extends SrtpSender {
+  override sealRtp(packet: Buffer): Buffer {
+    return Buffer.from(super.sealRtp(packet));
+  }
+
+  override sealRtcp(packet: Buffer): Buffer {
+    return Buffer.from(super.sealRtcp(packet));
+  }
 }

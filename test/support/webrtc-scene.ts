@@ -1,4 +1,3 @@
-import { Socket } from 'node:dgram';
 import { createRequire } from 'node:module';
 import type { Decoder, Encoder } from '@evan/opus';
 import { vi } from 'vitest';
@@ -6,6 +5,7 @@ import type { CallId } from '../../src/lib/ids.js';
 import type { MediaEndpointEvent } from '../../src/media/media-engine.js';
 import type { MediaPacket } from '../../src/media/packet-port.js';
 import { createWeriftEndpoint, type WeriftEndpoint } from '../../src/media/webrtc-endpoint.js';
+import { WeriftSocket } from '../../src/media/werift-socket.js';
 import { RecordingLogger } from './recording-logger.js';
 import { SkippableClock } from './skippable-clock.js';
 import { UdpRelay, type RelayRule } from './udp-relay.js';
@@ -19,7 +19,7 @@ const opus = createRequire(import.meta.url)('@evan/opus') as {
 const rate = 48_000;
 const frameMs = 20;
 
-/** One datagram that this process sent through Node. */
+/** One datagram that the endpoint sent. */
 export interface Sent {
   readonly data: Buffer;
   readonly port: number;
@@ -167,15 +167,11 @@ export class WebRtcScene {
 
   #recordSends(): void {
     // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the socket it was taken from
-    const send = Socket.prototype.send as (this: Socket, ...args: unknown[]) => void;
+    const { transmit } = WeriftSocket.prototype;
     const { sent } = this;
-    vi.spyOn(Socket.prototype, 'send').mockImplementation(function (this: Socket, ...args: unknown[]) {
-      const [data, port, address] = args;
-      // The relay's and an attacker's own sockets are part of the scene, not of what is looked at: they pass no callback.
-      if (typeof args[3] === 'function') {
-        sent.push({ data: data as Buffer, port: port as number, address: address as string, atMs: performance.now() });
-      }
-      send.apply(this, args);
+    vi.spyOn(WeriftSocket.prototype, 'transmit').mockImplementation(function (this: WeriftSocket, data, port, address) {
+      sent.push({ data: Buffer.from(data), port, address, atMs: performance.now() });
+      transmit.call(this, data, port, address);
     });
   }
 }

@@ -39,10 +39,11 @@ export class SrtpReceiver {
     const headerBytes = rtpHeaderLength(datagram);
     const packet = this.#withoutMki(datagram, tagBytes.rtp);
     if (!packet || headerBytes + overheadBytes.rtp > packet.length) return this.#unauthentic();
-    const [ssrc, sequence] = [uint32At(packet, 8), uint16At(packet, 2)];
+    const ssrc = uint32At(packet, 8);
     const window = this.#rtp.of(ssrc);
     if (window) return this.#openKnown(packet, headerBytes, ssrc, window);
     // A stream whose beginning was missed may have wrapped once before its first packet here.
+    const sequence = uint16At(packet, 2);
     for (const index of [sequence, sequence + cycle]) {
       const opened = this.#transform.openRtp(packet, headerBytes, ssrc, index);
       if (opened) {

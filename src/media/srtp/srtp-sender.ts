@@ -16,7 +16,7 @@ export class SrtpSender {
     this.#transform = srtpTransform(key);
   }
 
-  /** Seals a packet into a buffer of its own. */
+  /** Seals a packet, which stays as it is. The result is only good until the next one is sealed. */
   sealRtp(packet: Buffer): Buffer {
     const sequence = uint16At(packet, 2);
     const last = this.#index;
@@ -26,6 +26,7 @@ export class SrtpSender {
     return this.#transform.sealRtp(packet, rtpHeaderLength(packet), uint32At(packet, 8), index);
   }
 
+  /** The same for a compound RTCP packet. */
   sealRtcp(packet: Buffer): Buffer {
     const index = this.#rtcpIndex++;
     return this.#transform.sealRtcp(packet, uint32At(packet, 4), index);

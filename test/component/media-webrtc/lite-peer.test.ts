@@ -112,8 +112,8 @@ it('hands telephone-events on as such, audio as audio, and anything else not at 
   await talking();
   const audio: MediaPacket[] = [];
   const events: MediaPacket[] = [];
-  endpoint.port.onAudio = (packet) => audio.push(packet);
-  endpoint.port.onTelephoneEvent = (packet) => events.push(packet);
+  endpoint.port.onAudio = (packet) => audio.push({ ...packet, payload: packet.payload.slice() });
+  endpoint.port.onTelephoneEvent = (packet) => events.push({ ...packet, payload: packet.payload.slice() });
   peer.send(111, 1, 960, Buffer.from([0xf8, 0xff, 0xfe]));
   peer.send(126, 2, 1920, Buffer.from([5, 0x0a, 0, 160]));
   peer.send(63, 3, 2880, Buffer.from([1]));

@@ -11,13 +11,12 @@ import { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
 import { emptyRtpFields, isRtcp, parseRtp, writeRtpHeader } from '../../../src/media/rtp-packet.js';
 import { RtpSockets } from '../../../src/media/rtp-sockets.js';
 import { SrtpReceiver } from '../../../src/media/srtp/srtp-receiver.js';
-import { SrtpSender } from '../../../src/media/srtp/srtp-sender.js';
 import type { SrtpSuite } from '../../../src/routing/types.js';
 import { cryptoLines, srtpSuites, type CryptoLine, type SrtpKey } from '../../../src/sdp/sdes.js';
 import type { SrtpPolicy } from '../../../src/sdp/srtp-negotiation.js';
 import { eventually } from '../../support/eventually.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
-import { testKey } from '../../support/srtp-keys.js';
+import { KeepingSrtpSender, testKey } from '../../support/srtp-keys.js';
 
 const frame = Buffer.alloc(160, 0x55);
 const plainFrame = frame.toString('hex');
@@ -142,7 +141,7 @@ async function securedLeg(suite: SrtpSuite, mode: SrtpPolicy['mode'] = 'required
   if (!line) throw new Error('nothing was offered');
   await scene.endpoint.acceptAnswer(peer.sdp('RTP/SAVP', [lineOf(1, peerKey)]));
   join(scene);
-  const sender = new SrtpSender(peerKey);
+  const sender = new KeepingSrtpSender(peerKey);
   /** What was sent before has arrived by then. */
   const flush = async (by = sender): Promise<void> => {
     const mark = systemIds.hex(20);
@@ -194,7 +193,7 @@ describe.each(srtpSuites)('a leg with %s', (suite) => {
 
   it('takes no plain packet, no forged one and none twice, counts them, and goes on', async () => {
     const { scene, peer, sender, flush } = await securedLeg(suite);
-    const stranger = new SrtpSender(testKey(suite, 0x77));
+    const stranger = new KeepingSrtpSender(testKey(suite, 0x77));
     const sealed = sender.sealRtp(peer.packet());
     for (let i = 0; i < 5; i++) peer.send(scene.port, sealed);
     for (let i = 0; i < 5; i++) peer.send(scene.port, peer.packet());
@@ -212,7 +211,7 @@ describe('before the answer', () => {
     const [scene, peer] = [await openEndpoint(required(s80)), await WirePeer.open()];
     await scene.endpoint.createOffer();
     const key = testKey(s80, 0x21);
-    const sender = new SrtpSender(key);
+    const sender = new KeepingSrtpSender(key);
     scene.endpoint.port.sendAudio(frame, 20);
     for (let i = 0; i < 3; i++) peer.send(scene.port, sender.sealRtp(peer.packet(`0${i}`.repeat(80))));
     // The endpoint tells of nothing that it cannot open yet: a round trip by another socket shows that they are there.
@@ -252,7 +251,7 @@ describe('a new description in the dialog', () => {
     const [scene, peer] = [await openEndpoint(optional), await WirePeer.open()];
     const first = await scene.endpoint.createAnswer(peer.sdp('RTP/SAVP', [lineOf(4, peerKey)]));
     join(scene);
-    const sender = new SrtpSender(peerKey);
+    const sender = new KeepingSrtpSender(peerKey);
     const sealed = sender.sealRtp(peer.packet());
     peer.send(scene.port, sealed);
     await eventually(() => scene.audio.length === 1, 'the packet arrives');
@@ -280,7 +279,7 @@ describe('a new description in the dialog', () => {
     expect(cryptoOf(answer)).toHaveLength(1);
     peer.send(scene.port, onTheWay);
     await eventually(() => scene.audio.includes('bb'.repeat(160)), 'the packet of the old key arrives');
-    const renewed = new SrtpSender(newKey);
+    const renewed = new KeepingSrtpSender(newKey);
     await flush(renewed);
     peer.send(scene.port, sender.sealRtp(peer.packet('cc'.repeat(160))));
     await flush(renewed);

@@ -12,7 +12,7 @@ function negotiated(): { clock: FakeClock; stream: WebRtcStream; receive: (seque
   stream.negotiate(remote);
   const receive = (sequence: number, payloadType = 111): void => {
     const header = new RtpHeader({ sequenceNumber: sequence, timestamp: sequence * 960, payloadType, ssrc: 7 });
-    stream.receive(new RtpPacket(header, Buffer.of(sequence)));
+    stream.receive(new RtpPacket(header, Buffer.of(sequence)).serialize());
     clock.advance(20);
   };
   return { clock, stream, receive };

@@ -4,9 +4,8 @@ import { FakeClock } from '../../../../src/lib/clock.js';
 import { buildRtcp } from '../../../../src/media/rtcp-packet.js';
 import { writeRtpHeader } from '../../../../src/media/rtp-packet.js';
 import type { DatagramListener, MediaSockets } from '../../../../src/media/rtp-sockets.js';
-import { SrtpSender } from '../../../../src/media/srtp/srtp-sender.js';
 import { SrtpSockets } from '../../../../src/media/srtp/srtp-sockets.js';
-import { testKey } from '../../../support/srtp-keys.js';
+import { KeepingSrtpSender, testKey } from '../../../support/srtp-keys.js';
 
 const suite = 'AES_CM_128_HMAC_SHA1_80';
 const agreement = { local: testKey(suite, 1), remote: testKey(suite, 2), protocol: 'RTP/SAVP' } as const;
@@ -32,8 +31,8 @@ describe('sockets of a leg that may be secured', () => {
       rtpPort: 4002,
       errors: 0,
       listen: (onRtp) => (arrive = onRtp),
-      sendRtp: (datagram) => wire.push(datagram),
-      sendRtcp: (datagram) => wire.push(datagram),
+      sendRtp: (datagram) => wire.push(Buffer.from(datagram)),
+      sendRtcp: (datagram) => wire.push(Buffer.from(datagram)),
       close: () => Promise.resolve(),
     };
     sockets = new SrtpSockets(inner, clock);
@@ -72,7 +71,7 @@ describe('sockets of a leg that may be secured', () => {
   });
 
   it('of a ringback that was there long before the key only the end is heard', () => {
-    const sender = new SrtpSender(agreement.remote);
+    const sender = new KeepingSrtpSender(agreement.remote);
     for (let i = 0; i < 100; i++) {
       arrive(sender.sealRtp(rtp(i)), from);
       clock.advance(20);
@@ -84,7 +83,7 @@ describe('sockets of a leg that may be secured', () => {
   });
 
   it('keep nothing that is too long to be audio', () => {
-    const sender = new SrtpSender(agreement.remote);
+    const sender = new KeepingSrtpSender(agreement.remote);
     const long = Buffer.concat([rtp(1), Buffer.alloc(1500)]);
     arrive(sender.sealRtp(long), from);
     sockets.agree(agreement);
