@@ -128,9 +128,9 @@ class RecogniserScene {
     });
   }
 
-  packet(timestamp: number, code: number, duration: number, end = false): void {
+  packet(timestamp: number, code: number, duration: number, end = false, marker = false): void {
     const payload = Uint8Array.of(code, end ? 0x8a : 0x0a, duration >> 8, duration & 0xff);
-    this.recogniser.accept({ sequence: 0, timestamp, marker: false, payload });
+    this.recogniser.accept({ sequence: 0, timestamp, marker, payload });
   }
 
   pass(ms: number): void {
@@ -238,5 +238,108 @@ describe('DTMF recogniser', () => {
     scene.packet(3_000_000_000, 1, 800, true);
     scene.packet(5, 2, 800, true);
     expect(scene.heard).toEqual(['1 100', '2 100']);
+  });
+});
+
+/** A key of `ms` in updates of 20 ms, as a sender of that clock splits it into segments (RFC 4733 §2.5.1.3). */
+function pressInSegments(
+  scene: RecogniserScene,
+  ms: number,
+  ticksPerMs: number,
+  lost: (ticks: number) => boolean,
+): void {
+  let segment = 50_000;
+  const end = segment + ms * ticksPerMs;
+  for (let at = segment + 20 * ticksPerMs; at <= end; at += 20 * ticksPerMs) {
+    if (at - segment > 0xffff) {
+      if (!lost(0xffff)) scene.packet(segment, 6, 0xffff);
+      segment += 0xffff;
+    }
+    scene.pass(20);
+    if (!lost(at - segment)) scene.packet(segment, 6, at - segment);
+  }
+  for (let i = 0; i < 3; i++) scene.packet(segment, 6, end - segment, true);
+}
+
+describe('DTMF of odd senders', () => {
+  it.each([2000, 3000, 4600])('a key of %i ms at 48000 Hz, in segments, is one key', (ms) => {
+    const scene = new RecogniserScene(48_000);
+    pressInSegments(scene, ms, 48, () => false);
+    scene.pass(1000);
+    expect(scene.heard).toEqual([`6 ${ms}`]);
+  });
+
+  it('a key in segments whose last and first packets are lost is one key of the right length', () => {
+    const scene = new RecogniserScene(48_000);
+    pressInSegments(scene, 2000, 48, (ticks) => ticks > 62_000 || ticks < 2000);
+    scene.pass(1000);
+    expect(scene.heard).toEqual(['6 2000']);
+  });
+
+  it('a key in segments that is let go of after 5 s is not heard again in the next segment', () => {
+    const scene = new RecogniserScene(48_000);
+    pressInSegments(scene, 9000, 48, () => false);
+    scene.pass(1000);
+    expect(scene.heard).toHaveLength(1);
+    expect(Number(scene.heard[0]?.split(' ')[1])).toBeGreaterThan(4900);
+  });
+
+  it.each(['from the beginning', 'of each packet alone'])(
+    'a timestamp that moves along with every packet, durations %s, is one key',
+    (counted) => {
+      const scene = new RecogniserScene();
+      const duration = (i: number): number => (counted === 'from the beginning' ? i * 160 : 160);
+      for (let i = 1; i <= 6; i++) {
+        scene.packet(7000 + i * 160, 2, duration(i), i >= 5);
+        scene.pass(20);
+      }
+      scene.pass(1000);
+      expect(scene.heard).toHaveLength(1);
+      expect(Number(scene.heard[0]?.split(' ')[1])).toBeGreaterThanOrEqual(100);
+    },
+  );
+
+  it('the same key again, the end of the first one lost, with or without a marker, is two keys', () => {
+    for (const marker of [true, false]) {
+      const scene = new RecogniserScene();
+      scene.packet(1000, 8, 160, false, marker);
+      scene.pass(60);
+      scene.packet(1000, 8, 640);
+      scene.pass(60);
+      scene.packet(1000 + 640 + 320, 8, 160, false, marker);
+      scene.pass(60);
+      scene.packet(1000 + 640 + 320, 8, 640, true);
+      expect(scene.heard).toEqual(['8 80', '8 80']);
+    }
+  });
+
+  it('all sixteen digits, in either clock, whatever the order and number of the packets', () => {
+    for (const ticksPerMs of [8, 48]) {
+      const scene = new RecogniserScene(48_000);
+      for (let code = 0; code < 16; code++) {
+        const began = 100_000 * code;
+        for (const [i, update] of [1, 1, 3, 2, 4, 6, 5, 5].entries()) {
+          scene.packet(began, code, update * 20 * ticksPerMs, i >= 5);
+          scene.pass(20);
+        }
+        scene.pass(80);
+      }
+      expect(scene.heard).toEqual([...digits].map((digit) => `${digit} 120`));
+    }
+  });
+
+  it('a key of which one end packet came is judged by what the sender did before', () => {
+    for (const [ticksPerMs, said] of [
+      [8, 2880],
+      [48, 5760 + 1],
+    ] as const) {
+      const scene = new RecogniserScene(48_000);
+      for (let i = 1; i <= 5; i++) {
+        scene.packet(9000, 1, i * 20 * ticksPerMs, i === 5);
+        scene.pass(20);
+      }
+      scene.packet(99_000, 2, said, true);
+      expect(scene.heard).toEqual(['1 100', `2 ${Math.round(said / ticksPerMs)}`]);
+    }
   });
 });
