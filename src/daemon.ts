@@ -256,8 +256,9 @@ async function startSipServer(
     ...(advertisedHost === '' ? {} : { advertisedHost }),
   });
   stack.add('embedded SIP server', () => server.stop());
-  const { host, port, secret, sockets, recovery, onConnectionLost } = server;
-  const options = { connect: { host, port, secret }, serverEndsOrphans: recovery.covers, onConnectionLost };
+  const { host, port, secret, connectInProcess, sockets, recovery, onConnectionLost } = server;
+  const connect = { host, port, secret, connectInProcess };
+  const options = { connect, serverEndsOrphans: recovery.covers, onConnectionLost };
   return { options, sockets, recovered: recovery.settled };
 }
 

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { guardedClock, type Clock } from '../lib/clock.js';
 import type { DnsClient } from '../lib/dns-client.js';
 import type { IdSource } from '../lib/ids.js';
@@ -162,6 +163,10 @@ export class Engine {
 
   get address(): { host: string; port: number } {
     return { host: this.#apps.host, port: this.#apps.port };
+  }
+
+  connectInProcess(): Socket {
+    return this.#apps.connectInProcess();
   }
 
   get sockets(): { transport: string; host: string; port: number }[] {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Clock } from '../lib/clock.js';
 import { systemClock } from '../lib/clock.js';
 import type { DnsClient } from '../lib/dns-client.js';
@@ -77,6 +78,8 @@ export interface EmbeddedSipServer {
   readonly port: number;
   /** Random for each start. */
   readonly secret: string;
+  /** Opens a connection that no kernel sees, for an application in this process: as one to `host` and `port`, and cheaper. */
+  readonly connectInProcess: () => Socket;
   readonly sockets: readonly { readonly transport: string; readonly host: string; readonly port: number }[];
   /** How the calls go that a process before this one left open. Their ends are under way. */
   readonly recovery: Endings;
@@ -123,6 +126,7 @@ export async function startEmbeddedSipServer(options: EmbeddedSipServerOptions):
   return {
     ...engine.address,
     secret: engine.secret,
+    connectInProcess: () => engine.connectInProcess(),
     sockets: engine.sockets,
     recovery,
     onConnectionLost: (listener) => void onLost.push(listener),

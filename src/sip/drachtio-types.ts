@@ -1,3 +1,4 @@
+import net from 'node:net';
 import Srf from 'drachtio-srf';
 
 /**
@@ -173,6 +174,21 @@ export interface SrfUri {
 /** A fresh srf instance, not connected. */
 export function createSrf(): SrfApi {
   return new Srf() as unknown as SrfApi;
+}
+
+/**
+ * Has srf use a socket of ours for the connection that `connect` makes. srf has no option for that, so for as long as
+ * `connect` runs, which is synchronous, `net.connect` is ours (decision 0300).
+ */
+export function connectOver(open: () => net.Socket, connect: () => void): void {
+  const exported = net as { connect: typeof net.connect };
+  const ofNode = exported.connect;
+  exported.connect = open;
+  try {
+    connect();
+  } finally {
+    exported.connect = ofNode;
+  }
 }
 
 /** Parses a SIP or tel URI with srf's parser; never throws. */

@@ -1,9 +1,10 @@
+import type { Socket } from 'node:net';
 import { BridgeError } from '../lib/bridge-error.js';
 import type { Clock } from '../lib/clock.js';
 import { DeadlineError, withDeadline } from '../lib/deadline.js';
 import { deferred } from '../lib/deferred.js';
 import type { Logger } from '../lib/logger.js';
-import { createSrf, type SrfApi } from './drachtio-types.js';
+import { connectOver, createSrf, type SrfApi } from './drachtio-types.js';
 import type { ServerLiveness } from './liveness/server-liveness.js';
 
 /** Where the SIP server takes drachtio's protocol. On loopback or a private network only: srf reconnects in plain TCP. */
@@ -11,6 +12,11 @@ export interface SipServerAddress {
   readonly host: string;
   readonly port: number;
   readonly secret: string;
+  /**
+   * Opens a connection that no kernel sees, where the server lives in this process. Should it ever be lost, the next goes
+   * to `host` and `port`. Absent: all do.
+   */
+  readonly connectInProcess?: () => Socket;
 }
 
 /** The SIP server is not there, or does not take our secret. */
@@ -62,8 +68,10 @@ export class SipServerLink {
   async connect(): Promise<void> {
     const { connect, clock, connectMs } = this.options;
     this.#state = 'down';
-    const { host, port, secret } = connect;
-    this.srf.connect({ host, port, secret, reconnect: this.#reconnect });
+    const { host, port, secret, connectInProcess } = connect;
+    const connectSrf = (): void => this.srf.connect({ host, port, secret, reconnect: this.#reconnect });
+    if (connectInProcess) connectOver(connectInProcess, connectSrf);
+    else connectSrf();
     try {
       await withDeadline(this.#first.promise, connectMs, 'connection to the SIP server', clock);
     } catch (err) {

@@ -1,28 +1,25 @@
-import type { AddressInfo, Server } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
+import type { OpenAppConnection } from './app-connection.js';
+import { overSocket } from './app-connection.js';
 import { ClientSession } from './client-session.js';
 import type { SessionHost } from './client-session.js';
+import { inProcessConnection } from './in-process-connection.js';
 
 const LOOPBACK = '127.0.0.1';
 
-/** Where applications connect: loopback only, any free port. Keeps the clients and takes turns between them. */
+/**
+ * Where applications connect: loopback only, any free port, or without the kernel where they live in this process. Keeps
+ * the clients and takes turns between them.
+ */
 export class AppListener {
   readonly #server: Server;
   readonly #clients = new Set<ClientSession>();
   #turn = 0;
 
-  constructor(host: SessionHost) {
-    this.#server = createServer((socket) => {
-      const client = new ClientSession(socket, {
-        ...host,
-        onClosed: (gone) => {
-          this.#clients.delete(gone);
-          host.onClosed(gone);
-        },
-      });
-      this.#clients.add(client);
-    });
-    this.#server.on('error', (err) => host.logger.error('sip application listener failed', { err }));
+  constructor(private readonly sessions: SessionHost) {
+    this.#server = createServer((socket) => this.#accept(overSocket(socket)));
+    this.#server.on('error', (err) => sessions.logger.error('sip application listener failed', { err }));
   }
 
   readonly host = LOOPBACK;
@@ -41,6 +38,13 @@ export class AppListener {
     });
   }
 
+  /** A connection of an application's in this process. It has to give the secret as every other. */
+  connectInProcess(): Socket {
+    const { app, open } = inProcessConnection();
+    this.#accept(open);
+    return app;
+  }
+
   /** The client whose turn it is among those that serve the method; undefined when there is none. */
   pick(method: string): ClientSession | undefined {
     const able = [...this.#clients].filter((client) => client.serves(method));
@@ -57,5 +61,16 @@ export class AppListener {
   stop(): Promise<void> {
     for (const client of this.#clients) client.close();
     return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #accept(connection: OpenAppConnection): void {
+    const client = new ClientSession(connection, {
+      ...this.sessions,
+      onClosed: (gone) => {
+        this.#clients.delete(gone);
+        this.sessions.onClosed(gone);
+      },
+    });
+    this.#clients.add(client);
   }
 }

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../lib/clock.js';
 import type { Logger } from '../../lib/logger.js';
+import type { AppConnection, OpenAppConnection } from './app-connection.js';
 import type { Frame } from './frame-codec.js';
 import { encodeFrame, FrameDecoder, SAFE_FRAME_BYTES } from './frame-codec.js';
 
@@ -31,19 +31,21 @@ export class ClientSession {
   readonly #decoder = new FrameDecoder();
   readonly #verbs = new Set<string>();
   readonly #patience: Timer;
+  readonly #connection: AppConnection;
   #authenticated = false;
 
   constructor(
-    private readonly socket: Socket,
+    open: OpenAppConnection,
     private readonly host: SessionHost,
   ) {
     this.#patience = host.clock.after(AUTHENTICATION_MS, () => this.close());
-    socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
-    socket.on('error', (err) => host.logger.debug('sip application socket failed', { err }));
-    socket.on('close', () => {
-      this.#patience.cancel();
-      host.onClosed(this);
+    this.#connection = open({
+      onData: (chunk) => this.#receive(chunk),
+      onError: (err) => host.logger.debug('sip application connection failed', { err }),
+      onClose: () => {
+        this.#patience.cancel();
+        host.onClosed(this);
+      },
     });
   }
 
@@ -53,12 +55,12 @@ export class ClientSession {
   }
 
   get open(): boolean {
-    return !this.socket.destroyed && this.socket.writable;
+    return this.#connection.open;
   }
 
   /** Frames that it has not taken, nor the kernel for it, bytes. */
   get backlogBytes(): number {
-    return this.socket.writableLength;
+    return this.#connection.backlogBytes;
   }
 
   /** Answers the frame with this message id. */
@@ -72,20 +74,11 @@ export class ClientSession {
   }
 
   close(): void {
-    this.socket.destroy();
+    this.#connection.close();
   }
 
   #write(tokens: readonly (string | number)[], sip?: Buffer): void {
-    if (!this.open) return;
-    this.#gather();
-    this.socket.write(encodeFrame([this.host.uuid(), ...tokens], sip));
-  }
-
-  /** What one turn of the event loop has to tell goes out in one piece: under load a system call for each frame is dear. */
-  #gather(): void {
-    if (this.socket.writableCorked > 0) return;
-    this.socket.cork();
-    setImmediate(() => this.socket.uncork());
+    if (this.open) this.#connection.send(encodeFrame([this.host.uuid(), ...tokens], sip));
   }
 
   #receive(chunk: Buffer): void {
@@ -118,7 +111,7 @@ export class ClientSession {
     if (!this.#authenticated) {
       this.host.logger.warn('sip application did not authenticate first', { command: command.slice(0, 20) });
       this.respond(messageId, ['NO', 'not authenticated']);
-      this.socket.end();
+      this.#connection.end();
       return;
     }
     if (frame.byteLength > SAFE_FRAME_BYTES) {
@@ -153,7 +146,7 @@ export class ClientSession {
     if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) {
       this.host.logger.warn('sip application gave a wrong secret');
       this.respond(messageId, ['NO', 'incorrect secret']);
-      this.socket.end();
+      this.#connection.end();
       return;
     }
     this.#authenticated = true;

@@ -4,6 +4,7 @@
  */
 import Srf from 'drachtio-srf';
 import { usePlainEnvironment } from '../../../dist/lib/plain-environment.js';
+import { connectOver } from '../../../dist/sip/drachtio-types.js';
 import { startEmbeddedSipServer } from '../../../dist/sip-server/start-embedded-sip-server.js';
 import { answerQuestions } from './self-report.mjs';
 import { SDP } from './messages.mjs';
@@ -56,4 +57,5 @@ srf.on('connect', (err) => {
     answerQuestions({ hello: { port }, facts: () => ({ alive: server.counts(), calls: { ...calls }, complaints }) }),
   );
 });
-srf.connect(server);
+// as the daemon's SipServerLink does
+connectOver(server.connectInProcess, () => srf.connect(server));

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/lib/clock.js';
 import type { Frame } from '../../../src/sip-server/wire/frame-codec.js';
 import { encodeFrame, FrameDecoder } from '../../../src/sip-server/wire/frame-codec.js';
+import { overSocket } from '../../../src/sip-server/wire/app-connection.js';
 import { ClientSession } from '../../../src/sip-server/wire/client-session.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { eventually } from '../../support/eventually.js';
@@ -68,7 +69,7 @@ function masked(frame: Frame, port: number): string {
 it('a frame that fails is answered, and the connection stays', async () => {
   const log = new RecordingLogger();
   const listener = createServer((socket) => {
-    new ClientSession(socket, {
+    new ClientSession(overSocket(socket), {
       secret: 's',
       version: 'v1.0.0',
       clock: new FakeClock(),
