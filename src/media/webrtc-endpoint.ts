@@ -39,7 +39,7 @@ export interface WeriftEndpointOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   /** Default: our own. */
-  readonly packetPath?: PacketPath;
+  readonly packetPath?: PacketPath | undefined;
 }
 
 /** From start to both ICE and DTLS up: Meta's own side gives up at about 20 s without media. */

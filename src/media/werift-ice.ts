@@ -35,6 +35,8 @@ export interface IceOptions {
   readonly ports: readonly [number, number];
   readonly clock: Clock;
   readonly logger: Logger;
+  /** False in the start-up check's own peer alone: two that control never agree. */
+  readonly isControlling?: boolean;
 }
 
 /** The peer's side of ICE as its SDP says it. */
@@ -152,16 +154,12 @@ export class WeriftIce {
     const { listenIp, advertisedIp, ports, logger } = this.options;
     const bindIp = isIP(listenIp) === family ? listenIp : anyAddress;
     const socket = await WeriftSocket.bind(bindIp, ports, this.guard, logger);
-    const protocol = this.attach(socket, family);
-    const host = isIP(advertisedIp) === family ? advertisedIp : bindIp;
-    const foundation = candidateFoundation('host', 'udp', host);
-    const priority = candidatePriority('host', { transport: 'udp' });
-    protocol.localIp = host;
-    protocol.localCandidate = new Candidate(foundation, 1, 'udp', priority, host, socket.address.port, 'host');
+    const address = isIP(advertisedIp) === family ? advertisedIp : bindIp;
+    this.attach(socket, { address, port: socket.address.port }, family);
   }
 
-  /** Joins a socket to the agent. Apart from `open` so that the start-up check can do it without binding one. */
-  attach(socket: WeriftSocket, family: IpFamily = 4): StunProtocol {
+  /** Joins a socket, known as `host`, to the agent. Apart from `open` so that the start-up check can do it without binding one. */
+  attach(socket: WeriftSocket, { address, port }: Endpoint, family: IpFamily = 4): void {
     const protocol = new StunProtocol();
     const inlet = protocolInternals(protocol);
     this.#bases.push({ family, socket, protocol, inlet });
@@ -169,8 +167,11 @@ export class WeriftIce {
     protocol.onRequestReceived.subscribe(() => this.onRequest());
     this.#internals.ensureProtocol(protocol);
     this.#internals.protocols.push(protocol);
+    protocol.localIp = address;
+    const foundation = candidateFoundation('host', 'udp', address);
+    const priority = candidatePriority('host', { transport: 'udp' });
+    protocol.localCandidate = new Candidate(foundation, 1, 'udp', priority, address, port, 'host');
     socket.onData = (data, from) => this.#receive(inlet, data, from);
-    return protocol;
   }
 
   #receive(inlet: ProtocolInternals, data: Buffer, { address, port }: Endpoint): void {
@@ -185,7 +186,7 @@ export class WeriftIce {
     const connection = this.#connection;
     this.guard.expect(remote.candidates);
     this.transport.setRemoteParams(new RTCIceParameters({ iceLite: remote.iceLite, ...remote.ice }));
-    connection.iceControlling = true;
+    connection.iceControlling = this.options.isControlling ?? true;
     for (const { foundation, priority, address, port } of remote.candidates) {
       await connection.addRemoteCandidate(new Candidate(foundation, 1, 'udp', priority, address, port, 'host'));
     }

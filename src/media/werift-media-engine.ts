@@ -24,6 +24,7 @@ import { UdpRtpEndpoint } from './rtp-endpoint.js';
 import { RtpSockets } from './rtp-sockets.js';
 import { TranscodingBridge } from './transcoding-bridge.js';
 import { createWeriftEndpoint } from './webrtc-endpoint.js';
+import type { PacketPath } from './werift-packets.js';
 import { warmUpWerift } from './werift-warm-up.js';
 
 export interface WeriftMediaEngineOptions {
@@ -43,6 +44,10 @@ export interface WeriftMediaEngineOptions {
   /** Is told of ICE, DTLS and first packets. */
   readonly observer?: CallObserver;
   readonly watchdog?: MediaWatchdogLimits;
+  /** How packets run on the WhatsApp side; default: by our own SRTP if the check at start finds that it works. */
+  readonly packetPath?: PacketPath;
+  /** RTP ports that somebody else had a moment ago: they rest before they are used. */
+  readonly restingRtpPorts?: readonly number[];
 }
 
 interface Entry {
@@ -67,19 +72,21 @@ export class WeriftMediaEngine implements MediaEngine {
   readonly #codecs = standardCodecs();
   readonly #ports: PortPool;
   readonly #mayReachWhatsApp: (address: string) => boolean;
+  #packetPath: PacketPath | undefined;
   #stopped = false;
 
   /** @throws BadInputError if `remoteNetworks` lists something that is no network. */
   constructor(private readonly options: WeriftMediaEngineOptions) {
-    const { rtpPorts, clock, ids } = options;
+    const { rtpPorts, restingRtpPorts: resting = [], clock, ids } = options;
     const random = (): number => Number.parseInt(ids.hex(4), 16) / 0x1_0000_0000;
-    this.#ports = new PortPool({ range: rtpPorts, clock, random });
+    this.#ports = new PortPool({ range: rtpPorts, resting, clock, random });
     this.#mayReachWhatsApp = remoteNetworks(options.remoteNetworks);
   }
 
   async start(): Promise<void> {
     warmUpCodecs(this.#codecs);
-    await warmUpWerift();
+    const working = await warmUpWerift(this.options.logger);
+    this.#packetPath = this.options.packetPath ?? working;
   }
 
   async stop(): Promise<void> {
@@ -98,6 +105,7 @@ export class WeriftMediaEngine implements MediaEngine {
       advertisedIp: advertisedIp || listenIp,
       ports: webrtcPorts,
       remoteAllowed: this.#mayReachWhatsApp,
+      packetPath: this.#packetPath ?? this.options.packetPath,
       logger,
       clock: this.#clockFor(logger),
     });
@@ -125,6 +133,8 @@ export class WeriftMediaEngine implements MediaEngine {
       maySendTo,
       latch: options.symmetricRtp ?? false,
       srtp: options.srtp,
+      dtmf: options.dtmf,
+      registry: this.#codecs,
       clock,
       ids: this.options.ids,
       logger,

@@ -5,6 +5,7 @@ import type { CallId } from '../../src/lib/ids.js';
 import type { MediaEndpointEvent } from '../../src/media/media-engine.js';
 import type { MediaPacket } from '../../src/media/packet-port.js';
 import { createWeriftEndpoint, type WeriftEndpoint } from '../../src/media/webrtc-endpoint.js';
+import type { PacketPath } from '../../src/media/werift-packets.js';
 import { WeriftSocket } from '../../src/media/werift-socket.js';
 import { RecordingLogger } from './recording-logger.js';
 import { SkippableClock } from './skippable-clock.js';
@@ -52,7 +53,10 @@ export class WebRtcScene {
   relay: UdpRelay | undefined;
   #players: NodeJS.Timeout[] = [];
 
-  constructor(remoteAllowed: (address: string) => boolean = (address) => address === '127.0.0.1') {
+  constructor(
+    remoteAllowed: (address: string) => boolean = (address) => address === '127.0.0.1',
+    packetPath: PacketPath = 'own',
+  ) {
     this.endpoint = createWeriftEndpoint({
       call: 'call' as CallId,
       id: 'media',
@@ -60,6 +64,7 @@ export class WebRtcScene {
       advertisedIp: '127.0.0.1',
       ports: [0, 0],
       remoteAllowed,
+      packetPath,
       logger: this.logger,
       clock: this.clock,
     });

@@ -6,6 +6,7 @@ import { silentLogger } from '../../../src/lib/logger.js';
 import { SourceGuard, datagramKind } from '../../../src/media/source-guard.js';
 import { silenceFrame } from '../../../src/media/webrtc-beat.js';
 import { createWeriftEndpoint } from '../../../src/media/webrtc-endpoint.js';
+import type { PacketPath } from '../../../src/media/werift-packets.js';
 import { pace } from '../../support/pace.js';
 import { boundSocket, type RelayRule } from '../../support/udp-relay.js';
 import { WebRtcScene } from '../../support/webrtc-scene.js';
@@ -22,8 +23,8 @@ async function setUp(direction: Direction, edit?: (sdp: string) => string): Prom
 }
 
 /** A call that is up, sends and receives. */
-async function talking(direction: Direction, rule: RelayRule = () => 1): Promise<void> {
-  scene = new WebRtcScene();
+async function talking(direction: Direction, rule: RelayRule = () => 1, path?: PacketPath): Promise<void> {
+  scene = new WebRtcScene(undefined, path);
   scene.relayRule = () => 1;
   await setUp(direction);
   await scene.connected();
@@ -89,8 +90,8 @@ describe.each(directions)('a %s call', (direction) => {
     expect(scene.logger.lines.filter(({ message }) => message.includes('DTLS closed'))).toEqual([]);
   });
 
-  it('delivers each packet once, however often it comes', async () => {
-    await talking(direction, (data, way) => (way === 'from_peer' && datagramKind(data) === 'srtp' ? 3 : 1));
+  it.each(['own', 'werift'] as const)('delivers each packet once, however often it comes: by %s', async (path) => {
+    await talking(direction, (data, way) => (way === 'from_peer' && datagramKind(data) === 'srtp' ? 3 : 1), path);
     await until(() => scene.endpoint.dropped.replayed >= 100, '100 replays');
     const sequences = scene.received.map(({ sequence }) => sequence);
     expect(new Set(sequences).size).toBe(sequences.length);

@@ -16,11 +16,15 @@ function expectOneStream(packets: readonly RtpHead[]): void {
   }
 }
 
-describe.each(['user-initiated', 'business-initiated'] as const)('a %s call with libwebrtc', (direction) => {
+const inAllWays = (['user-initiated', 'business-initiated'] as const).flatMap((direction) =>
+  (['own', 'werift'] as const).map((path) => ({ direction, path })),
+);
+
+describe.each(inAllWays)('a $direction call with libwebrtc, packets by $path', ({ direction, path }) => {
   const setUp = () => (direction === 'user-initiated' ? scene.userInitiated() : scene.businessInitiated());
 
   it('comes up with us controlling, ICE before DTLS', async () => {
-    scene = new WebRtcScene();
+    scene = new WebRtcScene(undefined, path);
     await setUp();
     await scene.connected();
     expect(scene.events.map(({ type }) => type)).toEqual(['ice_connected', 'dtls_connected']);
@@ -29,7 +33,7 @@ describe.each(['user-initiated', 'business-initiated'] as const)('a %s call with
   });
 
   it('carries a tone each way', async () => {
-    scene = new WebRtcScene();
+    scene = new WebRtcScene(undefined, path);
     await setUp();
     await scene.connected();
     scene.endpoint.openSending();
@@ -45,7 +49,7 @@ describe.each(['user-initiated', 'business-initiated'] as const)('a %s call with
   });
 
   it('sends no RTP before it may, then at once and without a gap', async () => {
-    scene = new WebRtcScene();
+    scene = new WebRtcScene(undefined, path);
     await setUp();
     await scene.connected();
     scene.peer.play();
@@ -65,7 +69,7 @@ describe.each(['user-initiated', 'business-initiated'] as const)('a %s call with
   });
 
   it('keeps one stream, at the usual rate, when audio comes and goes', async () => {
-    scene = new WebRtcScene();
+    scene = new WebRtcScene(undefined, path);
     await setUp();
     await scene.connected();
     const openedAtMs = performance.now();
@@ -82,7 +86,7 @@ describe.each(['user-initiated', 'business-initiated'] as const)('a %s call with
   });
 
   it('sends to the candidate of the SDP and nowhere else', async () => {
-    scene = new WebRtcScene();
+    scene = new WebRtcScene(undefined, path);
     scene.relayRule = () => 1;
     await setUp();
     await scene.connected();
@@ -93,7 +97,7 @@ describe.each(['user-initiated', 'business-initiated'] as const)('a %s call with
   });
 
   it('reports by RTCP at once and says goodbye', async () => {
-    scene = new WebRtcScene();
+    scene = new WebRtcScene(undefined, path);
     await setUp();
     await scene.connected();
     scene.endpoint.openSending();

@@ -5,6 +5,7 @@ import type { CallId } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import type { MediaPacket } from '../../../src/media/packet-port.js';
 import { createWeriftEndpoint, type WeriftEndpoint } from '../../../src/media/webrtc-endpoint.js';
+import type { PacketPath } from '../../../src/media/werift-packets.js';
 import { until } from '../../support/until.js';
 
 /**
@@ -63,7 +64,7 @@ afterEach(async () => {
   await peer.connection.close();
 });
 
-async function talking(): Promise<void> {
+async function talking(packetPath: PacketPath = 'own'): Promise<void> {
   let isUp = false;
   endpoint = createWeriftEndpoint({
     call: 'call' as CallId,
@@ -72,6 +73,7 @@ async function talking(): Promise<void> {
     advertisedIp: '127.0.0.1',
     ports: [0, 0],
     remoteAllowed: (address) => address === '127.0.0.1',
+    packetPath,
     logger: silentLogger,
     clock: systemClock,
   });
@@ -91,38 +93,46 @@ it('reaches a peer that never checks us, and is controlling', async () => {
   expect(peer.heard[0]?.payload).toEqual(Buffer.from([0xf8, 0xff, 0xfe]));
 });
 
-it('sends a digit as Meta reads it: payload type 126, one 48 kHz timestamp, durations at 8 kHz, the end three times', async () => {
-  await talking();
-  endpoint.openSending();
-  await until(() => peer.heard.length >= 3, 'silence first');
-  endpoint.port.sendDtmf('9', 100);
-  const events = () => peer.heard.filter(({ header }) => header.payloadType === 126);
-  await until(() => events().length >= 7, 'the whole event');
-  expect(new Set(events().map(({ header }) => header.timestamp)).size).toBe(1);
-  expect(events().map(({ payload }) => [...payload])).toEqual([
-    ...[160, 320, 480, 640].map((ticks) => [9, 10, ticks >> 8, ticks & 0xff]),
-    ...Array<number[]>(3).fill([9, 0x8a, 800 >> 8, 800 & 0xff]),
-  ]);
-  expect(events().map(({ header }) => header.marker)).toEqual([true, ...Array<boolean>(6).fill(false)]);
-  const sequences = peer.heard.map(({ header }) => header.sequenceNumber);
-  expect(sequences.every((sequence, i) => i === 0 || sequence === sequences[i - 1]! + 1)).toBe(true);
-});
+const paths = ['own', 'werift'] as const;
 
-it('hands telephone-events on as such, audio as audio, and anything else not at all', async () => {
-  await talking();
-  const audio: MediaPacket[] = [];
-  const events: MediaPacket[] = [];
-  endpoint.port.onAudio = (packet) => audio.push({ ...packet, payload: packet.payload.slice() });
-  endpoint.port.onTelephoneEvent = (packet) => events.push({ ...packet, payload: packet.payload.slice() });
-  peer.send(111, 1, 960, Buffer.from([0xf8, 0xff, 0xfe]));
-  peer.send(126, 2, 1920, Buffer.from([5, 0x0a, 0, 160]));
-  peer.send(63, 3, 2880, Buffer.from([1]));
-  peer.send(111, 4, 2880, Buffer.from([0xf8, 1]));
-  await until(() => audio.length >= 2, 'two audio packets');
-  expect(audio.map(({ sequence, timestamp }) => [sequence, timestamp])).toEqual([
-    [1, 960],
-    [4, 2880],
-  ]);
-  expect(events).toEqual([{ sequence: 2, timestamp: 1920, marker: false, payload: Buffer.from([5, 0x0a, 0, 160]) }]);
-  expect(endpoint.port.heard).toBeGreaterThanOrEqual(4);
-});
+it.each(paths)(
+  'by %s: sends a digit as Meta reads it: payload type 126, one 48 kHz timestamp, durations at 8 kHz, the end three times',
+  async (path) => {
+    await talking(path);
+    endpoint.openSending();
+    await until(() => peer.heard.length >= 3, 'silence first');
+    endpoint.port.sendDtmf('9', 100);
+    const events = () => peer.heard.filter(({ header }) => header.payloadType === 126);
+    await until(() => events().length >= 7, 'the whole event');
+    expect(new Set(events().map(({ header }) => header.timestamp)).size).toBe(1);
+    expect(events().map(({ payload }) => [...payload])).toEqual([
+      ...[160, 320, 480, 640].map((ticks) => [9, 10, ticks >> 8, ticks & 0xff]),
+      ...Array<number[]>(3).fill([9, 0x8a, 800 >> 8, 800 & 0xff]),
+    ]);
+    expect(events().map(({ header }) => header.marker)).toEqual([true, ...Array<boolean>(6).fill(false)]);
+    const sequences = peer.heard.map(({ header }) => header.sequenceNumber);
+    expect(sequences.every((sequence, i) => i === 0 || sequence === sequences[i - 1]! + 1)).toBe(true);
+  },
+);
+
+it.each(paths)(
+  'by %s: hands telephone-events on as such, audio as audio, and anything else not at all',
+  async (path) => {
+    await talking(path);
+    const audio: MediaPacket[] = [];
+    const events: MediaPacket[] = [];
+    endpoint.port.onAudio = (packet) => audio.push({ ...packet, payload: packet.payload.slice() });
+    endpoint.port.onTelephoneEvent = (packet) => events.push({ ...packet, payload: packet.payload.slice() });
+    peer.send(111, 1, 960, Buffer.from([0xf8, 0xff, 0xfe]));
+    peer.send(126, 2, 1920, Buffer.from([5, 0x0a, 0, 160]));
+    peer.send(63, 3, 2880, Buffer.from([1]));
+    peer.send(111, 4, 2880, Buffer.from([0xf8, 1]));
+    await until(() => audio.length >= 2, 'two audio packets');
+    expect(audio.map(({ sequence, timestamp }) => [sequence, timestamp])).toEqual([
+      [1, 960],
+      [4, 2880],
+    ]);
+    expect(events).toEqual([{ sequence: 2, timestamp: 1920, marker: false, payload: Buffer.from([5, 0x0a, 0, 160]) }]);
+    expect(endpoint.port.heard).toBeGreaterThanOrEqual(4);
+  },
+);
