@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { AudioPath, AudioPathOptions } from './audio-path.js';
 import type { CodecRegistry } from './codec-registry.js';
-import { DtmfRecogniser } from './dtmf-recogniser.js';
+import { DtmfInlet } from './dtmf-inlet.js';
 import type { KeptAudio } from './kept-audio.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { PassthroughPath } from './passthrough-path.js';
@@ -17,13 +17,11 @@ export interface DirectionOptions {
 }
 
 const defaultHoldMs = 40;
-/** For events before the codec is known: telephone-event's own clock (RFC 4733 §2.1). */
-const defaultClockRate = 8000;
 
 /** What flows from one port to the other; what was kept of it comes first, as soon as the other one sends. */
 export class BridgeDirection {
   #path: AudioPath | undefined;
-  #recogniser: DtmfRecogniser | undefined;
+  readonly #keys: DtmfInlet;
   #from: NegotiatedAudio | undefined;
   #to: NegotiatedAudio | undefined;
   #kept: KeptAudio | undefined;
@@ -36,15 +34,17 @@ export class BridgeDirection {
     private readonly onPacket: () => void,
   ) {
     if (kept?.port === source) this.#kept = kept;
+    const { clock, codecs } = options;
+    this.#keys = new DtmfInlet({ clock, codecs, source, onDigit: (...key) => this.sink.sendDtmf(...key) });
     source.onAudio = (packet) => this.#accept(packet);
     source.onTelephoneEvent = (packet) => this.#acceptEvent(packet);
   }
 
   tick(nowMs: number): void {
-    this.#recogniser?.tick(nowMs);
+    this.#keys.tick(nowMs);
     const path = this.#currentPath(nowMs);
     if (!path) return;
-    path.muted = this.#recogniser?.active === true;
+    path.muted = this.#keys.active;
     if (this.#kept && this.sink.sending !== false) this.#playKept(this.#kept, path, nowMs);
     path.tick(nowMs);
   }
@@ -54,6 +54,12 @@ export class BridgeDirection {
     this.source.onTelephoneEvent = undefined;
     this.#path?.close();
     this.#path = undefined;
+    this.#keys.close();
+  }
+
+  /** A key was told outside the media. */
+  tellDtmf(digit: string, durationMs: number): void {
+    this.#keys.tell(digit, durationMs);
   }
 
   #accept(packet: MediaPacket): void {
@@ -62,21 +68,17 @@ export class BridgeDirection {
       this.#kept.add(packet);
       return;
     }
+    this.#keys.acceptAudio(packet);
     const nowMs = this.options.clock.monotonicMs();
     const path = this.#currentPath(nowMs);
     if (!path) return;
-    path.muted = this.#recogniser?.active === true;
+    path.muted = this.#keys.active;
     path.accept(packet, nowMs);
   }
 
   #acceptEvent(packet: MediaPacket): void {
     this.onPacket();
-    this.#recogniser ??= new DtmfRecogniser({
-      clock: this.options.clock,
-      clockRate: this.source.audio?.clockRate ?? defaultClockRate,
-      onDigit: (digit, durationMs) => this.sink.sendDtmf(digit, durationMs),
-    });
-    this.#recogniser.accept(packet);
+    this.#keys.acceptEvent(packet);
   }
 
   #playKept(kept: KeptAudio, path: AudioPath, nowMs: number): void {

@@ -1,32 +1,34 @@
 import type { Clock, Timer } from '../lib/clock.js';
-import { dtmfCode, dtmfEventBytes, writeDtmfEvent } from './dtmf-event.js';
+import { dtmfCode, dtmfEventBytes, writeDtmfEvent, type DtmfEvent } from './dtmf-event.js';
 
-/** Takes packets of an event to the wire. All packets of one event carry the timestamp of its beginning. */
+/** Takes packets of an event to the wire. They carry the timestamp of its beginning, or of that of their segment of it. */
 export interface DtmfWire {
   /** An event begins: the stream's timestamp of now is that of all its packets. */
   begin(): void;
-  /** Sends one packet; `payload` is valid during the call. */
-  packet(payload: Uint8Array, marker: boolean): void;
+  /** Sends one packet, `offset` ticks behind the beginning; `payload` is valid during the call. */
+  packet(payload: Uint8Array, marker: boolean, offset: number): void;
   /** The event is over; `durationMs` of the stream's time have passed since it began. */
   finish(durationMs: number): void;
 }
 
 export interface DtmfSenderOptions {
   readonly clock: Clock;
-  /** Clock of the event's timestamps in Hz. */
-  readonly clockRate: number;
+  /** Clock of the event's durations in Hz, as it is when an event begins. */
+  readonly clockRate: () => number;
   readonly wire: DtmfWire;
 }
 
 /** One update each 20 ms; the last packet goes out three times (RFC 4733 §2.5.1.2, §2.5.1.4). */
 const updateMs = 20;
 const endPackets = 3;
-/** Shorter tones are missed by telephones (Q.24 asks 40 ms; gateways want more); longer ones overflow the duration field. */
+/** Shorter tones are missed by telephones (Q.24 asks 40 ms; gateways want more); longer ones are a key that got stuck. */
 const minDurationMs = 80;
 const maxDurationMs = 5000;
 /** Pause between digits, so that the same digit twice is heard as two. */
 const pauseMs = 60;
 const maxQueued = 64;
+/** The most that the duration field holds: what is longer goes on in another segment (RFC 4733 §2.5.1.3). */
+const segmentTicks = 0xffff;
 
 interface Digit {
   readonly code: number;
@@ -43,6 +45,8 @@ export class DtmfSender {
   readonly #payload = new Uint8Array(dtmfEventBytes);
   #current: Digit | undefined;
   #beganAtMs = 0;
+  #ticksPerMs = 8;
+  #segment = 0;
   #sentEnds = 0;
   #timer: Timer | undefined;
   #closed = false;
@@ -79,6 +83,8 @@ export class DtmfSender {
     if (!this.#current) return;
     this.#beganAtMs = this.options.clock.monotonicMs();
     this.#sentEnds = 0;
+    this.#segment = 0;
+    this.#ticksPerMs = this.options.clockRate() / 1000;
     this.options.wire.begin();
     this.#send(this.#current.code, updateMs, false, true);
     this.#after(updateMs, () => this.#update());
@@ -106,10 +112,17 @@ export class DtmfSender {
   }
 
   #send(code: number, durationMs: number, end: boolean, marker: boolean): void {
-    const duration = Math.min(0xffff, Math.round((durationMs * this.options.clockRate) / 1000));
-    writeDtmfEvent(this.#payload, { code, end, duration });
+    const ticks = Math.round(durationMs * this.#ticksPerMs);
+    for (; ticks > this.#segment + segmentTicks; this.#segment += segmentTicks) {
+      this.#sendPacket({ code, end: false, duration: segmentTicks }, false);
+    }
+    this.#sendPacket({ code, end, duration: ticks - this.#segment }, marker);
+  }
+
+  #sendPacket(event: DtmfEvent, marker: boolean): void {
+    writeDtmfEvent(this.#payload, event);
     try {
-      this.options.wire.packet(this.#payload, marker);
+      this.options.wire.packet(this.#payload, marker, this.#segment);
     } catch (error) {
       // A digit that cannot be sent must not keep audio away for the rest of the call.
       this.#current = undefined;

@@ -23,8 +23,7 @@ export class PeerReports {
   /** Blocks about our stream so far. */
   blocks = 0;
   roundTripMs: number | undefined;
-  /** The last report was a goodbye. */
-  saidBye = false;
+  #saidBye = false;
   #theirs: SentReport | undefined;
   #ours: SentReport[] = [];
 
@@ -59,6 +58,13 @@ export class PeerReports {
     this.#ours = [...this.#ours.slice(1 - remembered), { ntpMiddle, atMs: this.clock.monotonicMs() }];
   }
 
+  /** Whether it has said goodbye since this was asked last. */
+  takeBye(): boolean {
+    const saidBye = this.#saidBye;
+    this.#saidBye = false;
+    return saidBye;
+  }
+
   heardSenderReport(ntpMiddle: number): void {
     this.#theirs = { ntpMiddle, atMs: this.clock.monotonicMs() };
   }
@@ -71,7 +77,7 @@ export class PeerReports {
       this.blocks++;
       this.#measure(about);
     }
-    if (byes.length > 0) this.saidBye = true;
+    if (byes.length > 0) this.#saidBye = true;
   }
 
   #measure({ lastSenderReport, delaySinceLastReport }: ReportBlock): void {

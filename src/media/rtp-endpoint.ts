@@ -10,7 +10,7 @@ import type { SrtpPolicy } from '../sdp/srtp-negotiation.js';
 import { SrtpKeyring } from './srtp/srtp-keyring.js';
 import { SrtpSockets } from './srtp/srtp-sockets.js';
 
-export interface UdpRtpEndpointOptions extends Omit<RtpStreamOptions, 'onFirstPacket' | 'latch' | 'mayLearn'> {
+export interface UdpRtpEndpointOptions extends Omit<RtpStreamOptions, 'onEvent' | 'latch' | 'mayLearn'> {
   readonly id: string;
   /** Address that our SDP shows. */
   readonly address: string;
@@ -50,8 +50,12 @@ export class UdpRtpEndpoint implements RtpEndpoint {
       sockets: this.#srtp?.sockets ?? sockets,
       latch: options.latch ?? false,
       mayLearn: options.maySendTo,
-      onFirstPacket: () => this.#report({ type: 'first_packet' }),
+      onEvent: (event) => this.#report(event),
     });
+  }
+
+  get rtpPort(): number {
+    return this.options.sockets.rtpPort;
   }
 
   /** Where the bridge takes hold. */
@@ -119,6 +123,7 @@ export class UdpRtpEndpoint implements RtpEndpoint {
       codecs: current ? [current, ...codecs.filter((codec) => codec !== current)] : codecs,
       sessionId: this.#sessionId,
       sessionVersion: this.#sessionVersion,
+      telephoneEvents: (this.options.dtmf ?? 'rfc4733') === 'rfc4733',
       srtp: this.#srtp?.keys.local,
     };
   }

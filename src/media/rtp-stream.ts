@@ -1,20 +1,23 @@
 import type { RemoteInfo } from 'node:dgram';
 import type { Clock } from '../lib/clock.js';
 import type { IdSource } from '../lib/ids.js';
+import { given } from '../lib/given.js';
 import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
 import { isNullAddress } from '../sdp/media-address.js';
 import type { PbxMedia } from '../sdp/pbx-sdp.js';
-import { DtmfSender } from './dtmf-sender.js';
+import { standardCodecs, type CodecRegistry } from './codec-registry.js';
+import { DtmfOutlet } from './dtmf-outlet.js';
 import { faultLog } from './fault-log.js';
 import { alawToUlawTable, recodeG711, ulawToAlawTable } from './g711.js';
-import type { MediaStats } from './media-engine.js';
+import type { DtmfMode, MediaEndpointEvent, MediaStats, MediaTrouble } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { payloadKind, PayloadTypes } from './payload-types.js';
+import { QualityMonitor } from './quality/quality-monitor.js';
 import { ReceiveStatistics } from './receive-statistics.js';
 import { RecentPackets } from './recent-packets.js';
 import { RtcpSession } from './rtcp-session.js';
-import { emptyRtpFields, isRtcp, parseRtp, timestampDelta, type RtpFields } from './rtp-packet.js';
+import { emptyRtpFields, isRtcp, parseRtp, type RtpFields } from './rtp-packet.js';
 import { RtpSender } from './rtp-sender.js';
 import type { MediaSockets } from './rtp-sockets.js';
 import { RtpSourceLock } from './rtp-source-lock.js';
@@ -27,7 +30,11 @@ export interface RtpStreamOptions {
   readonly codecs: readonly PbxCodec[];
   readonly latch: boolean;
   readonly mayLearn: (address: string) => boolean;
-  readonly onFirstPacket: () => void;
+  /** How keys travel; default: as RFC 4733 events. */
+  readonly dtmf?: DtmfMode | undefined;
+  /** Makes the tones of keys that travel in the audio; default: one with all codecs. */
+  readonly registry?: CodecRegistry;
+  readonly onEvent: (event: MediaEndpointEvent) => void;
   readonly logger: Logger;
 }
 
@@ -61,7 +68,6 @@ export class RtpStream implements PacketPort {
   readonly #types: PayloadTypes;
   /** How to turn the law that was not agreed on but is understood into the one that was. */
   #recodeTable = alawToUlawTable;
-  #dtmfBegan = 0;
   /** Before anybody listens; its packets are sorted once the answer has said where they must come from. */
   #unheard: RecentPackets<{ readonly datagram: Buffer; readonly from: RemoteInfo }> | undefined = new RecentPackets(
     freshMs,
@@ -70,7 +76,9 @@ export class RtpStream implements PacketPort {
   readonly #sender: RtpSender;
   readonly #received = new ReceiveStatistics(defaultClockRate);
   readonly #rtcp: RtcpSession;
-  readonly #dtmf: DtmfSender;
+  readonly #keys: DtmfOutlet;
+  readonly #quality: QualityMonitor;
+  #saidBye = false;
   readonly #fields: RtpFields = emptyRtpFields();
   readonly #packet: MutablePacket = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) };
 
@@ -89,14 +97,17 @@ export class RtpStream implements PacketPort {
       received: this.#received,
       send: (datagram) => this.#emitRtcp(datagram),
     });
-    this.#dtmf = new DtmfSender({
-      clock,
-      clockRate: defaultClockRate,
-      wire: {
-        begin: () => (this.#dtmfBegan = this.#sender.timestamp),
-        packet: (payload, marker) => this.#emitEvent(payload, marker),
-        finish: (durationMs) => this.#finishDtmf(durationMs),
-      },
+    this.#keys = new DtmfOutlet({
+      ...{ clock, codecs: () => options.registry ?? standardCodecs(), sender: this.#sender, logger: options.logger },
+      mode: options.dtmf ?? 'rfc4733',
+      media: () => this.#media,
+      maySend: () => this.#maySend,
+      onInfo: (digit, durationMs) => options.onEvent({ type: 'dtmf', digit, durationMs }),
+    });
+    this.#quality = new QualityMonitor({
+      ...{ clock, received: this.#received, peer: this.#rtcp.peer, sent: this.#sender },
+      audio: () => this.#audio,
+      onReport: (report, total) => options.onEvent({ type: 'quality', report, total }),
     });
     sockets.listen(
       (datagram, from) => this.#receive(datagram, from),
@@ -116,6 +127,22 @@ export class RtpStream implements PacketPort {
   /** A PBX that holds the call may play music, and may as well send nothing: only an unheld one has to be heard. */
   get quiet(): boolean {
     return this.#media !== undefined && this.#media.direction !== 'sendrecv';
+  }
+
+  get departed(): boolean {
+    return this.#saidBye;
+  }
+
+  get inbandDtmf(): boolean {
+    return this.#keys.isInband;
+  }
+
+  get lossSeenByPeer(): number | undefined {
+    return this.#rtcp.peer.fractionLost;
+  }
+
+  report(trouble: MediaTrouble): void {
+    this.options.onEvent({ type: 'trouble', trouble });
   }
 
   /** Datagrams thrown away because of where they came from. */
@@ -139,6 +166,7 @@ export class RtpStream implements PacketPort {
       const { address, port } = media;
       this.#lock.expect({ address, port, rtcpPort: media.rtcpPort ?? port + 1 });
       this.#rtcp.start();
+      this.#quality.start();
     }
   }
 
@@ -157,8 +185,10 @@ export class RtpStream implements PacketPort {
     const audio = this.#audio;
     if (!audio) return;
     const ticks = (audio.clockRate * durationMs) / 1000;
-    if (this.#maySend && !this.#dtmf.active && payload.length > 0) {
-      this.#sender.sendAudio(audio.payloadType, payload, ticks);
+    const tone = this.#keys.toneFrame(durationMs);
+    const frame = tone ?? payload;
+    if (this.#maySend && !this.#keys.holdsAudio && frame.length > 0) {
+      this.#sender.sendAudio(audio.payloadType, frame, ticks);
     } else this.#sender.advance(ticks);
   }
 
@@ -169,8 +199,7 @@ export class RtpStream implements PacketPort {
   }
 
   sendDtmf(digit: string, durationMs: number): void {
-    if (this.#media?.telephoneEventPayloadType !== undefined) this.#dtmf.play(digit, durationMs);
-    else this.options.logger.warn('DTMF digit dropped: the PBX takes no telephone-events');
+    this.#keys.play(digit, durationMs);
   }
 
   stats(): MediaStats {
@@ -180,6 +209,9 @@ export class RtpStream implements PacketPort {
       packetsSent: this.#sender.packets,
       packetsLost: this.#received.lost,
       jitterMs: this.#received.jitterMs,
+      ...given('roundTripMs', this.#rtcp.peer.roundTripMs),
+      ...given('lossSeenByPeer', this.lossSeenByPeer),
+      quality: this.#quality.total,
     };
   }
 
@@ -187,14 +219,15 @@ export class RtpStream implements PacketPort {
   get details(): Readonly<Record<string, number | undefined>> {
     return {
       foreignPackets: this.#lock.foreign,
-      lossSeenByPbx: this.#rtcp.peer.fractionLost,
+      lossSeenByPbx: this.lossSeenByPeer,
       socketErrors: this.options.sockets.errors,
     };
   }
 
   /** Says goodbye and closes the sockets. Idempotent. */
   async close(): Promise<void> {
-    this.#dtmf.close();
+    this.#keys.close();
+    this.#quality.stop();
     this.#rtcp.close();
     this.#maySend = false;
     this.#mayReceive = false;
@@ -229,7 +262,8 @@ export class RtpStream implements PacketPort {
     if (!wellFormed) return;
     // Events repeat the timestamp of their beginning, which says nothing of their arrival.
     this.#received.receive(fields.ssrc, fields.sequence, fields.timestamp, nowMs, kind !== payloadKind.event);
-    if (this.#heard++ === 0) this.options.onFirstPacket();
+    if (this.#heard++ === 0) this.options.onEvent({ type: 'first_packet' });
+    this.#saidBye = false;
     if (this.#mayReceive) this.#deliver(datagram, kind);
   }
 
@@ -262,7 +296,10 @@ export class RtpStream implements PacketPort {
 
   #receiveRtcp(datagram: Buffer, from: RemoteInfo): void {
     if (!this.#lock.admitsRtcp(from.address, from.port)) return;
-    if (this.#rtcp.peer.receive(datagram)) this.#heard++;
+    const { peer } = this.#rtcp;
+    if (!peer.receive(datagram)) return;
+    this.#heard++;
+    if (peer.takeBye()) this.#saidBye = true;
   }
 
   #emit(packet: Buffer): void {
@@ -276,17 +313,5 @@ export class RtpStream implements PacketPort {
     // RTCP on the RTP port (RFC 5761) has to come from there, too.
     if (target.rtcpPort === target.port) this.options.sockets.sendRtp(datagram, target.port, target.address);
     else this.options.sockets.sendRtcp(datagram, target.rtcpPort, target.address);
-  }
-
-  #emitEvent(payload: Uint8Array, marker: boolean): void {
-    const payloadType = this.#media?.telephoneEventPayloadType;
-    if (this.#maySend && payloadType !== undefined) this.#sender.send(payloadType, marker, this.#dtmfBegan, payload);
-  }
-
-  /** The stream's time passes during an event also when no audio came along to move it on. */
-  #finishDtmf(durationMs: number): void {
-    const end = (this.#dtmfBegan + ((this.#audio?.clockRate ?? defaultClockRate) * durationMs) / 1000) >>> 0;
-    const behind = timestampDelta(this.#sender.timestamp, end);
-    if (behind > 0) this.#sender.advance(behind);
   }
 }

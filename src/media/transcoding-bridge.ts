@@ -54,7 +54,8 @@ export class TranscodingBridge implements MediaBridge {
   }
 
   sendDtmf(mediaId: string, digit: string, durationMs: number): void {
-    this.options.portOf(mediaId)?.sendDtmf(digit, durationMs);
+    if (this.#joint) this.#joint.tellDtmf(mediaId, digit, durationMs);
+    else this.options.portOf(mediaId)?.sendDtmf(digit, durationMs);
   }
 
   onTimeout(listener: (kind: MediaTimeout) => void): void {
@@ -90,6 +91,10 @@ class Joint {
 
   joins(a: string, b: string): boolean {
     return (this.ids[0] === a && this.ids[1] === b) || (this.ids[0] === b && this.ids[1] === a);
+  }
+
+  tellDtmf(to: string, digit: string, durationMs: number): void {
+    this.#directions[this.ids[1] === to ? 0 : 1].tellDtmf(digit, durationMs);
   }
 
   close(): void {

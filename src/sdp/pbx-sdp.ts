@@ -24,6 +24,8 @@ export interface PbxMedia {
   /** Packet length the PBX wants; one of 10, 20, 30, 40, 60. */
   readonly ptimeMs: number;
   readonly telephoneEventPayloadType: number | undefined;
+  /** Clock of the durations of telephone-events in Hz; absent: 8000. */
+  readonly telephoneEventClockRate?: number | undefined;
   /** What we may do, seen from us: a PBX that says `sendonly` leaves us `recvonly`. */
   readonly direction: MediaDirection;
   /** Where RTCP goes, if not to `port` + 1 (RFC 3605). */
@@ -43,6 +45,8 @@ export interface PbxLocal {
   /** Counts up with every description of the dialog that differs (RFC 3264 §8). */
   readonly sessionVersion: number;
   readonly ptimeMs?: number;
+  /** Keys travel as telephone-events; absent: they do. */
+  readonly telephoneEvents?: boolean;
   /** Absent: SRTP is neither offered nor taken. */
   readonly srtp?: SrtpLocal | undefined;
 }
@@ -50,13 +54,20 @@ export interface PbxLocal {
 const defaultPtimeMs = 20;
 const ptimesMs = [10, 20, 30, 40, 60];
 const ourTelephoneEvent: AudioFormat = { payloadType: 101, name: 'telephone-event', clockRate: 8000, channels: 1 };
+/** Events share the clock of the audio they stand in (RFC 4733 §2.1). */
+const fastTelephoneEvent: AudioFormat = { ...ourTelephoneEvent, payloadType: 102, clockRate: 48_000 };
 
 /** Our offer: all codecs of `local` in order, telephone-event with events 0 to 16, `sendrecv`. */
 export function buildPbxOffer(local: PbxLocal): string {
-  const formats = [...local.codecs.map((codec) => pbxFormats[codec]), ourTelephoneEvent];
+  const formats = [...local.codecs.map((codec) => pbxFormats[codec]), ...ourEvents(local)];
   const media = audioSection(local, formats, local.ptimeMs ?? defaultPtimeMs, 'sendrecv');
   const protocol = local.srtp?.protocol ?? 'RTP/AVP';
   return writeSdp(sessionOf(local, [{ ...media, protocol, ...offeredCrypto(local.srtp) }]));
+}
+
+function ourEvents({ telephoneEvents, codecs }: PbxLocal): readonly AudioFormat[] {
+  if (telephoneEvents === false) return [];
+  return codecs.includes('opus') ? [ourTelephoneEvent, fastTelephoneEvent] : [ourTelephoneEvent];
 }
 
 /**
@@ -145,7 +156,7 @@ function mediaOf(
   if (target.address === canonicalIp(local.address) && target.port === local.port) {
     throw new SdpError('not_allowed', 'media address is our own');
   }
-  const event = telephoneEvent(formats, format.clockRate) ?? telephoneEvent(formats, ourTelephoneEvent.clockRate);
+  const event = local.telephoneEvents === false ? undefined : eventOf(formats, format);
   return {
     address: target.address,
     port: target.port,
@@ -154,9 +165,14 @@ function mediaOf(
     clockRate: format.clockRate,
     ptimeMs: ptimeOf(media, local),
     telephoneEventPayloadType: event?.payloadType,
+    telephoneEventClockRate: event?.clockRate,
     direction: mirrored(media.direction ?? session.direction ?? 'sendrecv', target.onHold),
     rtcpPort: target.rtcpPort,
   };
+}
+
+function eventOf(formats: readonly AudioFormat[], audio: AudioFormat): AudioFormat | undefined {
+  return telephoneEvent(formats, audio.clockRate) ?? telephoneEvent(formats, ourTelephoneEvent.clockRate);
 }
 
 function mirrored(theirs: MediaDirection, onHold: boolean): MediaDirection {

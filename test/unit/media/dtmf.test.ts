@@ -26,15 +26,17 @@ class SenderScene {
   /** Packets that the network refuses, counted from 1. */
   readonly failAt = new Set<number>();
   #packets = 0;
+  clockRate = 8000;
   readonly sender = new DtmfSender({
     clock: this.clock,
-    clockRate: 8000,
+    clockRate: () => this.clockRate,
     wire: {
       begin: () => this.log.push(`begin @${this.clock.monotonicMs()}`),
-      packet: (payload, marker) => {
+      packet: (payload, marker, offset) => {
         if (this.failAt.has(++this.#packets)) throw new Error('cannot be sent');
         const event = parseDtmfEvent(payload)!;
-        this.log.push(`${event.code}${marker ? ' marker' : ''}${event.end ? ' end' : ''} ${event.duration}`);
+        const segment = offset > 0 ? ` @+${offset}` : '';
+        this.log.push(`${event.code}${marker ? ' marker' : ''}${event.end ? ' end' : ''} ${event.duration}${segment}`);
       },
       finish: (durationMs) => this.log.push(`finish ${durationMs}`),
     },
@@ -79,6 +81,22 @@ describe('DTMF sender', () => {
       clock.advance(6000);
       expect(log.at(-2)).toBe(`0 end ${ticks}`);
     }
+  });
+
+  it('goes on in another segment where the duration does not hold a long key, and is understood', () => {
+    const scene = new SenderScene();
+    scene.clockRate = 48_000;
+    scene.sender.play('9', 3000);
+    scene.clock.advance(4000);
+    expect(scene.log.filter((line) => line.startsWith('9 65535'))).toEqual(['9 65535', '9 65535 @+65535']);
+    expect(scene.log.slice(-4)).toEqual([...Array<string>(3).fill('9 end 12930 @+131070'), 'finish 3000']);
+    const listener = new RecogniserScene(48_000);
+    for (const line of scene.log.slice(1, -1)) {
+      const [, end, duration, offset] = /^9(?: marker)?( end)? (\d+)(?: @\+(\d+))?$/.exec(line)!;
+      listener.pass(20);
+      listener.packet(7000 + Number(offset ?? 0), 9, Number(duration), end !== undefined);
+    }
+    expect(listener.heard).toEqual(['9 3000']);
   });
 
   it('refuses what is no digit, and a flood', () => {

@@ -72,7 +72,7 @@ describe('our offer to a PBX', () => {
 
   it('writes opus as 48000/2 and G722 as 8000', () => {
     const offer = buildPbxOffer({ ...local, codecs: ['opus', 'G722'] });
-    expect(offer).toContain('m=audio 20000 RTP/AVP 111 9 101\r\n');
+    expect(offer).toContain('m=audio 20000 RTP/AVP 111 9 101 102\r\n');
     expect(offer).toContain('a=rtpmap:111 opus/48000/2\r\n');
     expect(offer).toContain('a=rtpmap:9 G722/8000\r\n');
   });
@@ -89,6 +89,7 @@ describe('answer of a PBX to our offer', () => {
       clockRate: 8000,
       ptimeMs: 30,
       telephoneEventPayloadType: 96,
+      telephoneEventClockRate: 8000,
       direction: 'sendrecv',
       rtcpPort: 4005,
     });

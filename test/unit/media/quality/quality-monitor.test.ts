@@ -164,6 +164,6 @@ describe('reports of the far end', () => {
     const block = { ssrc: ourSsrc + 1, fractionLost: 64, cumulativeLost: 1, highestSequence: 4, jitter: 0 };
     const other = { ...block, lastSenderReport: 0, delaySinceLastReport: 0 };
     peer.receive(buildRtcp({ ssrc: 9, cname: 'p', sender: undefined, block: other, bye: true }));
-    expect([peer.blocks, peer.fractionLost, peer.saidBye]).toEqual([0, undefined, true]);
+    expect([peer.blocks, peer.fractionLost, peer.takeBye(), peer.takeBye()]).toEqual([0, undefined, true, false]);
   });
 });
