@@ -14,6 +14,18 @@ export interface Logger {
   child(fields: LogFields): Logger;
 }
 
+/** Which lines are wanted: those of a level, and of some calls those of a level of their own. */
+export interface LogLevels {
+  readonly level: LogLevel;
+  readonly calls: Readonly<Record<string, LogLevel>>;
+}
+
+/** Says which lines are wanted to those who make lines elsewhere and would make too many. */
+export interface LogLevelSource {
+  /** Calls the listener now and at every change. */
+  watchLevels(listener: (levels: LogLevels) => void): void;
+}
+
 /** A logger that says nothing. */
 export const silentLogger: Logger = {
   error: () => undefined,

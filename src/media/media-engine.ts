@@ -82,6 +82,8 @@ export interface WebRtcEndpoint extends MediaEndpoint {
 
 /** The PBX side: RTP, or SRTP with keys in the SDP (RFC 4568), with G.711. */
 export interface RtpEndpoint extends MediaEndpoint {
+  /** The even port that its RTP comes to; its RTCP comes to the one above. */
+  readonly rtpPort: number;
   /** Our offer: the endpoint's codecs in order, telephone-event, ptime 20. */
   createOffer(): Promise<string>;
   /** Applies the PBX's answer. @throws MediaError (`no_codec` and the like) if it is unusable. */

@@ -9,6 +9,8 @@ export interface PortPoolOptions {
   readonly random: () => number;
   /** How long a pair rests before it is used again, so that late packets of an old call never enter a new one; default 5000. */
   readonly quarantineMs?: number;
+  /** RTP ports of pairs that somebody else had a moment ago: they rest first. */
+  readonly resting?: readonly number[];
 }
 
 const defaultQuarantineMs = 5000;
@@ -28,6 +30,7 @@ export class PortPool {
   constructor(private readonly options: PortPoolOptions) {
     const [first, last] = options.range;
     for (let port = first + (first % 2); port + 1 <= last; port += 2) this.#free.push(port);
+    for (const port of options.resting ?? []) this.#rest(port);
   }
 
   /** Pairs in use. */
@@ -55,7 +58,17 @@ export class PortPool {
 
   /** Gives a pair back. A pair that is not taken is ignored. */
   release(rtpPort: number): void {
-    if (!this.#taken.delete(rtpPort)) return;
+    if (this.#taken.delete(rtpPort)) this.#quarantine(rtpPort);
+  }
+
+  #rest(rtpPort: number): void {
+    const index = this.#free.indexOf(rtpPort);
+    if (index < 0) return;
+    this.#free.splice(index, 1);
+    this.#quarantine(rtpPort);
+  }
+
+  #quarantine(rtpPort: number): void {
     const restMs = this.options.quarantineMs ?? defaultQuarantineMs;
     this.#resting.push({ rtpPort, untilMs: this.options.clock.monotonicMs() + restMs });
   }

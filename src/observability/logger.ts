@@ -1,5 +1,5 @@
 import winston from 'winston';
-import type { LogFields, Logger, LogLevel } from '../lib/logger.js';
+import type { LogFields, Logger, LogLevel, LogLevels, LogLevelSource } from '../lib/logger.js';
 import { LossyStream } from './lossy-stream.js';
 import { Redaction } from './redaction.js';
 
@@ -17,7 +17,7 @@ export interface LoggerOptions {
 }
 
 /** The root logger, with what an operator may change while it runs. */
-export interface RootLogger extends Logger {
+export interface RootLogger extends Logger, LogLevelSource {
   /** Values that must never appear in a line from now on; children included. */
   redact(values: readonly string[]): void;
   setLevel(level: LogLevel): void;
@@ -33,6 +33,7 @@ interface Shared {
   readonly format: LoggerOptions['format'];
   readonly now: () => number;
   readonly callLevels: Map<string, LogLevel>;
+  readonly levelWatchers: ((levels: LogLevels) => void)[];
   level: LogLevel;
 }
 
@@ -49,6 +50,7 @@ export function createLogger(options: LoggerOptions): RootLogger {
     format: options.format,
     now: options.now ?? Date.now,
     callLevels: new Map(),
+    levelWatchers: [],
     level: options.level,
   };
   const root = new WinstonLogger(shared, {});
@@ -56,14 +58,22 @@ export function createLogger(options: LoggerOptions): RootLogger {
     redact: (values: readonly string[]) => shared.redaction.add(values),
     setLevel: (level: LogLevel) => {
       shared.level = level;
+      for (const watcher of shared.levelWatchers) watcher(levelsOf(shared));
     },
     setCallLevel: (call: string, level: LogLevel | undefined) => {
       if (level === undefined) shared.callLevels.delete(call);
       else shared.callLevels.set(call, level);
+      for (const watcher of shared.levelWatchers) watcher(levelsOf(shared));
+    },
+    watchLevels: (watcher: (levels: LogLevels) => void) => {
+      shared.levelWatchers.push(watcher);
+      watcher(levelsOf(shared));
     },
     lostLines: () => stream.lost,
   });
 }
+
+const levelsOf = ({ level, callLevels }: Shared): LogLevels => ({ level, calls: Object.fromEntries(callLevels) });
 
 function createSink(stream: LossyStream): winston.Logger {
   const sink = winston.createLogger({ levels: SEVERITY, level: 'debug', transports: streamTransport(stream) });

@@ -71,6 +71,10 @@ export class FakeRtpEndpoint implements RtpEndpoint {
     this.id = `rtp-${port}`;
   }
 
+  get rtpPort(): number {
+    return this.port;
+  }
+
   listen(listener: (event: MediaEndpointEvent) => void): void {
     this.#listener = listener;
   }

@@ -19,6 +19,7 @@ function mustBeUsable(sdp: string): void {
 
 class Endpoint implements WebRtcEndpoint, RtpEndpoint {
   closed = 0;
+  readonly rtpPort = 40_000;
   /** RTP was let out. */
   isSending = false;
   #listener: (event: MediaEndpointEvent) => void = () => undefined;
