@@ -1,0 +1,112 @@
+import { systemClock } from '../../../src/lib/clock.js';
+import { systemIds } from '../../../src/lib/ids.js';
+import { WeriftMediaEngine } from '../../../src/media/werift-media-engine.js';
+import { RecordingLogger } from '../recording-logger.js';
+import { FleetCall, type CallCounts, type FleetCallOptions } from './fleet-call.js';
+
+export interface FleetOptions {
+  readonly calls: number;
+  /** The calls' codecs, in turns; default: half of them transcoded. */
+  readonly codecs?: readonly FleetCallOptions['codec'][];
+}
+
+const frameMs = 20;
+/** For what is under way when everybody falls silent. */
+const settleMs = 250;
+
+/** Many calls through one engine of this process, all talking: what attacks and mishaps are tried on. */
+export class CallFleet {
+  readonly logger = new RecordingLogger();
+  readonly engine = new WeriftMediaEngine({
+    ...{ listenIp: '127.0.0.1', advertisedIp: '', rtpPorts: [26_000, 26_999], webrtcPorts: [0, 0] },
+    ...{ remoteNetworks: ['127.0.0.0/8'], logger: this.logger, clock: systemClock, ids: systemIds },
+  });
+  readonly calls: FleetCall[] = [];
+
+  static async open({ calls, codecs = ['opus', 'PCMA'] }: FleetOptions): Promise<CallFleet> {
+    const fleet = new CallFleet();
+    await fleet.engine.start();
+    for (let index = 0; index < calls; index++) {
+      const direction = index % 4 < 2 ? 'user-initiated' : 'business-initiated';
+      const call = new FleetCall({
+        engine: fleet.engine,
+        index,
+        codec: codecs[index % codecs.length] ?? 'opus',
+        direction,
+      });
+      fleet.calls.push(call);
+      await call.setUp();
+      await call.up();
+    }
+    return fleet;
+  }
+
+  /** Lets all calls talk for a while, `meanwhile` with them, and counts what became of every packet. */
+  async talk(
+    ms: number,
+    meanwhile: Meanwhile = { start: () => undefined, stop: () => undefined },
+  ): Promise<FleetCounts> {
+    for (const call of this.calls) await call.begin();
+    meanwhile.start();
+    await this.#say(ms);
+    meanwhile.stop();
+    await pause(settleMs);
+    const counts: CallCounts[] = [];
+    for (const call of this.calls) counts.push(await call.count());
+    const sum = (of: (count: CallCounts) => number): number => counts.reduce((total, each) => total + of(each), 0);
+    return {
+      said: sum(({ said }) => said),
+      lost: sum(({ lost }) => lost),
+      lostThrough: sum(({ lostThrough }) => lostThrough),
+      lostOut: sum(({ lostOut }) => lostOut),
+      injected: sum(({ injected }) => injected),
+      dropped: this.calls.filter(({ failure }) => failure !== undefined).length,
+      deaf: counts.filter(({ said, lost }) => lost > said / 2).length,
+    };
+  }
+
+  /** How often DTLS of a call was closed, or broke. */
+  get dtlsClosed(): number {
+    return this.logger.lines.filter(({ message }) => message.startsWith('DTLS closed')).length;
+  }
+
+  async close(): Promise<void> {
+    for (const call of this.calls) await call.close();
+    await this.engine.stop();
+  }
+
+  /** A packet each way in every call in each 20 ms, the calls spread evenly over them, on an absolute beat. */
+  #say(ms: number): Promise<void> {
+    const { calls } = this;
+    const startMs = performance.now();
+    let said = 0;
+    const total = Math.round(ms / frameMs) * calls.length;
+    return new Promise((resolve) => {
+      const timer = setInterval(() => {
+        const due = Math.min(total, Math.floor(((performance.now() - startMs) / frameMs) * calls.length) + 1);
+        for (; said < due; said++) calls[said % calls.length]?.say();
+        if (said < total) return;
+        clearInterval(timer);
+        resolve();
+      }, 2);
+    });
+  }
+}
+
+/** Something that goes on while the calls talk. */
+export interface Meanwhile {
+  start(): void;
+  stop(): void;
+}
+
+/** Sums over all calls; see `CallCounts`. */
+export interface FleetCounts extends CallCounts {
+  /** Calls that ended. */
+  readonly dropped: number;
+  /** Calls of which not even half of what was said got as far as the bridge. */
+  readonly deaf: number;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
