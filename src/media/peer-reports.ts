@@ -65,12 +65,8 @@ export class PeerReports {
     return saidBye;
   }
 
-  heardSenderReport(ntpMiddle: number): void {
-    this.#theirs = { ntpMiddle, atMs: this.clock.monotonicMs() };
-  }
-
   #take({ sender, blocks, byes }: RtcpContent): void {
-    if (sender) this.heardSenderReport(sender.ntpMiddle);
+    if (sender) this.#theirs = { ntpMiddle: sender.ntpMiddle, atMs: this.clock.monotonicMs() };
     const about = blocks.find(({ ssrc }) => ssrc === this.ssrc);
     if (about) {
       this.block = about;

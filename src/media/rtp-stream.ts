@@ -299,7 +299,9 @@ export class RtpStream implements PacketPort {
     const { peer } = this.#rtcp;
     if (!peer.receive(datagram)) return;
     this.#heard++;
-    if (peer.takeBye()) this.#saidBye = true;
+    if (!peer.takeBye()) return;
+    this.#saidBye = true;
+    this.report({ kind: 'bye' });
   }
 
   #emit(packet: Buffer): void {

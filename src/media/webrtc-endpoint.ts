@@ -82,7 +82,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
     this.#ice = new WeriftIce(options);
     this.#ice.onLost = () => this.#fail('media_failed', 'no consent from the peer for 30 s');
     this.#stream = new WebRtcStream(options.clock);
-    this.#stream.onFirstPacket = () => this.#listener({ type: 'first_packet' });
+    this.#stream.onEvent = (event) => this.#listener(event);
   }
 
   get port(): PacketPort {

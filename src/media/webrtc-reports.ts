@@ -39,11 +39,6 @@ export class WebRtcReports {
     this.#timer = undefined;
   }
 
-  /** Notes the middle 32 bits of the NTP time of the peer's sender report. */
-  peerReported(ntpMiddle: number): void {
-    this.peer.heardSenderReport(ntpMiddle);
-  }
-
   #beat(): void {
     this.#timer = this.options.clock.after(intervalMs, () => this.#beat());
     this.#send(false);

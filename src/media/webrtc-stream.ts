@@ -1,11 +1,12 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
+import { given } from '../lib/given.js';
 import type { WhatsAppRemote } from '../sdp/whatsapp-remote.js';
-import type { MediaStats } from './media-engine.js';
+import type { MediaEndpointEvent, MediaStats } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import { QualityMonitor } from './quality/quality-monitor.js';
 import { ReceiveStatistics } from './receive-statistics.js';
 import { RecentPackets } from './recent-packets.js';
-import { parseRtcp } from './rtcp-packet.js';
 import { emptyRtpFields, parseRtp, rtpHeaderBytes, writeRtpHeader } from './rtp-packet.js';
 import { silenceFrame, WebRtcBeat } from './webrtc-beat.js';
 import type { PacketSender } from './webrtc-packets.js';
@@ -27,16 +28,18 @@ export class WebRtcStream {
   readonly ssrc = randomInt(1, 2 ** 32 - 1);
   /** A random name: a CNAME must not tell who or where we are (RFC 7022). */
   readonly cname = randomBytes(9).toString('hex');
-  /** Called at the first packet heard. */
-  onFirstPacket: () => void = () => undefined;
+  /** Called at the first packet heard, with troubles and with reports of the quality. */
+  onEvent: (event: MediaEndpointEvent) => void = () => undefined;
   readonly #received = new ReceiveStatistics(opusClockRate);
   readonly #beat: WebRtcBeat;
   readonly #reports: WebRtcReports;
+  readonly #quality: QualityMonitor;
   #path: PacketSender | undefined;
   #remote: WhatsAppRemote | undefined;
   #audio: NegotiatedAudio | undefined;
   #heard = 0;
   #lastPacketMs = 0;
+  #saidBye = false;
   #unheard: RecentPackets<MediaPacket> | undefined = new RecentPackets(freshMs);
   readonly #fields = emptyRtpFields();
   readonly #packet = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) as Uint8Array };
@@ -58,6 +61,11 @@ export class WebRtcStream {
       received: this.#received,
       send: (compound) => this.#path?.sendRtcp(compound),
     });
+    this.#quality = new QualityMonitor({
+      ...{ clock, received: this.#received, peer: this.#reports.peer, sent: sentBy(this.#beat) },
+      audio: () => this.#audio,
+      onReport: (report, total) => this.onEvent({ type: 'quality', report, total }),
+    });
     this.port = this.#makePort();
   }
 
@@ -73,10 +81,13 @@ export class WebRtcStream {
       packetsSent: this.#beat.sent.packets,
       packetsLost: this.#received.lost,
       jitterMs: this.#received.jitterMs,
+      ...given('roundTripMs', this.#reports.peer.roundTripMs),
+      ...given('lossSeenByPeer', this.#reports.peer.fractionLost),
+      quality: this.#quality.total,
     };
   }
 
-  /** Since the last packet was heard, in ms; since the origin of the clock if none was. */
+  /** Since the last packet was heard, RTP or RTCP, in ms; since the origin of the clock if none was. */
   get silentMs(): number {
     return this.clock.monotonicMs() - this.#lastPacketMs;
   }
@@ -92,12 +103,14 @@ export class WebRtcStream {
     this.#path = path;
     this.#beat.start();
     this.#reports.start();
+    this.#quality.start();
   }
 
   /** Stops for good; says BYE if anything was ever sent and `isPeerThere`. Idempotent. */
   stop(isPeerThere: boolean): void {
     this.#beat.stop();
     this.#reports.stop(isPeerThere);
+    this.#quality.stop();
     this.#path = undefined;
   }
 
@@ -111,7 +124,8 @@ export class WebRtcStream {
     this.#heard++;
     this.#lastPacketMs = this.clock.monotonicMs();
     this.#received.receive(ssrc, sequence, timestamp, this.#lastPacketMs, isAudio);
-    if (isFirst) this.onFirstPacket();
+    this.#saidBye = false;
+    if (isFirst) this.onEvent({ type: 'first_packet' });
     const packet = this.#packet;
     packet.sequence = sequence;
     packet.timestamp = timestamp;
@@ -123,10 +137,13 @@ export class WebRtcStream {
 
   /** Takes a compound RTCP packet that proved authentic and new. */
   receiveReport(compound: Buffer): void {
-    const content = parseRtcp(compound);
-    if (!content) return;
+    const { peer } = this.#reports;
+    if (!peer.receive(compound)) return;
     this.#heard++;
-    if (content.sender) this.#reports.peerReported(content.sender.ntpMiddle);
+    this.#lastPacketMs = this.clock.monotonicMs();
+    if (!peer.takeBye()) return;
+    this.#saidBye = true;
+    this.onEvent({ type: 'trouble', trouble: { kind: 'bye' } });
   }
 
   #deliver(packet: MediaPacket): void {
@@ -161,6 +178,8 @@ export class WebRtcStream {
     const audio = () => this.#audio;
     const heard = () => this.#heard;
     const sending = () => this.#beat.isRunning;
+    const departed = () => this.#saidBye;
+    const lossSeenByPeer = () => this.#reports.peer.fractionLost;
     return {
       get audio() {
         return audio();
@@ -171,6 +190,13 @@ export class WebRtcStream {
       get sending() {
         return sending();
       },
+      get departed() {
+        return departed();
+      },
+      get lossSeenByPeer() {
+        return lossSeenByPeer();
+      },
+      report: (trouble) => this.onEvent({ type: 'trouble', trouble }),
       recall: () => this.#recall(),
       onAudio: undefined,
       onTelephoneEvent: undefined,
@@ -182,3 +208,9 @@ export class WebRtcStream {
     };
   }
 }
+
+const sentBy = (beat: WebRtcBeat): { readonly packets: number } => ({
+  get packets() {
+    return beat.sent.packets;
+  },
+});

@@ -144,7 +144,7 @@ describe('DTMF', () => {
           let [timestamp, count] = [0xffff_f000, 0];
           const sender = new DtmfSender({
             clock,
-            clockRate: 8000,
+            clockRate: () => 8000,
             wire: {
               begin: () => (timestamp = (timestamp + 4000) >>> 0),
               packet: (payload, marker) => {

@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/lib/clock.js';
 import { ReceiveStatistics } from '../../../src/media/receive-statistics.js';
-import { parseRtcp } from '../../../src/media/rtcp-packet.js';
+import { buildRtcp, parseRtcp } from '../../../src/media/rtcp-packet.js';
 import { WebRtcBeat } from '../../../src/media/webrtc-beat.js';
 import { WebRtcReports } from '../../../src/media/webrtc-reports.js';
 
@@ -71,7 +71,8 @@ it('says when, in both clocks, and how much was sent', () => {
 it('tells the peer what came, and when its last report did', () => {
   for (const sequence of [1, 2, 4]) received.receive(9, sequence, sequence * 960, sequence * 20, true);
   clock.advance(3000);
-  reports.peerReported(0xabcd_1234);
+  const times = { ntpSeconds: 0x1111_abcd, ntpFraction: 0x1234_2222, rtpTimestamp: 0, packets: 0, octets: 0 };
+  reports.peer.receive(buildRtcp({ ssrc: 9, cname: 'p', sender: times, block: undefined, bye: false }));
   clock.advance(500);
   reports.start();
   expect(parseRtcp(sent[0]!)?.blocks).toEqual([
