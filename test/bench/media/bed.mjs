@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { cpuMsOf } from './measured-process.mjs';
+
+/** Set-ups under way at once: Node's handshakes take milliseconds each, and calls do not come by the hundred at once. */
+const IN_FLIGHT = 4;
+const HANDSHAKES_IN_VAIN = 3;
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A relay with calls on it and the load that talks in them. */
+export class Bed {
+  #relay;
+  #load;
+  #calls = [];
+  #nextCall = 1;
+
+  constructor(relay, load) {
+    this.#relay = relay;
+    this.#load = load;
+  }
+
+  get calls() {
+    return this.#calls.length;
+  }
+
+  get relay() {
+    return this.#relay;
+  }
+
+  /** Opens or closes calls until there are so many; false if the relay cannot take them. */
+  async resize(wanted) {
+    let failures = 0;
+    const work = async () => {
+      while (this.#calls.length + this.opening < wanted && failures < HANDSHAKES_IN_VAIN) {
+        this.opening += 1;
+        const call = { id: this.#nextCall++, legs: {} };
+        try {
+          await this.#relay.open(call.id, this.#load, call.legs);
+          this.#calls.push(call);
+        } catch (err) {
+          failures += 1;
+          this.lastError = err;
+          await this.#close(call).catch(() => undefined);
+        } finally {
+          this.opening -= 1;
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: IN_FLIGHT }, work));
+    while (this.#calls.length > wanted) await this.#close(this.#calls.pop());
+    return this.#calls.length === wanted;
+  }
+
+  opening = 0;
+
+  /** What the load counted in so many ms, and what the relay's process needed for it. */
+  async window(ms) {
+    const drops = droppedDatagrams();
+    const [cpuMs, sinceMs] = [cpuMsOf(this.#relay.pid), performance.now()];
+    const counted = this.#load.window(ms);
+    await sleep(ms);
+    const spentMs = cpuMsOf(this.#relay.pid) - cpuMs;
+    const tookMs = performance.now() - sinceMs;
+    const window = await counted;
+    const packets = ((window.toWhatsApp.received + window.toPbx.received) * tookMs) / ms;
+    return {
+      ...window,
+      calls: this.calls,
+      droppedByKernel: droppedDatagrams() - drops,
+      cores: spentMs / tookMs,
+      cpuMsPer1000: (spentMs * 1000) / packets,
+    };
+  }
+
+  async stop() {
+    await this.#relay.stop();
+    for (const { legs } of this.#calls.splice(0)) this.#drop(legs);
+  }
+
+  async #close({ id, legs }) {
+    this.#drop(legs);
+    await this.#relay.close(id);
+  }
+
+  #drop(legs) {
+    for (const leg of Object.values(legs)) this.#load.drop(leg);
+  }
+}
+
+/** Datagrams for which a socket of this network had no room, so far. */
+function droppedDatagrams() {
+  const lines = readFileSync('/proc/net/snmp', 'latin1').split('\n');
+  const [names, values] = lines.filter((line) => line.startsWith('Udp:')).map((line) => line.split(' '));
+  return Number(values[names.indexOf('RcvbufErrors')]);
+}
