@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { checkMediaWorkers } from './check-media-workers.js';
 import { isLoopback, parseListen, parsePortRange, parseSipListen } from './formats.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { Lists } from './lists.js';
@@ -26,12 +27,13 @@ export function crossCheck(
   findings: Findings,
 ): void {
   checkPortRanges(scalars, lists, findings);
+  checkMediaWorkers(scalars, findings);
   checkSockets(scalars, lists, findings);
   checkNames(source.data, findings);
   if (scalars['sip.server'] === 'drachtio') checkUserParams(source, findings);
   warnSharedNetworks(lists.trunks, findings);
   warnUnquoted(lists, source, findings);
-  warnUnbuilt(scalars, source, findings);
+  warnUnbuilt(source, findings);
   if (answerTimeoutMs > META_ANSWER_MS) {
     const message = 'is longer than the 30 s after which WhatsApp may give up';
     findings.warn(['calls', 'answer_timeout'], { message, cure: 'write 30s or less' });
@@ -147,14 +149,10 @@ function warnUnquoted(lists: Lists, source: YamlSource, findings: Findings): voi
   for (const { path } of lists.routes) for (const key of ['from', 'to']) warn([...path, key], true);
 }
 
-function warnUnbuilt(scalars: Scalars, source: YamlSource, findings: Findings): void {
+function warnUnbuilt(source: YamlSource, findings: Findings): void {
   if (source.has(['webhook', 'tls'])) {
     const cure = 'remove it and end TLS in front, in a reverse proxy';
     findings.error(['webhook', 'tls'], { message: 'TLS is not in this version', cure }, 'key');
-  }
-  if (scalars['media.workers'] !== 'auto' && scalars['media.workers'] !== 1) {
-    const message = 'several media workers are not in this version; one is used';
-    findings.warn(['media', 'workers'], { message, cure: 'write workers: auto' });
   }
   warnUnusedTrunks(source.data, findings);
 }

@@ -210,7 +210,7 @@ function sipAndMedia(
       advertisedIp: text(scalars, 'media.advertised_ip'),
       rtpPorts: portRange(scalars, 'media.rtp_ports'),
       webrtcPorts: portRange(scalars, 'media.webrtc_ports'),
-      workers: workers === 'auto' ? 'auto' : 1,
+      workers: workers === 'auto' ? 'auto' : Number(workers),
       remoteNetworks: lists.remoteNetworks,
     },
   };

@@ -152,7 +152,7 @@ export const scalarSchema = {
     },
     workers: {
       default: 'auto',
-      doc: 'Media processes: auto or a number; this version uses one.',
+      doc: 'Media processes: auto, which is one per core as far as the ports go, or a number.',
       format: formats.workers,
     },
   },

@@ -661,6 +661,19 @@ describe('routes', () => {
   });
 });
 
+describe('media workers', () => {
+  it('are as many as the file says, or one per core', () => {
+    expect(configOf(working({ top: ['media: { workers: 4 }'] })).media.workers).toBe(4);
+    expect(configOf(working()).media.workers).toBe('auto');
+  });
+
+  it('are not more than there are ports', () => {
+    expect(errorsOf('media: { workers: 4, rtp_ports: 20000-20005 }\n')).toEqual([
+      'c.yaml:1:19: media.workers: are more than rtp_ports and webrtc_ports have ports for; widen the ranges, or write workers: auto, which takes no more workers than they are good for',
+    ]);
+  });
+});
+
 describe('what is not in this version', () => {
   it.each([
     [
@@ -671,8 +684,8 @@ describe('what is not in this version', () => {
 
   it.each([
     [
-      'media: { workers: 4 }',
-      'c.yaml:1:19: warning: media.workers: several media workers are not in this version; one is used; write workers: auto',
+      'media: { workers: 2, rtp_ports: 20000-20050 }',
+      'c.yaml:1:19: warning: media.workers: leave each worker ports for 12 calls at a time: rtp_ports 20000-20023, 20024-20049; webrtc_ports 10000-14999, 15000-19999; widen the ranges, or write workers: auto, which takes no more workers than they are good for',
     ],
     [
       'calls: { answer_timeout: 45s }',
@@ -683,7 +696,7 @@ describe('what is not in this version', () => {
     const result = load(`${text}\n`);
     expect(result.ok && [result.config.calls.preAccept, result.config.media.workers]).toEqual([
       'immediate',
-      text.includes('workers') ? 1 : 'auto',
+      text.includes('workers') ? 2 : 'auto',
     ]);
   });
 });

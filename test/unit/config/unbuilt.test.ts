@@ -42,11 +42,6 @@ const UNBUILT: readonly Unbuilt[] = [
     instead: [(config) => firstTrunk(config)?.codecs, ['PCMU']],
   },
   { key: 'numbers[].signaling', text: working({ number: ['signaling: sip'] }) },
-  {
-    key: 'media.workers',
-    text: working({ top: ['media: { workers: 4 }'] }),
-    instead: [(config) => config.media.workers, 1],
-  },
 ];
 
 /** Every key below a schema that its description says is not in this version. */
