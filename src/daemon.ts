@@ -4,6 +4,7 @@ import type { Config } from './config/config.js';
 import { LiveSecrets } from './config/live-secrets.js';
 import { createBase, type Base } from './daemon/base.js';
 import { createSwitchboard } from './daemon/create-switchboard.js';
+import type { MediaPlacement } from './daemon/media-plane.js';
 import { createSettingsWatch, settingsChecks } from './daemon/settings-keeper.js';
 import { ServerReports } from './daemon/server-reports.js';
 import { WhatsAppSide } from './daemon/whatsapp-side.js';
@@ -36,6 +37,8 @@ export interface DaemonOptions {
   readonly cdr?: CdrSink;
   /** Told secrets that are replaced while the daemon runs, so that no log line can show them. */
   readonly redact?: (secrets: readonly string[]) => void;
+  /** Where media runs; default: in this process, which is for the demo and for tests. */
+  readonly media?: MediaPlacement;
   /** Default: the system's. */
   readonly dns?: DnsClient;
   /** Longest wait for live calls to end when the daemon stops, in milliseconds. */
@@ -84,12 +87,12 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   if (config.graph.appSecrets.length === 0) logger.warn('graph.app_secret is not set: every webhook is refused');
   const store = await openStore({ dir: config.journal.dir, clock: systemClock, logger });
   stack.add('journal', () => store.close());
-  const base = createBase(config, logger, store.journal, options.dns);
+  const base = createBase(config, logger, store.journal, options);
   const readiness = new Map<string, () => boolean>();
   const servers = new ServerReports(base.metrics, base.events);
   const kept: { settings?: SettingsWatch } = {};
   const settingsState = (): ReadinessCheck[] => (kept.settings ? settingsChecks(kept.settings) : []);
-  const checks = (): ReadinessCheck[] => [...partsOf(readiness), ...servers.checks(), ...settingsState()];
+  const checks = (): ReadinessCheck[] => [...partsOf(readiness), ...base.mediaPlane.checks(), ...servers.checks(), ...settingsState()];
   const { metrics, events } = base;
   const admin = await startAdminListener({ ...config.admin, checks, metrics: metrics.read, events, logger });
   stack.add('admin listener', () => admin.close());

@@ -42,7 +42,7 @@ export async function runCommand(
   for (const { line, key, message, cure } of warnings) logger.warn('configuration', { file, line, key, message, cure });
   logger.info('configuration read', { file, numbers: config.numbers.length, trunks: config.trunks.length });
   const end = new ProcessEnd(host, logger);
-  const starting = start({ config, logger, redact: (values) => logger.redact(values) });
+  const starting = start({ config, logger, redact: (values) => logger.redact(values), media: { levels: logger } });
   try {
     await Promise.race([starting, end.reached]);
   } catch (err) {

@@ -5,11 +5,13 @@ import { systemDns, type DnsClient } from '../lib/dns-client.js';
 import { systemIds, type IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { packageVersion } from '../lib/package-version.js';
-import { WeriftMediaEngine } from '../media/werift-media-engine.js';
+import type { MediaEngine } from '../media/media-engine.js';
 import { countedJournal } from '../observability/counted-journal.js';
 import { EventBus } from '../observability/event-bus.js';
 import { Metrics } from '../observability/metrics.js';
 import { Timeline } from '../observability/timeline.js';
+import { registerWorkerMetrics } from '../observability/worker-metrics.js';
+import { createMediaPlane, type MediaPlacement, type MediaPlane } from './media-plane.js';
 
 /** What every room works with. */
 export interface Base {
@@ -21,23 +23,38 @@ export interface Base {
   readonly timeline: Timeline;
   readonly metrics: Metrics;
   readonly events: EventBus;
-  readonly media: WeriftMediaEngine;
+  readonly media: MediaEngine;
+  readonly mediaPlane: MediaPlane;
   readonly dns: DnsClient;
 }
 
+/** What of the surroundings is otherwise in tests. */
+export interface BaseOptions {
+  /** Default: the system's. */
+  readonly dns?: DnsClient | undefined;
+  /** Default: in this process. */
+  readonly media?: MediaPlacement | undefined;
+}
+
 /** Makes it; nothing of it runs yet. */
-export function createBase(config: Config, logger: Logger, journal: Journal, dns: DnsClient = systemDns()): Base {
+export function createBase(
+  config: Config,
+  logger: Logger,
+  journal: Journal,
+  { dns = systemDns(), media: placement = 'in-process' }: BaseOptions = {},
+): Base {
   const [clock, ids] = [systemClock, systemIds];
-  const { listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks } = config.media;
   const metrics = new Metrics({ version: packageVersion() });
   const timeline = new Timeline(logger, clock);
   timeline.subscribe(({ step }) => {
     if (step === 'call.end_forced') metrics.callEndForced();
   });
+  const mediaPlane = createMediaPlane({ config: config.media, placement, logger, clock, ids });
+  registerWorkerMetrics(metrics.registry, mediaPlane.workers);
   return {
     ...{ config, logger, clock, ids, metrics, timeline, dns },
     journal: countedJournal(journal, () => metrics.journalFailed()),
     events: new EventBus(),
-    media: new WeriftMediaEngine({ listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks, logger, clock, ids }),
+    ...{ mediaPlane, media: mediaPlane.engine },
   };
 }

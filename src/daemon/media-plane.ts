@@ -1,0 +1,63 @@
+import { availableParallelism } from 'node:os';
+import type { Config } from '../config/config.js';
+import type { ReadinessCheck } from '../http/admin-listener.js';
+import type { Clock } from '../lib/clock.js';
+import type { IdSource } from '../lib/ids.js';
+import type { Logger, LogLevelSource } from '../lib/logger.js';
+import type { MediaEngine } from '../media/media-engine.js';
+import { WeriftMediaEngine } from '../media/werift-media-engine.js';
+import { forkWorker } from '../media/workers/forked-channel.js';
+import { workerCount } from '../media/workers/port-shares.js';
+import type { WorkerChannel } from '../media/workers/worker-channel.js';
+import { WorkerMediaEngine, type WorkerStatus } from '../media/workers/worker-media-engine.js';
+
+/** Where media runs: in this process, or in workers. */
+export type MediaPlacement =
+  | 'in-process'
+  | {
+      /** Which log lines of the workers are wanted; default: all. */
+      readonly levels?: LogLevelSource;
+      /** The program of a worker, where it does not stand beside this one: tests run from the sources. */
+      readonly workerEntry?: URL;
+    };
+
+export interface MediaPlaneOptions {
+  readonly config: Config['media'];
+  readonly placement: MediaPlacement;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+}
+
+/** The media engine, and how its workers stand. */
+export interface MediaPlane {
+  readonly engine: MediaEngine;
+  /** None for media in this process. */
+  readonly workers: () => readonly WorkerStatus[];
+  readonly checks: () => readonly ReadinessCheck[];
+}
+
+/** Makes it; nothing of it runs yet. */
+export function createMediaPlane(options: MediaPlaneOptions): MediaPlane {
+  const { config, placement, logger, clock, ids } = options;
+  const { listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks } = config;
+  const settings = { listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks };
+  if (placement === 'in-process') {
+    const engine = new WeriftMediaEngine({ ...settings, logger, clock, ids });
+    return { engine, workers: () => [], checks: () => [] };
+  }
+  const workers = workerCount(config.workers, availableParallelism(), settings);
+  const { levels, workerEntry } = placement;
+  const launch = (name: string): WorkerChannel => forkWorker(name, workerEntry);
+  const engine = new WorkerMediaEngine({
+    ...{ workers, settings, launch, logger, clock, ids },
+    ...(levels && { levels }),
+  });
+  return { engine, workers: () => engine.statuses, checks: () => [checkOf(engine.statuses)] };
+}
+
+/** Calls can be taken as long as one worker is up. */
+function checkOf(statuses: readonly WorkerStatus[]): ReadinessCheck {
+  const ready = statuses.filter(({ isReady }) => isReady).length;
+  return { name: 'media', ok: ready > 0, detail: `${ready} of ${statuses.length} workers` };
+}
