@@ -18,6 +18,7 @@ import { silentLogger } from '../../src/lib/logger.js';
 import type { StepDetail, TimelineEntry } from '../../src/observability/timeline.js';
 import { GraphDouble } from './graph-double.js';
 import { SipScriptPeer } from './sip-script-peer.js';
+import { builtWorkerEntry } from './media-workers.js';
 import { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, USER } from './test-number.js';
 
 export { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, USER };
@@ -43,7 +44,11 @@ export interface BridgeOptions {
   readonly accessToken?: string;
   /** Longest wait for live calls when the daemon stops. */
   readonly stopCallsMs?: number;
+  /** Media worker processes; default: `SIP2WA_MEDIA_WORKERS`, else none: media runs in the process of the test. */
+  readonly workers?: number;
 }
+
+const workersOfAll = Number(process.env['SIP2WA_MEDIA_WORKERS'] ?? 0);
 
 const mediaOnLoopback = 'listen_ip: 127.0.0.1, remote_networks: [127.0.0.0/8]';
 
@@ -75,6 +80,7 @@ export class ScriptedBridge {
       config: result.config,
       logger: options.logger ?? silentLogger,
       stopCallsMs: options.stopCallsMs ?? 10_000,
+      media: (options.workers ?? workersOfAll) > 0 ? { workerEntry: builtWorkerEntry() } : 'in-process',
       ...given('dns', options.dns),
       cdr: {
         write: (record) => {
@@ -110,6 +116,7 @@ export class ScriptedBridge {
     accessToken = 'token-of-the-test',
     sip = sipSection(),
     media = mediaOnLoopback,
+    workers = workersOfAll,
   }: BridgeOptions): string {
     const numberWithTrunk = `
 trunks:
@@ -126,7 +133,7 @@ graph: { base_url: "${this.graph.baseUrl}", access_token: "${accessToken}", app_
 webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
 admin: { listen: "127.0.0.1:0" }
 ${sip}
-media: { ${media}, rtp_ports: 20000-20999, webrtc_ports: 10000-10999 }
+media: { ${media}, workers: ${workers || 'auto'}, rtp_ports: 20000-20999, webrtc_ports: 10000-10999 }
 settings: { push: "off" }
 journal: { dir: "${this.#journalDir}" }
 ${trunks ? trunks(this.pbx) : numberWithTrunk}
