@@ -2,10 +2,14 @@ import { join } from 'node:path';
 import type { CdrSink } from './call/call-record.js';
 import type { Config } from './config/config.js';
 import { LiveSecrets } from './config/live-secrets.js';
+import type { LoadResult } from './config/load-config.js';
+import type { LevelSwitch } from './daemon/admin/log-levels.js';
 import { createBase, type Base } from './daemon/base.js';
+import { Control } from './daemon/control.js';
 import { createSwitchboard } from './daemon/create-switchboard.js';
 import type { MediaPlacement } from './daemon/media-plane.js';
 import { createSettingsWatch, settingsChecks } from './daemon/settings-keeper.js';
+import type { ReloadOutcome } from './daemon/reload.js';
 import { ServerReports } from './daemon/server-reports.js';
 import { WhatsAppSide } from './daemon/whatsapp-side.js';
 import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
@@ -37,6 +41,12 @@ export interface DaemonOptions {
   readonly cdr?: CdrSink;
   /** Told secrets that are replaced while the daemon runs, so that no log line can show them. */
   readonly redact?: (secrets: readonly string[]) => void;
+  /** Every secret of the configuration, none of which is shown by the admin API. */
+  readonly secrets?: readonly string[];
+  /** Reads the configuration anew, for reloads; default: there is nothing to read. */
+  readonly load?: () => LoadResult;
+  /** What of the log can be changed; default: nothing. */
+  readonly log?: LevelSwitch;
   /** Where media runs; default: in this process, which is for the demo and for tests. */
   readonly media?: MediaPlacement;
   /** Default: the system's. */
@@ -62,6 +72,12 @@ export interface Daemon {
   readonly addresses: DaemonAddresses;
   /** Live calls. */
   readonly calls: () => number;
+  /** Resolves when the admin API was asked to end the process. */
+  readonly stopAsked: Promise<unknown>;
+  /** Reads the configuration anew, all or nothing. Never throws. */
+  reload(): ReloadOutcome;
+  /** Takes no new calls; resolves when none is left, or `calls.drain_timeout` has passed. */
+  drain(): Promise<void>;
   /** Ends all calls on both sides, then everything else. Idempotent. */
   stop(): Promise<void>;
 }
@@ -92,18 +108,27 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   const servers = new ServerReports(base.metrics, base.events);
   const kept: { settings?: SettingsWatch } = {};
   const settingsState = (): ReadinessCheck[] => (kept.settings ? settingsChecks(kept.settings) : []);
-  const checks = (): ReadinessCheck[] => [...partsOf(readiness), ...base.mediaPlane.checks(), ...servers.checks(), ...settingsState()];
-  const { metrics, events } = base;
-  const admin = await startAdminListener({ ...config.admin, checks, metrics: metrics.read, events, logger });
+  const checks = (): ReadinessCheck[] => [
+    ...partsOf(readiness),
+    ...base.mediaPlane.checks(),
+    ...servers.checks(),
+    ...settingsState(),
+  ];
+  const { metrics, events, live } = base;
+  const control = createControl(options, base, checks);
+  const { listen } = config.admin;
+  const token = (): string => live.current.admin.token;
+  const api = control.admin;
+  const admin = await startAdminListener({ listen, token, checks, metrics: metrics.read, events, api, logger });
   stack.add('admin listener', () => admin.close());
   for (const part of ['sip', 'recovery', 'webhook']) readiness.set(part, () => false);
 
   stack.add('media', () => base.media.stop());
-  const { server, sip } = await startSip(base, stack);
+  const { server, sip } = await startSip(base, stack, control);
   readiness.set('sip', () => sip.ready);
   servers.watch(sip);
 
-  const cdr = new CallReports(options.cdr ?? new CdrFile(config.cdr.file, logger), metrics, events);
+  const cdr = new CallReports(options.cdr ?? new CdrFile(config.cdr.file, logger), metrics, events, base.history);
   stack.add('call records', () => cdr.close());
   const secrets = liveSecrets(options, base, stack);
   const whatsapp = new WhatsAppSide(base, secrets);
@@ -111,7 +136,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   readiness.set('whatsapp credentials', () => whatsapp.graph.credentialsOk);
   metrics.probe({ isSipConnected: () => sip.ready, parkedWebhooks: () => whatsapp.legDeps.directory.parked });
   const settings = (kept.settings = createSettingsWatch(base, whatsapp.graph));
-  const switchboard = createSwitchboard(base, sip, whatsapp, cdr);
+  const switchboard = createSwitchboard(base, sip, whatsapp, { cdr, takesCalls: control.takesCalls });
   const router = whatsapp.router((call) => switchboard.userCall(call), store.seen, settings);
   await recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack);
   // Warms the codecs up, which takes a moment: the orphans of a crash do not wait for it.
@@ -129,27 +154,45 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   settings.start();
   stack.add('settings', () => Promise.resolve(settings.stop()));
   readiness.set('not stopping', () => stopping === undefined);
+  readiness.set('not draining', control.takesCalls);
+  control.attach({ sip, graph: whatsapp.graph, secrets, settings, switchboard });
   const addresses = addressesOf(config, server, webhook, admin);
   logger.info('ready', { ...addresses });
   return {
     timeline: base.timeline,
     ...{ metrics, events, addresses },
     calls: () => switchboard.calls.size,
+    stopAsked: control.drain.stopAsked,
+    reload: () => control.reload.run(),
+    drain: () => control.drain.finished(),
     stop: () => (stopping ??= stack.unwind()),
   };
 }
 
+function createControl(options: DaemonOptions, base: Base, checks: () => readonly ReadinessCheck[]): Control {
+  const { load, log, secrets = [], redact = () => undefined } = options;
+  base.redaction.add(secrets);
+  const both = (values: readonly string[]): void => {
+    base.redaction.add(values);
+    redact(values);
+  };
+  return new Control(base, { load, log, checks, redact: both });
+}
+
 function startWebhooks(base: Base, secrets: LiveSecrets, router: WebhookRouter, store: Store): Promise<HttpListener> {
-  const { config, clock, journal, logger, metrics } = base;
+  const { config, live, clock, journal, logger, metrics } = base;
   return startWebhookListener({
     ...config.webhook,
+    get verifyToken() {
+      return live.current.webhook.verifyToken;
+    },
     appSecrets: () => secrets.appSecrets(),
     onDelivery: (delivered) => {
       metrics.webhooksReceived(delivered, clock.now());
       return router.handle(delivered);
     },
     journal,
-    isOurNumber: (id) => config.numbers.some((number) => number.id === id),
+    isOurNumber: (id) => live.current.numbers.some((number) => number.id === id),
     ...keepUnknown(store),
     logger,
   });
@@ -224,11 +267,15 @@ interface SipServer {
   readonly recovered: Promise<void>;
 }
 
-async function startSip(base: Base, stack: StopStack): Promise<{ server: SipServer; sip: SipUserAgent }> {
+async function startSip(
+  base: Base,
+  stack: StopStack,
+  { takesCalls }: Control,
+): Promise<{ server: SipServer; sip: SipUserAgent }> {
   // The server is there first; until the list of sources is, it takes nothing from anybody, and peers repeat themselves.
   const late: { sip?: SipUserAgent } = {};
   const server = await startSipServer(base, stack, late);
-  const sip = new SipUserAgent({ ...sipOptions(base), ...server.options });
+  const sip = new SipUserAgent({ ...sipOptions(base), ...server.options, takesCalls });
   late.sip = sip;
   stack.add('SIP user agent', () => sip.close());
   await sip.connect();
@@ -267,6 +314,7 @@ async function startSipServer(
 
 function sipOptions({
   config,
+  live,
   logger,
   clock,
   ids,
@@ -275,6 +323,6 @@ function sipOptions({
   media,
   dns,
 }: Base): Omit<SipUserAgentOptions, 'connect'> {
-  const chooseTrunk: SipUserAgentOptions['chooseTrunk'] = (...asked) => trunkOfCall(config.numbers, ...asked);
+  const chooseTrunk: SipUserAgentOptions['chooseTrunk'] = (...asked) => trunkOfCall(live.current.numbers, ...asked);
   return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids, dns };
 }

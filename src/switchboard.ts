@@ -63,6 +63,7 @@ export interface CallGate {
   onCallOver(number: WaNumber, user: { number?: string; userId?: string }, outcome: CallOutcome): void;
 }
 
+/** Read for each call, so that the values may be others after a reload. */
 export interface SwitchboardOptions {
   readonly numbers: readonly WaNumber[];
   readonly trunks: ReadonlyMap<string, Trunk>;
@@ -81,6 +82,8 @@ export interface SwitchboardOptions {
   readonly dialUser: (number: WaNumber, to: UserAddress, from: ArrivingTrunkCall) => DialledLeg;
   /** Without one every user may be called. */
   readonly gate?: CallGate;
+  /** Whether new calls are taken at the moment; default: they are. */
+  readonly takesCalls?: () => boolean;
   readonly clock: Clock;
   /** 0 to 1; shares calls among servers by weight. */
   readonly random: () => number;
@@ -110,7 +113,7 @@ export class Switchboard {
     const user = { ...given('user', from), ...given('userId', arriving.fromUserId) };
     const parties = { number: number.name, ...user, ...given('trunk', trunk) };
     const call = this.#open('user_initiated', arriving, options.answerTimeoutMs, parties);
-    if (this.#closed) return call.refuse(shuttingDown);
+    if (!this.#takesCalls) return call.refuse(shuttingDown);
     if (!route.ok) return call.refuse(endReason(route.code, { text: route.why }));
     const placed = options.placed?.(route.targets) ?? route.targets;
     if (placed instanceof Promise) void placed.then((targets) => this.#dialTrunk(call, targets, arriving));
@@ -132,7 +135,7 @@ export class Switchboard {
     const own = given('opaque', arriving.opaque);
     const parties = { trunk: arriving.trunk.name, ...given('number', number?.name), ...called, ...own };
     const call = this.#open('business_initiated', arriving, this.options.ringTimeoutMs, parties);
-    if (this.#closed) return call.refuse(shuttingDown);
+    if (!this.#takesCalls) return call.refuse(shuttingDown);
     if (!decision.ok) return call.refuse(endReason(decision.code, { text: decision.why }));
     void this.#place(call, decision, arriving);
   }
@@ -159,6 +162,10 @@ export class Switchboard {
       this.options.logger.warn('calls given up', { calls: this.calls.size, err });
       for (const call of this.calls.all()) call.giveUp();
     }
+  }
+
+  get #takesCalls(): boolean {
+    return !this.#closed && (this.options.takesCalls?.() ?? true);
   }
 
   #open(direction: Call['direction'], arriving: Arriving, noAnswer: number, parties: Parties): Call {

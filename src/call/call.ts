@@ -13,7 +13,7 @@ import {
 } from './call-machine.js';
 import type { CallDirection } from './call-record.js';
 import { endReason, type EndReason, type EndedBy } from './end-reason.js';
-import type { DialledLeg, LegEvent, LegFacts, OriginatingLeg } from './leg.js';
+import type { DialledLeg, Leg, LegEvent, LegFacts, OriginatingLeg } from './leg.js';
 import type { MediaBridge } from './media-bridge.js';
 import type { CallObserver } from './observer.js';
 
@@ -87,6 +87,11 @@ export class Call {
 
   get state(): CallState['name'] {
     return this.#machine.state.name;
+  }
+
+  /** The leg it arrived on, and the one that was dialled last. */
+  get legs(): { readonly a: Leg; readonly b: Leg | undefined } {
+    return { a: this.options.a, b: this.#legsB.at(-1) };
   }
 
   /** The route is known: dials the targets in order, the next when one fails in a way that allows it. */

@@ -76,6 +76,11 @@ function numberOf({ numberId }: DemoIdentity): WaNumber {
   };
 }
 
+const callTerms = {
+  ...{ answerTimeoutMs: 30_000, ringTimeoutMs: 30_000, maxDurationMs: 3_600_000, drainTimeoutMs: 0 },
+  preAccept: 'immediate',
+} as const;
+
 /** A whole configuration on loopback; on all addresses for SIP and RTP if the PBX is another machine. */
 export function demoConfig(options: {
   readonly identity: DemoIdentity;
@@ -119,7 +124,7 @@ export function demoConfig(options: {
     numbers: [numberOf(identity)],
     routes: [],
     settings: { push: 'off', pollMs: undefined },
-    calls: { answerTimeoutMs: 30_000, ringTimeoutMs: 30_000, maxDurationMs: 3_600_000, preAccept: 'immediate' },
+    calls: callTerms,
     permissions: {
       requestText: 'May we call you?',
       requestTemplate: undefined,

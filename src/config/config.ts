@@ -87,6 +87,8 @@ export interface Config {
     readonly answerTimeoutMs: number;
     readonly ringTimeoutMs: number;
     readonly maxDurationMs: number;
+    /** How long live calls go on once the daemon is to stop. */
+    readonly drainTimeoutMs: number;
     readonly preAccept: 'immediate' | 'on_progress' | 'never';
   };
   readonly permissions: {

@@ -40,17 +40,26 @@ interface Place {
  * place, with a warning.
  */
 export class LiveSecrets {
-  readonly #token: Watched;
-  readonly #appSecrets: readonly Watched[];
+  #token: Watched;
+  #appSecrets: readonly Watched[];
   readonly #listeners: (() => void)[] = [];
   #timer: Timer | undefined;
   #isClosed = false;
 
   constructor(private readonly options: LiveSecretsOptions) {
-    const { accessToken, appSecrets, secretFiles } = options.graph;
-    this.#token = watched('graph.access_token', accessToken, secretFiles.accessToken);
-    this.#appSecrets = appSecrets.map((value, at) => watched('graph.app_secret', value, secretFiles.appSecrets[at]));
+    this.#token = tokenOf(options.graph);
+    this.#appSecrets = appSecretsOf(options.graph);
     if (this.#all().length > 0) this.#arm();
+  }
+
+  /** The configuration was read anew: these count from now on, and their files are looked at. Redacted by the caller. */
+  use(graph: LiveSecretsOptions['graph']): void {
+    const { value: before } = this.#token;
+    this.#token = tokenOf(graph);
+    this.#appSecrets = appSecretsOf(graph);
+    this.#timer?.cancel();
+    if (this.#all().length > 0) this.#arm();
+    if (this.#token.value !== before) for (const listener of this.#listeners) listener();
   }
 
   accessToken(): string {
@@ -83,6 +92,7 @@ export class LiveSecrets {
 
   #arm(): void {
     if (this.#isClosed) return;
+    this.#timer?.cancel();
     this.#timer = this.options.clock.after(POLL_MS, () => void this.poll().then(() => this.#arm()));
   }
 
@@ -137,6 +147,12 @@ async function changedText(secret: Watched, file: string): Promise<string | unde
   secret.stamp = stamp;
   return text;
 }
+
+const tokenOf = ({ accessToken, secretFiles }: LiveSecretsOptions['graph']): Watched =>
+  watched('graph.access_token', accessToken, secretFiles.accessToken);
+
+const appSecretsOf = ({ appSecrets, secretFiles }: LiveSecretsOptions['graph']): Watched[] =>
+  appSecrets.map((value, at) => watched('graph.app_secret', value, secretFiles.appSecrets[at]));
 
 function watched(key: string, value: string, file: string | undefined): Watched {
   return { key, file, value, stamp: undefined };

@@ -226,6 +226,7 @@ function conduct(scalars: Scalars): Pick<Config, 'settings' | 'calls' | 'permiss
       answerTimeoutMs: milliseconds(scalars, 'calls.answer_timeout'),
       ringTimeoutMs: milliseconds(scalars, 'calls.ring_timeout'),
       maxDurationMs: milliseconds(scalars, 'calls.max_duration'),
+      drainTimeoutMs: milliseconds(scalars, 'calls.drain_timeout'),
       preAccept: text(scalars, 'calls.pre_accept') as Config['calls']['preAccept'],
     },
     permissions: permissions(scalars),

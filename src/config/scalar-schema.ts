@@ -184,6 +184,11 @@ export const scalarSchema = {
       doc: 'An answered call is ended after this time.',
       format: formats.duration(1_000, 24 * HOUR_MS),
     },
+    drain_timeout: {
+      default: '120s',
+      doc: 'How long calls go on after SIGTERM before they are ended; new ones are refused meanwhile.',
+      format: formats.durationOrNone(1_000, 24 * HOUR_MS),
+    },
     pre_accept: {
       default: 'immediate',
       doc: "When a user's call is pre-accepted, so that media is up before the answer: immediate (at once), on_progress (when the PBX rings) or never.",

@@ -6,16 +6,21 @@ import { systemIds, type IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { packageVersion } from '../lib/package-version.js';
 import type { MediaEngine } from '../media/media-engine.js';
+import { CallHistory } from '../observability/call-history.js';
 import { countedJournal } from '../observability/counted-journal.js';
 import { EventBus } from '../observability/event-bus.js';
 import { Metrics } from '../observability/metrics.js';
+import { Redaction } from '../observability/redaction.js';
 import { Timeline } from '../observability/timeline.js';
 import { registerWorkerMetrics } from '../observability/worker-metrics.js';
+import { LiveConfig } from './live-config.js';
 import { createMediaPlane, type MediaPlacement, type MediaPlane } from './media-plane.js';
 
 /** What every room works with. */
 export interface Base {
+  /** As it was at the start; what follows a reload asks `live`. */
   readonly config: Config;
+  readonly live: LiveConfig;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly ids: IdSource;
@@ -23,6 +28,9 @@ export interface Base {
   readonly timeline: Timeline;
   readonly metrics: Metrics;
   readonly events: EventBus;
+  readonly history: CallHistory;
+  /** Takes secrets and telephone numbers out of what is shown. */
+  readonly redaction: Redaction;
   readonly media: MediaEngine;
   readonly mediaPlane: MediaPlane;
   readonly dns: DnsClient;
@@ -46,15 +54,17 @@ export function createBase(
   const [clock, ids] = [systemClock, systemIds];
   const metrics = new Metrics({ version: packageVersion() });
   const timeline = new Timeline(logger, clock);
-  timeline.subscribe(({ step }) => {
-    if (step === 'call.end_forced') metrics.callEndForced();
+  const events = new EventBus();
+  timeline.subscribe((data) => {
+    events.publish({ type: 'call_step', data });
+    if (data.step === 'call.end_forced') metrics.callEndForced();
   });
   const mediaPlane = createMediaPlane({ config: config.media, placement, logger, clock, ids });
   registerWorkerMetrics(metrics.registry, mediaPlane.workers);
   return {
-    ...{ config, logger, clock, ids, metrics, timeline, dns },
+    ...{ config, logger, clock, ids, metrics, timeline, events, dns },
     journal: countedJournal(journal, () => metrics.journalFailed()),
-    events: new EventBus(),
+    ...{ live: new LiveConfig(config), history: new CallHistory(), redaction: new Redaction() },
     ...{ mediaPlane, media: mediaPlane.engine },
   };
 }

@@ -9,13 +9,33 @@ import type { Base } from './base.js';
 import type { WhatsAppSide } from './whatsapp-side.js';
 
 /** The switchboard between both sides: how it makes the legs that it dials. */
-export function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: WhatsAppSide, cdr: CdrSink): Switchboard {
-  const { config, clock, logger, media, timeline, journal } = base;
+export function createSwitchboard(
+  base: Base,
+  sip: SipUserAgent,
+  whatsapp: WhatsAppSide,
+  surroundings: { readonly cdr: CdrSink; readonly takesCalls: () => boolean },
+): Switchboard {
+  const { live, clock, logger, media, timeline, journal } = base;
   return new Switchboard({
-    numbers: config.numbers,
-    trunks: new Map(config.trunks.map((trunk) => [trunk.name, trunk])),
-    routes: config.routes,
-    ...config.calls,
+    // Asked for with each call: a reload may have come in between.
+    get numbers() {
+      return live.current.numbers;
+    },
+    get trunks() {
+      return new Map(live.current.trunks.map((trunk) => [trunk.name, trunk]));
+    },
+    get routes() {
+      return live.current.routes;
+    },
+    get answerTimeoutMs() {
+      return live.current.calls.answerTimeoutMs;
+    },
+    get ringTimeoutMs() {
+      return live.current.calls.ringTimeoutMs;
+    },
+    get maxDurationMs() {
+      return live.current.calls.maxDurationMs;
+    },
     createBridge: (call) => media.createBridge(call),
     dialTrunk: (target, from) => sip.createOutboundLeg(toPbx(target, from)),
     placed: (targets) => sip.placed(targets),
@@ -29,7 +49,7 @@ export function createSwitchboard(base: Base, sip: SipUserAgent, whatsapp: Whats
     random: Math.random,
     observer: timeline,
     journal,
-    cdr,
+    ...surroundings,
     logger,
   });
 }

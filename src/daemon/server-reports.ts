@@ -24,6 +24,7 @@ export class ServerReports {
   watch({ servers, registrations }: Pick<SipUserAgent, 'servers' | 'registrations'>): void {
     this.#servers = () => servers.statuses();
     this.#registrations = () => registrations.statuses();
+    servers.onChange((data) => this.events.publish({ type: 'trunk_server', data }));
     registrations.onChange((data) => this.events.publish({ type: 'registration', data }));
   }
 

@@ -22,7 +22,7 @@ export class WhatsAppSide {
     private readonly base: Base,
     secrets: LiveSecrets,
   ) {
-    const { config, clock, logger, media, journal, timeline, metrics } = base;
+    const { config, live, clock, logger, media, journal, timeline, metrics } = base;
     const { baseUrl, version, timeoutMs, appsecretProof } = config.graph;
     this.graph = new GraphClient({
       baseUrl,
@@ -42,7 +42,7 @@ export class WhatsAppSide {
     const count: PermissionCount = (...counted) => metrics.permissionCheck(...counted);
     this.permissions = createPermissionGate(this.graph, config.permissions, { clock, logger, count, onEvent });
     secrets.onTokenChange(() => this.graph.tokenChanged());
-    const nameOf = (numberId: string): string => config.numbers.find(({ id }) => id === numberId)?.name ?? '';
+    const nameOf = (numberId: string): string => live.current.numbers.find(({ id }) => id === numberId)?.name ?? '';
     const directory = new CallDirectory(clock, (events) => {
       for (const { kind, numberId } of events) metrics.webhookEvent('parked_forgotten', kind, nameOf(numberId));
       logger.warn('webhooks that no call claimed', {
@@ -57,16 +57,15 @@ export class WhatsAppSide {
     seen: SeenKeys | undefined,
     settings: SettingsWatch,
   ): WebhookRouter {
-    const { config, clock, ids, logger, timeline, journal, metrics } = this.base;
-    const { preAccept } = config.calls;
+    const { live, clock, ids, logger, timeline, journal, metrics } = this.base;
     return new WebhookRouter({
-      numbers: () => config.numbers,
+      numbers: () => live.current.numbers,
       directory: this.legDeps.directory,
       createUserLeg: (seed) =>
         new UserInitiatedLeg({
           ...this.legDeps,
           ...seed,
-          preAccept,
+          preAccept: live.current.calls.preAccept,
           logger: logger.child({ call: seed.call, leg: 'a' }),
         }),
       onUserCall,

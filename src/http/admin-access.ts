@@ -6,10 +6,30 @@ import { isSameSecret } from '../whatsapp/webhook-verify.js';
 export const isLoopback = (host: string): boolean => host === 'localhost' || /^(?:::ffff:)?127\.|^::1$/.test(host);
 
 /** Whoever is on this machine and means it, or shows the token. */
-export function mayKnow(request: FastifyRequest, token: string): boolean {
-  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
-  if (given !== undefined && isSameSecret(given, token)) return true;
-  return isLoopback(request.ip) && isDirectHost(request.headers.host);
+export const mayKnow = (request: FastifyRequest, token: string): boolean =>
+  showsToken(request, token) || isOnThisMachine(request);
+
+/** Whoever shows the token; where none is configured, whoever is on this machine and means it. */
+export const mayChange = (request: FastifyRequest, token: string): boolean =>
+  showsToken(request, token) || (token === '' && isOnThisMachine(request));
+
+function showsToken({ headers }: FastifyRequest, token: string): boolean {
+  const given = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+  return given !== undefined && token !== '' && isSameSecret(given, token);
+}
+
+/** What a proxy on this machine hands on is from somewhere else. */
+function isOnThisMachine({ ip, headers }: FastifyRequest): boolean {
+  const isForwarded = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => headers[name] !== undefined);
+  return isLoopback(ip) && isDirectHost(headers.host) && !isForwarded;
+}
+
+/** Whether a request comes from no page, or from one of this listener's own: browsers say so by themselves (CSRF). */
+export function isOfThisOrigin({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
+  const site = headers['sec-fetch-site'];
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') return false;
+  const { origin } = headers;
+  return origin === undefined || /^https?:\/\/(.+)$/.exec(origin)?.[1] === headers.host;
 }
 
 /** The answer to whoever may not know. */

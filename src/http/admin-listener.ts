@@ -1,6 +1,9 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from '../lib/logger.js';
 import { askForToken, isDirectHost, isLoopback, mayKnow } from './admin-access.js';
+import type { AdminPort } from './api/admin-port.js';
+import { mountApi } from './api/mount-api.js';
+import { ProblemError, problemOf, sendProblem } from './api/problem.js';
 import { EventStreams, type EventFeed } from './event-streams.js';
 import { listenOn, type HttpListener } from './http-listener.js';
 
@@ -14,18 +17,20 @@ export interface ReadinessCheck {
 
 export interface AdminListenerOptions {
   readonly listen: { readonly host: string; readonly port: number };
-  /** Bearer token for all that tells more than yes or no; without one, only loopback clients are told. */
-  readonly token: string;
+  /** Bearer token of this moment, for all that tells more than yes or no; without one, only loopback clients are told. */
+  readonly token: () => string;
   readonly checks: () => readonly ReadinessCheck[];
   /** The metrics of this moment, in the format its content type names. */
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly events: EventFeed;
+  /** What `/v1` asks; absent: there is no more of it than `/v1/events`. */
+  readonly api?: AdminPort;
   readonly logger: Logger;
 }
 
 /**
  * The admin listener: `/livez` (the process runs), `/healthz` (the same, an older name), `/readyz` (calls can be taken;
- * `?verbose` lists the checks), `/metrics` for Prometheus, `/v1/events` as they happen. Yes and no are for everybody who reaches
+ * `?verbose` lists the checks), `/metrics` for Prometheus, the admin API under `/v1`. Yes and no are for everybody who reaches
  * the port, the rest needs the token.
  */
 export function startAdminListener(options: AdminListenerOptions): Promise<HttpListener> {
@@ -43,16 +48,19 @@ export function createAdminApp(options: AdminListenerOptions): FastifyInstance {
   });
   if (isLoopback(options.listen.host)) {
     app.addHook('onRequest', async (request, reply) => {
-      if (!isDirectHost(request.headers.host)) await reply.code(421).send();
+      if (!isDirectHost(request.headers.host)) await sendProblem(reply, new ProblemError('misdirected'));
     });
   }
+  app.removeContentTypeParser('text/plain');
   app.setErrorHandler<Error & { statusCode?: number }>((error, _request, reply) => {
-    if ((error.statusCode ?? 500) >= 500) options.logger.error('admin request failed', { err: error });
-    return reply.code(error.statusCode ?? 500).send();
+    const problem = problemOf(error);
+    if (problem.code === 'internal') options.logger.error('admin request failed', { err: error });
+    return sendProblem(reply, problem);
   });
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send());
+  app.setNotFoundHandler((_request, reply) => sendProblem(reply, new ProblemError('not_found')));
   mountHealth(app, options);
   mountMetrics(app, options);
+  if (options.api) mountApi(app, { port: options.api, token: options.token });
   new EventStreams({ feed: options.events, token: options.token, logger: options.logger }).mount(app);
   return app;
 }
@@ -67,7 +75,7 @@ function mountHealth(app: FastifyInstance, { token, checks }: AdminListenerOptio
     const status = ready ? 200 : 503;
     const wantsMore = Object.hasOwn(request.query as object, 'verbose');
     if (!wantsMore) return plain(reply, status, ready ? 'ok\n' : 'not ready\n');
-    if (!mayKnow(request, token)) return askForToken(reply);
+    if (!mayKnow(request, token())) return askForToken(reply);
     const lines = all.map(({ name, ok, detail }) => `[${ok ? '+' : '-'}] ${name}${detail ? `: ${detail}` : ''}\n`);
     return plain(reply, status, `${lines.join('')}${ready ? 'ready' : 'not ready'}\n`);
   });
@@ -75,7 +83,7 @@ function mountHealth(app: FastifyInstance, { token, checks }: AdminListenerOptio
 
 function mountMetrics(app: FastifyInstance, { token, metrics }: AdminListenerOptions): void {
   app.get('/metrics', async (request, reply) => {
-    if (!mayKnow(request, token)) return askForToken(reply);
+    if (!mayKnow(request, token())) return askForToken(reply);
     const { contentType, text } = await metrics();
     return reply.code(200).header('content-type', contentType).header('cache-control', 'no-store').send(text);
   });

@@ -14,13 +14,13 @@ export interface FeedEvent {
 
 /** Where the events come from: one iterator for each reader, which ends by itself when the reader was too slow. */
 export interface EventFeed {
-  subscribe(): AsyncIterable<FeedEvent> & { close(): void };
+  subscribe(wants?: (type: string) => boolean): AsyncIterable<FeedEvent> & { close(): void };
 }
 
 export interface EventStreamsOptions {
   readonly feed: EventFeed;
-  /** Bearer token; without it only direct loopback clients are told. */
-  readonly token: string;
+  /** Bearer token of this moment; without it only direct loopback clients are told. */
+  readonly token: () => string;
   readonly logger: Logger;
   readonly clock?: Clock;
   /** A reader that takes nothing for this long is cut off, in milliseconds. */
@@ -35,8 +35,8 @@ const MAX_STREAMS = 32;
 const CLOSE_MS = 1_000;
 
 /**
- * `GET /v1/events`: events as they happen, as server-sent events (WHATWG HTML §9.2), with a comment every 15 s. Nothing is
- * replayed. Telephone numbers are whole, unlike in the log: the reader has shown the token, or is on this machine.
+ * `GET /v1/events`: events as they happen, as server-sent events (WHATWG HTML §9.2), with a comment every 15 s;
+ * `?types=` names those that are wanted. Nothing is replayed. Telephone numbers are whole, unlike in the log: the reader has shown the token, or is on this machine.
  */
 export class EventStreams {
   readonly #open = new Map<() => void, Promise<void>>();
@@ -49,17 +49,17 @@ export class EventStreams {
 
   mount(app: FastifyInstance): void {
     app.get('/v1/events', { exposeHeadRoute: false }, (request, reply) => {
-      if (!mayKnow(request, this.options.token)) return askForToken(reply);
+      if (!mayKnow(request, this.options.token())) return askForToken(reply);
       if (this.#isClosed || this.#open.size >= MAX_STREAMS) return reply.code(503).send();
       reply.hijack();
-      this.#serve(reply.raw, request.ip);
+      this.#serve(reply.raw, request.ip, wantedOf(request.query));
       return reply;
     });
     app.addHook('preClose', () => this.#close());
   }
 
-  #serve(response: ServerResponse, remote: string): void {
-    const subscription = this.options.feed.subscribe();
+  #serve(response: ServerResponse, remote: string, wants: (type: string) => boolean): void {
+    const subscription = this.options.feed.subscribe(wants);
     const close = (): void => subscription.close();
     response.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -123,6 +123,17 @@ export class EventStreams {
     for (const close of this.#open.keys()) close();
     await withDeadline(Promise.all(ends), CLOSE_MS, 'end of the event streams', this.#clock).catch(() => undefined);
   }
+}
+
+/** Many a second and call: told to those who name them alone. */
+const CHATTY: ReadonlySet<string> = new Set(['call_step', 'call_quality']);
+
+/** By `?types=call_started,call_step`; without it all types but the chatty ones. */
+function wantedOf(query: unknown): (type: string) => boolean {
+  const { types } = query as { readonly types?: unknown };
+  if (typeof types !== 'string') return (type) => !CHATTY.has(type);
+  const wanted = new Set(types.split(','));
+  return (type) => wanted.has(type);
 }
 
 /** JSON has no line breaks of its own, so that one `data` line holds it. */

@@ -25,6 +25,7 @@ const VERIFY_ATTEMPTS_PER_MINUTE = 5;
 export interface WebhookListenerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly path: string;
+  /** Read with every verification, so that it may be replaced. */
   readonly verifyToken: string;
   /** One, or two while rotating; asked for every delivery, so that a replaced one counts at once. */
   readonly appSecrets: () => readonly string[];

@@ -1,4 +1,5 @@
 import type { CallRecord, CallStart, CdrSink } from '../call/call-record.js';
+import type { CallHistory } from './call-history.js';
 import type { EventBus } from './event-bus.js';
 import type { Metrics } from './metrics.js';
 
@@ -8,15 +9,18 @@ export class CallReports implements CdrSink {
     private readonly records: CdrSink,
     private readonly metrics: Metrics,
     private readonly events: EventBus,
+    private readonly history: CallHistory,
   ) {}
 
   started(start: CallStart): void {
+    this.history.started(start);
     this.metrics.callStarted(start);
     this.events.publish({ type: 'call_started', data: start });
     this.records.started?.(start);
   }
 
   write(record: CallRecord): void {
+    this.history.ended(record);
     this.metrics.callEnded(record);
     this.events.publish({ type: 'call_ended', data: record });
     this.records.write(record);

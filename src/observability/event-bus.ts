@@ -1,13 +1,30 @@
 import type { CallRecord, CallStart } from '../call/call-record.js';
+import type { MediaSide, QualityReport } from '../call/media-quality.js';
 import { deferred, type Deferred } from '../lib/deferred.js';
+import type { CallId } from '../lib/ids.js';
+import type { ServerChange } from '../sip/server-watch.js';
 import type { RegistrationChange } from '../sip/registration/trunk-registration.js';
 import type { SettingsStatus } from '../whatsapp/settings/settings-watch.js';
 import type { PermissionEvent } from '../whatsapp/permissions/permission-event.js';
+import type { TimelineEntry } from './timeline.js';
 
 /** Something that whoever watches the bridge is told. */
 export type BridgeEvent =
   | { readonly type: 'call_started'; readonly data: CallStart }
+  /** A step of a call's timeline. */
+  | { readonly type: 'call_step'; readonly data: TimelineEntry }
+  /** A leg's audio over the last few seconds. */
+  | { readonly type: 'call_quality'; readonly data: { call: CallId; side: MediaSide; report: QualityReport } }
   | { readonly type: 'call_ended'; readonly data: CallRecord }
+  /** A server of a trunk answers, or no longer. */
+  | { readonly type: 'trunk_server'; readonly data: ServerChange }
+  /** New calls are taken, or not. */
+  | { readonly type: 'drain'; readonly data: { readonly state: 'off' | 'draining' | 'stopping' } }
+  /** The configuration was read anew. */
+  | {
+      readonly type: 'reload';
+      readonly data: { readonly result: 'ok' | 'refused'; readonly restart: readonly string[] };
+    }
   /** A user's answer about being called, with all its fields. */
   | { readonly type: 'permission'; readonly data: PermissionEvent }
   /** A trunk is registered at one of its servers, or no longer. */
@@ -47,8 +64,10 @@ export class EventBus {
     for (const subscription of [...this.#subscriptions]) subscription.push({ ...event, id });
   }
 
-  subscribe(): EventSubscription {
-    const subscription = new Subscription(this.queueCap, () => this.#subscriptions.delete(subscription));
+  /** `wants`: which types; default: all. */
+  subscribe(wants: (type: BridgeEvent['type']) => boolean = () => true): EventSubscription {
+    const over = (): boolean => this.#subscriptions.delete(subscription);
+    const subscription = new Subscription(this.queueCap, wants, over);
     this.#subscriptions.add(subscription);
     return subscription;
   }
@@ -66,11 +85,12 @@ class Subscription implements EventSubscription {
 
   constructor(
     private readonly cap: number,
+    private readonly wants: (type: BridgeEvent['type']) => boolean,
     private readonly onOver: () => void,
   ) {}
 
   push(event: PublishedEvent): void {
-    if (this.#isOver) return;
+    if (this.#isOver || !this.wants(event.type)) return;
     if (this.#waiting.length < this.cap) {
       this.#waiting.push(event);
       this.#wake?.resolve();

@@ -17,6 +17,8 @@ export interface Probes {
   readonly settings: () => readonly { readonly number: string; readonly differing: number }[];
   /** Calls whose webhooks wait for the HTTP reply that names their id. */
   readonly parkedWebhooks: () => number;
+  /** Whether no new calls are taken. */
+  readonly isDraining: () => boolean;
 }
 
 /** Something that is so, or not, of a server of a trunk. */
@@ -68,6 +70,7 @@ export class Metrics {
     registrations: () => [],
     settings: () => [],
     parkedWebhooks: () => 0,
+    isDraining: () => false,
   };
 
   readonly #callsActive = this.#gauge('calls_active', 'Calls that are not over.', LABELS.live);
@@ -107,6 +110,13 @@ export class Metrics {
     'Look-ups of permissions, requests for them, and calls refused for want of one, by their result.',
     ['what', 'result', 'number'],
   );
+  readonly #drainForced = this.#counter('drain_forced_total', 'Calls that the drain limit ended.');
+  readonly #reloads = this.#counter('config_reloads_total', 'Configurations read anew.', ['result']);
+  readonly #configRead = this.#gauge(
+    'config_last_success_timestamp_seconds',
+    'When the configuration in use was read, Unix time.',
+    [],
+  );
   readonly #journalFailures = this.#counter('journal_failures_total', 'Journal entries that could not be stored.');
 
   constructor(build: { readonly version: string }) {
@@ -122,6 +132,7 @@ export class Metrics {
       this.#probes.registrations().map(({ isRegistered, ...place }) => ({ ...place, value: isRegistered })),
     );
     this.#probeSettings();
+    this.#probe('draining', 'Whether no new calls are taken.', () => Number(this.#probes.isDraining()));
     this.#probe('webhook_parked', 'Calls whose webhooks wait for their HTTP reply.', () =>
       this.#probes.parkedWebhooks(),
     );
@@ -186,6 +197,16 @@ export class Metrics {
   /** `number` is an alias. */
   permissionCheck(what: 'lookup' | 'request' | 'refusal', result: string, number: string): void {
     this.#permissionChecks.inc({ what, result, number });
+  }
+
+  /** `nowMs`: Unix milliseconds. */
+  configRead(result: 'ok' | 'refused', nowMs: number): void {
+    this.#reloads.inc({ result });
+    if (result === 'ok') this.#configRead.set(seconds(nowMs));
+  }
+
+  drainForced(calls: number): void {
+    this.#drainForced.inc(calls);
   }
 
   journalFailed(): void {

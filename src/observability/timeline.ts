@@ -5,7 +5,7 @@ import type { Logger } from '../lib/logger.js';
 
 /** Steps kept of one call: enough for both legs and their troubles. */
 const MAX_STEPS = 128;
-/** Calls kept, oldest forgotten first. */
+/** Calls kept; the one that ended longest ago is forgotten first, a live one only where there is no other. */
 const MAX_CALLS = 1_000;
 
 export type StepDetail = Readonly<Record<string, string | number | boolean>>;
@@ -39,6 +39,8 @@ interface CallTrace {
 /** Keeps the last calls' steps, logs each with its call id, and tells whoever listens. Never throws back. */
 export class Timeline implements CallObserver {
   readonly #calls = new Map<CallId, CallTrace>();
+  /** In the order of their ends. */
+  readonly #ended = new Set<CallId>();
   readonly #listeners = new Set<TimelineListener>();
 
   constructor(
@@ -52,6 +54,7 @@ export class Timeline implements CallObserver {
     const entry: TimelineEntry = { call, step, at: this.clock.now(), sinceStartMs, detail: { ...detail } };
     if (trace.steps.length >= MAX_STEPS) trace.steps.splice(1, 1); // the first step stays: it tells how the call began
     trace.steps.push(entry);
+    if (step === 'call.ended') this.#ended.add(call);
     const fields = { ...detail, call, sinceStartMs };
     if (DEBUG_STEPS.has(step)) this.logger.debug(step, fields);
     else this.logger.info(step, fields);
@@ -61,6 +64,12 @@ export class Timeline implements CallObserver {
   /** The steps of a call in their order; empty when it is not known (any more). */
   stepsOf(call: CallId): readonly TimelineEntry[] {
     return [...(this.#calls.get(call)?.steps ?? [])];
+  }
+
+  /** Milliseconds since a call's first step, by the monotonic clock; 0 when it is not known (any more). */
+  ageMs(call: CallId): number {
+    const trace = this.#calls.get(call);
+    return trace ? Math.round(this.clock.monotonicMs() - trace.startedMs) : 0;
   }
 
   /** Calls that are remembered, oldest first. */
@@ -79,11 +88,17 @@ export class Timeline implements CallObserver {
   #trace(call: CallId): CallTrace {
     const known = this.#calls.get(call);
     if (known) return known;
-    const [oldest] = this.#calls.keys();
-    if (oldest !== undefined && this.#calls.size >= MAX_CALLS) this.#calls.delete(oldest);
+    if (this.#calls.size >= MAX_CALLS) this.#forgetOne();
     const trace = { startedMs: this.clock.monotonicMs(), steps: [] };
     this.#calls.set(call, trace);
     return trace;
+  }
+
+  #forgetOne(): void {
+    const [oldest] = this.#ended.size > 0 ? this.#ended : this.#calls.keys();
+    if (oldest === undefined) return;
+    this.#calls.delete(oldest);
+    this.#ended.delete(oldest);
   }
 
   #tell(entry: TimelineEntry): void {

@@ -12,6 +12,13 @@ export type Site = Pick<SipServer, 'hostname' | 'port' | 'transport' | 'lookup'>
 /** Where the requests to a server of a trunk are sent first (RFC 3261 §8.1.2): to its outbound proxy, if it has one. */
 export const siteOf = ({ outboundProxy }: Pick<Trunk, 'outboundProxy'>, server: Site): Site => outboundProxy ?? server;
 
+/** Whatever of the trunks is to be looked up: where requests go, and who may call in by its name. */
+export const sitesOf = (trunks: readonly Trunk[]): Site[] =>
+  trunks.flatMap((trunk) => [
+    ...trunk.servers.map((server) => siteOf(trunk, server)),
+    ...(trunk.acceptFromServers ? trunk.servers : []),
+  ]);
+
 interface Known {
   endpoints: readonly Endpoint[];
   atMs: number;
@@ -35,6 +42,8 @@ export interface ServerAddressesOptions {
 export class ServerAddresses {
   readonly #known = new Map<string, Known>();
   #refresh: Timer | undefined;
+  /** What is kept fresh. */
+  #kept: readonly Site[] = [];
   #isStopped = false;
 
   constructor(private readonly options: ServerAddressesOptions) {}
@@ -61,12 +70,14 @@ export class ServerAddresses {
     return own ? [own] : placesInOrder(await this.#endpoints(site), this.options.random);
   }
 
-  /** Looks these up now and again every `dnsRefreshMs`, until `stop`. Failures are logged. */
+  /** Looks these, and no others, up now and again every `dnsRefreshMs`, until `stop`. Failures are logged. */
   async keepFresh(sites: readonly Site[]): Promise<void> {
     const named = [...new Map(sites.filter((site) => !ownPlace(site)).map((site) => [keyOf(site), site])).values()];
+    this.#refresh?.cancel();
+    this.#kept = named;
     if (named.length === 0) return;
     await Promise.all(named.map((site) => this.#refreshOne(site)));
-    if (this.#isStopped) return;
+    if (this.#isStopped || this.#kept !== named) return;
     this.#refresh = this.options.clock.after(this.options.dnsRefreshMs, () => void this.keepFresh(named));
   }
 

@@ -6,7 +6,7 @@ import type { SipServer, Target, Trunk } from '../routing/types.js';
 import { askServer, type AskOutcome } from './ask-server.js';
 import type { SrfApi, SrfResponse } from './drachtio-types.js';
 import { isDirect, nextHopsOf, type NextHop } from './next-hop.js';
-import type { ServerAddresses } from './server-addresses.js';
+import { siteOf, type ServerAddresses } from './server-addresses.js';
 import { serverTransition, unknownServer, type ServerEvent, type ServerState } from './server-state.js';
 
 /** What a call to a server tells of it. */
@@ -27,6 +27,15 @@ export interface ServerStatus {
   readonly isHeldOff: boolean;
 }
 
+/** A server, or a place of it, that answers now, or no longer. */
+export interface ServerChange {
+  readonly trunk: string;
+  /** `host:port`. */
+  readonly server: string;
+  readonly place?: string;
+  readonly health: ServerState['health'];
+}
+
 export interface ServerWatchOptions {
   readonly srf: SrfApi;
   readonly clock: Clock;
@@ -42,8 +51,8 @@ export interface ServerWatchOptions {
 }
 
 interface Watched extends Dialled {
-  readonly trunk: Trunk;
-  readonly server: SipServer;
+  trunk: Trunk;
+  server: SipServer;
   /** Those of a server whose places are looked up, each watched by itself, by `placeText`. */
   readonly places: Map<string, Watched>;
   state: ServerState;
@@ -74,14 +83,43 @@ export class ServerWatch {
   readonly #watched = new Map<string, Watched>();
   /** Those to which a question is out. */
   readonly #asking = new Set<Watched>();
+  readonly #listeners: ((change: ServerChange) => void)[] = [];
   #isStopped = true;
 
   constructor(private readonly options: ServerWatchOptions) {
-    for (const trunk of options.trunks) {
+    this.use(options.trunks);
+  }
+
+  /** Calls back with every server, or place of one, that answers from now on, or no longer. */
+  onChange(listener: (change: ServerChange) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** The trunks are these from now on. What is known of servers that stay, and are reached as before, stays. */
+  use(trunks: readonly Trunk[]): void {
+    const before = new Map(this.#watched);
+    this.#watched.clear();
+    for (const trunk of trunks) {
       for (const server of trunk.servers) {
-        this.#watched.set(keyOf({ trunk, server }), unwatched({ trunk, server }));
+        const key = keyOf({ trunk, server });
+        const known = before.get(key);
+        const isKept = known !== undefined && isReachedAlike(known, { trunk, server });
+        if (isKept) before.delete(key);
+        this.#watched.set(key, isKept ? this.#kept(known, { trunk, server }) : unwatched({ trunk, server }));
       }
     }
+    for (const gone of before.values()) this.#drop(gone);
+    if (!this.#isStopped) this.start();
+  }
+
+  #kept(known: Watched, { trunk, server }: Dialled): Watched {
+    for (const place of known.places.values()) Object.assign(place, { trunk, server });
+    return Object.assign(known, { trunk, server, state: trunk.qualifyMs === undefined ? unknownServer : known.state });
+  }
+
+  #drop({ timer, places }: Watched): void {
+    timer?.cancel();
+    for (const place of places.values()) place.timer?.cancel();
   }
 
   /** Begins to ask. */
@@ -93,10 +131,7 @@ export class ServerWatch {
   /** Asks no more. Idempotent. */
   stop(): void {
     this.#isStopped = true;
-    for (const { timer, places } of this.#watched.values()) {
-      timer?.cancel();
-      for (const place of places.values()) place.timer?.cancel();
-    }
+    for (const watched of this.#watched.values()) this.#drop(watched);
   }
 
   /** Whether a server, or the place of it that is named, is to be tried before others. */
@@ -181,6 +216,7 @@ export class ServerWatch {
     if (health === before) return;
     if (health === 'down') this.options.logger.warn('server does not answer: tried last', nameOf(watched));
     else this.options.logger.info('server answers', nameOf(watched));
+    for (const listener of this.#listeners) listener({ ...nameOf(watched), health });
   }
 
   /** One question is out at a time: while one is, its own deadline is the timer, and the next follows from it. */
@@ -222,8 +258,10 @@ export class ServerWatch {
     this.#askIn(watched, watched.trunk.qualifyMs ?? doubtMs);
   }
 
-  #isForgotten({ trunk, server, place }: Watched): boolean {
-    return place !== undefined && !this.#watched.get(keyOf({ trunk, server }))?.places.has(placeText(place));
+  #isForgotten(watched: Watched): boolean {
+    const { place } = watched;
+    const current = this.#watched.get(keyOf(watched));
+    return (place ? current?.places.get(placeText(place)) : current) !== watched;
   }
 
   #settle(watched: Watched, outcome: AskOutcome): void {
@@ -246,6 +284,11 @@ const unwatched = ({ trunk, server, place }: Dialled): Watched => ({
   ...{ trunk, server, place, places: new Map(), state: unknownServer, timer: undefined },
   heldOffUntilMs: Number.NEGATIVE_INFINITY,
 });
+
+/** A server is another one once it is found, or reached, in another way. */
+const isReachedAlike = (a: Dialled, b: Dialled): boolean =>
+  JSON.stringify([siteOf(a.trunk, a.server), a.server.lookup]) ===
+  JSON.stringify([siteOf(b.trunk, b.server), b.server.lookup]);
 
 const serverText = ({ hostname, port }: SipServer): string => `${hostname}:${port}`;
 const nameOf = ({ trunk, server, place }: Watched) => ({

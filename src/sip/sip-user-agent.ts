@@ -29,7 +29,7 @@ import { Registrations } from './registration/registrations.js';
 import type { FarEnd } from './registration/seen-place.js';
 import type { OutboundLegOptions } from './outbound-sip-leg.js';
 import { placedTargets } from './next-hop.js';
-import { ServerAddresses, siteOf } from './server-addresses.js';
+import { ServerAddresses, sitesOf } from './server-addresses.js';
 import { ServerWatch } from './server-watch.js';
 import { allowedMethods, refusalHeaders, supportedOptions } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
@@ -45,6 +45,8 @@ export interface SipUserAgentOptions {
   /** The SIP server, whichever it is: embedded or a drachtio-server. */
   readonly connect: SipServerAddress;
   readonly trunks: readonly Trunk[];
+  /** Whether new calls are taken at the moment; default: they are. */
+  readonly takesCalls?: () => boolean;
   /** Which of several trunks that take calls from one address a call is on; default: the first. */
   readonly chooseTrunk?: (trunks: readonly [Trunk, ...Trunk[]], hint: NumberHint) => Trunk;
   readonly media: MediaEngine;
@@ -82,7 +84,7 @@ export class SipUserAgent {
   readonly #link: SipServerLink;
   readonly #liveness?: ServerLiveness;
   readonly #addresses: ServerAddresses;
-  readonly #acl: SourceAcl;
+  #acl: SourceAcl;
   /** Which servers answer. */
   readonly servers: ServerWatch;
   /** Of the trunks with `register`; started once calls can be taken. */
@@ -166,13 +168,25 @@ export class SipUserAgent {
 
   /** @throws SipServerError when the SIP server is not reached in time or refuses the secret */
   async connect(): Promise<void> {
-    const sites = this.options.trunks.flatMap((trunk) => [
-      ...trunk.servers.map((server) => siteOf(trunk, server)),
-      ...(trunk.acceptFromServers ? trunk.servers : []),
-    ]);
-    await this.#addresses.keepFresh(sites);
+    await this.#addresses.keepFresh(sitesOf(this.options.trunks));
     await this.#link.connect();
     this.servers.start();
+  }
+
+  /**
+   * The trunks are these from now on; calls that are up go on with those they began with.
+   * @throws BadInputError when an `acceptFrom` holds no network; nothing has changed then
+   */
+  useTrunks(trunks: readonly Trunk[]): void {
+    this.#acl = new SourceAcl(trunks, this.#addresses);
+    void this.#addresses.keepFresh(sitesOf(trunks));
+    this.servers.use(trunks);
+    this.registrations.use(trunks);
+  }
+
+  /** Live calls of a trunk, both ways. */
+  callsOf(trunk: string): number {
+    return this.#load.legsOf(trunk);
   }
 
   /** Whether some trunk accepts requests from this transport source. The addresses of servers' names are learned over time. */
@@ -262,7 +276,7 @@ export class SipUserAgent {
       if (refusal) return response.send(refusal.status, { headers: refusal.headers });
       const known = { Allow: allowedMethods, Supported: supportedOptions };
       const headers = { ...known, Accept: 'application/sdp', 'Accept-Encoding': 'identity' };
-      response.send(this.ready ? 200 : 503, { headers });
+      response.send(this.ready && this.#takesCalls ? 200 : 503, { headers });
     });
     for (const method of refusedMethods) {
       answerAs(method, (request, response) => {
@@ -321,7 +335,7 @@ export class SipUserAgent {
     );
     const trunk = replaced?.trunk ?? this.options.chooseTrunk?.(trunks, numberHint(request, identity)) ?? trunks[0];
     if (this.#isChallenged(trunk, request, response)) return;
-    const admission = this.#admit(trunk);
+    const admission = this.#admit(trunk, replaced !== undefined);
     if (admission.ok && replaced) return this.#pbxLegs.replace(replaced, { trunk, request, response, ...admission });
     if (admission.ok) return this.#takeCall({ trunk, trunks, identity }, request, response, admission.release);
     const { reason } = admission;
@@ -337,8 +351,16 @@ export class SipUserAgent {
     return true;
   }
 
-  #admit(trunk: Trunk): Extract<Admission, { ok: true }> | { readonly ok: false; readonly reason: EndReason } {
-    if (this.#listener === undefined || this.#closing) {
+  get #takesCalls(): boolean {
+    return this.options.takesCalls?.() ?? true;
+  }
+
+  /** `isTransfer`: the call takes the place of one that is up, which goes on while no new ones are taken. */
+  #admit(
+    trunk: Trunk,
+    isTransfer: boolean,
+  ): Extract<Admission, { ok: true }> | { readonly ok: false; readonly reason: EndReason } {
+    if (this.#listener === undefined || this.#closing || !(isTransfer || this.#takesCalls)) {
       this.options.logger.warn('INVITE refused', { trunk: trunk.name, why: 'shutdown' });
       return { ok: false, reason: endReason('shutdown', { retryAfterS: shutdownRetryS }) };
     }

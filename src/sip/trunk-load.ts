@@ -12,6 +12,8 @@ export type Admission =
   | { readonly ok: false; readonly limit: TrunkLimit; readonly retryAfterS: number };
 
 interface Windows {
+  /** The limits they are of. */
+  readonly limits: Pick<Trunk, 'maxCallsPerSecond' | 'maxCallsPerDay'>;
   readonly second: CallWindow | undefined;
   readonly day: CallWindow | undefined;
 }
@@ -60,10 +62,17 @@ export class TrunkLoad {
     return this.#legs.get(trunkName) ?? 0;
   }
 
+  /** A limit that has changed counts anew; the other goes on. */
   #windowsOf({ name, maxCallsPerSecond, maxCallsPerDay }: Trunk): Windows {
     const known = this.#windows.get(name);
-    if (known) return known;
-    const windows = { second: this.#window(maxCallsPerSecond, secondMs), day: this.#window(maxCallsPerDay, dayMs) };
+    const isSecond = known?.limits.maxCallsPerSecond === maxCallsPerSecond;
+    const isDay = known?.limits.maxCallsPerDay === maxCallsPerDay;
+    if (known && isSecond && isDay) return known;
+    const windows = {
+      limits: { maxCallsPerSecond, maxCallsPerDay },
+      second: known && isSecond ? known.second : this.#window(maxCallsPerSecond, secondMs),
+      day: known && isDay ? known.day : this.#window(maxCallsPerDay, dayMs),
+    };
     this.#windows.set(name, windows);
     return windows;
   }

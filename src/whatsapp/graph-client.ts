@@ -78,6 +78,11 @@ export class GraphClient implements CallActions {
     return this.#dispatch.credentials.ok;
   }
 
+  /** The business numbers are these from now on. */
+  useNumbers(numberIds: readonly string[]): void {
+    this.#dispatch.credentials.useNumbers(numberIds);
+  }
+
   /** The token has been replaced: it counts at once, and is tried. */
   tokenChanged(): void {
     this.#dispatch.credentials.tokenChanged();

@@ -41,14 +41,23 @@ export class GraphCredentials {
   #retryMs = RETRY_FROM_MS;
   #turn = 0;
   #isClosed = false;
+  #numberIds: readonly string[];
 
   constructor(private readonly options: GraphCredentialsOptions) {
+    this.#numberIds = options.numberIds;
     this.#arm(ROUTINE_MS);
+  }
+
+  /** The business numbers are these from now on. */
+  useNumbers(numberIds: readonly string[]): void {
+    const hadNone = this.#numberIds.length === 0;
+    this.#numberIds = numberIds;
+    if (hadNone) this.#arm(ROUTINE_MS);
   }
 
   /** False while the token is refused, or has the right to none of the numbers. */
   get ok(): boolean {
-    const { numberIds } = this.options;
+    const numberIds = this.#numberIds;
     return numberIds.length === 0 || numberIds.some((numberId) => this.#judgement(numberId) === undefined);
   }
 
@@ -112,11 +121,12 @@ export class GraphCredentials {
 
   #arm(delayMs: number): void {
     this.#timer?.cancel();
-    if (this.#isClosed || this.options.numberIds.length === 0) return;
+    if (this.#isClosed || this.#numberIds.length === 0) return;
     this.#timer = this.options.clock.after(delayMs, () => void this.#look());
   }
 
   async #look(): Promise<void> {
+    if (this.#numberIds.length === 0) return;
     const numberId = this.#suspect();
     this.#arm(this.#nextMs());
     // What it finds comes back by `answered` and `failed`.
@@ -125,7 +135,7 @@ export class GraphCredentials {
 
   /** The number to look with: one that is in doubt, else the next in turn. */
   #suspect(): string {
-    const { numberIds } = this.options;
+    const numberIds = this.#numberIds;
     const doubted = numberIds.filter((numberId) => this.#missing.has(numberId));
     const among = doubted.length > 0 ? doubted : numberIds;
     return among[this.#turn++ % among.length] ?? '';

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CallRecord } from '../../src/call/call-record.js';
@@ -42,6 +42,8 @@ export interface BridgeOptions {
   readonly journal?: readonly JournalEntry[];
   /** As written in the file: a literal or a reference. */
   readonly accessToken?: string;
+  /** YAML of the admin section beside its socket, as a flow mapping's content. */
+  readonly admin?: string;
   /** Longest wait for live calls when the daemon stops. */
   readonly stopCallsMs?: number;
   /** Media worker processes; default: `SIP2WA_MEDIA_WORKERS`, else none: media runs in the process of the test. */
@@ -71,13 +73,15 @@ export class ScriptedBridge {
 
   static async start(options: BridgeOptions = {}): Promise<ScriptedBridge> {
     const bridge = new ScriptedBridge(await GraphDouble.start(), options.pbx ?? (await SipScriptPeer.udp()));
-    const file = join(bridge.#folder, 'sip2wa.yaml');
+    const file = bridge.configFile;
     writeFileSync(file, bridge.#yaml(options), { mode: 0o600 });
     if (options.journal) bridge.#writeJournal(options.journal);
     const result = loadConfig({ file, env: {} });
     if (!result.ok) throw new Error(result.errors.map(({ key, message }) => `${key}: ${message}`).join('\n'));
     bridge.daemon = await startDaemon({
       config: result.config,
+      secrets: result.secrets,
+      load: () => loadConfig({ file, env: {} }),
       logger: options.logger ?? silentLogger,
       stopCallsMs: options.stopCallsMs ?? 10_000,
       media: (options.workers ?? workersOfAll) > 0 ? { workerEntry: builtWorkerEntry() } : 'in-process',
@@ -91,6 +95,16 @@ export class ScriptedBridge {
       },
     });
     return bridge;
+  }
+
+  /** Read at the start, and anew with every reload. */
+  get configFile(): string {
+    return join(this.#folder, 'sip2wa.yaml');
+  }
+
+  /** Changes the file; it counts with the next reload. */
+  rewriteConfig(change: (yaml: string) => string): void {
+    writeFileSync(this.configFile, change(readFileSync(this.configFile, 'utf8')), { mode: 0o600 });
   }
 
   get #journalDir(): string {
@@ -117,6 +131,7 @@ export class ScriptedBridge {
     sip = sipSection(),
     media = mediaOnLoopback,
     workers = workersOfAll,
+    admin = '',
   }: BridgeOptions): string {
     const numberWithTrunk = `
 trunks:
@@ -131,7 +146,7 @@ numbers:
     return `
 graph: { base_url: "${this.graph.baseUrl}", access_token: "${accessToken}", app_secret: ${APP_SECRET}, timeout: 2s }
 webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
-admin: { listen: "127.0.0.1:0" }
+admin: { listen: "127.0.0.1:0", ${admin} }
 ${sip}
 media: { ${media}, workers: ${workers || 'auto'}, rtp_ports: 20000-20999, webrtc_ports: 10000-10999 }
 settings: { push: "off" }

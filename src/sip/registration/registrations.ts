@@ -34,24 +34,64 @@ export interface RegistrationsOptions {
 }
 
 type Place = Pick<Target, 'trunk' | 'server'>;
+type Kept = Place & { readonly registration: TrunkRegistration };
 
 /** All registrations: each trunk with `register` at each of its servers, which are registrars of their own. */
 export class Registrations {
-  readonly #all = new Map<string, Place & { readonly registration: TrunkRegistration }>();
+  readonly #all = new Map<string, Kept>();
   readonly #listeners: ((change: RegistrationChange) => void)[] = [];
+  /** Registrations of trunks that are gone, or are others now, on their way out, by key. */
+  readonly #leaving = new Map<string, Promise<void>>();
+  #isStarted = false;
 
-  constructor(options: RegistrationsOptions) {
-    const { clock, logger, random, timeouts } = options;
-    for (const trunk of options.trunks.filter(({ register, auth }) => register && auth)) {
+  constructor(private readonly options: RegistrationsOptions) {
+    this.use(options.trunks);
+  }
+
+  /**
+   * The trunks are these from now on: registrations of those that are as before stay, others are taken back before a new one at
+   * the same server begins.
+   */
+  use(trunks: readonly Trunk[]): void {
+    const before = new Map(this.#all);
+    this.#all.clear();
+    for (const trunk of trunks.filter(({ register, auth }) => register && auth)) {
       for (const server of trunk.servers) {
-        const request = new RegisterRequest({ ...options, trunk, server, answerMs: timeouts.registerMs });
-        const registration = new TrunkRegistration({
-          ...{ trunk, server, request, clock, logger, random, closeMs: timeouts.closeMs },
-          onChange: (change) => this.#changed(change),
-        });
-        this.#all.set(keyOf(trunk, server), { trunk, server, registration });
+        const key = keyOf(trunk, server);
+        const known = before.get(key);
+        if (known && registeredBy(known.trunk, known.server) === registeredBy(trunk, server)) {
+          before.delete(key);
+          this.#all.set(key, known);
+        } else this.#all.set(key, { trunk, server, registration: this.#made(trunk, server) });
       }
     }
+    for (const [key, { registration }] of before) this.#leave(key, registration);
+    if (this.#isStarted) for (const [key, { registration }] of this.#all) this.#begin(key, registration);
+  }
+
+  #made(trunk: Trunk, server: SipServer): TrunkRegistration {
+    const { clock, logger, random, timeouts } = this.options;
+    const request = new RegisterRequest({ ...this.options, trunk, server, answerMs: timeouts.registerMs });
+    return new TrunkRegistration({
+      ...{ trunk, server, request, clock, logger, random, closeMs: timeouts.closeMs },
+      onChange: (change) => this.#changed(change),
+    });
+  }
+
+  #leave(key: string, registration: TrunkRegistration): void {
+    const left = registration.stop().finally(() => {
+      if (this.#leaving.get(key) === left) this.#leaving.delete(key);
+    });
+    this.#leaving.set(key, left);
+  }
+
+  /** One at a time at a server: the new binding would be taken back with the old one. */
+  #begin(key: string, registration: TrunkRegistration): void {
+    const leaving = this.#leaving.get(key);
+    if (!leaving) return registration.start();
+    void leaving.then(() => {
+      if (this.#isStarted && this.#all.get(key)?.registration === registration) this.#begin(key, registration);
+    });
   }
 
   /** Calls back with every change. */
@@ -60,12 +100,15 @@ export class Registrations {
   }
 
   start(): void {
-    this.#each((registration) => registration.start());
+    this.#isStarted = true;
+    for (const [key, { registration }] of this.#all) this.#begin(key, registration);
   }
 
   /** Takes all back; resolves when that is done or has had its time. Idempotent. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#all.values()].map(({ registration }) => registration.stop()));
+    this.#isStarted = false;
+    const stopping = [...this.#all.values()].map(({ registration }) => registration.stop());
+    await Promise.all([...stopping, ...this.#leaving.values()]);
   }
 
   linkLost(): void {
@@ -107,4 +150,7 @@ export class Registrations {
 }
 
 const placeOf = ({ hostname, port }: SipServer): string => `${hostname}:${port}`;
+/** All that a registration depends on. */
+const registeredBy = ({ auth, registerExpiresMs, outboundProxy, from }: Trunk, server: SipServer): string =>
+  JSON.stringify([auth, registerExpiresMs, outboundProxy, from, server]);
 const keyOf = (trunk: Trunk, server: SipServer): string => `${trunk.name} ${server.transport} ${placeOf(server)}`;

@@ -16,13 +16,17 @@ export interface SettingsStatus {
   readonly changes: readonly SettingsChange[];
 }
 
-export interface SettingsWatchOptions {
-  readonly client: Pick<SettingsClient, 'pull' | 'apply'>;
+/** What the configuration says of it. */
+export interface SettingsWatchRules {
   readonly numbers: readonly WaNumber[];
   /** `apply`: what differs at the start is written; later it is only told, as with `report`. `off`: nothing is asked. */
   readonly push: 'apply' | 'report' | 'off';
   /** Between two looks at a number, in milliseconds; undefined: it is looked at once. */
   readonly pollMs: number | undefined;
+}
+
+export interface SettingsWatchOptions extends SettingsWatchRules {
+  readonly client: Pick<SettingsClient, 'pull' | 'apply'>;
   readonly clock: Clock;
   readonly logger: Logger;
   /** 0 to 1; spreads the numbers over time. */
@@ -39,7 +43,7 @@ const SETTLE_MS = 2_000;
 const SPREAD_MS = 2_000;
 
 interface Watched {
-  readonly number: WaNumber;
+  number: WaNumber;
   status: SettingsStatus;
   /** It was brought to what the file wants, or there is nothing to bring. */
   isPushed: boolean;
@@ -53,16 +57,31 @@ interface Watched {
  * Meta later is told and left as it is: two writers that undo each other would help nobody.
  */
 export class SettingsWatch {
-  readonly #watched: Watched[];
+  #watched: Watched[] = [];
+  #pollMs: number | undefined;
   #isStopped = true;
 
   constructor(private readonly options: SettingsWatchOptions) {
-    const managed = options.push === 'off' ? [] : options.numbers.filter(({ settings }) => settings !== undefined);
-    this.#watched = managed.map((number) => ({
-      number,
-      status: { numberId: number.id, number: number.name, state: 'unknown', changes: [] },
-      ...{ isPushed: options.push !== 'apply', failures: 0, isBusy: false, timer: undefined },
-    }));
+    this.#watch(options);
+  }
+
+  /** The configuration was read anew: as after a start, but a number that is being worked on is not begun twice. */
+  use(rules: SettingsWatchRules): void {
+    for (const { timer } of this.#watched) timer?.cancel();
+    this.#watch(rules);
+    if (!this.#isStopped) this.start();
+  }
+
+  #watch({ push, pollMs, numbers }: SettingsWatchRules): void {
+    const managed = push === 'off' ? [] : numbers.filter(({ settings }) => settings !== undefined);
+    this.#pollMs = pollMs;
+    this.#watched = managed.map((number) => {
+      const status = { numberId: number.id, number: number.name, state: 'unknown', changes: [] } as const;
+      const known = this.#watched.find((one) => one.number.id === number.id);
+      const fresh = { number, isPushed: push !== 'apply', failures: 0 };
+      // The same object: a look that is under way sees what it works for now.
+      return known ? Object.assign(known, fresh) : { ...fresh, status, isBusy: false, timer: undefined };
+    });
   }
 
   start(): void {
@@ -95,21 +114,22 @@ export class SettingsWatch {
   async #look(watched: Watched): Promise<void> {
     if (watched.isBusy) return this.#lookIn(watched, SETTLE_MS);
     watched.isBusy = true;
+    const { number } = watched;
     try {
       const changes = watched.isPushed ? await this.#differing(watched) : await this.#push(watched);
-      watched.failures = 0;
-      this.#note(watched, changes);
+      if (watched.number === number) this.#note(watched, changes);
     } catch (err) {
-      this.#failed(watched, err);
+      if (watched.number === number) this.#failed(watched, err);
     } finally {
       watched.isBusy = false;
     }
-    this.#next(watched);
+    // What was found against another file's settings says nothing, and the look at the new ones is armed.
+    if (watched.number === number) this.#next(watched);
   }
 
   #next(watched: Watched): void {
-    const { pollMs } = this.options;
-    if (this.#isStopped) return;
+    const pollMs = this.#pollMs;
+    if (this.#isStopped || !this.#watched.includes(watched)) return;
     const retryMs = RETRY_MS * 2 ** Math.min(watched.failures - 1, 10);
     if (watched.failures > 0) this.#lookIn(watched, Math.min(retryMs, pollMs ?? retryMs));
     else if (pollMs !== undefined) this.#lookIn(watched, pollMs);
@@ -125,11 +145,12 @@ export class SettingsWatch {
   }
 
   async #push(watched: Watched): Promise<readonly SettingsChange[]> {
-    const { id, name, settings = {}, signaling } = watched.number;
+    const { number } = watched;
+    const { id, name, settings = {}, signaling } = number;
     // The loader refuses such a file; that it can never happen is worth a second lock.
     if (signaling === 'graph' && settings.sip?.status === 'ENABLED') throw new Error('SIP is never turned on here');
     const { changes, remaining } = await this.options.client.apply(id, settings, this.#today(watched));
-    watched.isPushed = true;
+    if (watched.number === number) watched.isPushed = true;
     const { logger } = this.options;
     if (changes.length > 0) logger.info('settings applied at Meta', { number: name, changes: pathsOf(changes) });
     if (remaining.length > 0) logger.error('settings not kept by Meta', { number: name, changes: pathsOf(remaining) });
@@ -137,7 +158,9 @@ export class SettingsWatch {
   }
 
   #note(watched: Watched, changes: readonly SettingsChange[]): void {
-    const { numberId, number, state: before, changes: known } = watched.status;
+    watched.failures = 0;
+    const { state: before, changes: known } = watched.status;
+    const { id: numberId, name: number } = watched.number;
     const state = changes.length === 0 ? 'in step' : 'differs';
     watched.status = { numberId, number, state, changes };
     if (before === state && JSON.stringify(known) === JSON.stringify(changes)) return;

@@ -17,7 +17,7 @@ beforeEach(async () => {
   const listen = { host: '127.0.0.1', port: 0 };
   listener = await startAdminListener({
     listen,
-    token,
+    token: () => token,
     checks: () => checks,
     metrics,
     events: new EventBus(),

@@ -69,7 +69,7 @@ describe('GET /v1/events of the admin listener', () => {
     const listen = { host: '127.0.0.1', port: 0 };
     listener = await startAdminListener({
       listen,
-      token,
+      token: () => token,
       checks: () => [],
       metrics,
       events: bus,
@@ -131,7 +131,13 @@ describe('a stream', () => {
     bus = new EventBus(options.queueCap);
     clock = new FakeClock();
     const app = fastify({ forceCloseConnections: true });
-    const streams = new EventStreams({ feed: bus, token: options.token, logger: silentLogger, clock, stallMs: 30_000 });
+    const streams = new EventStreams({
+      feed: bus,
+      token: () => options.token,
+      logger: silentLogger,
+      clock,
+      stallMs: 30_000,
+    });
     streams.mount(app);
     listener = await listenOn(app, { host: '127.0.0.1', port: 0 });
   }

@@ -107,6 +107,7 @@ describe('files shipped', () => {
       answerTimeoutMs: 25_000,
       ringTimeoutMs: 60_000,
       maxDurationMs: 14_400_000,
+      drainTimeoutMs: 120_000,
       preAccept: 'immediate',
     });
     expect(config.settings).toEqual({ push: 'apply', pollMs: 900_000 });

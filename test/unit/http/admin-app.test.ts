@@ -11,7 +11,7 @@ async function status(listenHost: string, path: string, headers: Record<string, 
   const listen = { host: listenHost, port: 0 };
   const app = createAdminApp({
     listen,
-    token,
+    token: () => token,
     checks: () => checks,
     metrics,
     events: new EventBus(),

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { CallRecord, CallStart, CdrSink } from '../../../src/call/call-record.js';
 import type { JournalEntry } from '../../../src/call/journal.js';
 import type { CallId } from '../../../src/lib/ids.js';
+import { CallHistory } from '../../../src/observability/call-history.js';
 import { CallReports } from '../../../src/observability/call-reports.js';
 import { countedJournal } from '../../../src/observability/counted-journal.js';
 import { EventBus } from '../../../src/observability/event-bus.js';
@@ -65,7 +66,7 @@ describe('metrics of calls', () => {
       close: () => Promise.resolve(void seen.push('closed')),
     };
     const subscription = events.subscribe();
-    const reports = new CallReports(records, metrics, events);
+    const reports = new CallReports(records, metrics, events, new CallHistory());
     reports.started(start);
     reports.write(record);
     await reports.close();
