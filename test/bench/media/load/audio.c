@@ -28,7 +28,6 @@ static void prepare_alaw(void) {
         int value = exponent ? ((mantissa << 4) + 0x108) << (exponent - 1) : (mantissa << 4) + 8;
         pcm_of[code] = bits & 0x80 ? value : -value;
     }
-    /* The nearest value; both are sorted, so one pass over each half does. */
     for (int pcm = -32768; pcm < 32768; pcm++) {
         int sign = pcm >= 0 ? 0x80 : 0, size = pcm >= 0 ? pcm : -pcm - 1, exponent = 7;
         if (size > 32767) size = 32767;
@@ -92,15 +91,14 @@ void prepare_audio(void) {
     OpusEncoder *opus = opus_encoder_create(RATE, 1, OPUS_APPLICATION_VOIP, &error);
     opus_encoder_ctl(opus, OPUS_SET_BITRATE(24000));
     opus_encoder_ctl(opus, OPUS_SET_INBAND_FEC(1));
-    g722_t *wide = g722_new();
+    g722_t *g722 = g722_new();
     for (int frame = 0; frame < FRAMES; frame++) {
         int16_t full[SAMPLES], less[SAMPLES];
         uint8_t bytes[MAX_PAYLOAD];
         for (int i = 0; i < SAMPLES; i++) full[i] = fmax(-32000, fmin(32000, sound[frame * SAMPLES + i]));
         keep(OPUS, frame, bytes, opus_encode(opus, full, SAMPLES, bytes, sizeof bytes));
-        average(full, 3, less);
-        keep(G722, frame, bytes, g722_encode(wide, less, SAMPLES / 3, bytes));
         average(full, 6, less);
+        keep(G722, frame, bytes, g722_encode(g722, less, EAR_SAMPLES, bytes));
         for (int i = 0; i < EAR_SAMPLES; i++) bytes[i] = alaw_of[(uint16_t)less[i]];
         keep(PCMA, frame, bytes, EAR_SAMPLES);
         memset(bytes, 0x5a, STAMP_LENGTH);
@@ -108,7 +106,7 @@ void prepare_audio(void) {
         keep(STAMPED, frame, bytes, STAMP_LENGTH);
     }
     opus_encoder_destroy(opus);
-    free(wide);
+    free(g722);
     free(sound);
 }
 
@@ -166,16 +164,10 @@ static double amplitude(const int16_t *samples, int count, double pitch) {
 
 static int decode(leg_t *leg, const uint8_t *payload, int length, int16_t *to) {
     if (leg->codec == OPUS) return opus_decode(leg->opus, payload, length, to, EAR_SAMPLES * 6, 0);
-    if (leg->codec == PCMA) {
-        if (length > EAR_SAMPLES * 6) return 0;
-        for (int i = 0; i < length; i++) to[i] = pcm_of[payload[i]];
-        return length;
-    }
-    int16_t wide[EAR_SAMPLES * 12];
     if (length > EAR_SAMPLES * 6) return 0;
-    int count = g722_decode(leg->g722, payload, length, wide) / 2;
-    for (int i = 0; i < count; i++) to[i] = (wide[2 * i] + wide[2 * i + 1]) / 2;
-    return count;
+    if (leg->codec == G722) return g722_decode(leg->g722, payload, length, to);
+    for (int i = 0; i < length; i++) to[i] = pcm_of[payload[i]];
+    return length;
 }
 
 static void hear_audio(leg_t *leg, const uint8_t *payload, int length, uint64_t arrived_ns) {

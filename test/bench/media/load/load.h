@@ -94,7 +94,7 @@ void count_lateness(uint64_t late_ns);
 /** Prints what an ended window counted; true if one ended. */
 bool report_window(uint64_t now_ns);
 
-/* g722.c */
+/* g722.c: samples at 8 kHz */
 typedef struct g722 g722_t;
 g722_t *g722_new(void);
 int g722_encode(g722_t *state, const int16_t *samples, int count, uint8_t *to);
