@@ -1,6 +1,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import type { CallObserver, CallStep } from '../call/observer.js';
 import type { MediaBridge } from '../call/media-bridge.js';
+import { bundledClock } from '../lib/bundled-clock.js';
 import { guardedClock, type Clock } from '../lib/clock.js';
 import type { CallId, IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -63,6 +64,8 @@ const whatsAppSteps: Steps = {
   first_packet: 'media.first_from_whatsapp',
 };
 const pbxSteps: Steps = { first_packet: 'media.first_from_pbx', secured: 'media.secured' };
+/** A quarter of a frame: the fill-in silence, which is all that waits for a timer, may be so much late. */
+const beatQuantumMs = 5;
 const wildcards = ['0.0.0.0', '::', ''];
 const isPublic = remoteNetworks('public');
 
@@ -72,12 +75,15 @@ export class WeriftMediaEngine implements MediaEngine {
   readonly #codecs = standardCodecs();
   readonly #ports: PortPool;
   readonly #mayReachWhatsApp: (address: string) => boolean;
+  /** The beats of all calls wake the process together: alone they would cost more than the packets. */
+  readonly #clock: Clock;
   #packetPath: PacketPath | undefined;
   #stopped = false;
 
   /** @throws BadInputError if `remoteNetworks` lists something that is no network. */
   constructor(private readonly options: WeriftMediaEngineOptions) {
     const { rtpPorts, restingRtpPorts: resting = [], clock, ids } = options;
+    this.#clock = bundledClock(clock, beatQuantumMs);
     const random = (): number => Number.parseInt(ids.hex(4), 16) / 0x1_0000_0000;
     this.#ports = new PortPool({ range: rtpPorts, resting, clock, random });
     this.#mayReachWhatsApp = remoteNetworks(options.remoteNetworks);
@@ -169,7 +175,7 @@ export class WeriftMediaEngine implements MediaEngine {
 
   /** One leg's fault in a timer must not end the other calls: it is logged, and what the timer was for goes on. */
   #clockFor(logger: Logger): Clock {
-    return guardedClock(this.options.clock, faultLog(logger, 'media timer failed'));
+    return guardedClock(this.#clock, faultLog(logger, 'media timer failed'));
   }
 
   #isStopped(): boolean {
