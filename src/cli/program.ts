@@ -5,6 +5,7 @@ import type { CheckOptions } from './check.js';
 import type { ConsoleIo } from './console-io.js';
 import { EXIT, processIo } from './console-io.js';
 import { addDoctor } from './doctor-program.js';
+import { addSandbox } from './sandbox-program.js';
 import { addHours } from './hours-program.js';
 import type { PermissionsOptions, PermissionsRequestOptions } from './permissions.js';
 import { addPrintConfig } from './print-config-program.js';
@@ -95,6 +96,7 @@ function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) =>
   addPermissions(program, io, done);
   addSettings(program, io, done);
   addDoctor(program, io, done);
+  addSandbox(program, io, done);
   return program;
 }
 

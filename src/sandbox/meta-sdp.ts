@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import * as sdpTransform from 'sdp-transform';
 
 type Session = sdpTransform.SessionDescription;
@@ -67,48 +68,58 @@ function nameSources(session: Session, audio: Media): void {
   ];
 }
 
-/** One UDP candidate on loopback; its port is the media port (everything is muxed on it). */
-function nameAddress(audio: Media): void {
-  const local = (audio.candidates ?? []).find(
-    ({ ip, transport, component }) => ip === LOOPBACK && component === 1 && transport.toLowerCase() === 'udp',
+/** Which of the gathered addresses are shown: this machine's loopback alone, or all that are IPv4. */
+export type ShownAddresses = 'loopback' | 'every';
+
+/** UDP host candidates; the first one's port is the media port (everything is muxed on it). */
+function nameAddresses(audio: Media, shown: ShownAddresses): void {
+  const candidates = (audio.candidates ?? []).filter(
+    ({ ip, transport, component, type }) =>
+      component === 1 &&
+      transport.toLowerCase() === 'udp' &&
+      (shown === 'loopback' ? ip === LOOPBACK : type === 'host' && isIPv4(ip)),
   );
-  if (!local) throw new TypeError('libwebrtc gathered no UDP candidate on 127.0.0.1');
-  audio.port = local.port;
-  audio.connection = { version: 4, ip: LOOPBACK };
+  const [first] = shown === 'loopback' ? candidates.slice(0, 1) : candidates;
+  if (!first) throw new TypeError(noCandidate[shown]);
+  audio.port = first.port;
+  audio.connection = { version: 4, ip: first.ip };
   audio.rtcp = { port: 9, netType: 'IN', ipVer: 4, address: '0.0.0.0' };
-  audio.candidates = [
-    {
-      foundation: local.foundation,
-      component: 1,
-      transport: 'udp',
-      priority: 2_113_937_151,
-      ip: LOOPBACK,
-      port: local.port,
-      type: 'host',
-      generation: 0,
-      'network-cost': 50,
-    },
-  ];
+  audio.candidates = (shown === 'loopback' ? [first] : candidates).map(({ foundation, ip, port }, place) => ({
+    foundation,
+    component: 1,
+    transport: 'udp',
+    priority: 2_113_937_151 - place,
+    ip,
+    port,
+    type: 'host',
+    generation: 0,
+    'network-cost': 50,
+  }));
   delete audio.endOfCandidates;
 }
 
+const noCandidate: Readonly<Record<ShownAddresses, string>> = {
+  loopback: 'libwebrtc gathered no UDP candidate on 127.0.0.1',
+  every: 'the browser shows no address of its own: it does so only once it may use the microphone',
+};
+
 /**
- * libwebrtc's gathered description in the form of Meta's samples: ICE-lite, one host candidate (here on loopback),
+ * libwebrtc's gathered description in the form of Meta's samples: ICE-lite, one host candidate (on loopback, or every one there is),
  * `rtcp:9`, three header extensions, sources named in Meta's way. What was negotiated stays as it is.
  */
-export function toMetaForm(description: string): string {
+export function toMetaForm(description: string, shown: ShownAddresses = 'loopback'): string {
   const session = sdpTransform.parse(description);
   const audio = audioOf(session);
   keepCodecs(audio);
   session.icelite = 'ice-lite';
-  nameAddress(audio);
+  nameAddresses(audio, shown);
   nameSources(session, audio);
   const fmtp = audio.fmtp.find(({ payload }) => payload === OPUS);
   if (fmtp) fmtp.config = 'minptime=10;useinbandfec=1';
   audio.ext = (audio.ext ?? []).filter(({ uri }) => HEADER_EXTENSIONS.includes(uri));
   const text = sdpTransform.write(session);
   // Meta ends its candidates with the user fragment, an attribute sdp-transform does not write.
-  return text.replace(/^(a=candidate:.*)$/m, (line) => `${line} ufrag ${audio.iceUfrag ?? ''}`);
+  return text.replace(/^(a=candidate:.*)$/gm, (line) => `${line} ufrag ${audio.iceUfrag ?? ''}`);
 }
 
 /**

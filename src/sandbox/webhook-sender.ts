@@ -43,6 +43,8 @@ export function signatureOf(appSecret: string, body: string | Buffer): string {
  */
 export class WebhookSender {
   readonly deliveries: Delivery[] = [];
+  /** Told of each attempt once it is over. */
+  onDelivered: (delivery: Delivery) => void = () => undefined;
   readonly #timers = new Set<{ timer: Timer; settle: () => void }>();
   readonly #abort = new AbortController();
   #url: string | undefined;
@@ -107,7 +109,9 @@ export class WebhookSender {
     for (let attempt = 1; attempt <= pauses.length + 1 && !this.#abort.signal.aborted; attempt++) {
       const atMs = this.options.clock.monotonicMs();
       const status = await this.#post(body, signed);
-      this.deliveries.push({ event, attempt, status, atMs });
+      const delivery = { event, attempt, status, atMs };
+      this.deliveries.push(delivery);
+      this.onDelivered(delivery);
       if (status === 200) return;
       await this.#wait(pauses[attempt - 1] ?? 0);
     }

@@ -29,6 +29,8 @@ export interface PhoneLine {
   /** The business accepted: the user is talking. */
   accepted(call: WaCall): Promise<void>;
   ended(call: WaCall, end: WaCallEnd): void;
+  /** The business asks for leave to call. */
+  asked?(text: string): void;
 }
 
 export interface ExchangeOptions {
@@ -80,6 +82,12 @@ export class Exchange {
   /** The number of the user with this business-scoped id; what is no such id, or nobody's, comes back as it is. */
   waIdOf(user: string): string {
     return [...this.#phones.values()].find(({ userId }) => userId === user)?.waId ?? user;
+  }
+
+  /** The business asks a user for leave to call. @throws GraphRefusal beyond the limits */
+  askPermission(userWaId: string, text: string): void {
+    this.permissionOf(userWaId).request(this.options.clock.now());
+    this.#phones.get(userWaId)?.asked?.(text);
   }
 
   /**

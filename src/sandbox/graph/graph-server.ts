@@ -5,7 +5,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { BusinessAccount } from './account.js';
 import type { Exchange } from './exchange.js';
 import { GraphRefusal, invalidParameter, invalidToken, unknownObject } from './graph-error.js';
-import { asksPermission, fieldsOf, type Fields } from './message-check.js';
+import { asksPermission, fieldsOf, wordsOf, type Fields } from './message-check.js';
 import { readUser } from './permissions.js';
 import { readSession } from './sdp-check.js';
 
@@ -79,6 +79,8 @@ function needProduct(body: Fields): void {
 /** Meta's Graph endpoints for calling, on a loopback port: `/v23.0/<number id>/calls` and its siblings. */
 export class GraphServer {
   readonly requests: GraphRequest[] = [];
+  /** Told of each request once it is answered. */
+  onAnswered: (request: GraphRequest) => void = () => undefined;
   readonly #app: FastifyInstance;
   readonly #failures = new Map<GraphAction, OrderedFailure[]>();
   readonly #holds = new Set<() => void>();
@@ -140,6 +142,7 @@ export class GraphServer {
       await this.#refuse(error, reply);
     } finally {
       record.status = reply.statusCode;
+      this.onAnswered(record);
     }
   }
 
@@ -241,10 +244,10 @@ export class GraphServer {
 
   #message(body: Fields): object {
     needProduct(body);
-    const { exchange, clock } = this.options;
+    const { exchange } = this.options;
     const input = readUser(body, 'to');
     const user = exchange.waIdOf(input);
-    if (asksPermission(body, exchange.permissionTemplates)) exchange.permissionOf(user).request(clock.now());
+    if (asksPermission(body, exchange.permissionTemplates)) exchange.askPermission(user, wordsOf(body));
     const id = `wamid.${randomBytes(24).toString('base64')}`;
     return { messaging_product: 'whatsapp', contacts: [{ input, wa_id: user }], messages: [{ id }] };
   }

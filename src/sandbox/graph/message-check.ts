@@ -29,6 +29,13 @@ export function asksPermission(body: Fields, templates: ReadonlySet<string>): bo
   }
 }
 
+/** What the user reads of a request for permission that was checked: its text, or the template's name. */
+export function wordsOf(body: Fields): string {
+  if (body['type'] === 'template') return String(fieldsOf(body['template'])['name']);
+  const { body: words } = fieldsOf(body['interactive']);
+  return words === undefined ? '' : String(fieldsOf(words)['text']);
+}
+
 function checkInteractive(interactive: Fields): boolean {
   if (interactive['type'] !== 'call_permission_request') return false;
   if (fieldsOf(interactive['action'])['name'] !== 'call_permission_request') {

@@ -7,6 +7,8 @@ export interface PbxAnswer {
   readonly ring?: boolean;
   /** Spoken from the first RTP packet after the 200 on. */
   readonly says?: Pcm;
+  /** Plays back what it hears whenever it says nothing. */
+  readonly echo?: boolean;
   /** Early media: 183 with SDP in place of 180, and this is played until the answer. */
   readonly early?: Pcm;
   /** The 200 has no SDP: the answer was in the 183 already. */

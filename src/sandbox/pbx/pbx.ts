@@ -369,7 +369,8 @@ export class Pbx {
 }
 
 /** Early media ends with the answer, and speech begins. */
-function speak(call: PbxCall, { early, says }: PbxAnswer): void {
+function speak(call: PbxCall, { early, says, echo = false }: PbxAnswer): void {
   if (early) call.rtp.hush();
   if (says) call.play(says);
+  call.rtp.echo ||= echo;
 }

@@ -27,7 +27,11 @@ export interface SdpDress {
 }
 
 /** Looks like Meta's media relay. */
-export const metaDress: SdpDress = { prepareOffer: prepareLocalOffer, outgoing: toMetaForm, incoming: fromBusiness };
+export const metaDress: SdpDress = {
+  prepareOffer: prepareLocalOffer,
+  outgoing: (description) => toMetaForm(description),
+  incoming: fromBusiness,
+};
 
 /** When the media path reached which stage; monotonic milliseconds. */
 export interface MediaTimes {
