@@ -1,3 +1,5 @@
+import { HandshakeFlight } from './handshake-flight.js';
+
 /** An IP address and a UDP port. */
 export interface Endpoint {
   readonly address: string;
@@ -18,10 +20,6 @@ export interface GuardCounters {
 const stunBindingRequest = 0x0001;
 const stunHeaderBytes = 20;
 const stunCookie = 0x2112a442;
-const dtlsHeaderBytes = 13;
-const contentType = { changeCipherSpec: 20, handshake: 22 } as const;
-/** Certificate, CertificateVerify, ClientKeyExchange: what a DTLS client repeats when our last flight was lost. */
-const repeatedFlight = new Set([11, 15, 16]);
 
 /**
  * Stands in front of the WebRTC stack: the stack takes datagrams from anywhere, and one forged datagram can end a call's DTLS
@@ -32,6 +30,7 @@ export class SourceGuard {
   #candidates: readonly Endpoint[] = [];
   #nominated: Endpoint | undefined;
   #handshakeDone = false;
+  readonly #flight = new HandshakeFlight();
   #foreign = 0;
   #forged = 0;
 
@@ -85,10 +84,16 @@ export class SourceGuard {
       case 'stun':
         return this.#isPlausibleStun(datagram);
       case 'dtls':
-        return !this.#handshakeDone || isAfterHandshake(datagram);
+        return this.#isPlausibleDtls(datagram);
       case 'other':
         return false;
     }
+  }
+
+  #isPlausibleDtls(datagram: Buffer): boolean {
+    if (this.#handshakeDone) return this.#flight.allows(datagram);
+    this.#flight.note(datagram);
+    return true;
   }
 
   /** Responses are matched to a request and checked by the stack; requests are checked here, indications have no use. */
@@ -107,23 +112,4 @@ export function datagramKind(datagram: Buffer): DatagramKind {
   if (first >= 20 && first <= 63) return 'dtls';
   if (first >= 128 && first <= 191) return 'srtp';
   return 'other';
-}
-
-/**
- * Once keys are set, plaintext records are forgeable by anyone who can forge a source address: an alert closes the
- * connection, a ClientHello restarts it.
- */
-function isAfterHandshake(datagram: Buffer): boolean {
-  for (let start = 0; start < datagram.length;) {
-    if (start + dtlsHeaderBytes > datagram.length) return false;
-    if (datagram.readUInt16BE(start + 3) === 0 && !isRepeatedFlight(datagram, start)) return false;
-    start += dtlsHeaderBytes + datagram.readUInt16BE(start + 11);
-  }
-  return true;
-}
-
-function isRepeatedFlight(datagram: Buffer, start: number): boolean {
-  const type = datagram[start];
-  if (type === contentType.changeCipherSpec) return true;
-  return type === contentType.handshake && repeatedFlight.has(datagram[start + dtlsHeaderBytes] ?? 0);
 }

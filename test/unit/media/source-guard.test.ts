@@ -72,6 +72,7 @@ describe('DTLS from the peer', () => {
   const keyExchange = record(22, 0, 16, 0, 0, 0);
   const changeCipher = record(20, 0, 1);
   const finished = record(22, 1, 99, 98, 97);
+  const flight = Buffer.concat([certificate, keyExchange, record(22, 0, 15), changeCipher, finished]);
 
   it.each([hello, certificate, record(21, 0, 1, 0), record(63, 0)])('is free until the handshake is done', (data) => {
     expect(guard().admits(data, peer.address, peer.port)).toBe(true);
@@ -80,11 +81,11 @@ describe('DTLS from the peer', () => {
   it.each<[string, Buffer, boolean]>([
     ['an encrypted record', record(23, 1, 1, 2, 3), true],
     ['an encrypted alert', record(21, 1, 1, 2, 3), true],
-    [
-      'a repeated last flight',
-      Buffer.concat([certificate, keyExchange, record(22, 0, 15), changeCipher, finished]),
-      true,
-    ],
+    ['the repeated last flight of the peer', flight, true],
+    ['part of that flight', keyExchange, true],
+    ['that flight with another certificate in it', Buffer.concat([record(22, 0, 11, 1), keyExchange]), false],
+    ['a Certificate that the peer never sent', record(22, 0, 11, 1), false],
+    ['a CertificateVerify that the peer never sent', record(22, 0, 15, 1), false],
     ['a ClientHello', hello, false],
     ['a HelloRequest', record(22, 0, 0), false],
     ['a HelloVerifyRequest', record(22, 0, 3), false],
@@ -97,9 +98,18 @@ describe('DTLS from the peer', () => {
     ['a handshake without a body', record(22, 0), false],
   ])('afterwards %s: %s', (_what, data, expected) => {
     const made = guard();
+    for (const seen of [hello, flight]) made.admits(seen, peer.address, peer.port);
     made.finishHandshake();
     expect(made.admits(data, peer.address, peer.port)).toBe(expected);
     expect(made.counters.forged).toBe(expected ? 0 : 1);
+  });
+
+  it('keeps no more of a handshake than one can be long', () => {
+    const made = guard();
+    for (let i = 0; i < 100; i++) made.admits(record(22, 0, 11, i), peer.address, peer.port);
+    made.finishHandshake();
+    const isKnown = (i: number) => made.admits(record(22, 0, 11, i), peer.address, peer.port);
+    expect(Array.from({ length: 100 }, (_, i) => isKnown(i)).filter(Boolean)).toHaveLength(16);
   });
 });
 
