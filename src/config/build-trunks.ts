@@ -30,10 +30,8 @@ export interface TrunkContext {
 /** Builds the file's trunks, with `trunk_defaults` where a trunk says nothing. */
 export function buildTrunks(items: readonly Item<TrunkItem>[], context: TrunkContext): Trunk[] {
   const { trunkDefaults: defaults, secrets, findings } = context;
-  refuseUnbuilt(['trunk_defaults'], defaults, findings);
   warnOfMd5(items, defaults, findings);
   return items.map(({ path, value }) => {
-    refuseUnbuilt(path, value, findings);
     if (value.outbound_proxy?.transport === 'tls') checkTls([...path, 'outbound_proxy', 'transport'], context);
     value.servers.forEach((server, index) => {
       if (server.transport === 'tls') checkTls([...path, 'servers', index, 'transport'], context);
@@ -144,7 +142,7 @@ function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, s
   const source = { path, own, defaults, secrets };
   const said = { ...defaults, ...own };
   return {
-    codecs: usableCodecs(said.codecs ?? ['PCMA', 'PCMU']),
+    codecs: [...new Set<PbxCodec>(said.codecs ?? ['PCMA', 'PCMU'])],
     auth: buildAuth(source),
     from: said.from,
     acceptAuth: buildAcceptAuth(source),
@@ -152,7 +150,7 @@ function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, s
     registerExpiresMs: parseDuration(said.register_expires),
     outboundProxy: outboundProxy(said.outbound_proxy),
     trustIdentity: said.trust_identity,
-    dtmf: 'rfc4733',
+    dtmf: said.dtmf ?? 'rfc4733',
     srtp: said.srtp ?? 'off',
     srtpSuites: said.srtp_suites,
     srtpWithoutTls: said.srtp_without_tls,
@@ -169,27 +167,3 @@ function behaviour(path: KeyPath, own: TrunkDefaults, defaults: TrunkDefaults, s
 
 /** None is written as 0. */
 const unlessNone = (written: number | undefined): number | undefined => (written === 0 ? undefined : written);
-
-function usableCodecs(codecs: readonly PbxCodec[]): PbxCodec[] {
-  return [...new Set(codecs)].filter((codec) => codec === 'PCMA' || codec === 'PCMU');
-}
-
-/** What the file may say but this version does not do: said so, never silently ignored. */
-function refuseUnbuilt(path: KeyPath, own: TrunkDefaults, findings: Findings): void {
-  if (own.dtmf === 'inband' || own.dtmf === 'info') {
-    const message = `${own.dtmf} DTMF is not in this version; rfc4733 is used`;
-    findings.warn([...path, 'dtmf'], { message, cure: 'write dtmf: rfc4733' });
-  }
-  checkCodecs(path, own.codecs ?? [], findings);
-}
-
-function checkCodecs(path: KeyPath, codecs: readonly PbxCodec[], findings: Findings): void {
-  const usable = usableCodecs(codecs).length > 0;
-  codecs.forEach((codec, index) => {
-    if (codec === 'PCMA' || codec === 'PCMU') return;
-    const place = [...path, 'codecs', index];
-    const cure = usable ? 'remove it for now' : 'add PCMA or PCMU';
-    if (usable) findings.warn(place, { message: `${codec} comes not before a later version; it is ignored`, cure });
-    else findings.error(place, { message: `${codec} comes not before a later version`, cure });
-  });
-}

@@ -108,7 +108,8 @@ const trunkBehaviour = {
     )
     .min(1)
     .meta({
-      description: 'Codecs in order of preference (G722 and opus: not in this version).',
+      description:
+        'Codecs in order of preference. With opus first, audio passes as WhatsApp sent it; the others are transcoded.',
       default: ['PCMA', 'PCMU'],
     })
     .optional(),
@@ -136,7 +137,7 @@ const trunkBehaviour = {
   ).optional(),
   dtmf: value<'rfc4733' | 'info' | 'inband'>(
     formats.oneOf('rfc4733', 'info', 'inband'),
-    'How keys travel towards the trunk (info and inband: not in this version).',
+    'How keys travel between us and the trunk: as RTP events, by SIP INFO, or as tones in the audio.',
     'rfc4733',
   ).optional(),
   srtp: value<'off' | 'optional' | 'required'>(

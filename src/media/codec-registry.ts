@@ -1,6 +1,7 @@
 import type { PbxCodec } from '../routing/types.js';
 import type { AudioCodec } from './audio-codec.js';
 import { pcmaCodec, pcmuCodec } from './g711-codec.js';
+import { g722Codec } from './g722-codec.js';
 import { MediaError } from './media-error.js';
 import { createOpusCodec } from './opus-codec.js';
 
@@ -33,7 +34,7 @@ export class CodecRegistry {
   }
 }
 
-/** PCMA, PCMU and Opus. */
+/** PCMA, PCMU, G.722 and Opus. */
 export function standardCodecs(): CodecRegistry {
-  return new CodecRegistry([pcmaCodec, pcmuCodec, createOpusCodec()]);
+  return new CodecRegistry([pcmaCodec, pcmuCodec, g722Codec, createOpusCodec()]);
 }

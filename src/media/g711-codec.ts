@@ -1,9 +1,11 @@
 import type { AudioCodec, AudioDecoder, AudioEncoder } from './audio-codec.js';
 import { alawDecodeTable, alawEncodeTable, decodeG711, encodeG711, ulawDecodeTable, ulawEncodeTable } from './g711.js';
-import { RepeatConcealment } from './repeat-concealment.js';
+import { PitchConcealment } from './pitch-concealment.js';
+
+const sampleRate = 8000;
 
 class G711Decoder implements AudioDecoder {
-  readonly #concealment = new RepeatConcealment();
+  readonly #concealment = new PitchConcealment(sampleRate);
 
   constructor(private readonly table: Int16Array) {}
 
@@ -45,7 +47,7 @@ class G711Encoder implements AudioEncoder {
 /** A-law (RFC 3551 §4.5.14). */
 export const pcmaCodec: AudioCodec = {
   name: 'PCMA',
-  sampleRates: [8000],
+  sampleRates: [sampleRate],
   createDecoder: () => new G711Decoder(alawDecodeTable),
   createEncoder: (_sampleRate, frameSamples) => new G711Encoder(alawEncodeTable, frameSamples),
 };
@@ -53,7 +55,7 @@ export const pcmaCodec: AudioCodec = {
 /** µ-law (RFC 3551 §4.5.14). */
 export const pcmuCodec: AudioCodec = {
   name: 'PCMU',
-  sampleRates: [8000],
+  sampleRates: [sampleRate],
   createDecoder: () => new G711Decoder(ulawDecodeTable),
   createEncoder: (_sampleRate, frameSamples) => new G711Encoder(ulawEncodeTable, frameSamples),
 };

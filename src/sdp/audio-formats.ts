@@ -21,8 +21,11 @@ export const pbxFormats: Readonly<Record<PbxCodec, AudioFormat>> = {
   opus: { payloadType: 111, name: 'opus', clockRate: 48_000, channels: 2 },
 };
 
+/** Comfort noise for codecs of an 8 kHz clock (RFC 3389 §4). */
+export const comfortNoise: AudioFormat = { payloadType: 13, name: 'CN', clockRate: 8000, channels: 1 };
+
 const staticFormats = new Map(
-  [pbxFormats.PCMU, pbxFormats.PCMA, pbxFormats.G722].map((format) => [format.payloadType, format]),
+  [pbxFormats.PCMU, pbxFormats.PCMA, pbxFormats.G722, comfortNoise].map((format) => [format.payloadType, format]),
 );
 
 /** Formats of an audio section in the order of its `m=` line; payload types that nothing describes are left out. */

@@ -2,7 +2,14 @@ import { isIP } from 'node:net';
 import type { MediaDescription, SessionDescription } from 'sdp-transform';
 import { canonicalIp } from '../lib/canonical-ip.js';
 import type { PbxCodec } from '../routing/types.js';
-import { audioFormats, isSameEncoding, pbxFormats, telephoneEvent, type AudioFormat } from './audio-formats.js';
+import {
+  audioFormats,
+  comfortNoise,
+  isSameEncoding,
+  pbxFormats,
+  telephoneEvent,
+  type AudioFormat,
+} from './audio-formats.js';
 import { mediaTarget } from './media-address.js';
 import { SdpError } from './sdp-error.js';
 import { agreedInAnswer, offeredCrypto, securityOf, unusableProtocol } from './srtp-negotiation.js';
@@ -57,12 +64,25 @@ const ourTelephoneEvent: AudioFormat = { payloadType: 101, name: 'telephone-even
 /** Events share the clock of the audio they stand in (RFC 4733 §2.1). */
 const fastTelephoneEvent: AudioFormat = { ...ourTelephoneEvent, payloadType: 102, clockRate: 48_000 };
 
-/** Our offer: all codecs of `local` in order, telephone-event with events 0 to 16, `sendrecv`. */
+/** What we say of a format: the keys of a telephone (RFC 4733 §7.1.1), and Opus with a copy of the last frame (RFC 7587 §6.1). */
+const parameters: Readonly<Record<string, string>> = {
+  'telephone-event': '0-16',
+  opus: 'minptime=10;useinbandfec=1',
+};
+
+/** Our offer: all codecs of `local` in order, telephone-event with events 0 to 16, comfort noise, `sendrecv`. */
 export function buildPbxOffer(local: PbxLocal): string {
-  const formats = [...local.codecs.map((codec) => pbxFormats[codec]), ...ourEvents(local)];
+  const coded = local.codecs.map((codec) => pbxFormats[codec]);
+  const silence = coded.some(hasNoise) ? [comfortNoise] : [];
+  const formats = [...coded, ...ourEvents(local), ...silence];
   const media = audioSection(local, formats, local.ptimeMs ?? defaultPtimeMs, 'sendrecv');
   const protocol = local.srtp?.protocol ?? 'RTP/AVP';
   return writeSdp(sessionOf(local, [{ ...media, protocol, ...offeredCrypto(local.srtp) }]));
+}
+
+/** Comfort noise stands in the clock of the audio that it interrupts (RFC 3389 §4). */
+function hasNoise({ clockRate }: AudioFormat): boolean {
+  return clockRate === comfortNoise.clockRate;
 }
 
 function ourEvents({ telephoneEvents, codecs }: PbxLocal): readonly AudioFormat[] {
@@ -106,7 +126,8 @@ export function answerPbxOffer(offer: string, local: PbxLocal): { sdp: string; m
   const { agreement, crypto } = choice.security;
   const media = { ...mediaOf(document, accepted.media, choice, local), srtp: agreement };
   const event = choice.formats.find((format) => format.payloadType === media.telephoneEventPayloadType);
-  const formats = event ? [choice.format, event] : [choice.format];
+  const silence = choice.formats.find((format) => isSameEncoding(format, comfortNoise));
+  const formats = [choice.format, ...(event ? [event] : []), ...(silence && hasNoise(choice.format) ? [silence] : [])];
   const answer = audioSection(local, formats, media.ptimeMs, media.direction);
   const sections = document.sections.map((section) =>
     section === accepted
@@ -215,7 +236,6 @@ function audioSection(
   ptimeMs: number,
   direction: MediaDirection,
 ): MediaDescription {
-  const events = formats.filter((format) => format.name.toLowerCase() === 'telephone-event');
   return {
     type: 'audio',
     port: local.port,
@@ -227,7 +247,10 @@ function audioSection(
       rate: clockRate,
       ...(channels > 1 ? { encoding: channels } : {}),
     })),
-    fmtp: events.map(({ payloadType }) => ({ payload: payloadType, config: '0-16' })),
+    fmtp: formats.flatMap(({ payloadType, name }) => {
+      const config = parameters[name.toLowerCase()];
+      return config === undefined ? [] : [{ payload: payloadType, config }];
+    }),
     ptime: ptimeMs,
     direction,
   };

@@ -14,35 +14,8 @@ interface Unbuilt {
   readonly instead?: readonly [(config: Config) => unknown, unknown];
 }
 
-const firstTrunk = (config: Config) => config.trunks[0];
-
 /** Every value that the file may hold and this version does not act upon (decision 0041). */
-const UNBUILT: readonly Unbuilt[] = [
-  ...['info', 'inband'].flatMap((dtmf) => [
-    {
-      key: 'trunks[].dtmf',
-      text: working({ trunk: [`dtmf: ${dtmf}`] }),
-      instead: [(config: Config) => firstTrunk(config)?.dtmf, 'rfc4733'] as const,
-    },
-    {
-      key: 'trunk_defaults.dtmf',
-      text: working({ top: [`trunk_defaults: { dtmf: ${dtmf} }`] }),
-      instead: [(config: Config) => firstTrunk(config)?.dtmf, 'rfc4733'] as const,
-    },
-  ]),
-  {
-    key: 'trunks[].codecs',
-    text: working({ trunk: ['codecs: [opus, PCMU]'] }),
-    instead: [(config) => firstTrunk(config)?.codecs, ['PCMU']],
-  },
-  { key: 'trunks[].codecs', text: working({ trunk: ['codecs: [G722]'] }) },
-  {
-    key: 'trunk_defaults.codecs',
-    text: working({ top: ['trunk_defaults: { codecs: [G722, PCMU] }'] }),
-    instead: [(config) => firstTrunk(config)?.codecs, ['PCMU']],
-  },
-  { key: 'numbers[].signaling', text: working({ number: ['signaling: sip'] }) },
-];
+const UNBUILT: readonly Unbuilt[] = [{ key: 'numbers[].signaling', text: working({ number: ['signaling: sip'] }) }];
 
 /** Every key below a schema that its description says is not in this version. */
 function saidToBeUnbuilt(schema: Schema, path = ''): string[] {

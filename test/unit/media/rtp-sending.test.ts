@@ -1,12 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { CodecRegistry, standardCodecs } from '../../../src/media/codec-registry.js';
 import { pcmaCodec } from '../../../src/media/g711-codec.js';
-import { createOpusCodec } from '../../../src/media/opus-codec.js';
-import { RepeatConcealment } from '../../../src/media/repeat-concealment.js';
 import { emptyRtpFields, parseRtp, type RtpFields } from '../../../src/media/rtp-packet.js';
 import { RtpSender } from '../../../src/media/rtp-sender.js';
-import { levelDbfs } from '../../../src/sandbox/audio/measure.js';
-import { ToneSource } from '../../support/tones.js';
 
 describe('RTP sender', () => {
   const scene = () => {
@@ -61,52 +57,19 @@ describe('RTP sender', () => {
   });
 });
 
-describe('concealment by repetition', () => {
-  const level = (pcm: Int16Array): number =>
-    levelDbfs({ rateHz: 8000, samples: Float32Array.from(pcm, (value) => value / 32_768) });
-
-  it('goes on with the last sound, softer and softer, to silence', () => {
-    const concealment = new RepeatConcealment();
-    const tone = new ToneSource(400).next(160);
-    concealment.remember(tone, 160);
-    const levels = Array.from({ length: 5 }, () => {
-      const pcm = new Int16Array(160);
-      concealment.conceal(160, pcm);
-      return level(pcm);
-    });
-    expect(levels[0]).toBeGreaterThan(level(tone) - 10);
-    levels.forEach((value, i) => expect(value).toBeLessThanOrEqual(levels[i - 1] ?? 0));
-    expect(levels[4]).toBeLessThan(-60);
-  });
-
-  it('begins without a jump and is silent before any sound', () => {
-    const concealment = new RepeatConcealment();
-    const pcm = new Int16Array(160).fill(99);
-    concealment.conceal(160, pcm);
-    expect(pcm.every((value) => value === 0)).toBe(true);
-    concealment.remember(
-      Int16Array.from({ length: 80 }, (_, i) => i * 10),
-      80,
-    );
-    concealment.conceal(160, pcm);
-    expect(Math.abs(pcm[0]! - 790)).toBeLessThan(20);
-  });
-});
-
 describe('codec registry', () => {
   it('knows which codecs are built in, in the order asked', () => {
     const codecs = standardCodecs();
-    expect(codecs.supported(['G722', 'PCMU', 'opus', 'PCMA'])).toEqual(['PCMU', 'opus', 'PCMA']);
-    expect(() => codecs.get('G722')).toThrow(expect.objectContaining({ endCode: 'no_codec' }));
+    expect(codecs.supported(['G722', 'PCMU', 'opus', 'PCMA'])).toEqual(['G722', 'PCMU', 'opus', 'PCMA']);
+    expect(new CodecRegistry([pcmaCodec]).supported(['G722', 'PCMA'])).toEqual(['PCMA']);
+    expect(() => new CodecRegistry([pcmaCodec]).get('G722')).toThrow(expect.objectContaining({ endCode: 'no_codec' }));
   });
 
   it('joins codecs at the highest rate both work at', () => {
     const codecs = standardCodecs();
     expect(codecs.commonSampleRate('PCMA', 'opus')).toBe(8000);
     // A wideband codec meets Opus at its own rate, a narrowband one nowhere.
-    const wideband = { ...pcmaCodec, name: 'G722' as const, sampleRates: [16_000] };
-    const more = new CodecRegistry([pcmaCodec, createOpusCodec('wasm'), wideband]);
-    expect(more.commonSampleRate('opus', 'G722')).toBe(16_000);
-    expect(() => more.commonSampleRate('PCMA', 'G722')).toThrow(expect.objectContaining({ endCode: 'no_codec' }));
+    expect(codecs.commonSampleRate('opus', 'G722')).toBe(16_000);
+    expect(() => codecs.commonSampleRate('PCMA', 'G722')).toThrow(expect.objectContaining({ endCode: 'no_codec' }));
   });
 });

@@ -1,3 +1,4 @@
+import type { PbxCodec } from '../../../src/routing/types.js';
 import { describe, expect, it } from 'vitest';
 import { answerPbxOffer, buildPbxOffer, readPbxAnswer, type PbxLocal } from '../../../src/sdp/pbx-sdp.js';
 import { SdpError } from '../../../src/sdp/sdp-error.js';
@@ -34,16 +35,27 @@ describe('our offer to a PBX', () => {
         's=-',
         'c=IN IP4 192.0.2.1',
         't=0 0',
-        'm=audio 20000 RTP/AVP 8 0 101',
+        'm=audio 20000 RTP/AVP 8 0 101 13',
         'a=rtpmap:8 PCMA/8000',
         'a=rtpmap:0 PCMU/8000',
         'a=rtpmap:101 telephone-event/8000',
+        'a=rtpmap:13 CN/8000',
         'a=fmtp:101 0-16',
         'a=ptime:20',
         'a=sendrecv',
         '',
       ].join('\r\n'),
     );
+  });
+
+  it('offers no comfort noise where no codec has its clock, and takes it where it was offered', () => {
+    expect(buildPbxOffer({ ...local, codecs: ['opus'] })).not.toContain('CN/8000');
+    const lines = 'a=rtpmap:13 CN/8000\r\na=rtpmap:96 opus/48000/2';
+    const answerWith = (codec: PbxCodec): string =>
+      answerPbxOffer(sdp('m=audio 4000 RTP/AVP 8 96 13', lines), { ...local, codecs: [codec] }).sdp;
+    expect(answerWith('PCMA')).toContain('m=audio 20000 RTP/AVP 8 13\r\n');
+    expect(answerWith('opus')).toContain('m=audio 20000 RTP/AVP 96\r\n');
+    expect(answerPbxOffer(sdp('m=audio 4000 RTP/AVP 8'), local).sdp).toContain('m=audio 20000 RTP/AVP 8\r\n');
   });
 
   it('names IPv6 addresses as such', () => {
@@ -72,7 +84,8 @@ describe('our offer to a PBX', () => {
 
   it('writes opus as 48000/2 and G722 as 8000', () => {
     const offer = buildPbxOffer({ ...local, codecs: ['opus', 'G722'] });
-    expect(offer).toContain('m=audio 20000 RTP/AVP 111 9 101 102\r\n');
+    expect(offer).toContain('m=audio 20000 RTP/AVP 111 9 101 102 13\r\n');
+    expect(offer).toContain('a=fmtp:111 minptime=10;useinbandfec=1\r\n');
     expect(offer).toContain('a=rtpmap:111 opus/48000/2\r\n');
     expect(offer).toContain('a=rtpmap:9 G722/8000\r\n');
   });

@@ -40,7 +40,7 @@ const mediaOf = (text: string): string[] => linesOf(text, /^m=/);
 describe('our offer', () => {
   it('is plain without SRTP', () => {
     const offer = buildPbxOffer(local());
-    expect(mediaOf(offer)).toEqual(['m=audio 20000 RTP/AVP 8 0 101']);
+    expect(mediaOf(offer)).toEqual(['m=audio 20000 RTP/AVP 8 0 101 13']);
     expect(cryptoOf(offer)).toEqual([]);
   });
 
@@ -49,7 +49,7 @@ describe('our offer', () => {
     ['optional', 'RTP/AVP'],
   ] as const)('is %s as one section of %s with a line for each suite', (mode, protocol) => {
     const offer = buildPbxOffer(local(srtp(mode, [s80, gcm128])));
-    expect(mediaOf(offer)).toEqual([`m=audio 20000 ${protocol} 8 0 101`]);
+    expect(mediaOf(offer)).toEqual([`m=audio 20000 ${protocol} 8 0 101 13`]);
     expect(cryptoOf(offer)).toEqual([
       `a=crypto:1 ${s80} ${keyOf(s80).inline}`,
       `a=crypto:2 ${gcm128} ${keyOf(gcm128).inline}`,
