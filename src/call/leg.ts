@@ -1,4 +1,5 @@
 import type { EndReason } from './end-reason.js';
+import type { LegQuality } from './media-quality.js';
 
 /** RFC 4235 dialog states, as both SIP and WhatsApp legs go through them. */
 export type LegState = 'trying' | 'proceeding' | 'early' | 'confirmed' | 'terminated';
@@ -46,6 +47,8 @@ export interface Leg {
   readonly mediaId: string | undefined;
   /** Facts of the leg as they stand now: sipCallId, waCallId, addresses, the operator's opaque string, Meta's own times. */
   readonly facts: LegFacts;
+  /** How this leg's audio was so far, once that is known; what was after a transfer counts. */
+  readonly quality?: LegQuality | undefined;
   /** Sets the one receiver of this leg's events. Events that came before are delivered at once, in order. */
   listen(listener: (event: LegEvent) => void): void;
   /** Ends the leg whatever its state (CANCEL, BYE, terminate). Idempotent. */

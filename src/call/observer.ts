@@ -1,4 +1,5 @@
 import type { CallId } from '../lib/ids.js';
+import type { MediaSide, QualityReport } from './media-quality.js';
 
 /** A step of a call worth showing on its timeline. */
 export type CallStep =
@@ -29,6 +30,12 @@ export type CallStep =
   | 'media.first_from_whatsapp'
   | 'media.first_from_pbx'
   | 'media.secured'
+  | 'media.one_way'
+  | 'media.peer_silent'
+  | 'media.timeout'
+  | 'media.bye'
+  | 'media.failed'
+  | 'dtls.closed'
   | 'call.state'
   | 'call.end_forced'
   | 'call.ended';
@@ -37,4 +44,6 @@ export type CallStep =
 export interface CallObserver {
   /** `detail` holds short facts (direction in/out, status, address); never secrets, never SDP. */
   step(call: CallId, step: CallStep, detail?: Readonly<Record<string, string | number | boolean>>): void;
+  /** How one leg's audio was in the last few seconds. */
+  quality?(call: CallId, side: MediaSide, report: QualityReport): void;
 }

@@ -1,3 +1,5 @@
+import type { Logger } from '../lib/logger.js';
+
 /** A key pressed at the PBX and told by INFO. */
 export interface InfoDtmf {
   readonly digit: string;
@@ -37,3 +39,53 @@ function durationOf(body: string): number {
   const durationMs = written === undefined ? defaultDurationMs : Number(written);
   return Math.min(longestMs, Math.max(shortestMs, durationMs));
 }
+
+/** Sends one INFO with this body in the dialog; calls back with its final status, `undefined` if there was none. */
+export type InfoSender = (contentType: string, body: string, done: (status: number | undefined) => void) => void;
+
+const relayType = 'application/dtmf-relay';
+const bareType = 'application/dtmf';
+/** Unsupported Media Type (RFC 3261 §21.4.13). */
+const unsupported = 415;
+const mostWaiting = 64;
+
+/**
+ * Tells a PBX of keys by INFO, one after the other, so that none overtakes another. A PBX that knows no `dtmf-relay` is told by
+ * `application/dtmf` from then on.
+ */
+export class InfoKeys {
+  readonly #waiting: InfoDtmf[] = [];
+  #isBusy = false;
+  #contentType = relayType;
+
+  constructor(
+    private readonly send: InfoSender,
+    private readonly logger: Logger,
+  ) {}
+
+  press(digit: string, durationMs: number): void {
+    if (this.#waiting.length >= mostWaiting) return this.logger.warn('DTMF digit dropped: too many wait');
+    this.#waiting.push({ digit, durationMs: Math.round(durationMs) });
+    if (!this.#isBusy) this.#next();
+  }
+
+  #next(): void {
+    const key = this.#waiting[0];
+    this.#isBusy = key !== undefined;
+    if (!key) return;
+    this.send(this.#contentType, bodyOf(this.#contentType, key), (status) => this.#sent(status));
+  }
+
+  #sent(status: number | undefined): void {
+    if (status === unsupported && this.#contentType === relayType) {
+      this.#contentType = bareType;
+    } else {
+      if (status === undefined || status >= 300) this.logger.warn('DTMF digit refused by the PBX', { status });
+      this.#waiting.shift();
+    }
+    this.#next();
+  }
+}
+
+const bodyOf = (contentType: string, { digit, durationMs }: InfoDtmf): string =>
+  contentType === bareType ? digit : `Signal=${digit}\r\nDuration=${durationMs}\r\n`;

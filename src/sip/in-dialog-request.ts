@@ -10,7 +10,7 @@ export interface InDialogOptions {
 }
 
 interface InDialogRequest {
-  readonly method: 'BYE' | 'NOTIFY';
+  readonly method: 'BYE' | 'NOTIFY' | 'INFO';
   readonly headers: SrfHeaders;
   readonly body?: string;
 }

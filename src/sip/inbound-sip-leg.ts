@@ -1,12 +1,14 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { OrphanDialog } from '../call/journal.js';
 import type { LegEvent, LegFacts, OriginatingLeg } from '../call/leg.js';
+import type { LegQuality } from '../call/media-quality.js';
 import type { CallStep } from '../call/observer.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Timer } from '../lib/clock.js';
 import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
+import { observeMedia } from '../media/observe-media.js';
 import type { Trunk } from '../routing/types.js';
 import type { ChallengedRefresh } from './digest/challenged-refresh.js';
 import type { CredentialsHeader } from './digest/trunk-login.js';
@@ -105,6 +107,10 @@ export class InboundSipLeg implements OriginatingLeg {
     this.#machine.post({ type: 'cancelled', reason: reasonOfCancel(cancel) });
   }
 
+  get quality(): LegQuality | undefined {
+    return this.#media.quality;
+  }
+
   listen(listener: (event: LegEvent) => void): void {
     this.#reporter.listen(listener);
   }
@@ -195,7 +201,7 @@ export class InboundSipLeg implements OriginatingLeg {
       const symmetricRtp = trunk.symmetricRtp ?? false;
       const srtp = srtpOf(trunk, request.protocol);
       await this.#media.open(
-        { call, codecs: trunk.codecs, remoteNetworks, symmetricRtp, ...srtp, ...address },
+        { call, codecs: trunk.codecs, dtmf: trunk.dtmf, remoteNetworks, symmetricRtp, ...srtp, ...address },
         (event) => this.#fromMedia(event),
       );
       this.#localSdp = this.#hasOffer ? await this.#media.answer(request.body ?? '') : await this.#media.offer();
@@ -281,7 +287,8 @@ export class InboundSipLeg implements OriginatingLeg {
   }
 
   #fromMedia(event: MediaEndpointEvent): void {
-    if (event.type === 'first_packet') this.#step('media.first_from_pbx');
+    observeMedia(this.context.observer, this.options.call, 'pbx', event);
+    if (event.type === 'dtmf') this.#dialog?.sendDtmf(event.digit, event.durationMs);
     if (event.type === 'failed') this.#machine.post({ type: 'mediaFailed', reason: event.reason });
   }
 

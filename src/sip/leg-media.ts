@@ -1,5 +1,6 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { LegFacts } from '../call/leg.js';
+import type { LegQuality } from '../call/media-quality.js';
 import type { Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { Logger } from '../lib/logger.js';
@@ -19,11 +20,17 @@ export class LegMedia {
   #opening: Promise<RtpEndpoint> | undefined;
   #closing: Promise<void> | undefined;
   #suite: string | undefined;
+  #quality: LegQuality | undefined;
 
   constructor(private readonly options: LegMediaOptions) {}
 
   get id(): string | undefined {
     return this.#endpoint?.id;
+  }
+
+  /** How its audio was, by the last report. */
+  get quality(): LegQuality | undefined {
+    return this.#quality;
   }
 
   /** What records say of it: how it is encrypted, if it is. */
@@ -39,6 +46,7 @@ export class LegMedia {
     if (this.#isClosed()) throw new Error('media was closed while it opened');
     endpoint.listen((event) => {
       if (event.type === 'secured') this.#secured(event.suite);
+      if (event.type === 'quality') this.#quality = event.total;
       listener(event);
     });
     this.#endpoint = endpoint;

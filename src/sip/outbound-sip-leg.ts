@@ -1,12 +1,14 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { OrphanDialog } from '../call/journal.js';
 import type { DialledLeg, LegEvent, LegFacts } from '../call/leg.js';
+import type { LegQuality } from '../call/media-quality.js';
 import type { CallStep } from '../call/observer.js';
 import { assertNever } from '../lib/assert-never.js';
 import type { Timer } from '../lib/clock.js';
 import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
+import { observeMedia } from '../media/observe-media.js';
 import type { Target } from '../routing/types.js';
 import type { ChallengedRefresh } from './digest/challenged-refresh.js';
 import type { CredentialsHeader } from './digest/trunk-login.js';
@@ -112,6 +114,10 @@ export class OutboundSipLeg implements DialledLeg {
     };
   }
 
+  get quality(): LegQuality | undefined {
+    return this.#media.quality;
+  }
+
   listen(listener: (event: LegEvent) => void): void {
     this.#reporter.listen(listener);
   }
@@ -185,6 +191,7 @@ export class OutboundSipLeg implements DialledLeg {
         {
           call: this.options.call,
           codecs: trunk.codecs,
+          dtmf: trunk.dtmf,
           remoteNetworks: mediaNetworks(
             this.context,
             trunk,
@@ -338,7 +345,8 @@ export class OutboundSipLeg implements DialledLeg {
   }
 
   #fromMedia(event: MediaEndpointEvent): void {
-    if (event.type === 'first_packet') this.#step('media.first_from_pbx');
+    observeMedia(this.context.observer, this.options.call, 'pbx', event);
+    if (event.type === 'dtmf') this.#dialog?.sendDtmf(event.digit, event.durationMs);
     if (event.type === 'failed') this.#machine.post({ type: 'mediaFailed', reason: event.reason });
   }
 

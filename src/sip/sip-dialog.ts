@@ -13,7 +13,7 @@ import {
   type SrfResponse,
 } from './drachtio-types.js';
 import { requestInDialog } from './in-dialog-request.js';
-import { dtmfContentTypes, parseInfoDtmf } from './dtmf-relay.js';
+import { dtmfContentTypes, InfoKeys, parseInfoDtmf } from './dtmf-relay.js';
 import { screenRenegotiation, screenRequire } from './invite-screen.js';
 import { reasonOfOfferError, type LegMedia } from './leg-media.js';
 import { holdsUs } from './offer-direction.js';
@@ -63,10 +63,15 @@ export class SipDialog {
   #over = false;
   #byeCrossed: (() => void) | undefined;
   readonly #refreshes: RefreshLogin;
+  readonly #keys: InfoKeys;
 
   constructor(private readonly options: SipDialogOptions) {
     const { dialog } = options;
     this.#refreshes = new RefreshLogin(options.login);
+    this.#keys = new InfoKeys((contentType, body, done) => {
+      if (this.#over) return done(undefined);
+      requestInDialog(options, { method: 'INFO', headers: { 'Content-Type': contentType }, body }, done);
+    }, options.logger);
     this.#initialAckSeen = dialog.type === 'uac';
     if (!this.#initialAckSeen && (dialog.req.body ?? '') === '') this.#negotiation = 'awaitingAnswer';
     dialog.on('ack', (ack) => this.#guarded(() => this.#acked(ack)));
@@ -110,6 +115,11 @@ export class SipDialog {
       this.#byeCrossed = () => done(200);
       if (pauseMs === 0) this.#sendBye(headers, done);
     });
+  }
+
+  /** Tells the PBX of a key by INFO. */
+  sendDtmf(digit: string, durationMs: number): void {
+    if (!this.#over) this.#keys.press(digit, durationMs);
   }
 
   #sendBye(headers: SrfHeaders, done: (status: number | undefined) => void): void {

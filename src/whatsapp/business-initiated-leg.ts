@@ -1,6 +1,7 @@
 import { assertNever } from '../lib/assert-never.js';
 import type { EndReason } from '../call/end-reason.js';
 import type { DialledLeg, LegEvent, LegFacts } from '../call/leg.js';
+import type { LegQuality } from '../call/media-quality.js';
 import type { CallId, WaCallId } from '../lib/ids.js';
 import type { WaNumber } from '../routing/types.js';
 import type { UserAddress } from '../routing/user-address.js';
@@ -80,6 +81,10 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
     const { number, to } = this.options;
     const user = 'number' in to ? { waUser: to.number } : { waUserId: to.userId };
     return { ...this.#metaFacts, numberId: number.id, ...user, ...(this.#waCallId && { waCallId: this.#waCallId }) };
+  }
+
+  get quality(): LegQuality | undefined {
+    return this.#media.quality;
   }
 
   listen(listener: (event: LegEvent) => void): void {

@@ -1,4 +1,5 @@
 import type { EndReason } from '../call/end-reason.js';
+import type { LegQuality } from '../call/media-quality.js';
 import type { CallObserver } from '../call/observer.js';
 import type { Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
@@ -6,6 +7,7 @@ import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent, MediaEngine, WebRtcEndpoint } from '../media/media-engine.js';
 import { MediaError } from '../media/media-error.js';
+import { observeMedia } from '../media/observe-media.js';
 import { reasonOf } from './leg-reason.js';
 
 /** Longest wait for the media engine, in milliseconds. */
@@ -25,12 +27,18 @@ export class LegMedia {
   #endpoint: Promise<WebRtcEndpoint> | undefined;
   #ready: WebRtcEndpoint | undefined;
   #closed: Promise<void> | undefined;
+  #quality: LegQuality | undefined;
 
   constructor(private readonly options: LegMediaOptions) {}
 
   /** Id in the media engine, once there is an endpoint. */
   get id(): string | undefined {
     return this.#ready?.id;
+  }
+
+  /** How its audio was, by the last report. */
+  get quality(): LegQuality | undefined {
+    return this.#quality;
   }
 
   /** @throws MediaError, DeadlineError */
@@ -98,24 +106,12 @@ export class LegMedia {
   }
 
   #onEvent(event: MediaEndpointEvent): void {
-    if (this.#closed) return;
     const { observer, call } = this.options;
-    switch (event.type) {
-      case 'ice_connected':
-        return observer.step(call, 'ice.connected');
-      case 'dtls_connected':
-        return observer.step(call, 'dtls.connected');
-      case 'first_packet':
-        return observer.step(call, 'media.first_from_whatsapp');
-      case 'failed':
-        return this.options.onFailed(event.reason);
-      case 'secured':
-      case 'dtmf':
-        return; // of trunks' legs
-      case 'quality':
-      case 'trouble':
-        return;
-    }
+    // The last report comes while it is being closed.
+    if (event.type === 'quality') this.#quality = event.total;
+    else if (this.#closed) return;
+    observeMedia(observer, call, 'whatsapp', event);
+    if (event.type === 'failed') this.options.onFailed(event.reason);
   }
 
   #fail(error: unknown): void {

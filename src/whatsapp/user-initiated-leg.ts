@@ -1,5 +1,6 @@
 import { assertNever } from '../lib/assert-never.js';
 import type { LegEvent, LegFacts, OriginatingLeg } from '../call/leg.js';
+import type { LegQuality } from '../call/media-quality.js';
 import type { EndReason } from '../call/end-reason.js';
 import type { CallId, WaCallId } from '../lib/ids.js';
 import type { WaNumber } from '../routing/types.js';
@@ -86,6 +87,10 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
   /** For logs and tests. */
   get phase(): UserLegPhase {
     return this.#machine.state.phase;
+  }
+
+  get quality(): LegQuality | undefined {
+    return this.#media.quality;
   }
 
   listen(listener: (event: LegEvent) => void): void {

@@ -1,5 +1,6 @@
 import type { EndReason } from '../../call/end-reason.js';
 import type { Leg, LegEvent, LegFacts } from '../../call/leg.js';
+import type { LegQuality } from '../../call/media-quality.js';
 import { assertNever } from '../../lib/assert-never.js';
 import type { Timer } from '../../lib/clock.js';
 import type { CallId } from '../../lib/ids.js';
@@ -105,6 +106,10 @@ export class TransferableLeg implements Leg {
     // Who called stays; how the media is secured is a matter of the dialog that stands.
     const { srtp: _srtp, ...lasting } = first ?? {};
     return { ...lasting, ...current };
+  }
+
+  get quality(): LegQuality | undefined {
+    return this.#legs.get(this.#machine.state.current)?.quality ?? this.#legs.get(0)?.quality;
   }
 
   listen(listener: (event: LegEvent) => void): void {
