@@ -12,15 +12,14 @@ const LOCALHOST_FIELDS = ['from', 'to', 'contact', 'p-asserted-identity'];
 
 /** The application's headers that are passed on, in canonical spelling, without those in `except` and the server's own. */
 export function appHeaders(message: WithHeaders, shown: Address, except: readonly string[]): SipHeader[] {
-  return message.headers
-    .filter((line) => !OWNED.has(line.key) && !except.includes(line.key))
-    .map((line) => ({
-      name: canonicalName(line.name),
-      key: line.key,
-      value: LOCALHOST_FIELDS.includes(line.key)
-        ? replaceLocalhost(line.value, line.key === 'from', shown)
-        : line.value,
-    }));
+  const passed: SipHeader[] = [];
+  for (const { name, key, value } of message.headers) {
+    if (OWNED.has(key) || except.includes(key)) continue;
+    const isAddress = LOCALHOST_FIELDS.includes(key);
+    const shownValue = isAddress ? replaceLocalhost(value, key === 'from', shown) : value;
+    passed.push({ name: canonicalName(name), key, value: shownValue });
+  }
+  return passed;
 }
 
 /**
@@ -30,8 +29,8 @@ export function appHeaders(message: WithHeaders, shown: Address, except: readonl
 export function replaceLocalhost(value: string, isFrom: boolean, shown: Address): string {
   const here = `${uriHost(shown.host)}:${shown.port}`;
   if (isFrom && value.trim() === 'localhost') return `<sip:${here}>`;
-  const parts = splitOutsideQuotes(value, ',') ?? [value];
   if (!/localhost/i.test(value)) return value;
+  const parts = splitOutsideQuotes(value, ',') ?? [value];
   return parts.map((part) => replaceInAddress(part, here)).join(', ');
 }
 

@@ -1,4 +1,4 @@
-import { ownText } from '../transaction/own-text.js';
+import { ownText } from '../sip/own-text.js';
 import type { KeptKeys, ServerTransaction } from '../transaction/transaction-table.js';
 import type { Core } from './core.js';
 

@@ -65,6 +65,7 @@ export class DialogTable {
     remoteTag: string | undefined,
   ): Dialog | undefined {
     const siblings = this.#byCallId.get(first(message, 'call-id') ?? '');
-    return [...(siblings ?? [])].find((dialog) => dialog.matches(localTag, remoteTag));
+    if (siblings) for (const dialog of siblings) if (dialog.matches(localTag, remoteTag)) return dialog;
+    return undefined;
   }
 }

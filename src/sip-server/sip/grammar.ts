@@ -36,32 +36,35 @@ export function parseCount(text: string, max: number): number | undefined {
   return value <= max ? value : undefined;
 }
 
-const QUOTE_OR_BRACKET = /["<]/;
+const QUOTE = 0x22;
+const BRACKET = 0x3c;
+const BACKSLASH = 0x5c;
 
 /** Position after the closing quote of the quoted string that begins at `open`; undefined when it is left open. */
 function afterQuoted(text: string, open: number): number | undefined {
   for (let i = open + 1; i < text.length; i++) {
-    if (text[i] === '\\') i++;
-    else if (text[i] === '"') return i + 1;
+    const code = text.charCodeAt(i);
+    if (code === BACKSLASH) i++;
+    else if (code === QUOTE) return i + 1;
   }
   return undefined;
 }
 
 /**
- * Splits at a separator that stands outside quotes and angle brackets.
+ * Splits at a separator, one character, that stands outside quotes and angle brackets.
  * Returns undefined when a quote or bracket is left open.
  */
 export function splitOutsideQuotes(text: string, separator: string): string[] | undefined {
-  if (!QUOTE_OR_BRACKET.test(text)) return text.split(separator);
+  const wanted = separator.charCodeAt(0);
   const parts: string[] = [];
   let start = 0;
   let i = 0;
   while (i < text.length) {
-    const char = text[i];
+    const code = text.charCodeAt(i);
     let next: number | undefined = i + 1;
-    if (char === '"') next = afterQuoted(text, i);
-    else if (char === '<') next = text.indexOf('>', i) + 1 || undefined;
-    else if (char === separator) {
+    if (code === QUOTE) next = afterQuoted(text, i);
+    else if (code === BRACKET) next = text.indexOf('>', i) + 1 || undefined;
+    else if (code === wanted) {
       parts.push(text.slice(start, i));
       start = i + 1;
     }

@@ -15,7 +15,17 @@ export function trimBlanks(text: string): string {
 }
 
 /** The lines of a header section, folds still in them (RFC 3261 §7.3.1). */
-export const headerLines = (text: string): string[] => text.split(/\r\n(?![ \t])/);
+export function headerLines(text: string): string[] {
+  const lines: string[] = [];
+  let start = 0;
+  for (let end = text.indexOf('\r\n'); end >= 0; end = text.indexOf('\r\n', end + 2)) {
+    if (isBlank(text.charCodeAt(end + 2))) continue;
+    lines.push(text.slice(start, end));
+    start = end + 2;
+  }
+  lines.push(text.slice(start));
+  return lines;
+}
 
 /** Name and raw value of a header line; undefined when there is no colon after a name. */
 export function cutHeaderLine(line: string): { readonly name: string; readonly value: string } | undefined {

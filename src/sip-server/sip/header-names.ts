@@ -1,3 +1,6 @@
+import { isToken } from './grammar.js';
+import { learning } from './recent.js';
+
 /** Compact forms registered with IANA (RFC 3261 §7.3.3 and later documents). */
 const COMPACT: Readonly<Record<string, string>> = {
   a: 'Accept-Contact',
@@ -39,11 +42,28 @@ const IRREGULAR: Readonly<Record<string, string>> = {
 /** The long form of a compact name; any other name as it is. */
 export const expandName = (name: string): string => (name.length === 1 ? (COMPACT[name.toLowerCase()] ?? name) : name);
 
+/** A header's name, and what can be said of it. */
+export interface HeaderName {
+  /** Compact forms expanded. */
+  readonly name: string;
+  /** In lower case. */
+  readonly key: string;
+  readonly isToken: boolean;
+}
+
+/** Looks at a name as it stands in a message. */
+export const headerName: (text: string) => HeaderName = learning((text) => {
+  const name = expandName(text);
+  return { name, key: name.toLowerCase(), isToken: isToken(text) };
+});
+
 /**
  * The spelling under which an application's header is sent: known names canonical, others capitalised after each dash,
  * `X-…` untouched.
  */
-export function canonicalName(name: string): string {
+export const canonicalName: (name: string) => string = learning(spell);
+
+function spell(name: string): string {
   const long = expandName(name);
   if (long.startsWith('X-')) return long;
   const known = IRREGULAR[long.toLowerCase()];

@@ -1,5 +1,6 @@
-import { expandName } from './header-names.js';
+import { headerName } from './header-names.js';
 import { splitOutsideQuotes } from './grammar.js';
+import { remembering } from './recent.js';
 
 /**
  * One header line. All text is a binary (latin1) string: one character is one byte of the wire, so that what is read is
@@ -40,9 +41,9 @@ export type WithHeaders = Pick<SipMessage, 'headers'>;
 export const NO_BODY = Buffer.alloc(0);
 
 /** Makes a header line. */
-export function header(name: string, value: string): SipHeader {
-  const long = expandName(name);
-  return { name: long, key: long.toLowerCase(), value };
+export function header(text: string, value: string): SipHeader {
+  const { name, key } = headerName(text);
+  return { name, key, value };
 }
 
 /** Value of the first header with this lower-case name. */
@@ -58,24 +59,31 @@ export function all(message: WithHeaders, key: string): string[] {
   return values;
 }
 
-/** How many header lines have this lower-case name. */
-export function count(message: WithHeaders, key: string): number {
-  let lines = 0;
-  for (const line of message.headers) if (line.key === key) lines++;
-  return lines;
-}
-
 /** Elements of a comma-separated header over all its lines. A line with an open quote is one element. */
 export function elements(message: WithHeaders, key: string): string[] {
-  return all(message, key)
-    .flatMap((value) => splitOutsideQuotes(value, ',') ?? [value])
-    .map((value) => value.trim())
-    .filter((value) => value !== '');
+  const found: string[] = [];
+  for (const line of message.headers) {
+    if (line.key !== key) continue;
+    for (const part of splitOutsideQuotes(line.value, ',') ?? [line.value]) {
+      const element = part.trim();
+      if (element !== '') found.push(element);
+    }
+  }
+  return found;
+}
+
+interface CSeq {
+  readonly number: number;
+  readonly method: string;
 }
 
 /** The method of CSeq and its number; undefined when the header is missing or malformed. */
-export function cseqOf(message: WithHeaders): { readonly number: number; readonly method: string } | undefined {
-  const match = /^(\d{1,10})[ \t]+(\S+)$/.exec(first(message, 'cseq') ?? '');
+export const cseqOf = (message: WithHeaders): CSeq | undefined => parseCSeq(first(message, 'cseq') ?? '');
+
+const parseCSeq = remembering(readCSeq);
+
+function readCSeq(text: string): CSeq | undefined {
+  const match = /^(\d{1,10})[ \t]+(\S+)$/.exec(text);
   if (!match) return undefined;
   const number = Number(match[1]);
   return number <= 0xffff_ffff ? { number, method: match[2] ?? '' } : undefined;

@@ -20,7 +20,7 @@ export const parseNameAddr: (text: string) => NameAddr | undefined = remembering
 
 function readNameAddr(text: string): NameAddr | undefined {
   const value = text.trim();
-  const quoted = OPENING_QUOTE.exec(value)?.[0] ?? '';
+  const quoted = value.startsWith('"') ? (OPENING_QUOTE.exec(value)?.[0] ?? '') : '';
   const open = value.indexOf('<', quoted.length);
   if (open < 0) return quoted === '' ? parseAddrSpec(value) : undefined;
   const close = value.indexOf('>', open);

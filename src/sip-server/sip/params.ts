@@ -4,17 +4,19 @@ import { isHost, isQuotedString, isToken, splitOutsideQuotes } from './grammar.j
 /** Parameters by lower-case name; a flag without `=` has the value undefined. */
 export type Params = ReadonlyMap<string, string | undefined>;
 
+const NONE: Params = new Map<string, string | undefined>();
+
 /**
  * Reads `;name=value;flag…` (RFC 3261 §25.1 generic-param). `text` is empty or begins with `;`.
  * Undefined when malformed or when a name comes twice.
  */
 export function parseParams(text: string): Params | undefined {
-  const params = new Map<string, string | undefined>();
   const trimmed = text.trim();
-  if (trimmed === '') return params;
+  if (trimmed === '') return NONE;
   if (!trimmed.startsWith(';')) return undefined;
   const parts = splitOutsideQuotes(trimmed.slice(1), ';');
   if (!parts) return undefined;
+  const params = new Map<string, string | undefined>();
   for (const part of parts) {
     const parsed = parseParam(part);
     if (!parsed || params.has(parsed.name)) return undefined;

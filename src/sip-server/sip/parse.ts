@@ -1,6 +1,6 @@
 import type { SipHeader, SipMessage } from './message.js';
-import { header } from './message.js';
-import { isToken } from './grammar.js';
+import { all, NO_BODY } from './message.js';
+import { headerName } from './header-names.js';
 import { cutHeaderLine, headerLines, outerBlanks, trimBlanks, unfold } from './header-lines.js';
 
 /** What was read, and what is wrong with it: an element may still answer 400 to a message with problems. */
@@ -15,7 +15,7 @@ export type BodyRule = 'content-length' | 'rest';
 /** The problem of a header that holds a line break which is no fold. */
 export const BARE_LINE_BREAK = 'bare CR or LF in a header';
 
-const HEAD_END = Buffer.from('\r\n\r\n');
+const HEAD_END = '\r\n\r\n';
 const SIP_VERSION = /^SIP\/(\S+)$/i;
 const STRICT_REQUEST_LINE = /^\S+ \S+ SIP\/\d+\.\d+$/i;
 /** Longest message taken from the network, bytes. Frames of the application have a cap of their own. */
@@ -28,11 +28,11 @@ const STATUS_LINE = /^SIP\/(\S+) +(\d{1,10})(?: (.*))?$/i;
  */
 export function parseMessage(bytes: Buffer, bodyRule: BodyRule = 'content-length'): ParsedMessage | undefined {
   if (bodyRule === 'content-length' && bytes.length > MAX_MESSAGE_BYTES) return undefined;
-  const end = bytes.indexOf(HEAD_END);
-  const headBytes = end < 0 ? bytes : bytes.subarray(0, end);
-  const rest = end < 0 ? bytes.subarray(bytes.length) : bytes.subarray(end + HEAD_END.length);
+  const text = bytes.toString('latin1');
+  const end = text.indexOf(HEAD_END);
+  const head = end < 0 ? text : text.slice(0, end);
+  const rest = end < 0 ? NO_BODY : bytes.subarray(end + HEAD_END.length);
   const problems: string[] = end < 0 ? ['header section not ended by an empty line'] : [];
-  const head = headBytes.toString('latin1');
   const lineEnd = head.indexOf('\r\n');
   const startLine = lineEnd < 0 ? head : head.slice(0, lineEnd);
   const headers = lineEnd < 0 ? [] : parseHeaders(head.slice(lineEnd + 2), problems);
@@ -73,23 +73,23 @@ function parseHeaders(text: string, problems: string[]): SipHeader[] {
   for (const line of headerLines(text)) {
     if (line === '') continue;
     const cut = cutHeaderLine(line);
-    if (!cut || !isToken(cut.name)) {
+    const names = cut && headerName(cut.name);
+    if (!cut || !names?.isToken) {
       problems.push('malformed header line');
       continue;
     }
     const value = unfold(cut.value);
-    if (/[\r\n]/.test(value)) problems.push(BARE_LINE_BREAK);
-    else headers.push(header(cut.name, value));
+    if (value.includes('\n') || value.includes('\r')) problems.push(BARE_LINE_BREAK);
+    else headers.push({ name: names.name, key: names.key, value });
   }
   return headers;
 }
 
 /** RFC 3261 §18.3: a datagram may hold more than the body, never less. */
 function cutBody(rest: Buffer, headers: readonly SipHeader[], problems: string[]): Buffer {
-  const values = new Set(headers.filter((line) => line.key === 'content-length').map((line) => line.value));
-  if (values.size === 0) return rest;
-  const [value = ''] = values;
-  if (values.size > 1 || !/^\d{1,9}$/.test(value)) {
+  const [value, ...others] = all({ headers }, 'content-length');
+  if (value === undefined) return rest;
+  if (others.some((other) => other !== value) || !/^\d{1,9}$/.test(value)) {
     problems.push('invalid Content-Length');
     return rest;
   }

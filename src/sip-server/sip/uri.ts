@@ -1,4 +1,5 @@
 import { isHost, parsePort } from './grammar.js';
+import { remembering } from './recent.js';
 
 /** A SIP or SIPS URI (RFC 3261 §19.1). Text is kept as it was written; names of parameters are in lower case. */
 export interface SipUri {
@@ -16,13 +17,16 @@ const USER_INFO =
   /^(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/#]|%[0-9A-Fa-f]{2})+(?::(?:[A-Za-z0-9\-_.!~*'()&=+$,]|%[0-9A-Fa-f]{2})*)?$/;
 const PARAM_CHARS = /^(?:[A-Za-z0-9\-_.!~*'()[\]/:&+$]|%[0-9A-Fa-f]{2})+$/;
 const HEADER_CHARS = /^(?:[A-Za-z0-9\-_.!~*'()[\]/?:+$=&;,@]|%[0-9A-Fa-f]{2})*$/;
+const SIP_SCHEME = /^sips?:/i;
 const ABSOLUTE = /^[A-Za-z][A-Za-z0-9+.-]*:[^\s<>"]+$/;
 
 /** Each opening bracket costs drachtio-srf a pass over the rest of the URI. One is an IPv6 host; in parameters they are rare. */
 const MAX_BRACKETS = 8;
 
 /** Reads a SIP URI; undefined when it is not a valid one. `#` is taken in the user part: PBXs write it so. */
-export function parseSipUri(text: string): SipUri | undefined {
+export const parseSipUri: (text: string) => SipUri | undefined = remembering(readSipUri);
+
+function readSipUri(text: string): SipUri | undefined {
   const match = shapeOf(text);
   if (!match) return undefined;
   const [, scheme = '', user, host = '', portText, paramText = '', headers] = match;
@@ -34,7 +38,7 @@ export function parseSipUri(text: string): SipUri | undefined {
 }
 
 const shapeOf = (text: string): RegExpExecArray | null =>
-  text.split('[').length > MAX_BRACKETS + 1 ? null : SHAPE.exec(text);
+  text.includes('[') && text.split('[').length > MAX_BRACKETS + 1 ? null : SHAPE.exec(text);
 const isBadPort = (text: string | undefined, port: number | undefined): boolean =>
   text !== undefined && port === undefined;
 const isUserPart = (user: string | undefined): boolean => user === undefined || USER_INFO.test(user);
@@ -59,9 +63,7 @@ export const schemeOf = (text: string): string | undefined =>
 
 /** Is it usable where any URI may stand (From, To, Contact)? A SIP URI must be a valid one. */
 export function isUri(text: string): boolean {
-  const scheme = schemeOf(text);
-  if (scheme === 'sip' || scheme === 'sips') return parseSipUri(text) !== undefined;
-  return ABSOLUTE.test(text);
+  return SIP_SCHEME.test(text) ? parseSipUri(text) !== undefined : ABSOLUTE.test(text);
 }
 
 /** An address as it stands in a URI or Via: IPv6 in brackets. */

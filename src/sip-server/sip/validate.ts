@@ -1,5 +1,5 @@
 import type { SipMessage, SipRequest, SipResponse } from './message.js';
-import { all, count, cseqOf, elements, first } from './message.js';
+import { all, cseqOf, elements, first } from './message.js';
 import { isCallId, isToken, parseCount, splitOutsideQuotes } from './grammar.js';
 import { parseNameAddr } from './name-addr.js';
 import type { ParsedMessage } from './parse.js';
@@ -15,7 +15,15 @@ export interface Refusal {
 const SINGLE = ['from', 'to', 'call-id', 'cseq', 'max-forwards', 'content-type', 'refer-to'] as const;
 const ROUTES = ['route', 'record-route', 'path', 'service-route'] as const;
 const ADDRESSES = ['p-asserted-identity', 'remote-party-id', 'diversion', 'referred-by', 'refer-to'] as const;
+/** Headers that are looked at here, each with a bit of its own. */
+const BITS: ReadonlyMap<string, number> = new Map(
+  [...new Set<string>([...SINGLE, ...ROUTES, ...ADDRESSES])].map((key, index) => [key, 1 << index]),
+);
+const bitsOf = (keys: readonly string[]): number => keys.reduce((bits, key) => bits | (BITS.get(key) ?? 0), 0);
+const SINGLE_BITS = bitsOf(SINGLE);
+const ROUTE_BITS = bitsOf(ROUTES);
 /** More blanks than this in a row nobody writes, and the expressions of drachtio-srf take their square in time. */
+const MAX_BLANKS = 64;
 const LONG_BLANKS = /[ \t]{65}/;
 /** More than this many Vias, contacts or routes no message on its way has; drachtio-srf takes their square in time. */
 const MAX_ELEMENTS = 64;
@@ -63,10 +71,8 @@ function refuseNumbers(message: SipRequest): Refusal | undefined {
 }
 
 function refuseCommon(message: SipMessage): Refusal | undefined {
-  if (message.headers.some((line) => LONG_BLANKS.test(line.value))) return bad('too many blanks');
-  for (const key of SINGLE) {
-    if (count(message, key) > 1) return bad(`more than one ${key}`);
-  }
+  const seen = lookOver(message);
+  if (typeof seen !== 'number') return seen;
   for (const key of ['from', 'to'] as const) {
     const value = first(message, key);
     if (value === undefined) return bad(`missing ${key}`);
@@ -75,7 +81,21 @@ function refuseCommon(message: SipMessage): Refusal | undefined {
   const callId = first(message, 'call-id');
   if (callId === undefined || !isCallId(callId)) return bad('missing or malformed Call-ID');
   if (!cseqOf(message)) return bad('missing or malformed CSeq');
-  return refuseVias(message) ?? refuseAddresses(message);
+  return (
+    refuseVias(message) ?? refuseContacts(message) ?? refuseRoutes(message, seen) ?? refuseAddresses(message, seen)
+  );
+}
+
+/** The bits of the headers that are there: one pass, since most messages have none of most of those that are judged. */
+function lookOver(message: SipMessage): number | Refusal {
+  let seen = 0;
+  for (const { key, value } of message.headers) {
+    if (value.length > MAX_BLANKS && LONG_BLANKS.test(value)) return bad('too many blanks');
+    const bit = BITS.get(key) ?? 0;
+    if ((seen & bit & SINGLE_BITS) !== 0) return bad(`more than one ${key}`);
+    seen |= bit;
+  }
+  return seen;
 }
 
 function isParty(value: string): boolean {
@@ -91,18 +111,26 @@ function refuseVias(message: SipMessage): Refusal | undefined {
   return isList(lines, (via) => parseVia(via) !== undefined) ? undefined : bad('malformed Via');
 }
 
-function refuseAddresses(message: SipMessage): Refusal | undefined {
+function refuseContacts(message: SipMessage): Refusal | undefined {
   const contacts = all(message, 'contact');
   const isStar = contacts.length === 1 && contacts[0] === '*' && cseqOf(message)?.method === 'REGISTER';
-  if (!isStar && !areAddresses(contacts)) return bad('malformed Contact');
+  return isStar || areAddresses(contacts) ? undefined : bad('malformed Contact');
+}
+
+/** `seen`: the bits of the headers that are there. */
+function refuseRoutes(message: SipMessage, seen: number): Refusal | undefined {
+  if ((seen & ROUTE_BITS) === 0) return undefined;
   for (const key of ROUTES) {
-    const values = all(message, key);
-    if (values.length === 0) continue;
-    if (!areAddresses(values)) return bad(`malformed ${key}`);
+    if (!areAddresses(all(message, key))) return bad(`malformed ${key}`);
     if (elements(message, key).some((value) => !isSipRoute(value))) return bad(`malformed ${key}`);
   }
+  return undefined;
+}
+
+function refuseAddresses(message: SipMessage, seen: number): Refusal | undefined {
   for (const key of ADDRESSES) {
-    if (!areAddresses(all(message, key))) return bad(`malformed ${key}`);
+    const isThere = (seen & (BITS.get(key) ?? 0)) !== 0;
+    if (isThere && !areAddresses(all(message, key))) return bad(`malformed ${key}`);
   }
   return undefined;
 }
@@ -112,11 +140,13 @@ const areAddresses = (values: readonly string[]): boolean =>
 
 /** Lists of elements, none of them empty: drachtio-srf's getters fail on `<sip:a@b>,`. */
 function isList(lines: readonly string[], isElement: (part: string) => boolean): boolean {
-  // Most messages have none of most of these headers.
-  if (lines.length === 0) return true;
-  const lists = lines.map((line) => splitOutsideQuotes(line, ','));
-  const parts = lists.flatMap((list) => list ?? ['']);
-  return parts.length <= MAX_ELEMENTS && parts.every(isElement);
+  let parts = 0;
+  for (const line of lines) {
+    const list = splitOutsideQuotes(line, ',');
+    parts += list?.length ?? 1;
+    if (!list || parts > MAX_ELEMENTS || !list.every(isElement)) return false;
+  }
+  return true;
 }
 
 function isSipRoute(value: string): boolean {

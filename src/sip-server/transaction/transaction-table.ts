@@ -7,7 +7,7 @@ import type { InviteClientTransaction } from './invite-client.js';
 import type { InviteServerTransaction } from './invite-server.js';
 import type { NonInviteClientTransaction } from './non-invite-client.js';
 import type { NonInviteServerTransaction } from './non-invite-server.js';
-import { ownText } from './own-text.js';
+import { ownText } from '../sip/own-text.js';
 
 export type ClientTransaction = InviteClientTransaction | NonInviteClientTransaction;
 export type ServerTransaction = InviteServerTransaction | NonInviteServerTransaction;
@@ -48,10 +48,10 @@ export function serverKeys(request: SipRequest, method: string): ServerKeys {
   const fromTag = tagOf(first(request, 'from')) ?? '';
   const by = via ? sentBy(via) : '';
   const isModern = branch.startsWith(MAGIC_COOKIE) && branch.length > MAGIC_COOKIE.length;
-  const old = `${callId}|${cseq}|${fromTag}|${request.uri}|${by}|${branch}`;
+  const old = (): string => `rfc2543|${callId}|${cseq}|${fromTag}|${request.uri}|${by}|${branch}|${method}`;
   const loose = `${branch}|${callId}|${cseq}|${method}`;
   return {
-    exact: isModern ? `${by}|${loose}` : `rfc2543|${old}|${method}`,
+    exact: isModern ? `${by}|${loose}` : old(),
     loose,
     merged: `${fromTag}|${callId}|${cseq}|${method}`,
   };

@@ -6,6 +6,7 @@ export const MAX_FRAME_BYTES = 1024 * 1024;
 export const SAFE_FRAME_BYTES = 4000;
 
 const HASH = 0x23;
+const ZERO = 0x30;
 const MAX_LENGTH_DIGITS = 7;
 const CRLF = Buffer.from('\r\n');
 
@@ -32,31 +33,33 @@ export class FrameDecoder {
   }
 
   #next(): Frame | undefined {
-    const hash = this.#buffer.subarray(0, MAX_LENGTH_DIGITS + 1).indexOf(HASH);
-    const digits = this.#buffer.toString(
-      'latin1',
-      0,
-      hash < 0 ? Math.min(this.#buffer.length, MAX_LENGTH_DIGITS) : hash,
-    );
-    const complete = hash >= 0;
-    if (
-      !/^\d*$/.test(digits) ||
-      (complete && digits === '') ||
-      (!complete && this.#buffer.length > MAX_LENGTH_DIGITS)
-    ) {
-      throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', 'frame does not begin with a length');
-    }
-    if (!complete) return undefined;
-    const length = Number(digits);
-    if (length === 0 || length > MAX_FRAME_BYTES) {
-      throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', `frame length ${length} is out of range`);
-    }
-    const start = hash + 1;
+    const head = readLength(this.#buffer);
+    if (!head) return undefined;
+    const { start, length } = head;
     if (this.#buffer.length < start + length) return undefined;
     const payload = this.#buffer.subarray(start, start + length);
     this.#buffer = this.#buffer.subarray(start + length);
     return parsePayload(payload);
   }
+}
+
+/** The length before the hash, and where the payload begins; undefined while the hash is not there yet. */
+function readLength(bytes: Buffer): { readonly length: number; readonly start: number } | undefined {
+  const most = Math.min(bytes.length, MAX_LENGTH_DIGITS + 1);
+  let length = 0;
+  for (let at = 0; at < most; at++) {
+    const digit = (bytes[at] ?? 0) - ZERO;
+    if (bytes[at] === HASH && at > 0) return { length: checkedLength(length), start: at + 1 };
+    if (digit < 0 || digit > 9 || at === MAX_LENGTH_DIGITS)
+      throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', 'frame does not begin with a length');
+    length = 10 * length + digit;
+  }
+  return undefined;
+}
+
+function checkedLength(length: number): number {
+  if (length > 0 && length <= MAX_FRAME_BYTES) return length;
+  throw new BadInputError('SIP2WA_SIP_SERVER_FRAME', `frame length ${length} is out of range`);
 }
 
 function parsePayload(payload: Buffer): Frame {
