@@ -34,7 +34,7 @@ export function metaDescription({ fingerprint, leg, own, setup }) {
     ...security(fingerprint, own, setup),
     'a=mid:audio',
     'a=sendrecv',
-    'a=ssrc:1 cname:bench',
+    `a=ssrc:${leg.ssrc} cname:bench`,
     'a=ptime:20',
   ]);
 }

@@ -30,13 +30,14 @@ export class Load {
     return load;
   }
 
-  /** Opens a leg; resolves with its id, address and port. */
+  /** Opens a leg; resolves with its id, address, port and SSRC. */
   async leg(side, address, codec, payloadType) {
     const id = this.#freeIds.pop() ?? this.#nextId++;
     for (const what of ['up', 'first']) this.#events.delete(`${what} ${id}`);
-    const port = this.#heard(`leg ${id}`);
+    const bound = this.#heard(`leg ${id}`);
     this.#say(`leg ${id} ${side} ${address} ${codec} ${payloadType}`);
-    return { id, address, port: Number(await port) };
+    const [port, ssrc] = (await bound).split(' ').map(Number);
+    return { id, address, port, ssrc };
   }
 
   /** With the peer's credentials the leg is an agent that checks, without an ICE-lite one. */

@@ -3,14 +3,14 @@
 const USUAL = {
   name: 'usual',
   repeats: 3,
-  windowMs: 4000,
+  windowMs: 3500,
   warmUpMs: 7000,
-  settleMs: 1000,
+  settleMs: 800,
   closeEnough: 1.07,
   memoryCalls: 150,
   setUps: 15,
   /** No search takes a further step and nothing new is begun later than this, seconds after the start. */
-  untilSeconds: 660,
+  untilSeconds: 630,
   repeatsOfG722: 1,
   stock: false,
 };

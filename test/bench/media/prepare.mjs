@@ -11,6 +11,7 @@ const LIBRARIES = ['-lsrtp2', '-lssl', '-lcrypto', '-lopus', '-lm'];
 const HEADERS =
   '#include <srtp2/srtp.h>\n#include <openssl/ssl.h>\n#include <opus/opus.h>\nint main(void) { return 0; }\n';
 const BUILD_PACKAGES = ['gcc', 'libc6-dev', 'libsrtp2-dev', 'libssl-dev', 'libopus-dev'];
+const POLICY = '/usr/sbin/policy-rc.d';
 const INSIDE = 'SIP2WA_BENCH_NAMESPACE';
 
 const isRoot = process.getuid?.() === 0;
@@ -49,16 +50,24 @@ export function install(say) {
     ...(has('taskset') && has('unshare') ? [] : ['util-linux']),
     ...(has('ip') ? [] : ['iproute2']),
   ];
-  if (missing.length > 0 && isRoot && has('apt-get')) {
-    say(`installing ${missing.join(' ')}`);
-    // A daemon that is installed must not start by itself.
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-    const apt = (words) => spawnSync('apt-get', words, { env, stdio: ['ignore', process.stderr, process.stderr] });
-    apt(['update', '-qq']);
-    apt(['install', '-y', '-qq', '--no-install-recommends', ...missing]);
-  }
+  if (missing.length > 0 && isRoot && has('apt-get')) installPackages(missing, say);
   if (!canCompile()) throw new Error(`missing: ${BUILD_PACKAGES.join(' ')} (apt install, or run as root)`);
   if (!has('rtpengine')) say('rtpengine is not there (apt install rtpengine-daemon): its figures are left out');
+}
+
+function installPackages(names, say) {
+  say(`installing ${names.join(' ')}`);
+  // Debian starts what it installs; rtpengine is started here, when it is its turn.
+  const isOurPolicy = !existsSync(POLICY);
+  if (isOurPolicy) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const aptGet = (words) => spawnSync('apt-get', words, { env, stdio: ['ignore', process.stderr, process.stderr] });
+  try {
+    aptGet(['update', '-qq']);
+    aptGet(['install', '-y', '-qq', '--no-install-recommends', ...names]);
+  } finally {
+    if (isOurPolicy) rmSync(POLICY);
+  }
 }
 
 function canCompile() {

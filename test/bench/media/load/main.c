@@ -3,7 +3,7 @@
  *
  *   < ready FINGERPRINT                                        SHA-256 of the DTLS certificate
  *   > leg ID whatsapp|pbx ADDRESS stamped|pcma|g722|opus PT    binds a socket
- *   < leg ID PORT
+ *   < leg ID PORT SSRC
  *   > secure ID server|client LOCAL-USER LOCAL-PASSWORD [REMOTE-USER REMOTE-PASSWORD]
  *                                                              ICE-lite without, a checking agent with the remote words
  *   > remote ID ADDRESS PORT                                   where packets go, and checks of an agent
@@ -194,7 +194,7 @@ static void add_leg(char **words) {
     open_ears(leg);
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = leg->id};
     if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, leg->fd, &event)) fail("epoll_ctl");
-    printf("leg %d %d\n", leg->id, ntohs(address.sin_port));
+    printf("leg %d %d %u\n", leg->id, ntohs(address.sin_port), leg->ssrc);
     fflush(stdout);
 }
 
