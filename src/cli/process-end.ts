@@ -3,7 +3,7 @@ import { EXIT } from './console-io.js';
 
 /** The part of Node's `process` by which a command learns that it has to end. */
 export interface HostProcess {
-  on(event: 'SIGTERM' | 'SIGINT', listener: (signal: NodeJS.Signals) => void): unknown;
+  on(event: 'SIGTERM' | 'SIGINT' | 'SIGHUP', listener: (signal: NodeJS.Signals) => void): unknown;
   on(event: 'uncaughtException', listener: (error: Error) => void): unknown;
   on(event: 'unhandledRejection', listener: (reason: unknown) => void): unknown;
   exit(code: number): unknown;
@@ -13,21 +13,26 @@ export interface HostProcess {
 const MAX_FAULTS_LOGGED = 20;
 
 /**
- * The first SIGTERM, SIGINT, uncaught exception or unhandled rejection; a second signal ends the process at once.
- * Listens for good: without a listener Node prints a fault itself, unredacted, and dies in the middle of stopping.
+ * The first SIGTERM, SIGINT, uncaught exception or unhandled rejection. With a second signal calls are not waited for; with a
+ * third the process ends as it is. Listens for good: without a listener Node prints a fault itself, unredacted, and dies in
+ * the middle of stopping.
  */
 export class ProcessEnd {
   /** Resolves when the process has to end. */
   readonly reached: Promise<void>;
+  /** Resolves when it has to end now: after a second signal, or a fault, which leaves nothing certain. */
+  readonly hurried: Promise<void>;
   #signals = 0;
   #faults = 0;
   #reach: () => void = () => undefined;
+  #hurry: () => void = () => undefined;
 
   constructor(
     private readonly host: HostProcess,
     private readonly logger: Logger,
   ) {
     this.reached = new Promise((resolve) => (this.#reach = resolve));
+    this.hurried = new Promise((resolve) => (this.#hurry = resolve));
     host.on('SIGTERM', (signal) => this.#signal(signal));
     host.on('SIGINT', (signal) => this.#signal(signal));
     host.on('uncaughtException', (error) => this.#fault('uncaughtException', error));
@@ -40,16 +45,20 @@ export class ProcessEnd {
   }
 
   #signal(signal: NodeJS.Signals): void {
-    if (++this.#signals > 1) {
+    this.#signals++;
+    if (this.#signals > 2) {
       this.host.exit(EXIT.failed);
       return;
     }
-    this.logger.info('stopping', { signal });
-    this.#reach();
+    const isSecond = this.#signals === 2;
+    this.logger.info(isSecond ? 'stopping at once' : 'stopping', { signal });
+    if (isSecond) this.#hurry();
+    else this.#reach();
   }
 
   #fault(kind: string, err: unknown): void {
     if (++this.#faults <= MAX_FAULTS_LOGGED) this.logger.error('fault that nothing caught, stopping', { kind, err });
     this.#reach();
+    this.#hurry();
   }
 }

@@ -1,4 +1,4 @@
-import { loadConfig } from '../config/load-config.js';
+import { loadConfig, type LoadResult } from '../config/load-config.js';
 import { startDaemon, type Daemon } from '../daemon.js';
 import { withDeadline } from '../lib/deadline.js';
 import { createLogger } from '../observability/logger.js';
@@ -21,17 +21,21 @@ export interface RunSurroundings {
 
 /** Longest wait for the daemon to stop, in milliseconds: longer than its parts should take, shorter than systemd and Docker wait. */
 const STOP_MS = 25_000;
+/** The same once it has to be quick (reliability F-24). */
+const HURRIED_STOP_MS = 5_000;
 
 /**
- * `sip2wa run`: the daemon, until SIGTERM or SIGINT, or a fault that nothing caught. After a fault nothing is certain
- * any more, so calls are ended on both sides, and the exit code tells whoever supervises to start anew.
+ * `sip2wa run`: the daemon, until SIGTERM or SIGINT, or a fault that nothing caught. A signal lets the live calls go on for
+ * `calls.drain_timeout` and takes no new ones; a second one ends them. After a fault nothing is certain any more, so calls are
+ * ended on both sides, and the exit code tells whoever supervises to start anew. SIGHUP reads the configuration anew.
  */
 export async function runCommand(
   options: RunOptions,
   surroundings: RunSurroundings = { io: processIo, host: process, start: startDaemon },
 ): Promise<number> {
   const { io, host, start, log } = surroundings;
-  const result = loadConfig({ file: options.config, env: io.env });
+  const load = (): LoadResult => loadConfig({ file: options.config, env: io.env });
+  const result = load();
   if (!result.ok) {
     printIssues(result, io);
     return EXIT.failed;
@@ -42,16 +46,17 @@ export async function runCommand(
   for (const { line, key, message, cure } of warnings) logger.warn('configuration', { file, line, key, message, cure });
   logger.info('configuration read', { file, numbers: config.numbers.length, trunks: config.trunks.length });
   const end = new ProcessEnd(host, logger);
-  const starting = start({ config, logger, redact: (values) => logger.redact(values), media: { levels: logger } });
+  const redact = (values: readonly string[]): void => logger.redact(values);
+  const starting = start({ config, logger, redact, secrets, load, log: logger, media: { levels: logger } });
+  host.on('SIGHUP', () => void starting.then((daemon) => daemon.reload()).catch(() => undefined));
   try {
     await Promise.race([starting, end.reached]);
   } catch (err) {
     logger.error('start failed', { err });
     return EXIT.failed;
   }
-  await end.reached;
   try {
-    await withDeadline(stopOf(starting), STOP_MS, 'stop of the daemon');
+    await stopped(starting, end);
     return end.code;
   } catch (err) {
     logger.error('stop failed', { err });
@@ -59,8 +64,12 @@ export async function runCommand(
   }
 }
 
-/** Stops a daemon that may still be starting. */
-async function stopOf(starting: Promise<Daemon>): Promise<void> {
-  const daemon = await starting;
-  await daemon.stop();
+/** Waits for the end of a daemon that may still be starting. @throws Error when it does not stop in time */
+async function stopped(starting: Promise<Daemon>, end: ProcessEnd): Promise<void> {
+  const asked = starting.then((daemon) => daemon.stopAsked);
+  await Promise.race([end.reached, asked]);
+  await Promise.race([starting.then((daemon) => daemon.drain()), end.hurried]);
+  const stopping = starting.then((daemon) => daemon.stop());
+  const hurried = end.hurried.then(() => withDeadline(stopping, HURRIED_STOP_MS, 'stop of the daemon'));
+  await Promise.race([withDeadline(stopping, STOP_MS, 'stop of the daemon'), hurried]);
 }

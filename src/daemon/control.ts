@@ -55,7 +55,8 @@ export class Control {
       ...{ load, live, redact, clock, logger },
       apply: (config) => this.#apply(config),
       onOutcome: (outcome) => {
-        metrics.configRead(outcome.result, clock.now());
+        metrics.configReloaded(outcome.result);
+        if (outcome.result === 'ok') metrics.configRead(clock.now());
         const restart = outcome.result === 'ok' ? outcome.restart : [];
         events.publish({ type: 'reload', data: { result: outcome.result, restart } });
       },
@@ -63,6 +64,7 @@ export class Control {
     const isLive = (call: string): boolean => history.live().some(({ start }) => start.call === call);
     this.#levels = new LogLevels({ log, configured: () => live.current.log.level, isLive, clock });
     this.admin = new AdminService({ base, checks, drain: this.drain, reload: this.reload, levels: this.#levels });
+    metrics.configRead(clock.now());
     metrics.probe({ isDraining: () => this.drain.state !== 'off' });
     timeline.subscribe(({ call, step }) => {
       if (step === 'call.ended') this.#levels.callEnded(call);

@@ -136,6 +136,8 @@ export class Metrics {
     this.#probe('webhook_parked', 'Calls whose webhooks wait for their HTTP reply.', () =>
       this.#probes.parkedWebhooks(),
     );
+    // So that a first refusal is an increase.
+    for (const result of ['ok', 'refused']) this.#reloads.inc({ result }, 0);
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -199,10 +201,13 @@ export class Metrics {
     this.#permissionChecks.inc({ what, result, number });
   }
 
-  /** `nowMs`: Unix milliseconds. */
-  configRead(result: 'ok' | 'refused', nowMs: number): void {
+  configReloaded(result: 'ok' | 'refused'): void {
     this.#reloads.inc({ result });
-    if (result === 'ok') this.#configRead.set(seconds(nowMs));
+  }
+
+  /** The configuration in use was read now, Unix milliseconds. */
+  configRead(nowMs: number): void {
+    this.#configRead.set(seconds(nowMs));
   }
 
   drainForced(calls: number): void {

@@ -16,8 +16,8 @@ writeFileSync(
   `
 graph: { access_token: ${TOKEN}, app_secret: app-secret-of-the-test }
 webhook: { verify_token: verify-of-the-test }
-trunks: [{ name: pbx, servers: [{ hostname: 10.0.0.5 }], dtmf: inband }]
-numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: pbx }]
+trunks: [{ name: pbx, servers: [{ hostname: 10.0.0.5 }] }]
+numbers: [{ id: "105615555715855", number: +15551112222, name: sales, trunk: pbx }]
 `,
   { mode: 0o600 },
 );
@@ -38,14 +38,19 @@ describe('sip2wa run', () => {
   let started: number;
   let stopped: number;
   let errors: string;
-  /** What `stop()` of the daemon does. */
+  /** What `drain()` and `stop()` of the daemon do, and when the admin API asks it to stop. */
+  let onDrain: () => Promise<void>;
   let onStop: () => Promise<void>;
+  let stopAsked: Promise<unknown>;
+  let reloads: number;
 
   beforeEach(() => {
     host = new Host();
     log = new Lines();
-    [started, stopped, errors] = [0, 0, ''];
+    [started, stopped, reloads, errors] = [0, 0, 0, ''];
+    onDrain = () => Promise.resolve();
     onStop = () => Promise.resolve();
+    stopAsked = new Promise(() => undefined);
   });
 
   const startDaemon = ({ config }: DaemonOptions): Promise<Daemon> => {
@@ -55,7 +60,11 @@ describe('sip2wa run', () => {
       stopped += 1;
       return onStop();
     };
-    return Promise.resolve({ stop } as Partial<Daemon> as Daemon);
+    const reload = () => {
+      reloads += 1;
+      return { result: 'impossible' } as const;
+    };
+    return Promise.resolve({ stop, reload, stopAsked, drain: () => onDrain() } as Partial<Daemon> as Daemon);
   };
   const run = (start: (options: DaemonOptions) => Promise<Daemon> = startDaemon, config = file): Promise<number> => {
     const io = { stdout: () => undefined, stderr: (text: string) => void (errors += text), env: {}, isTerminal: false };
@@ -75,15 +84,60 @@ describe('sip2wa run', () => {
     expect(host.exits).toEqual([]);
   });
 
-  it('ends the process at once at a second signal', async () => {
+  it('lets calls go on after a signal, ends them at a second one, and the process at a third', async () => {
+    onDrain = () => new Promise(() => undefined);
     onStop = () => new Promise(() => undefined);
     void run();
     await settled();
     host.emit('SIGTERM', 'SIGTERM');
     await settled();
+    expect([stopped, host.exits]).toEqual([0, []]);
+    host.emit('SIGTERM', 'SIGTERM');
+    await settled();
     expect([stopped, host.exits]).toEqual([1, []]);
     host.emit('SIGINT', 'SIGINT');
     expect(host.exits).toEqual([1]);
+  });
+
+  it('stops once the last call is over', async () => {
+    let isDrained = (): void => undefined;
+    onDrain = () => new Promise((resolve) => (isDrained = resolve));
+    const code = run();
+    await settled();
+    host.emit('SIGTERM', 'SIGTERM');
+    await settled();
+    expect(stopped).toBe(0);
+    isDrained();
+    expect(await code).toBe(0);
+    expect(stopped).toBe(1);
+  });
+
+  it('stops when the admin API asks for it', async () => {
+    let ask = (_: unknown): void => undefined;
+    stopAsked = new Promise((resolve) => (ask = resolve));
+    const code = run();
+    await settled();
+    expect(stopped).toBe(0);
+    ask(undefined);
+    expect(await code).toBe(0);
+    expect(stopped).toBe(1);
+  });
+
+  it('reloads at SIGHUP, also while it is starting, and goes on', async () => {
+    let isUp = (_daemon: Daemon): void => undefined;
+    const code = run(() => new Promise((resolve) => (isUp = resolve)));
+    await settled();
+    host.emit('SIGHUP', 'SIGHUP');
+    await settled();
+    expect(reloads).toBe(0);
+    isUp(await startDaemon({ config: { numbers: [{}] } } as unknown as DaemonOptions));
+    await settled();
+    expect(reloads).toBe(1);
+    host.emit('SIGHUP', 'SIGHUP');
+    await settled();
+    expect([reloads, stopped]).toEqual([2, 0]);
+    host.emit('SIGTERM', 'SIGTERM');
+    expect(await code).toBe(0);
   });
 
   it.each([
