@@ -130,9 +130,7 @@ function attempt(window) {
 export function table(result) {
   const rows = [
     ['', 'sip2wa', 'dgram', 'rtpengine', 'stock werift', 'target'],
-    ...passthroughRows(result),
-    ...otherRows(result),
-    ...setUpRows(result),
+    ...[...passthroughRows(result), ...otherRows(result), ...setUpRows(result)].filter(isMeasured),
   ];
   const { passthrough, transcode, g722, stock } = result.repeats;
   return [
@@ -153,7 +151,10 @@ function passthroughRows(it) {
       it.dgram_calls,
       '',
       it.stock_werift_calls,
-      `${atLeast(it.passthrough_calls_vs_dgram, TARGETS.callsVsDgram, 'dgram')}; ${atLeast(it.passthrough_calls_vs_stock, TARGETS.callsVsStock, 'stock')}`,
+      both(
+        atLeast(it.passthrough_calls_vs_dgram, TARGETS.callsVsDgram, 'dgram'),
+        atLeast(it.passthrough_calls_vs_stock, TARGETS.callsVsStock, 'stock'),
+      ),
     ],
     [
       'ms CPU per 1,000 packets',
@@ -161,7 +162,10 @@ function passthroughRows(it) {
       it.dgram_cpu_ms_per_1000,
       it.rtpengine_cpu_ms_per_1000,
       '',
-      `${atMost(it.passthrough_cpu_vs_dgram, TARGETS.cpuVsDgram, '', ' of dgram')}; ${atMost(it.passthrough_cpu_vs_rtpengine, TARGETS.cpuVsRtpengine, '', ' of rtpengine')}`,
+      both(
+        atMost(it.passthrough_cpu_vs_dgram, TARGETS.cpuVsDgram, 'dgram'),
+        atMost(it.passthrough_cpu_vs_rtpengine, TARGETS.cpuVsRtpengine, 'rtpengine'),
+      ),
     ],
     [
       'p99 at half load, ms',
@@ -218,8 +222,10 @@ const shown = (value) => value ?? '-';
 const verdict = (isMet) => (isMet ? 'met' : 'MISSED');
 const atLeast = (ratio, least, of) =>
   ratio === null ? '' : `${verdict(ratio >= least)}: ${ratio} of ${of}, at least ${least}`;
-const atMost = (value, most, unit = '', of = '') =>
-  value === null ? '' : `${verdict(value <= most)}: ${value}${unit}${of}, at most ${most}`;
+const atMost = (ratio, most, of) =>
+  ratio === null ? '' : `${verdict(ratio <= most)}: ${ratio} of ${of}, at most ${most}`;
+const both = (...parts) => parts.filter((part) => part !== '').join('; ');
+const isMeasured = ([, ...cells]) => cells.some((cell) => cell !== null && cell !== '');
 const target = (value, most) => (value === null ? '' : `${verdict(value <= most)}: at most ${most}`);
 
 function machineLines({ machine, plan, load_before: load, quiet, seconds }) {
