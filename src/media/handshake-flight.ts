@@ -1,14 +1,26 @@
 const headerBytes = 13;
-const contentType = { changeCipherSpec: 20, handshake: 22 } as const;
+const contentType = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23 } as const;
+const dtls12 = 0xfefd;
+/** Keys change once: whoever renegotiates is none of ours (RFC 8827 §6.5 forbids it). */
+const encryptedEpoch = 1;
+const encrypted = new Set<number>([contentType.alert, contentType.handshake, contentType.applicationData]);
 /** Certificate, CertificateVerify, ClientKeyExchange: what a DTLS client repeats when our last flight was lost. */
 const repeatable = new Set([11, 15, 16]);
 /** A flight is four or five records; more are an attempt to fill the memory. */
 const maxRecords = 16;
 
+interface DtlsRecord {
+  readonly type: number;
+  readonly version: number;
+  readonly epoch: number;
+  readonly body: Buffer;
+}
+
 /**
- * Tells what a peer must be allowed to repeat in plaintext once keys are set: the flight of its own handshake, octet for octet,
- * if it missed our answer to it (RFC 6347 §4.2.4). Any other plaintext record is forgeable by anyone who can forge a source
- * address: an alert closes the connection, a ClientHello restarts it, a Certificate that is none breaks it.
+ * Tells what a peer may send once keys are set: encrypted records, and in plaintext the flight of its own handshake, octet for
+ * octet, if it missed our answer to it (RFC 6347 §4.2.4). Anything else is forgeable by anyone who can forge a source address,
+ * and the stack takes it: an alert or an unknown type closes the connection, in epochs that never began as well, a ClientHello
+ * restarts it, a Certificate that is none breaks it.
  */
 export class HandshakeFlight {
   /** Bodies of records; a repeated one has a new number in its header. */
@@ -16,7 +28,7 @@ export class HandshakeFlight {
 
   /** Remembers what may be repeated; to be shown every datagram of DTLS until the handshake is done. */
   note(datagram: Buffer): void {
-    eachRecord(datagram, (type, epoch, body) => {
+    everyRecord(datagram, ({ type, epoch, body }) => {
       const isOfFlight = type === contentType.handshake && epoch === 0 && repeatable.has(body[0] ?? 0);
       if (isOfFlight && this.#bodies.size < maxRecords) this.#bodies.add(body.toString('latin1'));
       return true;
@@ -25,23 +37,26 @@ export class HandshakeFlight {
 
   /** Whether a datagram that comes after the handshake holds nothing but what is encrypted or repeated. */
   allows(datagram: Buffer): boolean {
-    return eachRecord(
-      datagram,
-      (type, epoch, body) =>
-        epoch > 0 ||
-        type === contentType.changeCipherSpec ||
-        (type === contentType.handshake && this.#bodies.has(body.toString('latin1'))),
-    );
+    return everyRecord(datagram, (record) => record.version === dtls12 && this.#allowsRecord(record));
+  }
+
+  #allowsRecord({ type, epoch, body }: DtlsRecord): boolean {
+    if (epoch === encryptedEpoch) return encrypted.has(type);
+    if (epoch !== 0) return false;
+    if (type === contentType.changeCipherSpec) return body.length === 1 && body[0] === 1;
+    return type === contentType.handshake && this.#bodies.has(body.toString('latin1'));
   }
 }
 
-/** Walks over the records of a datagram as long as `visit` is content with them; false if it was not, or a header is cut off. */
-function eachRecord(datagram: Buffer, visit: (type: number, epoch: number, body: Buffer) => boolean): boolean {
+/** Whether a datagram is made of whole records and all of them pass (RFC 6347 §4.1). */
+function everyRecord(datagram: Buffer, passes: (record: DtlsRecord) => boolean): boolean {
   for (let start = 0; start < datagram.length;) {
     if (start + headerBytes > datagram.length) return false;
+    const [version, epoch] = [datagram.readUInt16BE(start + 1), datagram.readUInt16BE(start + 3)];
     const end = start + headerBytes + datagram.readUInt16BE(start + 11);
+    if (end > datagram.length) return false;
     const body = datagram.subarray(start + headerBytes, end);
-    if (!visit(datagram[start] ?? 0, datagram.readUInt16BE(start + 3), body)) return false;
+    if (!passes({ type: datagram[start] ?? 0, version, epoch, body })) return false;
     start = end;
   }
   return true;

@@ -60,7 +60,7 @@ export class CallFleet {
       lostThrough: sum(({ lostThrough }) => lostThrough),
       lostOut: sum(({ lostOut }) => lostOut),
       injected: sum(({ injected }) => injected),
-      dropped: this.calls.filter(({ failure }) => failure !== undefined).length,
+      dropped: this.calls.flatMap(({ failure }) => failure ?? []),
       deaf: counts.filter(({ said, lost }) => lost > said / 2).length,
     };
   }
@@ -101,8 +101,8 @@ export interface Meanwhile {
 
 /** Sums over all calls; see `CallCounts`. */
 export interface FleetCounts extends CallCounts {
-  /** Calls that ended. */
-  readonly dropped: number;
+  /** Calls that ended, and why. */
+  readonly dropped: readonly string[];
   /** Calls of which not even half of what was said got as far as the bridge. */
   readonly deaf: number;
 }

@@ -32,9 +32,9 @@ export const pbxSsrc = 0x1234;
 export { peerSsrc } from './lite-peer.js';
 
 /** Frames of the user's tone, coded once: a whole number of its periods, so that they can follow each other for ever. */
-const userTone = codedTone(userHz, 50);
+export const userTone = codedTone(userHz, 50);
 const pbxTone = new ToneSource(pbxHz, amplitude);
-const pbxFrames = Array.from({ length: 50 }, () => toG711('PCMA', pbxTone.next(160)));
+export const pbxFrames = Array.from({ length: 50 }, () => toG711('PCMA', pbxTone.next(160)));
 
 function codedTone(hz: number, frames: number): readonly Uint8Array[] {
   const encoder = createOpusCodec('wasm').createEncoder(8000, 160);
@@ -66,8 +66,9 @@ export class FleetCall {
   pbxEndpoint!: RtpEndpoint;
   /** Port of the bridge towards the PBX. */
   rtpPort = 0;
-  /** Packets said and not yet repeated by anybody, newest last. */
+  /** Packets and reports as the user's side sent them last, newest last. */
   readonly lately: Buffer[] = [];
+  readonly sealedReports: Buffer[] = [];
   /** Payloads of the last second that each far end heard. */
   readonly heardByUser: Uint8Array[] = [];
   timedOut: string | undefined;
@@ -107,7 +108,9 @@ export class FleetCall {
   }
 
   get failure(): string | undefined {
-    return this.timedOut ?? this.events.find(({ type }) => type === 'failed')?.type;
+    const failed = this.events.find((event) => event.type === 'failed');
+    const why = this.timedOut ?? failed?.reason.text;
+    return why === undefined ? undefined : `call ${this.index} (${this.codec}): ${why}`;
   }
 
   /** Sets the call up: both legs negotiated and joined; media need not be up yet. */
@@ -157,7 +160,8 @@ export class FleetCall {
     const timestamp = number * (isOpus ? 960 : 160);
     this.pbx.send(this.rtpPort, { payloadType: type, sequence: number, timestamp, ssrc: pbxSsrc, payload: fromPbx });
     if (number % 250 !== 0) return;
-    this.peer.sendRtcp(report(peerSsrc, number));
+    this.sealedReports.push(this.peer.sendRtcp(report(peerSsrc, number)));
+    if (this.sealedReports.length > 50) this.sealedReports.shift();
     this.#reportsSaid++;
   }
 

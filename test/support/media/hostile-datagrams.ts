@@ -75,6 +75,18 @@ export const plaintextAlerts: readonly Buffer[] = [
   dtlsRecord(63, 0, 1, 2),
 ];
 
+/**
+ * Records that come from a peer whose last flight was lost, and so may come at any time: Certificate, ClientKeyExchange,
+ * CertificateVerify, ChangeCipherSpec; and what looks encrypted.
+ */
+export const lateRecords: readonly Buffer[] = [
+  ...[11, 16, 15].map((type) => dtlsRecord(22, 0, ...[type, 0, 0, 20, 0, 2, 0, 0, 0, 0, 0, 20], ...randomBytes(20))),
+  dtlsRecord(20, 0, 1),
+  dtlsRecord(22, 1, ...randomBytes(40)),
+  dtlsRecord(21, 1, ...randomBytes(26)),
+  dtlsRecord(23, 1, ...randomBytes(60)),
+];
+
 /** A compound RTCP packet that says goodbye for `ssrc` (RFC 3550 §6.6): an empty receiver report, then BYE. */
 export function rtcpBye(ssrc: number): Buffer {
   const packet = Buffer.from([0x80, 201, 0, 1, 0, 0, 0, 0, 0x81, 203, 0, 1, 0, 0, 0, 0]);

@@ -6,6 +6,9 @@ import {
   type RTCDtlsTransport,
   type RtpPacket,
 } from 'werift';
+import { rtpHeaderLength } from '../../../src/media/rtp-packet.js';
+import { SrtpSender } from '../../../src/media/srtp/srtp-sender.js';
+import { SrtpKey } from '../../../src/sdp/sdes.js';
 import { until } from '../until.js';
 
 /** What a peer may say in one RTP packet. */
@@ -114,6 +117,20 @@ export class LitePeer {
     const datagram = this.#transport.srtcp.encrypt(compound);
     this.sendDatagram(datagram);
     return datagram;
+  }
+
+  /** Says any octets as RTP under the call's keys; those that are no RTP header at all go out as they are. */
+  sendSealed(packet: Buffer): void {
+    const isRtp = packet.length >= 12 && rtpHeaderLength(packet) <= packet.length;
+    // A sender for each: it would not let numbers go back.
+    this.sendDatagram(isRtp ? new SrtpSender(this.#key).sealRtp(packet) : packet);
+  }
+
+  get #key(): SrtpKey {
+    const { localMasterKey, localMasterSalt } = this.#transport.srtp.config.keys;
+    const key = SrtpKey.of('AES_CM_128_HMAC_SHA1_80', Buffer.concat([localMasterKey, localMasterSalt]));
+    if (!key) throw new Error('no key of the profile that is agreed on');
+    return key;
   }
 
   /** Sends octets as they are from the peer's own address: what a forger of addresses could send. */
