@@ -4,6 +4,7 @@ import { endReason, type EndReason } from './call/end-reason.js';
 import type { Journal, JournalData, JournalEvent } from './call/journal.js';
 import type { DialledLeg, LegFacts, OriginatingLeg } from './call/leg.js';
 import type { MediaBridge } from './call/media-bridge.js';
+import { roundedQuality } from './call/media-quality.js';
 import type { CallObserver } from './call/observer.js';
 import { CallRegistry } from './call/registry.js';
 import type { Clock } from './lib/clock.js';
@@ -255,6 +256,8 @@ export function callRecord(outcome: CallOutcome, parties: Parties): CallRecord {
     ...given('srtp', a['srtp'] ?? b['srtp']),
     ...given('caller', a['caller']),
     ...given('divertedBy', a['divertedBy']),
+    ...given('codec', outcome.quality?.pbx?.codec),
+    ...given('quality', roundedQuality(outcome.quality)),
     ...metaFacts({ ...b, ...a }),
   };
 }

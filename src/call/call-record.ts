@@ -1,5 +1,6 @@
 import type { CallId } from '../lib/ids.js';
 import type { EndCode, EndedBy, ResultClass } from './end-reason.js';
+import type { CallQuality } from './media-quality.js';
 
 /** Who began a call; Meta's two words. */
 export type CallDirection = 'user_initiated' | 'business_initiated';
@@ -56,6 +57,8 @@ export interface CallRecord {
   readonly sipCallIdB?: string;
   /** Codec of the SIP leg, by its RTP name. */
   readonly codec?: string;
+  /** How the audio was, of each leg in each direction; absent when there was none. */
+  readonly quality?: CallQuality;
   /** Crypto suite of the SIP leg's SRTP; absent for plain RTP. */
   readonly srtp?: string;
 }

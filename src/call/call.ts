@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../lib/clock.js';
+import { given } from '../lib/given.js';
 import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import { MachineRunner } from '../lib/machine-runner.js';
@@ -15,6 +16,7 @@ import type { CallDirection } from './call-record.js';
 import { endReason, type EndReason, type EndedBy } from './end-reason.js';
 import type { DialledLeg, Leg, LegEvent, LegFacts, OriginatingLeg } from './leg.js';
 import type { MediaBridge } from './media-bridge.js';
+import type { CallQuality } from './media-quality.js';
 import type { CallObserver } from './observer.js';
 
 /** How long each timer of a call runs, in milliseconds. */
@@ -34,6 +36,8 @@ export interface CallOutcome {
   /** Facts of the A leg and of the last B leg. */
   readonly a: LegFacts;
   readonly b: LegFacts;
+  /** How the audio was on either side, as far as that is known. */
+  readonly quality?: CallQuality;
 }
 
 export interface CallOptions {
@@ -298,10 +302,16 @@ export class Call {
       endedBy,
       a: this.options.a.facts,
       b: this.#legsB.at(-1)?.facts ?? {},
+      quality: qualityOf(this.legs),
     };
     this.options.observer.step(this.id, 'call.ended', { code: reason.code, by: endedBy, sipStatus: reason.sipStatus });
     this.options.onEnded(outcome);
   }
+}
+
+function qualityOf({ a, b }: Call['legs']): CallQuality {
+  const [whatsapp, pbx] = a.kind === 'whatsapp' ? [a, b] : [b, a];
+  return { ...given('whatsapp', whatsapp?.quality), ...given('pbx', pbx?.quality) };
 }
 
 /** Timers that are the same for every call, in milliseconds. */

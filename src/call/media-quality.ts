@@ -49,3 +49,11 @@ export interface CallQuality {
 
 /** Which side of the bridge. */
 export type MediaSide = keyof CallQuality;
+
+/** For records: figures to two decimals, no more than they are worth; undefined if nothing is known of either side. */
+export function roundedQuality(quality: CallQuality | undefined): CallQuality | undefined {
+  if (!quality?.whatsapp && !quality?.pbx) return undefined;
+  const rounded = (_key: string, value: unknown): unknown =>
+    typeof value === 'number' ? Math.round(value * 100) / 100 : value;
+  return JSON.parse(JSON.stringify(quality, rounded)) as CallQuality;
+}

@@ -9,6 +9,7 @@ import type { MediaEngine } from '../media/media-engine.js';
 import { CallHistory } from '../observability/call-history.js';
 import { countedJournal } from '../observability/counted-journal.js';
 import { EventBus } from '../observability/event-bus.js';
+import { MediaMetrics } from '../observability/media-metrics.js';
 import { Metrics } from '../observability/metrics.js';
 import { Redaction } from '../observability/redaction.js';
 import { Timeline } from '../observability/timeline.js';
@@ -55,10 +56,16 @@ export function createBase(
   const metrics = new Metrics({ version: packageVersion() });
   const timeline = new Timeline(logger, clock);
   const events = new EventBus();
+  const mediaMetrics = new MediaMetrics(metrics.registry);
   timeline.subscribe((data) => {
     events.publish({ type: 'call_step', data });
     if (data.step === 'call.end_forced') metrics.callEndForced();
+    mediaMetrics.step(data.step, data.detail);
   });
+  timeline.onQuality = (data) => {
+    mediaMetrics.quality(data.side, data.report);
+    events.publish({ type: 'call_quality', data });
+  };
   const mediaPlane = createMediaPlane({ config: config.media, placement, logger, clock, ids });
   registerWorkerMetrics(metrics.registry, mediaPlane.workers);
   return {

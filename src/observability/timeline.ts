@@ -1,3 +1,4 @@
+import type { MediaSide, QualityReport } from '../call/media-quality.js';
 import type { CallObserver, CallStep } from '../call/observer.js';
 import type { Clock } from '../lib/clock.js';
 import type { CallId } from '../lib/ids.js';
@@ -23,6 +24,13 @@ export interface TimelineEntry {
 
 export type TimelineListener = (entry: TimelineEntry) => void;
 
+/** How one leg's audio was in the last few seconds. */
+export interface LegReport {
+  readonly call: CallId;
+  readonly side: MediaSide;
+  readonly report: QualityReport;
+}
+
 /** Steps of the machinery below; the rest are lifecycle steps that an operator wants to see of every call. */
 const DEBUG_STEPS: ReadonlySet<CallStep> = new Set<CallStep>([
   'call.state',
@@ -42,6 +50,8 @@ export class Timeline implements CallObserver {
   /** In the order of their ends. */
   readonly #ended = new Set<CallId>();
   readonly #listeners = new Set<TimelineListener>();
+  /** Takes the reports of quality, which are no steps: there are too many of them. */
+  onQuality: (report: LegReport) => void = () => undefined;
 
   constructor(
     private readonly logger: Logger,
@@ -59,6 +69,11 @@ export class Timeline implements CallObserver {
     if (DEBUG_STEPS.has(step)) this.logger.debug(step, fields);
     else this.logger.info(step, fields);
     this.#tell(entry);
+  }
+
+  quality(call: CallId, side: MediaSide, report: QualityReport): void {
+    this.logger.debug('media quality', { call, side, ...report });
+    this.onQuality({ call, side, report });
   }
 
   /** The steps of a call in their order; empty when it is not known (any more). */

@@ -1,9 +1,11 @@
 import type { EndReason } from '../../src/call/end-reason.js';
 import type { DialledLeg, LegEvent, OriginatingLeg } from '../../src/call/leg.js';
+import type { LegQuality } from '../../src/call/media-quality.js';
 
 /** A leg that writes down its commands and says what the test makes it say. */
 export class ScriptedLeg implements OriginatingLeg, DialledLeg {
-  readonly kind = 'sip';
+  kind: 'sip' | 'whatsapp' = 'sip';
+  quality: LegQuality | undefined;
   mediaId: string | undefined;
   readonly facts: Record<string, string>;
   #listener: (event: LegEvent) => void = () => undefined;

@@ -71,6 +71,20 @@ describe('call', () => {
     expect(clock.armed).toBe(0);
   });
 
+  it.each(['a', 'b'] as const)('tells how the audio was on either side when leg %s is of WhatsApp', (which) => {
+    const legs = { a, b };
+    const direction = { packets: 1 };
+    legs[which].kind = 'whatsapp';
+    a.quality = { codec: 'of a', received: direction, sent: direction };
+    b.quality = { codec: 'of b', received: direction, sent: direction };
+    answer();
+    b.say({ type: 'ended', reason: endReason('hangup') });
+    b.say({ type: 'terminated' });
+    a.say({ type: 'terminated' });
+    const other = which === 'a' ? 'b' : 'a';
+    expect(outcomes[0]?.quality).toMatchObject({ whatsapp: { codec: `of ${which}` }, pbx: { codec: `of ${other}` } });
+  });
+
   it('plays a key told outside the media at the other leg, where it has media', () => {
     answer();
     b.say({ type: 'dtmf', digit: '5', durationMs: 120 });
