@@ -124,6 +124,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   for (const part of ['sip', 'recovery', 'webhook']) readiness.set(part, () => false);
 
   stack.add('media', () => base.media.stop());
+  const mediaStarted = base.mediaPlane.beginStart();
   const { server, sip } = await startSip(base, stack, control);
   readiness.set('sip', () => sip.ready);
   servers.watch(sip);
@@ -140,7 +141,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   const router = whatsapp.router((call) => switchboard.userCall(call), store.seen, settings);
   await recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack);
   // Warms the codecs up, which takes a moment: the orphans of a crash do not wait for it.
-  await base.media.start();
+  await mediaStarted();
 
   const webhook = await startWebhooks(base, secrets, router, store);
   let stopping: Promise<void> | undefined;

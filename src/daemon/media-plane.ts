@@ -32,6 +32,11 @@ export interface MediaPlaneOptions {
 /** The media engine, and how its workers stand. */
 export interface MediaPlane {
   readonly engine: MediaEngine;
+  /**
+   * Begins to start it where that holds nothing up in this process, and returns what is to be awaited before calls are taken.
+   * That rejects as the engine's `start` does.
+   */
+  readonly beginStart: () => () => Promise<void>;
   /** None for media in this process. */
   readonly workers: () => readonly WorkerStatus[];
   readonly checks: () => readonly ReadinessCheck[];
@@ -44,7 +49,7 @@ export function createMediaPlane(options: MediaPlaneOptions): MediaPlane {
   const settings = { listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks };
   if (placement === 'in-process') {
     const engine = new WeriftMediaEngine({ ...settings, logger, clock, ids });
-    return { engine, workers: () => [], checks: () => [] };
+    return { engine, beginStart: () => () => engine.start(), workers: () => [], checks: () => [] };
   }
   const workers = workerCount(config.workers, availableParallelism(), settings);
   const { levels, workerEntry } = placement;
@@ -53,7 +58,13 @@ export function createMediaPlane(options: MediaPlaneOptions): MediaPlane {
     ...{ workers, settings, launch, logger, clock, ids },
     ...(levels && { levels }),
   });
-  return { engine, workers: () => engine.statuses, checks: () => [checkOf(engine.statuses)] };
+  const beginStart = (): (() => Promise<void>) => {
+    const started = engine.start();
+    // Whoever awaits it hears of it.
+    started.catch(() => undefined);
+    return () => started;
+  };
+  return { engine, beginStart, workers: () => engine.statuses, checks: () => [checkOf(engine.statuses)] };
 }
 
 /** Calls can be taken as long as one worker is up. */

@@ -75,10 +75,11 @@ export class WorkerMediaEngine implements MediaEngine {
     }));
   }
 
-  /** Resolves when all workers are warmed up; those that fail to start are tried again. @throws MediaError if all fail */
+  /** Resolves when one worker is warmed up; those that fail to start are tried again. @throws MediaError if all fail */
   async start(): Promise<void> {
     this.#state = 'running';
-    await Promise.all(this.#slots.map((slot) => slot.start()));
+    const all = Promise.all(this.#slots.map((slot) => slot.start()));
+    await Promise.race([all, this.#firstReady()]);
     if (this.#ready.length === 0) throw new MediaError('internal', 'no media worker could be started');
   }
 
@@ -116,6 +117,12 @@ export class WorkerMediaEngine implements MediaEngine {
     const [lightest] = ready.filter((worker) => !worker.isOverloaded).sort(byLoad);
     if (lightest) return lightest;
     throw new MediaError('limit', ready.length > 0 ? 'all media workers are overloaded' : 'no media worker is up');
+  }
+
+  #firstReady(): Promise<undefined> {
+    const first = deferred<undefined>();
+    this.#waiting.add(first);
+    return first.promise.finally(() => this.#waiting.delete(first));
   }
 
   /** Waits for a worker where there is none, not long: the one that died may have been the only one. */
