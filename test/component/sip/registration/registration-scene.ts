@@ -65,7 +65,7 @@ export class RegistrationScene {
     const others = more.map((one) => ({ ...sceneTrunk, ...own, servers: places.slice(0, 1), ...one }));
     const cable = options.cable ? await TcpCable.to(server.port) : undefined;
     const agent = new SipUserAgent({
-      connect: { ...server, port: cable?.port ?? server.port },
+      connect: cable ? { host: server.host, port: cable.port, secret: server.secret } : server,
       ...{ trunks: [trunk, ...others], media: new FakeMediaEngine(), journal: new MemoryJournal() },
       observer: { step: () => undefined },
       ...{ logger, clock, ids: systemIds, random: () => 0 },
