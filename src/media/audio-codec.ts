@@ -17,8 +17,16 @@ export interface AudioDecoder {
 export interface AudioEncoder {
   /** Codes one frame of the length given at creation. The result is valid until the next call. */
   encode(frame: Int16Array): Uint8Array;
+  /** Prepares for so many per cent of packets lost on the way; absent where a codec cannot. */
+  expectLoss?(percent: number): void;
   /** Idempotent. */
   close(): void;
+}
+
+/** How hard encoders work. */
+export interface CodecEffort {
+  /** 0 cheapest to 10 best; to be lowered under overload. */
+  complexity: number;
 }
 
 /** A codec as the bridge sees it. Rates are sampling rates of the audio, not RTP clocks. */
@@ -26,6 +34,8 @@ export interface AudioCodec {
   readonly name: PbxCodec;
   /** Sampling rates in Hz it can work at, the one it would rather use first. */
   readonly sampleRates: readonly number[];
+  /** What its encoders obey, those at work too; absent where there is nothing to choose. */
+  readonly effort?: CodecEffort;
   createDecoder(sampleRate: number): AudioDecoder;
   /** `frameSamples`: length of the frames it will be given, in samples. */
   createEncoder(sampleRate: number, frameSamples: number): AudioEncoder;

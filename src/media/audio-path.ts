@@ -1,3 +1,4 @@
+import { given } from '../lib/given.js';
 import type { CodecRegistry } from './codec-registry.js';
 import type { KeptPacket } from './kept-audio.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
@@ -6,6 +7,10 @@ import { PlayoutSequencer, type PlayoutSink, type SequencerStats } from './playo
 /** One direction of a bridge: what arrives at one port, on its way to the other. */
 export interface AudioPath {
   accept(packet: MediaPacket, nowMs: number): void;
+  /** Takes a packet that says how loud the far end's pauses are (RFC 3389). */
+  acceptNoise?(packet: MediaPacket): void;
+  /** Whether this path can carry what is in the packet; absent: it always can. */
+  suits?(packet: MediaPacket): boolean;
   /** Every 20 ms or so. */
   tick(nowMs: number): void;
   /** Plays packets that were kept, in real time from now on; what is accepted meanwhile comes behind them. */
@@ -33,10 +38,23 @@ export interface AudioPathOptions {
 /** Opus goes out in frames of this length whatever the other side sends: what Meta asks for. */
 export const opusFrameMs = 20;
 
+/** Where the far end's beat should be when a packet comes on the fastest path: this far ahead of the clock. */
+const comfortableLeadMs = 10;
+
+/** By how much what is sent now would be too early for the far end's beat, or too late. */
+export function surplusOf({ leadMs }: PacketPort, lagMs: number): number {
+  return leadMs === undefined ? 0 : leadMs + lagMs - comfortableLeadMs;
+}
+
 /** Puts the packets of a path in order. */
-export function sequencerOf(options: AudioPathOptions, path: PlayoutSink, fill: boolean): PlayoutSequencer {
+export function sequencerOf(
+  options: AudioPathOptions,
+  path: PlayoutSink,
+  fill: boolean,
+  aheadMs?: () => number,
+): PlayoutSequencer {
   const { source, sink, nowMs } = options;
   // Waiting for a reordered packet would cost a place in the beat of the WebRTC side; a trunk seldom reorders.
   const holdMs = fill || source.codec === sink.codec ? options.holdMs : 0;
-  return new PlayoutSequencer({ clockRate: source.clockRate, holdMs, fill }, path, nowMs);
+  return new PlayoutSequencer({ clockRate: source.clockRate, holdMs, fill, ...given('aheadMs', aheadMs) }, path, nowMs);
 }

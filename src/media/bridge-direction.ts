@@ -38,6 +38,7 @@ export class BridgeDirection {
     this.#keys = new DtmfInlet({ clock, codecs, source, onDigit: (...key) => this.sink.sendDtmf(...key) });
     source.onAudio = (packet) => this.#accept(packet);
     source.onTelephoneEvent = (packet) => this.#acceptEvent(packet);
+    source.onComfortNoise = (packet) => this.#acceptNoise(packet);
   }
 
   tick(nowMs: number): void {
@@ -52,6 +53,7 @@ export class BridgeDirection {
   close(): void {
     this.source.onAudio = undefined;
     this.source.onTelephoneEvent = undefined;
+    this.source.onComfortNoise = undefined;
     this.#path?.close();
     this.#path = undefined;
     this.#keys.close();
@@ -70,10 +72,24 @@ export class BridgeDirection {
     }
     this.#keys.acceptAudio(packet);
     const nowMs = this.options.clock.monotonicMs();
-    const path = this.#currentPath(nowMs);
+    const path = this.#pathFor(packet, nowMs);
     if (!path) return;
     path.muted = this.#keys.active;
     path.accept(packet, nowMs);
+  }
+
+  #acceptNoise(packet: MediaPacket): void {
+    this.onPacket();
+    if (!this.#kept) this.#currentPath(this.options.clock.monotonicMs())?.acceptNoise?.(packet);
+  }
+
+  /** From a packet on that the present path cannot carry, the audio is coded anew. */
+  #pathFor(packet: MediaPacket, nowMs: number): AudioPath | undefined {
+    const path = this.#currentPath(nowMs);
+    if (!path?.suits || !this.#from || !this.#to || path.suits(packet)) return path;
+    path.close();
+    this.#path = this.#makePath(this.#from, this.#to, nowMs, true);
+    return this.#path;
   }
 
   #acceptEvent(packet: MediaPacket): void {
@@ -105,10 +121,11 @@ export class BridgeDirection {
     return this.#path;
   }
 
-  #makePath(source: NegotiatedAudio, sink: NegotiatedAudio, nowMs: number): AudioPath | undefined {
+  #makePath(source: NegotiatedAudio, sink: NegotiatedAudio, nowMs: number, recodes = false): AudioPath | undefined {
     const { codecs, logger, holdMs = defaultHoldMs } = this.options;
     try {
-      return pathOf({ source, sink, port: this.sink, codecs, holdMs, nowMs });
+      const options = { source, sink, port: this.sink, codecs, holdMs, nowMs };
+      return recodes ? new TranscodingPath(options) : pathOf(options);
     } catch (err) {
       logger.error('codecs cannot be joined', { from: source.codec, to: sink.codec, err });
       return undefined;

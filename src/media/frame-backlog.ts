@@ -9,6 +9,8 @@ export interface BacklogFrames<T> {
   loudness(frame: T): number;
   /** Makes `right` the cross-fade from `left` to itself, so that `left` can be left out in the midst of sound. */
   blend(left: T, right: T): void;
+  /** Nothing is left to play in time: makes more by `put`, if it can. */
+  dry?(nowMs: number): void;
 }
 
 interface Waiting<T> {
@@ -29,13 +31,20 @@ export const unbrokenMs = 10_000;
 const squeezeEveryMs = 1000;
 /** More than was kept cannot wait, unless a sender is faster than time. */
 const maxWaitingMs = 6000;
+/** What waits because of jitter alone never waits longer: the oldest goes first. */
+export const maxJitterWaitMs = 200;
+/** The delay may be off by a frame either way before a pause is made shorter or longer. */
+const toleranceMs = 20;
+/** Without a pause for so long a delay that is needed is begun in the midst of sound. */
+const impatientMs = 2000;
 
 /**
- * What goes to the far end. As a rule that is at once. After `fallBehind` frames wait and are played in real time, in order,
- * while those of pauses are left out until none waits.
+ * What goes to the far end. As a rule that is at once. After `fallBehind`, or while `arrived` says that a delay is needed,
+ * frames wait and are played in real time, in order. Pauses are made shorter or longer, a frame at a time, until the delay is
+ * what it should be: that sheds what was kept, follows jitter, and makes up for clocks that differ.
  *
  * ```
- *  direct ── fallBehind ──► behind ── nothing waits ──► direct
+ *  direct ── fallBehind, a delay is needed ──► behind ── nothing waits, no delay is needed ──► direct
  * ```
  */
 export class FrameBacklog<T> {
@@ -47,6 +56,13 @@ export class FrameBacklog<T> {
   #quietMs = Infinity;
   #unbrokenSinceMs = 0;
   #gate = new SilenceGate();
+  /** The delay that is needed, and by how much the present one is longer (or shorter). */
+  #aimMs = 0;
+  #surplusMs = 0;
+  #aimedSinceMs = 0;
+  #nowMs = 0;
+  /** Sound from before the joining waits: it may take its time. */
+  #isPlayingKept = false;
   readonly #waiting: Waiting<T>[] = [];
 
   constructor(private readonly frames: BacklogFrames<T>) {}
@@ -62,17 +78,37 @@ export class FrameBacklog<T> {
 
   /** What is put from now on waits for its turn; `tick` plays. */
   fallBehind(nowMs: number): void {
-    this.#isBehind = true;
-    this.#playedUntilMs = nowMs - leadMs;
-    this.#unbrokenSinceMs = nowMs;
-    this.#quietMs = Infinity;
-    this.#gate = new SilenceGate();
+    this.#isPlayingKept = true;
+    this.#beginAt(nowMs - leadMs, nowMs);
   }
 
-  /** Takes the next frame; it is not needed afterwards. */
+  /**
+   * A packet is here, whose frames come next. `aimMs`: the delay that its stream needs, 0 for none; `surplusMs`: by how much
+   * what is sent at once is too late for the far end's own beat, or too early, when it comes `lagMs` after its time.
+   */
+  arrived(aimMs: number, lagMs: number, surplusMs: number, nowMs: number): void {
+    if (aimMs > 0 && this.#aimMs === 0) this.#aimedSinceMs = nowMs;
+    this.#aimMs = aimMs;
+    this.#nowMs = nowMs;
+    this.#surplusMs = this.#isBehind ? this.#endMs - nowMs + lagMs - aimMs : surplusMs;
+    if (aimMs > 0 && !this.#isBehind && nowMs - this.#aimedSinceMs >= impatientMs) this.#beginAt(nowMs + aimMs, nowMs);
+  }
+
+  /** Takes the next frame of what arrived last; it is not needed afterwards. */
   put(frame: T, durationMs: number): void {
-    if (!this.#isBehind) this.frames.send(frame, durationMs);
-    else if (this.#waitingMs < maxWaitingMs) this.#enqueue(frame, durationMs);
+    const isDirect = !this.#isBehind;
+    if (isDirect && this.#aimMs === 0 && Math.abs(this.#surplusMs) < toleranceMs) {
+      this.frames.send(frame, durationMs);
+      return;
+    }
+    const loudness = this.frames.loudness(frame);
+    const isSilent = this.#gate.isSilent(loudness);
+    if (isDirect && !(isSilent && this.#aimMs > 0)) this.#sendInBeat(frame, durationMs, isSilent);
+    else {
+      if (isDirect) this.#beginInPause(this.#nowMs);
+      if (isSilent) this.#lengthen(frame, durationMs, loudness);
+      this.#enqueue(frame, durationMs, loudness, isSilent);
+    }
   }
 
   /** Takes out what is next to be played, for a place of this length that would else stay empty. */
@@ -88,12 +124,68 @@ export class FrameBacklog<T> {
       this.#leaveOutPause(nowMs);
       const next = this.#next();
       if (!next) {
-        this.#isBehind = false;
+        this.#runDry(nowMs);
         return;
       }
       this.frames.send(next.frame, next.durationMs);
     }
     if (nowMs - this.#unbrokenSinceMs >= unbrokenMs) this.#squeeze(nowMs);
+  }
+
+  /** Up to when there will be sound, if no more comes. */
+  get #endMs(): number {
+    return this.#playedUntilMs + this.#waitingMs;
+  }
+
+  #beginAt(playedUntilMs: number, nowMs: number): void {
+    if (!this.#isBehind) this.#gate = new SilenceGate();
+    this.#isBehind = true;
+    this.#playedUntilMs = playedUntilMs;
+    this.#unbrokenSinceMs = nowMs;
+    this.#quietMs = Infinity;
+  }
+
+  /** What is missing of the delay is silence already: this pause gets longer by it. */
+  #beginInPause(nowMs: number): void {
+    this.#isBehind = true;
+    this.#playedUntilMs = nowMs - leadMs;
+    this.#unbrokenSinceMs = nowMs;
+    this.#quietMs = 0;
+    this.#surplusMs = -this.#aimMs;
+  }
+
+  /** Sends at once, but a frame of a pause twice or not at all when the far end's beat has gone ahead or fallen behind. */
+  #sendInBeat(frame: T, durationMs: number, isSilent: boolean): void {
+    const surplusMs = this.#surplusMs;
+    if (isSilent && surplusMs >= toleranceMs) {
+      this.#surplusMs -= durationMs;
+      return;
+    }
+    this.frames.send(frame, durationMs);
+    if (!isSilent || surplusMs > -toleranceMs) return;
+    this.#surplusMs += durationMs;
+    this.frames.send(frame, durationMs);
+  }
+
+  #lengthen(frame: T, durationMs: number, loudness: number): void {
+    while (this.#aimMs > 0 && this.#surplusMs <= -Math.min(toleranceMs, durationMs)) {
+      this.#surplusMs += durationMs;
+      this.#enqueue(frame, durationMs, loudness, true);
+    }
+  }
+
+  /** The far end waits no longer: something is made up, or everything has been played. */
+  #runDry(nowMs: number): void {
+    this.#isPlayingKept = false;
+    if (this.#aimMs === 0) {
+      this.#isBehind = false;
+      this.#surplusMs = 0;
+      return;
+    }
+    this.frames.dry?.(nowMs);
+    const next = this.#next();
+    if (next) this.frames.send(next.frame, next.durationMs);
+    else this.#playedUntilMs = nowMs;
   }
 
   #next(): Waiting<T> | undefined {
@@ -105,18 +197,27 @@ export class FrameBacklog<T> {
     return next;
   }
 
-  #enqueue(frame: T, durationMs: number): void {
-    const loudness = this.frames.loudness(frame);
-    const isSilent = this.#gate.isSilent(loudness);
+  #enqueue(frame: T, durationMs: number, loudness: number, isSilent: boolean): void {
+    if (this.#waitingMs >= (this.#isPlayingKept ? maxWaitingMs : maxJitterWaitMs)) {
+      if (this.#isPlayingKept) return;
+      this.#waitingMs -= this.#waiting.shift()?.durationMs ?? 0;
+      this.#surplusMs -= durationMs;
+    }
     this.#waiting.push({ frame: this.frames.copy(frame), durationMs, loudness, isSilent });
     this.#waitingMs += durationMs;
   }
 
   #leaveOutPause(nowMs: number): void {
-    while (this.#isNextSuperfluous()) {
-      this.#waitingMs -= this.#waiting.shift()?.durationMs ?? 0;
+    while (this.#isTooLong() && this.#isNextSuperfluous()) {
+      const durationMs = this.#waiting.shift()?.durationMs ?? 0;
+      this.#waitingMs -= durationMs;
+      this.#surplusMs -= durationMs;
       this.#unbrokenSinceMs = nowMs;
     }
+  }
+
+  #isTooLong(): boolean {
+    return this.#aimMs === 0 || this.#surplusMs >= toleranceMs;
   }
 
   /** In the midst of a pause: far enough from the word before, and from the next one as far as can be seen. */
@@ -134,6 +235,7 @@ export class FrameBacklog<T> {
   /** Who never pauses is played a little faster: the softest frame that waits merges with the one behind it. */
   #squeeze(nowMs: number): void {
     this.#unbrokenSinceMs = nowMs - unbrokenMs + squeezeEveryMs;
+    if (!this.#isTooLong()) return;
     let softest = 0;
     for (let i = 1; i < this.#waiting.length - 1; i++) {
       if ((this.#waiting[i]?.loudness ?? 0) < (this.#waiting[softest]?.loudness ?? 0)) softest = i;
@@ -143,6 +245,7 @@ export class FrameBacklog<T> {
     this.frames.blend(left.frame, right.frame);
     this.#waiting.splice(softest, 1);
     this.#waitingMs -= left.durationMs;
+    this.#surplusMs -= left.durationMs;
   }
 }
 

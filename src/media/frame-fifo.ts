@@ -28,9 +28,14 @@ export class FrameFifo {
     }
   }
 
-  /** The samples that wait, the rest of their frame silent; valid until the next write. */
-  take(): Int16Array {
-    this.#frame.fill(0, this.#filled);
+  /** Samples missing to the rest of the frame that waits; a whole frame's if none does. */
+  get missing(): number {
+    return this.#frame.length - this.#filled;
+  }
+
+  /** The samples that wait, and the first of `rest` behind them to make up a frame; valid until the next write. */
+  complete(rest: Int16Array): Int16Array {
+    this.#frame.set(rest.subarray(0, this.missing), this.#filled);
     this.#filled = 0;
     return this.#frame;
   }

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import type { AudioCodec, AudioDecoder, AudioEncoder } from './audio-codec.js';
+import type { AudioCodec, AudioDecoder, AudioEncoder, CodecEffort } from './audio-codec.js';
 import { MediaError } from './media-error.js';
 import { OpusWasm } from './opus-wasm.js';
 
@@ -10,8 +10,6 @@ export type OpusBackend = 'native' | 'wasm';
 export interface OpusEncoding {
   /** Bit rate in bit/s. */
   readonly bitrate: number;
-  /** 0 cheapest to 10 best. */
-  readonly complexity: number;
   /** Loss the encoder prepares for, in per cent: how much forward error correction is put in. */
   readonly expectedLossPercent: number;
 }
@@ -21,10 +19,11 @@ export interface OpusEncoding {
  * that copy out below about 19 kbit/s; measured on speech with every tenth packet lost, it brings the lost frames from 2 dB to
  * 9 dB of signal to noise.
  */
-export const narrowbandSpeech: OpusEncoding = { bitrate: 20_000, complexity: 5, expectedLossPercent: 10 };
+export const narrowbandSpeech: OpusEncoding = { bitrate: 20_000, expectedLossPercent: 10 };
 /** Speech at 16 kHz and above. */
-export const widebandSpeech: OpusEncoding = { bitrate: 24_000, complexity: 5, expectedLossPercent: 10 };
+export const widebandSpeech: OpusEncoding = { bitrate: 24_000, expectedLossPercent: 10 };
 
+const defaultComplexity = 5;
 const applicationVoip = 2048;
 const signalVoice = 3001;
 /** Requests of libopus' control interface. */
@@ -85,17 +84,31 @@ class OpusDecoder implements AudioDecoder {
 class WasmOpusEncoder implements AudioEncoder {
   readonly #wasm = OpusWasm.shared();
   #pointer: number;
+  #complexity: number;
 
-  constructor(sampleRate: number, encoding: OpusEncoding) {
+  constructor(
+    sampleRate: number,
+    encoding: OpusEncoding,
+    private readonly effort: CodecEffort,
+  ) {
+    this.#complexity = effort.complexity;
     const { lib } = this.#wasm;
     this.#pointer = this.#wasm.allocate(lib.opus_encoder_get_size(1));
     check(lib.opus_encoder_init(this.#pointer, sampleRate, 1, applicationVoip), 'encoder');
-    configure((request, value) => lib.opus_encoder_ctl_set(this.#pointer, request, value), encoding);
+    configure((request, value) => this.#set(request, value), encoding, effort);
+  }
+
+  expectLoss(percent: number): void {
+    if (this.#pointer !== 0) this.#set(control.packetLossPercent, percent);
   }
 
   encode(frame: Int16Array): Uint8Array {
     const { lib, packetPointer, pcmPointer } = this.#wasm;
     if (this.#pointer === 0) return empty;
+    if (this.#complexity !== this.effort.complexity) {
+      this.#complexity = this.effort.complexity;
+      this.#set(control.complexity, this.#complexity);
+    }
     this.#wasm.samples().set(frame, pcmPointer >> 1);
     const bytes = lib.opus_encode(this.#pointer, pcmPointer, frame.length, packetPointer, maxPacketBytes);
     return bytes > 0 ? this.#wasm.bytes().subarray(packetPointer, packetPointer + bytes) : empty;
@@ -105,17 +118,36 @@ class WasmOpusEncoder implements AudioEncoder {
     if (this.#pointer !== 0) this.#wasm.lib.free(this.#pointer);
     this.#pointer = 0;
   }
+
+  #set(request: number, value: number): number {
+    return this.#wasm.lib.opus_encoder_ctl_set(this.#pointer, request, value);
+  }
 }
 
 class NativeOpusEncoder implements AudioEncoder {
   readonly #encoder: NativeEncoder;
+  #complexity: number;
 
-  constructor(Encoder: NativeEncoderClass, sampleRate: number, encoding: OpusEncoding) {
+  constructor(
+    Encoder: NativeEncoderClass,
+    sampleRate: number,
+    encoding: OpusEncoding,
+    private readonly effort: CodecEffort,
+  ) {
+    this.#complexity = effort.complexity;
     this.#encoder = new Encoder({ channels: 1, sample_rate: sampleRate, application: 'voip' });
-    configure((request, value) => this.#encoder.ctl(request, value), encoding);
+    configure((request, value) => this.#encoder.ctl(request, value), encoding, effort);
+  }
+
+  expectLoss(percent: number): void {
+    this.#encoder.ctl(control.packetLossPercent, percent);
   }
 
   encode(frame: Int16Array): Uint8Array {
+    if (this.#complexity !== this.effort.complexity) {
+      this.#complexity = this.effort.complexity;
+      this.#encoder.ctl(control.complexity, this.#complexity);
+    }
     return this.#encoder.encode(frame);
   }
 
@@ -130,16 +162,22 @@ const empty = new Uint8Array(0);
  * Opus at any of its rates, mono (RFC 7587). Decoding always runs in WebAssembly, whose plain exports alone offer loss
  * concealment and forward error correction; encoding runs in the add-on when `prefer` is `native` and it loads.
  */
-export function createOpusCodec(prefer: OpusBackend = 'native'): AudioCodec & { readonly encoderBackend: OpusBackend } {
+export function createOpusCodec(
+  prefer: OpusBackend = 'native',
+): AudioCodec & { readonly encoderBackend: OpusBackend; readonly effort: CodecEffort } {
+  const effort = { complexity: defaultComplexity };
   const native = prefer === 'native' ? loadNativeEncoder() : undefined;
   return {
     name: 'opus',
     sampleRates: [48_000, 24_000, 16_000, 12_000, 8000],
+    effort,
     encoderBackend: native ? 'native' : 'wasm',
     createDecoder: (sampleRate) => new OpusDecoder(sampleRate),
     createEncoder: (sampleRate) => {
       const encoding = sampleRate > 8000 ? widebandSpeech : narrowbandSpeech;
-      return native ? new NativeOpusEncoder(native, sampleRate, encoding) : new WasmOpusEncoder(sampleRate, encoding);
+      return native
+        ? new NativeOpusEncoder(native, sampleRate, encoding, effort)
+        : new WasmOpusEncoder(sampleRate, encoding, effort);
     },
   };
 }
@@ -153,15 +191,26 @@ export function opusDurationMs(packet: Uint8Array): number {
   return durationMs <= 120 ? durationMs : 0;
 }
 
+/**
+ * The one octet of a mono packet of 20 ms without content, of the same mode and bandwidth as a packet that begins with `toc`:
+ * the decoder that gets it goes on as behind a loss, or with comfort noise (RFC 6716 §3.1, §3.2.2).
+ */
+export function opusPause(toc: number): number {
+  const configuration = toc >> 3;
+  const of20Ms =
+    configuration >= 16 ? configuration | 3 : configuration >= 12 ? configuration | 1 : (configuration & ~3) | 1;
+  return of20Ms << 3;
+}
+
 function opusFrameMs(configuration: number): number {
   if (configuration >= 16) return 2.5 * 2 ** (configuration & 3);
   if (configuration >= 12) return configuration & 1 ? 20 : 10;
   return [10, 20, 40, 60][configuration & 3] ?? 0;
 }
 
-function configure(set: (request: number, value: number) => number, encoding: OpusEncoding): void {
+function configure(set: (request: number, value: number) => number, encoding: OpusEncoding, effort: CodecEffort): void {
   check(set(control.bitrate, encoding.bitrate), 'bit rate');
-  check(set(control.complexity, encoding.complexity), 'complexity');
+  check(set(control.complexity, effort.complexity), 'complexity');
   check(set(control.inbandFec, 1), 'forward error correction');
   check(set(control.packetLossPercent, encoding.expectedLossPercent), 'expected loss');
   check(set(control.signal, signalVoice), 'signal type');

@@ -29,16 +29,21 @@ export interface PacketPort {
   onAudio: ((packet: MediaPacket) => void) | undefined;
   /** A telephone-event packet (RFC 4733) as it arrives. */
   onTelephoneEvent: ((packet: MediaPacket) => void) | undefined;
+  /** A comfort noise packet (RFC 3389) as it arrives: a pause begins or goes on. */
+  onComfortNoise?: ((packet: MediaPacket) => void) | undefined;
   /**
    * Sends one audio frame of `durationMs`. The WebRTC endpoint keeps the 20 ms beat: frames go out when handed over, silence
    * fills what is missing; the RTP endpoint sends at once and advances its timestamp by the frame's duration.
    */
   sendAudio(payload: Uint8Array, durationMs: number): void;
+  /** How far ahead of the clock the WebRTC endpoint's beat is, in ms; absent where there is no beat. */
+  readonly leadMs?: number;
   /** Sends a DTMF digit made anew: RFC 4733 events in this endpoint's own clock, or whatever else its far end takes. */
   sendDtmf(digit: string, durationMs: number): void;
   /**
    * Asked for the Opus that goes into a 20 ms slot for which nothing was handed over; set by a bridge that codes, so that the
-   * silence comes from the encoder whose stream it stands in. Without it the port sends silence of its own.
+   * silence comes from the encoder whose stream it stands in. Without it the port sends silence of its own. An empty answer
+   * leaves a hole, which the far end takes for a lost packet.
    */
   fillSlot?: (() => Uint8Array) | undefined;
   /** Leaves out audio that is missing: time passes, and `packets` sequence numbers are skipped so that the far end sees a loss. */

@@ -1,8 +1,9 @@
 import type { AudioDecoder } from './audio-codec.js';
-import { opusFrameMs, sequencerOf, type AudioPath, type AudioPathOptions } from './audio-path.js';
+import { opusFrameMs, sequencerOf, surplusOf, type AudioPath, type AudioPathOptions } from './audio-path.js';
 import { FrameBacklog } from './frame-backlog.js';
+import { JitterMeter } from './jitter-meter.js';
 import type { KeptPacket } from './kept-audio.js';
-import { opusDurationMs } from './opus-codec.js';
+import { opusDurationMs, opusPause } from './opus-codec.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import type { PlayoutSequencer, PlayoutSink, SequencerStats } from './playout-sequencer.js';
 import { loudnessOf } from './silence-gate.js';
@@ -11,6 +12,11 @@ import { silenceFrame } from './webrtc-beat.js';
 /** Enough to tell speech from silence; 120 ms of it. */
 const earSampleRate = 8000;
 const maxEarSamples = 960;
+/** So many slots of a far end's beat stay empty on purpose: its decoder may mend them from the packet behind. */
+const mostHoles = 2;
+const hole = new Uint8Array(0);
+/** A packet no longer than this has no content (RFC 6716 §3.1, discontinuous transmission). */
+const mostPauseBytes = 2;
 
 /** Hands Opus on as it is; gaps stay visible, so that the far decoder conceals them better than we could. */
 export class PassthroughPath implements AudioPath, PlayoutSink {
@@ -22,6 +28,13 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   /** Listens in on frames that wait, to tell pauses from speech. */
   #ear: AudioDecoder | undefined;
   readonly #heard = new Int16Array(maxEarSamples);
+  readonly #jitter: JitterMeter;
+  /** What stands for a pause of the stream: a frame of its own kind without content, known since its first packet. */
+  #pause: Uint8Array = silenceFrame;
+  readonly #ownPause = new Uint8Array(1);
+  #holes = mostHoles;
+  /** Of the last frame that was handed on: no content means that the far end pauses. */
+  #isPausing = true;
 
   constructor(private readonly options: AudioPathOptions) {
     this.#port = options.port;
@@ -34,7 +47,8 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
       // Coded frames cannot be mixed; the far decoder glides over the seam.
       blend: () => undefined,
     });
-    this.#port.fillSlot = () => this.#backlog.take(opusFrameMs) ?? silenceFrame;
+    this.#jitter = new JitterMeter(this.#ticksPerMs);
+    this.#port.fillSlot = () => this.#backlog.take(opusFrameMs) ?? this.#emptySlot();
   }
 
   get stats(): SequencerStats {
@@ -42,7 +56,18 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   }
 
   accept(packet: MediaPacket, nowMs: number): void {
+    const jitter = this.#jitter;
+    jitter.accept(packet.timestamp, nowMs);
+    // No delay of our own: both ends buffer Opus themselves.
+    this.#backlog.arrived(0, jitter.lagMs, surplusOf(this.#port, jitter.lagMs), nowMs);
     this.#sequencer.accept(packet, nowMs);
+  }
+
+  /** A beat has room for 20 ms a slot: other packets have to be taken apart, which is for another path. */
+  suits({ payload }: MediaPacket): boolean {
+    if (this.#port.leadMs === undefined) return true;
+    const durationMs = opusDurationMs(payload);
+    return durationMs === opusFrameMs || durationMs === 0;
   }
 
   tick(nowMs: number): void {
@@ -67,6 +92,7 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   play(payload: Uint8Array): number {
     const durationMs = opusDurationMs(payload);
     if (durationMs === 0) return 0;
+    this.#remember(payload);
     if (this.muted) this.#skip(durationMs, 0);
     else this.#backlog.put(payload, durationMs);
     return durationMs * this.#ticksPerMs;
@@ -85,6 +111,19 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
     this.#port.fillSlot = undefined;
     this.#ear?.close();
     this.#ear = undefined;
+  }
+
+  #remember(payload: Uint8Array): void {
+    this.#ownPause[0] = opusPause(payload[0] ?? 0);
+    this.#pause = this.#ownPause;
+    this.#isPausing = payload.length <= mostPauseBytes;
+    this.#holes = 0;
+  }
+
+  /** Missing packets are left missing, pauses go on as such: then the far decoder conceals, or makes its own comfort noise. */
+  #emptySlot(): Uint8Array {
+    if (this.muted) return silenceFrame;
+    return this.#isPausing || ++this.#holes > mostHoles ? this.#pause : hole;
   }
 
   /** What is missing behind frames that wait shortens the wait. */

@@ -18,6 +18,8 @@ export interface SequencerOptions {
   readonly holdMs: number;
   /** The sink has no beat of its own: silence of the source is filled in by `tick`. */
   readonly fill: boolean;
+  /** How long what was played still waits to be heard, in ms: patience that costs nothing. Absent: none. */
+  readonly aheadMs?: () => number;
 }
 
 export interface SequencerStats {
@@ -49,7 +51,7 @@ const maxConcealMs = 100;
 const jumpMs = 1000;
 /** Nothing but late packets for this long means that the path has become slower for good; a burst after a stall does not. */
 const maxLateMs = 80;
-const slotCount = 4;
+const slotCount = 8;
 const slotBytes = 1500;
 
 /**
@@ -103,14 +105,30 @@ export class PlayoutSequencer {
 
   /** To be called every 20 ms or so: lets go what waited too long, and fills silence. */
   tick(nowMs: number): void {
-    if (this.#held > 0 && nowMs - this.#heldSinceMs >= this.options.holdMs) this.#releaseAll(nowMs);
+    if (this.#held > 0 && nowMs - this.#heldSinceMs >= this.#patienceMs) this.#releaseAll(nowMs);
     if (this.options.fill) this.#fill(nowMs);
+  }
+
+  /** Nothing is left to be heard: lets go what waits, or fills in a frame. */
+  runDry(nowMs: number): void {
+    if (this.#held > 0) this.#releaseAll(nowMs);
+    else if (this.options.fill) this.#fillFrame();
+  }
+
+  /** A packet of this number was no audio: it leaves no gap. */
+  pass(sequence: number): void {
+    if (this.#started && sequence === this.#nextSequence) this.#nextSequence = (sequence + 1) & 0xffff;
+  }
+
+  get #patienceMs(): number {
+    const { holdMs, aheadMs } = this.options;
+    return aheadMs ? Math.max(holdMs, aheadMs()) : holdMs;
   }
 
   #mayWait(packet: MediaPacket): boolean {
     // No packet is missing when the number follows: the sender paused, and a marker says so (RFC 3551 §4.1).
     if (packet.sequence === this.#nextSequence || packet.marker) return false;
-    return this.options.holdMs > 0 && !this.#filling;
+    return this.#patienceMs > 0 && !this.#filling;
   }
 
   #acceptLate(packet: MediaPacket, ahead: number, nowMs: number): void {
@@ -175,7 +193,7 @@ export class PlayoutSequencer {
     const first = this.#slots[0];
     if (first && last && last.timestamp !== first.timestamp) {
       const spanMs = timestampDelta(first.timestamp, last.timestamp) / this.#ticksPerMs;
-      if (spanMs >= this.options.holdMs) this.#releaseAll(nowMs);
+      if (spanMs >= this.#patienceMs) this.#releaseAll(nowMs);
     }
   }
 
@@ -224,16 +242,20 @@ export class PlayoutSequencer {
   }
 
   #fill(nowMs: number): void {
-    for (let frames = 0; this.#fillDueMs <= nowMs; frames++) {
+    for (let frames = 0; this.#fillDueMs + (this.options.aheadMs?.() ?? 0) <= nowMs; frames++) {
       if (frames === maxFillFrames) {
         this.#fillDueMs = nowMs + fillFrameMs;
         return;
       }
-      const ticks = fillFrameMs * this.#ticksPerMs;
-      this.#filling = true;
-      this.#conceal(ticks, undefined);
-      this.#expected = (this.#expected + ticks) >>> 0;
-      this.#fillDueMs += fillFrameMs;
+      this.#fillFrame();
     }
+  }
+
+  #fillFrame(): void {
+    const ticks = fillFrameMs * this.#ticksPerMs;
+    this.#filling = true;
+    this.#conceal(ticks, undefined);
+    this.#expected = (this.#expected + ticks) >>> 0;
+    this.#fillDueMs += fillFrameMs;
   }
 }

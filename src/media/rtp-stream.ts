@@ -60,6 +60,7 @@ interface MutablePacket extends MediaPacket {
 export class RtpStream implements PacketPort {
   onAudio: ((packet: MediaPacket) => void) | undefined;
   onTelephoneEvent: ((packet: MediaPacket) => void) | undefined;
+  onComfortNoise: ((packet: MediaPacket) => void) | undefined;
   #audio: NegotiatedAudio | undefined;
   #media: PbxMedia | undefined;
   #heard = 0;
@@ -278,10 +279,14 @@ export class RtpStream implements PacketPort {
     return this.#media === undefined;
   }
 
+  #listenerOf(kind: number): ((packet: MediaPacket) => void) | undefined {
+    if (kind === payloadKind.event) return this.onTelephoneEvent;
+    if (kind === payloadKind.comfortNoise) return this.onComfortNoise;
+    return kind === payloadKind.unknown ? undefined : this.onAudio;
+  }
+
   #deliver(datagram: Buffer, kind: number): void {
-    // Comfort noise is silence: whoever plays the stream makes its own.
-    if (kind === payloadKind.unknown || kind === payloadKind.comfortNoise) return;
-    const listener = kind === payloadKind.event ? this.onTelephoneEvent : this.onAudio;
+    const listener = this.#listenerOf(kind);
     if (!listener) return;
     const { payloadStart, payloadEnd, sequence, timestamp, marker } = this.#fields;
     if (payloadStart === payloadEnd) return;

@@ -1,7 +1,10 @@
 import type { AudioDecoder, AudioEncoder } from './audio-codec.js';
-import { opusFrameMs, sequencerOf, type AudioPath, type AudioPathOptions } from './audio-path.js';
+import { opusFrameMs, sequencerOf, surplusOf, type AudioPath, type AudioPathOptions } from './audio-path.js';
+import { ComfortNoise } from './comfort-noise.js';
+import { ExpectedLoss } from './expected-loss.js';
 import { blendPcm, FrameBacklog, keptPauseMs } from './frame-backlog.js';
 import { FrameFifo } from './frame-fifo.js';
+import { JitterMeter } from './jitter-meter.js';
 import type { KeptPacket } from './kept-audio.js';
 import { opusDurationMs } from './opus-codec.js';
 import type { MediaPacket, NegotiatedAudio } from './packet-port.js';
@@ -12,6 +15,8 @@ import { loudnessOf } from './silence-gate.js';
 const maxPcmSamples = 5760;
 /** Made-up audio beyond this is silence: what was heard last says nothing any more. */
 const maxConcealmentMs = 1000;
+/** Speech decoded from Opus only to be coded as Opus again: more would cost twice as much and be heard by nobody. */
+const recodedRate = 16_000;
 
 /** Decodes, cuts into the sink's frames, and codes again. */
 export class TranscodingPath implements AudioPath, PlayoutSink {
@@ -34,10 +39,16 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
   /** The WebRTC side keeps its own beat; towards the PBX the path does. */
   readonly #fills: boolean;
   #concealedInARow = 0;
+  /** Samples made up for slots of the sink's beat that stayed empty, since the last packet. */
+  #covered = 0;
+  readonly #jitter: JitterMeter;
+  readonly #noise = new ComfortNoise();
+  readonly #expectedLoss = new ExpectedLoss();
+  #lossPercent = 0;
 
   constructor(private readonly options: AudioPathOptions) {
     const { source, sink, port, codecs } = options;
-    const sampleRate = codecs.commonSampleRate(source.codec, sink.codec);
+    const sampleRate = source.codec === sink.codec ? recodedRate : codecs.commonSampleRate(source.codec, sink.codec);
     const frameMs = frameMsOf(sink);
     const frameSamples = (sampleRate * frameMs) / 1000;
     this.#source = source;
@@ -54,16 +65,15 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
       copy: (frame) => frame.slice(),
       loudness: loudnessOf,
       blend: blendPcm,
+      dry: (nowMs) => this.#sequencer.runDry(nowMs),
     });
     this.#backlog = backlog;
     this.#fifo = new FrameFifo(frameSamples, (frame) => backlog.put(frame, frameMs));
     this.#fills = sink.codec !== 'opus';
     // Foreign silence between frames of one encoder would leave the far decoder with a state that the encoder does not share.
-    const silence = new Int16Array(frameSamples);
-    if (!this.#fills)
-      port.fillSlot = () =>
-        this.#encoder.encode(backlog.isBehind ? (backlog.take(frameMs) ?? silence) : this.#fifo.take());
-    this.#sequencer = sequencerOf(options, this, this.#fills);
+    if (!this.#fills) port.fillSlot = () => this.#encoder.encode(backlog.take(frameMs) ?? this.#madeUpFrame());
+    this.#jitter = new JitterMeter(source.clockRate / 1000);
+    this.#sequencer = sequencerOf(options, this, this.#fills, () => backlog.delayMs);
   }
 
   get stats(): SequencerStats {
@@ -71,12 +81,21 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
   }
 
   accept(packet: MediaPacket, nowMs: number): void {
+    const jitter = this.#jitter;
+    jitter.accept(packet.timestamp, nowMs);
+    this.#backlog.arrived(jitter.delayMs, jitter.lagMs, surplusOf(this.options.port, jitter.lagMs), nowMs);
     this.#sequencer.accept(packet, nowMs);
+  }
+
+  acceptNoise(packet: MediaPacket): void {
+    this.#noise.start(packet.payload);
+    this.#sequencer.pass(packet.sequence);
   }
 
   tick(nowMs: number): void {
     this.#sequencer.tick(nowMs);
     this.#backlog.tick(nowMs);
+    this.#prepareForLoss(nowMs);
   }
 
   playKept(packets: readonly KeptPacket[], nowMs: number): void {
@@ -98,6 +117,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     if (sink.codec !== this.#sink.codec) {
       this.#encoder.close();
       this.#encoder = codecs.get(sink.codec).createEncoder(this.#sampleRate, this.#frameSamples);
+      this.#lossPercent = 0;
     }
     this.#source = source;
     this.#sink = sink;
@@ -112,14 +132,18 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
   play(payload: Uint8Array): number {
     const samples = this.#decoder.decode(payload, this.#pcm);
     this.#concealedInARow = 0;
+    this.#covered = 0;
+    this.#noise.stop();
     this.#forward(samples);
     return samples * this.#ticksPerSample;
   }
 
   conceal(ticks: number, next: Uint8Array | undefined): void {
-    // A sink with a beat of its own has put silence there by now: more audio would only make it late.
-    if (!this.#fills && !this.#backlog.isBehind) return;
-    const samples = Math.round(ticks / this.#ticksPerSample);
+    const missing = Math.round(ticks / this.#ticksPerSample);
+    // A sink with a beat of its own has asked for some of it already: more would only make it late.
+    const samples = Math.max(0, missing - this.#covered);
+    this.#covered = Math.max(0, this.#covered - missing);
+    if (samples === 0) return;
     // Only the last frame of a gap can be had from the packet behind it.
     const last = next ? Math.min(samples, this.#samplesOf(next)) : 0;
     if (samples > last) this.#cover(samples - last, undefined);
@@ -128,6 +152,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
 
   restart(): void {
     this.#fifo.clear();
+    this.#covered = 0;
     // The pause in which nothing came is over before what waits is played: words would run into each other.
     if (!this.#fills && this.#backlog.isBehind) this.#pause(2 * keptPauseMs);
   }
@@ -157,21 +182,43 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
   }
 
   #cover(samples: number, next: Uint8Array | undefined): void {
-    if (this.#concealedInARow < this.#maxConcealment) this.#decoder.conceal(samples, next, this.#pcm);
-    else this.#pcm.fill(0, 0, samples);
-    this.#concealedInARow += samples;
+    this.#makeUp(samples, next);
     this.#forward(samples);
   }
 
+  #makeUp(samples: number, next: Uint8Array | undefined): void {
+    if (this.#noise.active) this.#noise.fill(this.#pcm, samples);
+    else if (this.#concealedInARow < this.#maxConcealment) this.#decoder.conceal(samples, next, this.#pcm);
+    else this.#pcm.fill(0, 0, samples);
+    this.#concealedInARow += samples;
+  }
+
+  /** For a slot of the sink's beat: what waits for the rest of its frame, and what follows from what was heard last. */
+  #madeUpFrame(): Int16Array {
+    const samples = this.#fifo.missing;
+    this.#makeUp(samples, undefined);
+    if (this.muted) this.#pcm.fill(0, 0, samples);
+    this.#covered += samples;
+    return this.#fifo.complete(this.#pcm);
+  }
+
+  #prepareForLoss(nowMs: number): void {
+    const percent = this.#expectedLoss.after(this.options.port.lossSeenByPeer, nowMs);
+    if (percent === this.#lossPercent) return;
+    this.#lossPercent = percent;
+    this.#encoder.expectLoss?.(percent);
+  }
+
   #pause(durationMs: number): void {
-    const samples = (durationMs * this.options.source.clockRate) / 1000 / this.#ticksPerSample;
+    const samples = (durationMs * this.#sampleRate) / 1000;
     this.#pcm.fill(0, 0, samples);
     this.#forward(samples);
   }
 
   #samplesOf(payload: Uint8Array): number {
-    if (this.#decodes.codec !== 'opus') return payload.length;
-    return (opusDurationMs(payload) * this.options.source.clockRate) / 1000 / this.#ticksPerSample;
+    // Only Opus carries a copy of the frame before.
+    if (this.#decodes.codec !== 'opus') return 0;
+    return (opusDurationMs(payload) * this.#sampleRate) / 1000;
   }
 
   #forward(samples: number): void {

@@ -101,6 +101,11 @@ export class WebRtcBeat {
     return (this.#timestamp + Math.round((this.clock.monotonicMs() - this.#dueMs) * ticksPerMs)) >>> 0;
   }
 
+  /** How far ahead of the clock the next slot is, in ms; below zero once its time has come. */
+  get leadMs(): number {
+    return this.#dueMs - this.clock.monotonicMs();
+  }
+
   /** Sends the first packet at once. Idempotent. */
   start(): void {
     if (this.#timer) return;
@@ -118,8 +123,7 @@ export class WebRtcBeat {
   /** Sends one Opus frame of `durationMs` at once, unless the stream does not run, is ahead of the clock or plays a digit. */
   sendAudio(payload: Uint8Array, durationMs: number): void {
     if (!this.#timer) return;
-    const leadMs = this.#dueMs - this.clock.monotonicMs();
-    if (this.#event || (this.#queue.length > 0 && this.#gapSlots === 0) || leadMs >= maxLeadMs) {
+    if (this.#event || (this.#queue.length > 0 && this.#gapSlots === 0) || this.leadMs >= maxLeadMs) {
       this.#dropped++;
       return;
     }
@@ -202,6 +206,11 @@ export class WebRtcBeat {
   }
 
   #emit(kind: 'audio' | 'event', payload: Uint8Array, timestamp: number): void {
+    if (payload.length === 0) {
+      // A hole on purpose: the far end sees the number missing.
+      this.#sequence = (this.#sequence + 1) & 0xffff;
+      return;
+    }
     this.#packets++;
     this.#octets += payload.length;
     const sequence = this.#sequence;

@@ -179,6 +179,7 @@ export class WebRtcStream {
     const heard = () => this.#heard;
     const sending = () => this.#beat.isRunning;
     const departed = () => this.#saidBye;
+    const leadMs = () => this.#beat.leadMs;
     const lossSeenByPeer = () => this.#reports.peer.fractionLost;
     return {
       get audio() {
@@ -192,6 +193,9 @@ export class WebRtcStream {
       },
       get departed() {
         return departed();
+      },
+      get leadMs() {
+        return leadMs();
       },
       get lossSeenByPeer() {
         return lossSeenByPeer();

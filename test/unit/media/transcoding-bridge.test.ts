@@ -172,12 +172,25 @@ describe('transcoding bridge, PBX to WhatsApp', () => {
     expect(Math.abs(levelDbfs(steady) - amplitudeDbfs)).toBeLessThan(3);
   });
 
-  it('leaves lost packets to the beat of the WhatsApp side: nothing is sent for them, and nothing late', () => {
+  it('makes up for lost packets when the next one comes: every frame is there, and nothing is sent late', () => {
     const scene = new Scene().connect();
     for (let i = 0; i < 100; i++) scene.pbxPacket(20, i % 20 === 7);
-    expect(scene.whatsApp.sent).toHaveLength(95);
+    expect(scene.whatsApp.sent).toHaveLength(100);
+    const heard = fromOpus(scene.whatsApp.sent.map(({ payload }) => payload));
+    expect(toneLoss({ ...heard, samples: heard.samples.subarray(1600) }, 1000)).toBe(0);
     scene.clock.advance(5000);
-    expect(scene.whatsApp.sent).toHaveLength(95);
+    expect(scene.whatsApp.sent).toHaveLength(100);
+  });
+
+  it('does not make up again for what the beat of the WhatsApp side has asked for already', () => {
+    const scene = new Scene().connect();
+    const beat: Uint8Array[] = [];
+    for (let i = 0; i < 100; i++) {
+      const lost = i % 20 === 7;
+      scene.pbxPacket(20, lost);
+      if (lost) beat.push(Uint8Array.from(scene.whatsApp.fillSlot?.() ?? []));
+    }
+    expect([scene.whatsApp.sent.length, beat.length]).toEqual([95, 5]);
   });
 });
 
