@@ -140,14 +140,13 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   const switchboard = createSwitchboard(base, sip, whatsapp, { cdr, takesCalls: control.takesCalls });
   const router = whatsapp.router((call) => switchboard.userCall(call), store.seen, settings);
   await recover(store.recoverable, { base, sip, whatsapp, router, cdr }, stack);
-  // Warms the codecs up, which takes a moment: the orphans of a crash do not wait for it.
-  await mediaStarted();
-
   const webhook = await startWebhooks(base, secrets, router, store);
   let stopping: Promise<void> | undefined;
   stack.add('webhook listener', () => webhook.close());
   readiness.set('webhook', () => true);
   stack.add('calls', () => switchboard.close(options.stopCallsMs ?? STOP_CALLS_MS));
+  // Warms the codecs up, which takes a moment: the orphans of a crash do not wait for it, and users' calls not for long.
+  await mediaStarted();
   // An orphan whose id at Meta is not known yet is named by a webhook: that does not wait for a PBX that is gone.
   await server.recovered;
   readiness.set('recovery', () => true);

@@ -137,6 +137,7 @@ describe('media in worker processes', () => {
 
   it('calls are spread over the workers, and only those of one that dies end', async () => {
     bridge = await ScriptedBridge.start({ logger, workers: 2 });
+    await until(() => started().length === 2, 'both workers', restartMs);
     const other = new WrtcPeer();
     const first = await connect('wacid.1', phone);
     const second = await connect('wacid.2', other);

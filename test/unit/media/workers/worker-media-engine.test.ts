@@ -48,6 +48,7 @@ class Scene {
   static async started(workers = 2): Promise<Scene> {
     const scene = new Scene(workers);
     await scene.engine.start();
+    await settled();
     return scene;
   }
 
