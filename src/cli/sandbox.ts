@@ -117,7 +117,7 @@ async function rehearse(plan: Plan, { io, stopped }: SandboxSurroundings): Promi
     const config = plan.configFor(sandbox.graphUrl, pbx);
     const logger = createLogger(config.log);
     logger.redact([identity.accessToken, identity.appSecret, identity.verifyToken]);
-    const daemon = await startDaemon({ config, logger });
+    const daemon = await startDaemon({ config, logger, cdr: { write: () => undefined, close: async () => {} } });
     closing.unshift(() => daemon.stop());
     const { host, port } = daemon.addresses.webhook;
     sandbox.setWebhook(`http://${host}:${port}${config.webhook.path}`);

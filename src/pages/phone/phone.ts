@@ -218,7 +218,7 @@ function hear(told: Told): void {
 
 function log({ at, from, text }: { at: number; from: string; text: string }): void {
   const time = document.createElement('time');
-  time.textContent = new Date(at).toLocaleTimeString();
+  time.textContent = new Date(at).toLocaleTimeString([], { hour12: false });
   const who = document.createElement('b');
   who.textContent = from;
   const what = document.createElement('span');
@@ -252,7 +252,9 @@ function makeKeys(): void {
 }
 
 function press(key: string): void {
-  if (current?.isTalking === true) current.connection.getSenders()[0]?.dtmf?.insertDTMF(key, keyMs);
+  const dtmf = current?.isTalking === true ? current.connection.getSenders()[0]?.dtmf : undefined;
+  // What is still to be sent would be replaced.
+  dtmf?.insertDTMF(dtmf.toneBuffer + key, keyMs);
 }
 
 part('call').addEventListener('click', () => attempt(callBusiness));
