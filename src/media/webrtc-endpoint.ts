@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { isIP } from 'node:net';
-import { endReason, type EndCode } from '../call/end-reason.js';
+import { endReason, type EndCode, type EndDetail } from '../call/end-reason.js';
 import type { Clock, Timer } from '../lib/clock.js';
 import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
@@ -13,6 +13,7 @@ import {
   type WhatsAppLocal,
 } from '../sdp/whatsapp-profile.js';
 import { readWhatsAppRemote, type WhatsAppRemote } from '../sdp/whatsapp-remote.js';
+import { ConnectDeadline } from './connect-deadline.js';
 import type { MediaEndpointEvent, MediaStats, WebRtcEndpoint } from './media-engine.js';
 import { MediaError } from './media-error.js';
 import type { PacketPort } from './packet-port.js';
@@ -42,8 +43,6 @@ export interface WeriftEndpointOptions {
   readonly packetPath?: PacketPath | undefined;
 }
 
-/** From start to both ICE and DTLS up: Meta's own side gives up at about 20 s without media. */
-const connectDeadlineMs = 20_000;
 /** DTLS closed alone proves nothing: one forged record can do that. With this much silence the peer is gone. */
 const goneSilenceMs = 5000;
 
@@ -70,11 +69,12 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   readonly #stream: WebRtcStream;
   #phase: Phase = 'new';
   #isSending = false;
+  #isIceUp = false;
   #dtls: WeriftDtls | undefined;
   #remote: WhatsAppRemote | undefined;
   #isClient = true;
   #listener: (event: MediaEndpointEvent) => void = () => undefined;
-  #deadline: Timer | undefined;
+  readonly #deadline: ConnectDeadline;
   #silence: Timer | undefined;
 
   constructor(private readonly options: WeriftEndpointOptions) {
@@ -83,6 +83,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
     this.#ice.onLost = () => this.#fail('media_failed', 'no consent from the peer for 30 s');
     this.#stream = new WebRtcStream(options.clock);
     this.#stream.onEvent = (event) => this.#listener(event);
+    this.#deadline = new ConnectDeadline(options.clock, () => this.#late());
   }
 
   get port(): PacketPort {
@@ -143,6 +144,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
 
   openSending(): void {
     this.#isSending = true;
+    this.#deadline.accepted();
     this.#startStream();
   }
 
@@ -201,15 +203,23 @@ export class WeriftEndpoint implements WebRtcEndpoint {
   }
 
   #connect(remote: WhatsAppRemote): void {
+    this.#deadline.begin(this.#phase === 'offered');
     this.#phase = 'connecting';
-    this.#deadline = this.options.clock.after(connectDeadlineMs, () =>
-      this.#fail('media_failed', 'ICE and DTLS did not come up in time'),
-    );
     this.#establish(remote).catch((err: unknown) => {
       if (this.#phase !== 'connecting') return;
       this.options.logger.warn('media set-up failed', { err });
-      this.#fail('media_failed', err instanceof Error ? err.message : 'DTLS failed');
+      this.#fail('media_failed', err instanceof Error ? err.message : 'DTLS failed', this.#setUpStatus);
     });
+  }
+
+  #late(): void {
+    const what = this.#isIceUp ? 'DTLS' : 'ICE';
+    this.#fail('media_failed', `${what} did not come up in time`, this.#setUpStatus);
+  }
+
+  /** Where there is a path, it is what was agreed on that does not fit (F-27). */
+  get #setUpStatus(): EndDetail {
+    return this.#isIceUp ? { sipStatus: 488 } : {};
   }
 
   async #establish(remote: WhatsAppRemote): Promise<void> {
@@ -218,11 +228,12 @@ export class WeriftEndpoint implements WebRtcEndpoint {
     dtls.onClosed = () => this.#watchSilence();
     await this.#ice.connect(remote);
     if (this.#phase !== 'connecting') return;
+    this.#isIceUp = true;
     this.#listener({ type: 'ice_connected' });
     await dtls.connect(this.#isClient ? 'client' : 'server', remote.fingerprint);
     if (this.#currentPhase() !== 'connecting') return;
     this.#phase = 'connected';
-    this.#deadline?.cancel();
+    this.#deadline.end();
     this.#listener({ type: 'dtls_connected' });
     this.#startStream();
   }
@@ -243,7 +254,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
    */
   #watchSilence(): void {
     if (this.#phase !== 'connected' || this.#silence) return;
-    this.options.logger.debug('DTLS closed by the peer or broken');
+    this.#listener({ type: 'trouble', trouble: { kind: 'dtls_closed' } });
     const check = (): void => {
       const { silentMs } = this.#stream;
       if (silentMs >= goneSilenceMs) this.#fail('media_failed', 'the peer closed DTLS and is silent');
@@ -255,16 +266,16 @@ export class WeriftEndpoint implements WebRtcEndpoint {
     });
   }
 
-  #fail(code: EndCode, text: string): void {
+  #fail(code: EndCode, text: string, detail: EndDetail = {}): void {
     if (this.#phase === 'failed' || this.#phase === 'closed') return;
     this.#phase = 'failed';
     this.#stream.stop(false);
     this.#shutDown().catch((err: unknown) => this.options.logger.warn('media shut-down failed', { err }));
-    this.#listener({ type: 'failed', reason: endReason(code, { text }) });
+    this.#listener({ type: 'failed', reason: endReason(code, { ...detail, text }) });
   }
 
   async #shutDown(): Promise<void> {
-    this.#deadline?.cancel();
+    this.#deadline.end();
     this.#silence?.cancel();
     await this.#dtls?.close();
     await this.#ice.close();

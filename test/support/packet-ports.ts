@@ -1,3 +1,4 @@
+import type { MediaTrouble } from '../../src/media/media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from '../../src/media/packet-port.js';
 
 /** A port without a network: keeps what the bridge sends, and hands the bridge what a test makes up. */
@@ -8,6 +9,10 @@ export class FakePacketPort implements PacketPort {
   fillSlot?: (() => Uint8Array) | undefined;
   heard?: number;
   quiet?: boolean;
+  departed?: boolean;
+  inbandDtmf?: boolean;
+  /** What the watchdog said of it. */
+  readonly troubles: MediaTrouble[] = [];
   sending?: boolean;
   /** What `recall` hands over, once. */
   readonly unheard: MediaPacket[] = [];
@@ -29,6 +34,10 @@ export class FakePacketPort implements PacketPort {
 
   sendDtmf(digit: string, durationMs: number): void {
     this.digits.push({ digit, durationMs });
+  }
+
+  report(trouble: MediaTrouble): void {
+    this.troubles.push(trouble);
   }
 
   recall(): void {

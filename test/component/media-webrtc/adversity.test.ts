@@ -105,7 +105,7 @@ describe.each(directions)('a %s call', (direction) => {
     scene.endpoint.openSending();
     await until(() => scene.saw('failed'), 'failed', 8000);
     expect(scene.events.map(({ type }) => type)).toEqual(['ice_connected', 'failed']);
-    expect(scene.events[1]).toMatchObject({ reason: { code: 'media_failed', sipStatus: 504 } });
+    expect(scene.events[1]).toMatchObject({ reason: { code: 'media_failed', sipStatus: 488 } });
     expect(scene.rtpSent).toEqual([]);
   });
 

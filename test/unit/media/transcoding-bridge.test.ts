@@ -311,6 +311,67 @@ describe('transcoding bridge, watchdog', () => {
     expect(scene.timeouts).toEqual(['first']);
   });
 
+  const said = (port: FakePacketPort): string[] =>
+    port.troubles.map(({ kind, isOver, silentMs }) => `${kind}${isOver ? ' over' : ''} ${silentMs ?? ''}`.trim());
+
+  it('tells of audio in one direction alone after 5 s, of the side it does not come from, once, and when it comes', () => {
+    const scene = new Scene().connect();
+    pass(scene, 4900, { pbx: true });
+    expect(said(scene.whatsApp)).toEqual([]);
+    pass(scene, 2000, { pbx: true });
+    expect(said(scene.whatsApp)).toEqual(['one_way_audio 5000']);
+    pass(scene, 1000, { whatsApp: true, pbx: true });
+    pass(scene, 5500, { whatsApp: true });
+    expect(said(scene.whatsApp)).toEqual(['one_way_audio 5000', 'one_way_audio over']);
+    expect(said(scene.pbx)).toEqual([expect.stringMatching(/^one_way_audio 50\d\d$/)]);
+    expect(scene.timeouts).toEqual([]);
+  });
+
+  it('tells of no one-way audio where neither side speaks, or one is held', () => {
+    const scene = new Scene().connect();
+    pass(scene, 7000, {});
+    expect([said(scene.whatsApp), said(scene.pbx)]).toEqual([[], []]);
+    scene.pbx.quiet = true;
+    pass(scene, 60_000, { whatsApp: true });
+    expect([said(scene.whatsApp), said(scene.pbx)]).toEqual([[], []]);
+  });
+
+  it('tells of a peer that may be dead within 10 s, RTCP being a sign of life, and when it is heard again', () => {
+    const scene = new Scene().connect();
+    pass(scene, 1000, { whatsApp: true, pbx: true });
+    for (let i = 1; i <= 4; i++) {
+      scene.whatsApp.heard = i;
+      pass(scene, 5000, { pbx: true });
+    }
+    expect(said(scene.whatsApp).filter((line) => line.startsWith('peer'))).toEqual([]);
+    pass(scene, 4000, { pbx: true });
+    expect(said(scene.whatsApp).at(-1)).toMatch(/^peer_silent 80\d\d$/);
+    scene.whatsApp.heard = 9;
+    pass(scene, 100, { pbx: true });
+    expect(said(scene.whatsApp).at(-1)).toBe('peer_silent over');
+    expect(scene.timeouts).toEqual([]);
+  });
+
+  it('waits for a side that said goodbye for 5 s only, and ends nothing while it still speaks', () => {
+    const scene = new Scene().connect();
+    pass(scene, 1000, { whatsApp: true, pbx: true });
+    scene.whatsApp.departed = true;
+    pass(scene, 20_000, { whatsApp: true, pbx: true });
+    expect(scene.timeouts).toEqual([]);
+    pass(scene, 4800, { pbx: true });
+    expect(scene.timeouts).toEqual([]);
+    pass(scene, 400, { pbx: true });
+    expect(scene.timeouts).toEqual(['idle']);
+    expect(said(scene.whatsApp).at(-1)).toMatch(/^idle_timeout 50\d\d$/);
+  });
+
+  it('tells the endpoint of the silence that the call is ended for', () => {
+    const scene = new Scene().connect();
+    pass(scene, 21_000, { pbx: true });
+    expect(said(scene.whatsApp)).toEqual(['one_way_audio 5000', 'peer_silent 8000', 'first_timeout 20000']);
+    expect(said(scene.pbx)).toEqual([]);
+  });
+
   it('can be stopped from its own alarm', () => {
     const scene = new Scene().connect();
     scene.bridge.onTimeout(() => scene.bridge.disconnect());
