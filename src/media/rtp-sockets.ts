@@ -5,7 +5,7 @@ import { withDeadline } from '../lib/deadline.js';
 import type { Clock } from '../lib/clock.js';
 import { MediaError } from './media-error.js';
 import type { PortPool } from './port-pool.js';
-import { addressOnly } from './udp-sending.js';
+import { addressOnly, UdpSender } from './udp-sending.js';
 
 /** Takes datagrams; the buffer belongs to the receiver. */
 export type DatagramListener = (datagram: Buffer, from: RemoteInfo) => void;
@@ -24,6 +24,8 @@ export class RtpSockets {
   /** Errors of the sockets so far, ICMP ones included. */
   errors = 0;
   #closed = false;
+  readonly #rtpSender: UdpSender;
+  readonly #rtcpSender: UdpSender;
 
   private constructor(
     readonly rtpPort: number,
@@ -32,6 +34,8 @@ export class RtpSockets {
     private readonly pool: PortPool,
   ) {
     for (const socket of [rtp, rtcp]) socket.on('error', () => this.errors++);
+    this.#rtpSender = new UdpSender(rtp);
+    this.#rtcpSender = new UdpSender(rtcp);
   }
 
   /**
@@ -64,12 +68,12 @@ export class RtpSockets {
 
   /** Sends from the RTP port. The kernel takes the datagram before this returns, unless its buffer is full. */
   sendRtp(datagram: Buffer, port: number, address: string): void {
-    if (!this.#closed) this.rtp.send(datagram, port, address);
+    if (!this.#closed) this.#rtpSender.send(datagram, port, address);
   }
 
   /** Sends from the RTCP port. */
   sendRtcp(datagram: Buffer, port: number, address: string): void {
-    if (!this.#closed) this.rtcp.send(datagram, port, address);
+    if (!this.#closed) this.#rtcpSender.send(datagram, port, address);
   }
 
   /** Closes both and gives the pair back. Idempotent. */

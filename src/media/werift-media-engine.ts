@@ -24,6 +24,7 @@ import { remoteNetworks, type RemoteNetworks } from './remote-networks.js';
 import { UdpRtpEndpoint } from './rtp-endpoint.js';
 import { RtpSockets } from './rtp-sockets.js';
 import { TranscodingBridge } from './transcoding-bridge.js';
+import { enableDirectSending } from './udp-sending.js';
 import { createWeriftEndpoint } from './webrtc-endpoint.js';
 import type { PacketPath } from './werift-packets.js';
 import { warmUpWerift } from './werift-warm-up.js';
@@ -91,6 +92,7 @@ export class WeriftMediaEngine implements MediaEngine {
 
   async start(): Promise<void> {
     warmUpCodecs(this.#codecs);
+    await enableDirectSending(this.options.logger);
     const working = await warmUpWerift(this.options.logger);
     this.#packetPath = this.options.packetPath ?? working;
   }

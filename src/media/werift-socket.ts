@@ -5,7 +5,7 @@ import type { Logger } from '../lib/logger.js';
 import { faultLog } from './fault-log.js';
 import { MediaError } from './media-error.js';
 import type { Endpoint, SourceGuard } from './source-guard.js';
-import { addressOnly } from './udp-sending.js';
+import { addressOnly, UdpSender } from './udp-sending.js';
 
 /** A werift address: host and port. */
 type Address = readonly [string, number];
@@ -24,6 +24,7 @@ export class WeriftSocket {
   /** Set by whoever reads; gets only what the guard admits. */
   onData: (data: Buffer, from: Endpoint) => void = () => undefined;
   #refusedSends = 0;
+  readonly #sender: UdpSender;
 
   /** Takes over a socket that is bound, or for the start-up check one that is not. */
   constructor(
@@ -33,6 +34,7 @@ export class WeriftSocket {
     socketType: 'udp4' | 'udp6' = 'udp4',
   ) {
     this.socketType = socketType;
+    this.#sender = new UdpSender(socket);
     const onFault = faultLog(logger, 'WebRTC packet failed');
     socket.on('message', (data, from) => {
       try {
@@ -80,9 +82,9 @@ export class WeriftSocket {
     return Promise.resolve();
   };
 
-  /** Sends to a peer that the guard knows. An unreachable one is ICE's business: without a callback Node drops that error. */
+  /** Sends to a peer that the guard knows. An unreachable one is ICE's business. */
   transmit(datagram: Buffer, port: number, address: string): void {
-    if (!this.closed) this.socket.send(datagram, port, address);
+    if (!this.closed) this.#sender.send(datagram, port, address);
   }
 
   readonly close = (): Promise<void> => {
