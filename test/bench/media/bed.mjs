@@ -4,6 +4,8 @@ import { cpuMsOf } from './measured-process.mjs';
 /** Set-ups under way at once: Node's handshakes take milliseconds each, and calls do not come by the hundred at once. */
 const IN_FLIGHT = 4;
 const HANDSHAKES_IN_VAIN = 3;
+/** A relay that takes longer for its calls is overloaded by those it has. */
+const RESIZE_MS = 25_000;
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -29,9 +31,10 @@ export class Bed {
 
   /** Opens or closes calls until there are so many; false if the relay cannot take them. */
   async resize(wanted) {
+    const endMs = performance.now() + RESIZE_MS;
     let failures = 0;
     const work = async () => {
-      while (this.#calls.length + this.opening < wanted && failures < HANDSHAKES_IN_VAIN) {
+      while (this.#calls.length + this.opening < wanted && failures < HANDSHAKES_IN_VAIN && performance.now() < endMs) {
         this.opening += 1;
         const call = { id: this.#nextCall++, legs: {} };
         try {
@@ -47,7 +50,7 @@ export class Bed {
       }
     };
     await Promise.all(Array.from({ length: IN_FLIGHT }, work));
-    while (this.#calls.length > wanted) await this.#close(this.#calls.pop());
+    await this.#closeAll(this.#calls.splice(wanted));
     return this.#calls.length === wanted;
   }
 
@@ -75,6 +78,12 @@ export class Bed {
   async stop() {
     await this.#relay.stop();
     for (const { legs } of this.#calls.splice(0)) this.#drop(legs);
+  }
+
+  /** Silence first: a relay that is overloaded hears no word before it has worked off what it was sent. */
+  async #closeAll(calls) {
+    for (const { legs } of calls) this.#drop(legs);
+    await Promise.all(calls.map(({ id }) => this.#relay.close(id)));
   }
 
   async #close({ id, legs }) {

@@ -51,7 +51,7 @@ export async function findKnee({ start, factor, closeEnough, most, isLate = () =
 }
 
 function next(good, bad, factor, most) {
-  if (good === 0) return Math.floor(bad / factor);
+  if (good === 0) return Math.floor(bad / factor ** 2);
   if (bad > most) return Math.min(most, Math.max(good + 1, Math.round(good * factor)));
   return Math.floor((good + bad) / 2);
 }

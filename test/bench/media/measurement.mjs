@@ -45,6 +45,7 @@ export class Measurement {
     this.hasRtpengine = hasRtpengine;
   }
 
+  /** Fills `results`, which are good at any time. */
   async run() {
     const { only } = this.#options;
     const { repeats, repeatsOfG722, stock } = this.#plan;
@@ -56,7 +57,6 @@ export class Measurement {
       if (only.includes('g722') && i < repeatsOfG722) await this.#repeat('g722', () => this.#g722());
       if (only.includes('passthrough') && stock) await this.#repeat('stock', () => this.#stock());
     }
-    return this.results;
   }
 
   get #isLate() {
@@ -140,12 +140,13 @@ export class Measurement {
     await sleep(this.#plan.warmUpMs);
     const start = known ? bed.calls : guessFrom(await bed.window(this.#plan.windowMs / 2));
     const tried = [];
+    const endMs = performance.now() + this.#plan.searchSeconds * 1000;
     const knee = await findKnee({
       start,
       factor: known ? NARROW : WIDE,
       closeEnough: this.#plan.closeEnough,
       most: MOST_CALLS,
-      isLate: () => this.#isLate,
+      isLate: () => this.#isLate || performance.now() > endMs,
       attempt: (calls) => this.#attempt(bed, calls, tried),
     });
     if (knee > 0) this.#found.set(kind, knee);
@@ -155,7 +156,7 @@ export class Measurement {
   /** Whether so many calls are borne, in one window or in the next: a relay that bears them may still be caught cold. */
   async #attempt(bed, calls, tried) {
     if (!(await bed.resize(calls))) {
-      this.#say(`  ${bed.relay.name}: ${calls} calls cannot be set up (${bed.lastError?.message})`);
+      this.#say(`  ${bed.relay.name}: ${calls} calls are not set up in time (${bed.lastError?.message ?? 'too slow'})`);
       tried.push({ calls, fault: 'set-up' });
       return false;
     }

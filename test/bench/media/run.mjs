@@ -10,7 +10,7 @@ import { readOptions } from './options.mjs';
 import { compileLoad, hasRtpengine, install, isInNamespace, isUrgencyAllowed, runInNamespace } from './prepare.mjs';
 import { figures, table } from './report.mjs';
 
-const say = (text) => console.error(text);
+const say = (text) => console.error(`${String(Math.round(performance.now() / 1000)).padStart(4)} s ${text.trim()}`);
 
 async function run() {
   const options = readOptions(process.argv.slice(2));
@@ -23,12 +23,31 @@ async function run() {
   const cores = divideCores();
   const load = await Load.start(binary, cores.load, isUrgencyAllowed());
   const measurement = new Measurement({ options, cores, load, say, hasRtpengine: hasRtpengine() });
-  const measured = await measurement.run();
+  const isComplete = await endsInTime(measurement.run(), options.plan.endSeconds);
   await load.stop();
   const seconds = Math.round(performance.now() / 1000);
-  const result = { ...figures(measured), plan: options.plan.name, seconds, ...busy, machine: describeMachine(cores) };
+  const result = {
+    ...figures(measurement.results),
+    plan: options.plan.name,
+    complete: isComplete,
+    seconds,
+    ...busy,
+    machine: describeMachine(cores),
+  };
   console.log(options.json ? JSON.stringify(result) : table(result));
   return 0;
+}
+
+/** False if the work is not done by then; what is done stands. */
+async function endsInTime(work, endSeconds) {
+  let timer;
+  const end = new Promise((resolve) => {
+    timer = setTimeout(() => resolve(false), endSeconds * 1000 - performance.now());
+  });
+  const isDone = await Promise.race([work.then(() => true), end]);
+  clearTimeout(timer);
+  if (!isDone) say('time is up: what is not measured stays away');
+  return isDone;
 }
 
 try {
