@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../lib/package-version.js';
+import { addAdminCommands } from './admin-programs.js';
 import { checkCommand } from './check.js';
 import type { CheckOptions } from './check.js';
+import { addCompletion } from './completion-program.js';
 import type { ConsoleIo } from './console-io.js';
 import { EXIT, processIo } from './console-io.js';
 import { addDoctor } from './doctor-program.js';
@@ -96,6 +98,8 @@ function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) =>
   addPermissions(program, io, done);
   addSettings(program, io, done);
   addDoctor(program, io, done);
+  addAdminCommands(program, io, done);
+  addCompletion(program, io, done);
   addSandbox(program, io, done);
   return program;
 }

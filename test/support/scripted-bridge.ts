@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { CallRecord } from '../../src/call/call-record.js';
 import type { CallStep } from '../../src/call/observer.js';
 import { loadConfig } from '../../src/config/load-config.js';
+import type { LevelSwitch } from '../../src/daemon/admin/log-levels.js';
 import { startDaemon, type Daemon } from '../../src/daemon.js';
 import type { JournalEntry } from '../../src/call/journal.js';
 import { FileJournal } from '../../src/journal/file-journal.js';
@@ -36,6 +37,8 @@ export interface BridgeOptions {
   /** YAML of the media section without its ports, as a flow mapping's content. */
   readonly media?: string;
   readonly logger?: Logger;
+  /** What of the log the admin API can change. */
+  readonly log?: LevelSwitch;
   /** Default: the system's. */
   readonly dns?: DnsClient;
   /** What an earlier run that was killed left in the journal. */
@@ -86,6 +89,7 @@ export class ScriptedBridge {
       stopCallsMs: options.stopCallsMs ?? 10_000,
       media: (options.workers ?? workersOfAll) > 0 ? { workerEntry: builtWorkerEntry() } : 'in-process',
       ...given('dns', options.dns),
+      ...given('log', options.log),
       cdr: {
         write: (record) => {
           bridge.records.push(record);

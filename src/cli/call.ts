@@ -1,0 +1,31 @@
+import type { CallDetailOut } from '../http/api/schemas.js';
+import type { AdminClient, AdminOptions } from './admin-client.js';
+import { adminCommand } from './admin-command.js';
+import { callText } from './call-report.js';
+import { ladderText } from './call-ladder.js';
+import type { ConsoleIo } from './console-io.js';
+
+const callNamed = (client: AdminClient, id: string): Promise<CallDetailOut> =>
+  client.get(`/v1/calls/${encodeURIComponent(id)}`);
+
+/** `sip2wa call show`: all that is known of a call. */
+export const callShowCommand = (id: string, options: AdminOptions, io: ConsoleIo): Promise<number> =>
+  adminCommand('call show', options, io, async (client) => {
+    const call = await callNamed(client, id);
+    return { json: { call }, text: callText(call) };
+  });
+
+/** `sip2wa call trace`: its ladder across both worlds. */
+export const callTraceCommand = (id: string, options: AdminOptions, io: ConsoleIo): Promise<number> =>
+  adminCommand('call trace', options, io, async (client) => {
+    const { call, timeline } = await callNamed(client, id);
+    return { json: { call, timeline }, text: ladderText(call, timeline) };
+  });
+
+/** `sip2wa call hangup`: ends a call on both sides. */
+export const callHangupCommand = (id: string, options: AdminOptions, io: ConsoleIo): Promise<number> =>
+  adminCommand('call hangup', options, io, async (client) => {
+    const { call } = await callNamed(client, id);
+    await client.send('POST', `/v1/calls/${call}/hangup`, {});
+    return { json: { call }, text: `${call}\n`, notes: ['sip2wa call hangup: the call is being ended on both sides'] };
+  });
