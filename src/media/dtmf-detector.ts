@@ -18,7 +18,7 @@ const looksToBegin = 5;
 /** From the second one on the tone is kept from the far end. */
 const looksToMute = 2;
 /** A tone may break off for 10 ms and go on (Q.24); a pause of 40 ms parts two digits. */
-const missesToEnd = 5;
+const missesToEnd = 6;
 /** Each of both tones, in dBm0: Q.24's administrations want -25 to -29 heard. */
 const leastLevelDb = -32;
 /** High group against low group in dB: Q.24's widest is +4 to -8, heard here with a little room. */

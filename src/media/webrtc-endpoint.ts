@@ -254,6 +254,7 @@ export class WeriftEndpoint implements WebRtcEndpoint {
    */
   #watchSilence(): void {
     if (this.#phase !== 'connected' || this.#silence) return;
+    this.options.logger.debug('DTLS closed by the peer or broken');
     this.#listener({ type: 'trouble', trouble: { kind: 'dtls_closed' } });
     const check = (): void => {
       const { silentMs } = this.#stream;
