@@ -62,8 +62,10 @@ export function createBase(
     if (data.step === 'call.end_forced') metrics.callEndForced();
     mediaMetrics.step(data.step, data.detail);
   });
+  const history = new CallHistory();
   timeline.onQuality = (data) => {
     mediaMetrics.quality(data.side, data.report);
+    history.heard(data.call, data.side, data.report, clock.now());
     events.publish({ type: 'call_quality', data });
   };
   const mediaPlane = createMediaPlane({ config: config.media, placement, logger, clock, ids });
@@ -71,7 +73,7 @@ export function createBase(
   return {
     ...{ config, logger, clock, ids, metrics, timeline, events, dns },
     journal: countedJournal(journal, () => metrics.journalFailed()),
-    ...{ live: new LiveConfig(config), history: new CallHistory(), redaction: new Redaction() },
+    ...{ live: new LiveConfig(config), history, redaction: new Redaction() },
     ...{ mediaPlane, media: mediaPlane.engine },
   };
 }

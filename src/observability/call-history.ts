@@ -1,6 +1,7 @@
 import type { CallRecord, CallStart } from '../call/call-record.js';
 import type { MediaSide, QualityReport } from '../call/media-quality.js';
 import type { CallId } from '../lib/ids.js';
+import { QualityHistory, type QualitySample } from './quality-history.js';
 
 /** Ended calls that are remembered. */
 const MAX_ENDED = 1_000;
@@ -21,6 +22,7 @@ export class CallHistory {
   /** The latest last. */
   readonly #ended = new Map<CallId, KnownCall>();
   readonly #quality = new Map<CallId, LatestQuality>();
+  readonly #samples = new Map<CallId, QualityHistory>();
 
   constructor(private readonly maxEnded = MAX_ENDED) {}
 
@@ -36,11 +38,21 @@ export class CallHistory {
     if (this.#ended.size <= this.maxEnded || oldest === undefined) return;
     this.#ended.delete(oldest);
     this.#quality.delete(oldest);
+    this.#samples.delete(oldest);
   }
 
   /** Reports on calls that are not known are forgotten. */
-  heard(call: CallId, side: MediaSide, report: QualityReport): void {
-    if (this.get(call)) this.#quality.set(call, { ...this.#quality.get(call), [side]: report });
+  heard(call: CallId, side: MediaSide, report: QualityReport, atMs: number): void {
+    if (!this.get(call)) return;
+    this.#quality.set(call, { ...this.#quality.get(call), [side]: report });
+    const samples = this.#samples.get(call) ?? new QualityHistory();
+    this.#samples.set(call, samples);
+    samples.add(side, atMs, report);
+  }
+
+  /** Of the whole call, in the order of their times. */
+  samplesOf(call: CallId): readonly QualitySample[] {
+    return this.#samples.get(call)?.samples ?? [];
   }
 
   qualityOf(call: CallId): LatestQuality {

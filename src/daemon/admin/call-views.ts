@@ -51,7 +51,12 @@ export class CallViews {
       const calls = found.slice(0, 10).map(({ start }) => start.call);
       throw new ProblemError('ambiguous_call', `${found.length} calls begin like this`, { calls });
     }
-    return { ...this.#view(known), timeline: timeline.stepsOf(known.start.call).map((entry) => this.#step(entry)) };
+    const { call } = known.start;
+    return {
+      ...this.#view(known),
+      timeline: timeline.stepsOf(call).map((entry) => this.#step(entry)),
+      samples: history.samplesOf(call).map(({ at, ...sample }) => ({ ...sample, at: iso(at) })),
+    };
   }
 
   #step({ step, at, sinceStartMs, detail }: TimelineEntry): StepOut {

@@ -96,10 +96,23 @@ export const step = named(
   }),
 );
 
+const sample = named(
+  'QualitySample',
+  'How the audio of one side that we hear was at one time.',
+  z.strictObject({
+    side: z.enum(['whatsapp', 'pbx']),
+    at: time,
+    loss: z.number().min(0).max(1).describe('Share of packets lost'),
+    jitterMs: z.number().optional(),
+    mos: z.number().optional(),
+    roundTripMs: z.number().optional(),
+  }),
+);
+
 export const callDetail = named(
   'CallDetail',
-  'A call with its timeline.',
-  z.strictObject({ ...callFields, timeline: z.array(step) }),
+  'A call with its timeline, and its audio over time.',
+  z.strictObject({ ...callFields, timeline: z.array(step), samples: z.array(sample) }),
 );
 
 const server = named(
