@@ -129,7 +129,8 @@ export class FrameBacklog<T> {
       }
       this.frames.send(next.frame, next.durationMs);
     }
-    if (nowMs - this.#unbrokenSinceMs >= unbrokenMs) this.#squeeze(nowMs);
+    if (!this.#isTooLong()) this.#unbrokenSinceMs = nowMs;
+    else if (nowMs - this.#unbrokenSinceMs >= unbrokenMs) this.#squeeze(nowMs);
   }
 
   /** Up to when there will be sound, if no more comes. */
@@ -235,7 +236,6 @@ export class FrameBacklog<T> {
   /** Who never pauses is played a little faster: the softest frame that waits merges with the one behind it. */
   #squeeze(nowMs: number): void {
     this.#unbrokenSinceMs = nowMs - unbrokenMs + squeezeEveryMs;
-    if (!this.#isTooLong()) return;
     let softest = 0;
     for (let i = 1; i < this.#waiting.length - 1; i++) {
       if ((this.#waiting[i]?.loudness ?? 0) < (this.#waiting[softest]?.loudness ?? 0)) softest = i;

@@ -51,6 +51,9 @@ const maxConcealMs = 100;
 const jumpMs = 1000;
 /** Nothing but late packets for this long means that the path has become slower for good; a burst after a stall does not. */
 const maxLateMs = 80;
+/** Numbers so little behind are packets that later ones overtook (RFC 3550 A.1), unless nothing else comes for so long. */
+const maxMisorder = 100;
+const maxOvertakenMs = 1000;
 const slotCount = 8;
 const slotBytes = 1500;
 
@@ -133,7 +136,10 @@ export class PlayoutSequencer {
 
   #acceptLate(packet: MediaPacket, ahead: number, nowMs: number): void {
     this.#lateSinceMs ??= nowMs;
-    if (-ahead > jumpMs * this.#ticksPerMs || nowMs - this.#lateSinceMs >= maxLateMs) {
+    const behind = sequenceDelta(this.#nextSequence, packet.sequence);
+    const isOvertaken = behind < 0 && behind >= -maxMisorder;
+    const isJump = -ahead > jumpMs * this.#ticksPerMs && !isOvertaken;
+    if (isJump || nowMs - this.#lateSinceMs >= (isOvertaken ? maxOvertakenMs : maxLateMs)) {
       this.#restartAt(packet.payload, packet.timestamp, packet.sequence, nowMs);
       return;
     }
