@@ -169,7 +169,9 @@ export class Measurement {
       tried.push({ ...window, fault });
       this.#tell(bed, window, fault);
       if (!fault) return true;
+      if (bed.relay.isSpoiltByOverload && fault === 'loss') await bed.resize(0);
       if (!isDoubtful(window)) break;
+      await bed.resize(calls);
     }
     return false;
   }

@@ -19,6 +19,8 @@ const opus = { name: 'opus', format: MODES.passthrough.format };
 /** rtpengine in userspace (no kernel table), one thread for packets; its other settings are its defaults. */
 export class RtpengineRelay {
   name = 'rtpengine';
+  /** Once a queue of a call has been too long for it, it discards that call's packets for ever (10.5). */
+  isSpoiltByOverload = true;
 
   constructor(child, mode) {
     this.child = child;
