@@ -142,6 +142,20 @@ describe.each(placed)('in a call placed by $caller, on a drachtio-server: $onDra
     expect(call.log.events.filter(({ type }) => type === 'dtmf')).toHaveLength(2);
   });
 
+  it('keys for the PBX go to it by INFO, one after the other, in dtmf-relay until it says that it knows none', async () => {
+    const [endpoint] = call.scene.media.endpoints;
+    endpoint?.say({ type: 'dtmf', digit: '5', durationMs: 160 });
+    endpoint?.say({ type: 'dtmf', digit: '#', durationMs: 300 });
+    const first = await call.pbx.request('INFO');
+    expect([first.get('Content-Type'), first.body]).toEqual(['application/dtmf-relay', 'Signal=5\r\nDuration=160\r\n']);
+    call.pbx.reply(first, 415, 'Unsupported Media Type');
+    for (const digit of ['5', '#']) {
+      const info = await call.pbx.request('INFO');
+      expect([info.get('Content-Type'), info.body]).toEqual(['application/dtmf', digit]);
+      call.pbx.reply(info, 200, 'OK');
+    }
+  });
+
   // A drachtio-server passes it on.
   it.skipIf(onDrachtio)('a request out of order gets 500 and changes nothing', async () => {
     await call.answerTo('INVITE', 200, { body: pbxAudio({ attribute: 'sendonly' }), cseq: 20 });
