@@ -60,6 +60,11 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
     expect(await bridge.record()).toMatchObject({
       ...{ direction: 'user_initiated', code: 'hangup', endedBy: 'b', q850: 16 },
       ...{ number: 'sales', trunk: 'pbx', user: '+14085551234', waCallId: 'wacid.1' },
+      codec: 'PCMA',
+      quality: {
+        whatsapp: { codec: 'opus', received: { lost: 0, mosMin: expect.closeTo(4.4, 0) as number } },
+        pbx: { codec: 'PCMA', received: { packets: 0 }, sent: { packets: expect.any(Number) as number } },
+      },
     });
     expect(bridge.actions).toEqual(['pre_accept', 'accept', 'terminate']);
   });
