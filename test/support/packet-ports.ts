@@ -6,6 +6,7 @@ export class FakePacketPort implements PacketPort {
   audio: NegotiatedAudio | undefined;
   onAudio: ((packet: MediaPacket) => void) | undefined;
   onTelephoneEvent: ((packet: MediaPacket) => void) | undefined;
+  onComfortNoise: ((packet: MediaPacket) => void) | undefined;
   fillSlot?: (() => Uint8Array) | undefined;
   heard?: number;
   quiet?: boolean;
@@ -14,6 +15,7 @@ export class FakePacketPort implements PacketPort {
   /** What the watchdog said of it. */
   readonly troubles: MediaTrouble[] = [];
   sending?: boolean;
+  lossSeenByPeer?: number;
   /** What `recall` hands over, once. */
   readonly unheard: MediaPacket[] = [];
   readonly sent: { readonly payload: Uint8Array; readonly durationMs: number }[] = [];
