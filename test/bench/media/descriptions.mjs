@@ -14,6 +14,9 @@ export const MODES = {
   g722: { whatsApp: 'opus', pbx: 'g722', codec: 'G722', format: 'G722/8000', payloadType: 9 },
 };
 export const OPUS_PAYLOAD_TYPE = 111;
+/** Both sides have telephone-events, as Meta and nearly every PBX do: a relay need not listen for digits in the audio. */
+const META_EVENTS = 126;
+const PBX_EVENTS = 101;
 
 export const credentials = () => ({ user: randomBytes(4).toString('hex'), password: randomBytes(12).toString('hex') });
 
@@ -26,11 +29,12 @@ export function metaDescription({ fingerprint, leg, own, setup }) {
     't=0 0',
     'a=ice-lite',
     'a=group:BUNDLE audio',
-    `m=audio ${leg.port} UDP/TLS/RTP/SAVPF ${OPUS_PAYLOAD_TYPE}`,
+    `m=audio ${leg.port} UDP/TLS/RTP/SAVPF ${OPUS_PAYLOAD_TYPE} ${META_EVENTS}`,
     `c=IN IP4 ${leg.address}`,
     `a=candidate:1 1 udp 2130706431 ${leg.address} ${leg.port} typ host`,
     `a=rtpmap:${OPUS_PAYLOAD_TYPE} opus/48000/2`,
     `a=fmtp:${OPUS_PAYLOAD_TYPE} minptime=20;useinbandfec=1`,
+    `a=rtpmap:${META_EVENTS} telephone-event/8000`,
     ...security(fingerprint, own, setup),
     'a=mid:audio',
     'a=sendrecv',
@@ -61,8 +65,10 @@ export function plainDescription({ leg, payloadType, format, protocol = 'RTP/AVP
     's=-',
     `c=IN IP4 ${leg.address}`,
     't=0 0',
-    `m=audio ${leg.port} ${protocol} ${payloadType}`,
+    `m=audio ${leg.port} ${protocol} ${payloadType} ${PBX_EVENTS}`,
     `a=rtpmap:${payloadType} ${format}`,
+    `a=rtpmap:${PBX_EVENTS} telephone-event/8000`,
+    `a=fmtp:${PBX_EVENTS} 0-16`,
     'a=ptime:20',
     'a=sendrecv',
     ...more,

@@ -27,9 +27,11 @@ async function local(description) {
   }
   return connection.localDescription.sdp
     .split('\r\n')
-    .filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb):(?!111\b)/.test(line))
+    .filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb):(?!(111|126)\b)/.test(line))
     .filter((line) => !line.startsWith('a=candidate') || new RegExp(` 1 udp \\d+ ${LOOPBACK} `).test(line))
-    .flatMap((line) => (line.startsWith('m=audio') ? ['a=ice-lite', line.replace(/SAVPF .*/, 'SAVPF 111')] : [line]))
+    .flatMap((line) =>
+      line.startsWith('m=audio') ? ['a=ice-lite', line.replace(/SAVPF .*/, 'SAVPF 111 126')] : [line],
+    )
     .join('\r\n');
 }
 
