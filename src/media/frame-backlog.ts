@@ -168,8 +168,10 @@ export class FrameBacklog<T> {
     this.frames.send(frame, durationMs);
   }
 
+  /** By no more than may wait: after a stall the clock is so late that each frame more would push another one out. */
   #lengthen(frame: T, durationMs: number, loudness: number): void {
-    while (this.#aimMs > 0 && this.#surplusMs <= -Math.min(toleranceMs, durationMs)) {
+    const lackMs = Math.min(toleranceMs, durationMs);
+    while (this.#aimMs > 0 && this.#surplusMs <= -lackMs && this.#waitingMs < maxJitterWaitMs) {
       this.#surplusMs += durationMs;
       this.#enqueue(frame, durationMs, loudness, true);
     }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FrameBacklog, unbrokenMs } from '../../../src/media/frame-backlog.js';
+import { FrameBacklog, maxJitterWaitMs, unbrokenMs } from '../../../src/media/frame-backlog.js';
 import { loudnessOf, SilenceGate } from '../../../src/media/silence-gate.js';
 import { speech } from '../../../src/sandbox/audio/programme.js';
 import { toInt16 } from '../../../src/sandbox/audio/pcm.js';
@@ -42,6 +42,25 @@ describe('backlog of frames', () => {
     expect(sent).toEqual([{ name: 1, atMs: 0 }]);
     backlog.tick(100);
     expect([sent.length, backlog.delayMs, backlog.isBehind]).toEqual([1, 0, false]);
+  });
+
+  it('makes a pause no longer than may wait, however late the clock is after a stall', () => {
+    let copies = 0;
+    const stalled = new FrameBacklog<Int16Array>({
+      send: () => undefined,
+      copy: (frame) => {
+        if (++copies > 1000) throw new Error('it never ends');
+        return frame;
+      },
+      loudness: loudnessOf,
+      blend: () => undefined,
+    });
+    stalled.arrived(60, 0, 0, 0);
+    stalled.arrived(60, 0, 0, 2000);
+    stalled.put(silent, frameMs);
+    stalled.arrived(60, 0, 0, 5000);
+    stalled.put(silent, frameMs);
+    expect(stalled.delayMs).toBe(maxJitterWaitMs);
   });
 
   it('plays what waits in real time, and what comes meanwhile behind it', () => {
