@@ -6,8 +6,8 @@ import type { PeerMessage } from '../support/sip-script-peer.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
-/** Of a worker that died both sides are told within this time; the machine of the test may be slow itself. */
-const toldMs = 1000;
+/** Of a worker that died both sides are told within a second; the machine of the test may be slow itself. */
+const toldMs = 2500;
 /** Five seconds of silence, and then the same. */
 const hangToldMs = 5500 + toldMs;
 const restartMs = 15_000;

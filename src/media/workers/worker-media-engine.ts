@@ -149,11 +149,14 @@ export class WorkerMediaEngine implements MediaEngine {
   }
 }
 
-/** Lateness of an event loop below this is noise, in milliseconds: then the number of calls decides. */
-const noiseMs = 20;
+/** So many milliseconds of mean lateness of its event loop count as much as one call more. */
+const latePerCallMs = 5;
 
-/** Fewest calls first, but those whose event loop is late after all others. */
+/**
+ * Fewest calls first, a late event loop counting as calls. A sum, not first the one and then the other: what a worker last said of
+ * its event loop is half a second old, and all calls of a burst would go to one.
+ */
 function byLoad(a: MediaWorker, b: MediaWorker): number {
-  const isLate = ({ load }: MediaWorker): number => Number(load.loopDelayMs > noiseMs);
-  return isLate(a) - isLate(b) || a.calls - b.calls || a.load.loopDelayMs - b.load.loopDelayMs;
+  const weight = ({ calls, load }: MediaWorker): number => calls + load.loopDelayMeanMs / latePerCallMs;
+  return weight(a) - weight(b);
 }
