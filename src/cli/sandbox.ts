@@ -101,8 +101,12 @@ function builtIn({
     ...{ identity, businessNumber: BUSINESS_NUMBER, ownPbx: own !== undefined },
     configFor: (graphUrl, built) => {
       const config = demoConfig({ identity, graphUrl, pbx: own ?? built?.address });
-      // The browser's addresses are the network's, not loopback.
-      return { ...config, media: { ...config.media, listenIp: '0.0.0.0', remoteNetworks: 'any' } };
+      // The browser's addresses are the network's, not loopback; the page of whoever is on this machine may do all.
+      return {
+        ...config,
+        admin: { ...config.admin, token: '' },
+        media: { ...config.media, listenIp: '0.0.0.0', remoteNetworks: 'any' },
+      };
     },
   };
 }
@@ -168,7 +172,9 @@ function showSteps({ graph, webhooks }: Sandbox, page: PhonePage): void {
 
 function intro(url: string, { waId, businessNumber, ownPbx }: Plan, daemon: Daemon, sandbox: Sandbox): string {
   const sip = daemon.addresses.sip.map(({ transport, host, port }) => `${transport}://${host}:${port}`).join(' ');
+  const { host, port } = daemon.addresses.admin;
   return `sip2wa sandbox: open ${url} in a browser; Ctrl-C ends it
+  calls   http://${host}:${port}/ shows them as they go
   Meta    stand-in at ${sandbox.graphUrl}
   bridge  SIP at ${sip}
   PBX     ${ownPbx ? `yours: to call the user, let it dial +${waId} through this trunk` : 'built in: it greets you, then you hear yourself'}

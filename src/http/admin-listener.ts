@@ -4,6 +4,7 @@ import { askForToken, isDirectHost, isLoopback, mayKnow } from './admin-access.j
 import type { AdminPort } from './api/admin-port.js';
 import { mountApi } from './api/mount-api.js';
 import { ProblemError, problemOf, sendProblem } from './api/problem.js';
+import { mountDashboard } from './dashboard.js';
 import { EventStreams, type EventFeed } from './event-streams.js';
 import { listenOn, type HttpListener } from './http-listener.js';
 
@@ -60,6 +61,7 @@ export function createAdminApp(options: AdminListenerOptions): FastifyInstance {
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, new ProblemError('not_found')));
   mountHealth(app, options);
   mountMetrics(app, options);
+  if (options.api) mountDashboard(app);
   if (options.api) mountApi(app, { port: options.api, token: options.token });
   new EventStreams({ feed: options.events, token: options.token, logger: options.logger }).mount(app);
   return app;

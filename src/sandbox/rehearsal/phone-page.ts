@@ -29,7 +29,7 @@ const files: Readonly<Record<string, string>> = {
 };
 const pages = new URL('../../pages/', import.meta.url);
 const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src blob:; base-uri 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; media-src blob:; img-src data:; base-uri 'none'";
 const keepAliveMs = 15_000;
 
 /**
