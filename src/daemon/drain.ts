@@ -29,6 +29,8 @@ export class Drain {
   #state: DrainState = 'off';
   #sinceMs: number | undefined;
   #untilMs: number | undefined;
+  /** The same by the monotonic clock. */
+  #limitAtMs = 0;
   readonly #asked = deferred<undefined>();
 
   constructor(private readonly options: DrainOptions) {}
@@ -61,15 +63,17 @@ export class Drain {
   stop(): void {
     if (this.#state === 'stopping') return;
     this.#enter('stopping');
-    this.#untilMs = this.options.clock.now() + this.options.timeoutMs();
+    const { clock, timeoutMs } = this.options;
+    this.#untilMs = clock.now() + timeoutMs();
+    this.#limitAtMs = clock.monotonicMs() + timeoutMs();
     this.#asked.resolve(undefined);
   }
 
   /** Stops, and resolves when no call is left or the limit has passed. */
   async finished(): Promise<void> {
-    const { noCalls, calls, timeoutMs, onForced, clock, logger } = this.options;
+    const { noCalls, calls, onForced, clock, logger } = this.options;
     this.stop();
-    const limitMs = timeoutMs();
+    const limitMs = Math.max(0, this.#limitAtMs - clock.monotonicMs());
     if (calls() > 0) logger.info('calls go on', { calls: calls(), limitMs });
     try {
       await withDeadline(noCalls(), limitMs, 'drain', clock);
