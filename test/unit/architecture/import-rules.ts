@@ -27,6 +27,7 @@ export const roomsAllowed: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'lib'],
   cli: [
     'daemon',
+    'pages',
     'sandbox',
     'http',
     'observability',
@@ -70,6 +71,8 @@ export const roomsAllowed: Readonly<Record<string, readonly string[]>> = {
   lib: [],
   sandbox: ['lib'],
   'sip-server': ['lib'],
+  // What runs in a browser; of it the terminal shows the same ladder.
+  pages: [],
 };
 
 /** Packages that only the named rooms may touch, so that each can be replaced by changing one folder. */
