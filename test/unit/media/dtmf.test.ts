@@ -199,6 +199,18 @@ describe('DTMF recogniser', () => {
     expect(scene.heard).toEqual(['1 160', '2 160']);
   });
 
+  it('is not misled by an update that was held up on the way', () => {
+    const scene = new RecogniserScene(48_000);
+    scene.packet(9000, 1, 960, false, true);
+    scene.pass(100);
+    scene.packet(9000, 1, 1920, true);
+    scene.pass(300);
+    scene.packet(29_000, 2, 960, false, true);
+    scene.pass(20);
+    scene.packet(29_000, 2, 1920, true);
+    expect(scene.heard).toEqual(['1 40', '2 40']);
+  });
+
   it('ends a digit whose end packets were all lost', () => {
     const scene = new RecogniserScene();
     scene.packet(1000, 9, 160);
