@@ -4,6 +4,14 @@ const dtls12 = 0xfefd;
 /** Keys change once: whoever renegotiates is none of ours (RFC 8827 §6.5 forbids it). */
 const encryptedEpoch = 1;
 const encrypted = new Set<number>([contentType.alert, contentType.handshake, contentType.applicationData]);
+/**
+ * Descriptions of alerts (RFC 5246 §7.2). The stack looks for one in the second octet before it decrypts, and believes what it
+ * finds. Peers' encrypted alerts begin with a nonce made of epoch and number (RFC 6347 §4.1.2), whose second octet is 1.
+ */
+const alertDescriptions = new Set([
+  ...[0, 10, 20, 21, 22, 30, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 60, 70, 71, 80, 86, 90, 100, 110],
+  ...[111, 112, 113, 114, 115, 116, 120],
+]);
 /** Certificate, CertificateVerify, ClientKeyExchange: what a DTLS client repeats when our last flight was lost. */
 const repeatable = new Set([11, 15, 16]);
 /** A flight is four or five records; more are an attempt to fill the memory. */
@@ -41,11 +49,15 @@ export class HandshakeFlight {
   }
 
   #allowsRecord({ type, epoch, body }: DtlsRecord): boolean {
-    if (epoch === encryptedEpoch) return encrypted.has(type);
+    if (epoch === encryptedEpoch) return encrypted.has(type) && !(type === contentType.alert && looksPlain(body));
     if (epoch !== 0) return false;
     if (type === contentType.changeCipherSpec) return body.length === 1 && body[0] === 1;
     return type === contentType.handshake && this.#bodies.has(body.toString('latin1'));
   }
+}
+
+function looksPlain(alert: Buffer): boolean {
+  return alert.length < 2 || alertDescriptions.has(alert[1] ?? 0);
 }
 
 /** Whether a datagram is made of whole records and all of them pass (RFC 6347 §4.1). */

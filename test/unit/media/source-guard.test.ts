@@ -80,7 +80,7 @@ describe('DTLS from the peer', () => {
 
   it.each<[string, Buffer, boolean]>([
     ['an encrypted record', record(23, 1, 1, 2, 3), true],
-    ['an encrypted alert', record(21, 1, 1, 2, 3), true],
+    ['an encrypted alert', record(21, 1, 0, 1, 0, 0, 0, 0, 0, 9, 7, 7), true],
     ['the repeated last flight of the peer', flight, true],
     ['part of that flight', keyExchange, true],
     ['that flight with another certificate in it', Buffer.concat([record(22, 0, 11, 1), keyExchange]), false],
@@ -94,8 +94,10 @@ describe('DTLS from the peer', () => {
     ['an unknown content type', record(63, 0), false],
     ['an unknown content type that claims to be encrypted', record(63, 1, 1, 2, 3), false],
     ['an alert of an epoch that never began', record(21, 2, 1, 0), false],
-    ['another version', Buffer.concat([Buffer.of(21, 0xfe, 0xff), record(21, 1, 1, 2, 3).subarray(3)]), false],
-    ['a record cut off', record(21, 1, 1, 2, 3).subarray(0, 15), false],
+    ['a plaintext alert that claims to be encrypted', record(21, 1, ...Array<number>(26).fill(0)), false],
+    ['a fatal one', record(21, 1, 2, 40), false],
+    ['another version', Buffer.concat([Buffer.of(23, 0xfe, 0xff), record(23, 1, 1, 2, 3).subarray(3)]), false],
+    ['a record cut off', record(23, 1, 1, 2, 3).subarray(0, 15), false],
     ['a ChangeCipherSpec that is none', record(20, 0, 2), false],
     ['a ClientHello behind an encrypted record', Buffer.concat([finished, hello]), false],
     ['a cut-off header', finished.subarray(0, 12), false],
