@@ -23,7 +23,7 @@ const timeOf = ({ sinceStartMs }: StepOut): string => `${sinceStartMs} ms`.padSt
 function rungText(rung: Rung): string {
   const [life, empty] = ['|', ' '.repeat(LANE)];
   if (rung.lane === 'both') {
-    const note = fit(` ${rung.label} `, 2 * LANE + 1);
+    const note = fit(` [${rung.label}] `, 2 * LANE + 1);
     const left = Math.floor((2 * LANE + 1 - note.length) / 2);
     return `${life}${' '.repeat(left)}${note}${' '.repeat(2 * LANE + 1 - note.length - left)}${life}`;
   }

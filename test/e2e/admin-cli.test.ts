@@ -6,7 +6,7 @@ import { drainCommand } from '../../src/cli/drain.js';
 import { runCli } from '../../src/cli/program.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { createLogger, type RootLogger } from '../../src/observability/logger.js';
-import { BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 import { Lines } from '../unit/observability/lines.js';
@@ -82,6 +82,7 @@ describe('the command line beside a running daemon', () => {
     await bridge.deliver(bridge.userConnect(waCallId, await phone.offer()));
     const invite = await bridge.pbx.request('INVITE');
     bridge.pbx.reply(invite, 180, 'Ringing', { toTag: 'p1' });
+    await bridge.step('sip.ringing');
     bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(40_000) });
     await bridge.pbx.request('ACK');
     await bridge.step('call.state', (detail) => detail['to'] === 'connected');
@@ -285,6 +286,38 @@ describe('the command line beside a running daemon', () => {
     const { code, out, err } = await withIo((io) => runCli(['calls'], io), surroundings);
     expect([code, out]).toEqual([1, '']);
     expect(err).toMatch(/^sip2wa calls: no daemon listens on 127\.0\.0\.1:\d+ .*: is sip2wa running\?\n$/);
+  });
+
+  it('prints no secret of the configuration, whatever is asked', async () => {
+    await answered();
+    const id = liveId();
+    bridge.rewriteConfig((yaml) => `${yaml}\ncalls: { ring_timeout: ${TOKEN} }\n`);
+    const commands = [
+      'calls',
+      `call show ${id}`,
+      `call trace ${id}`,
+      'trunks',
+      'numbers',
+      'reload',
+      'log-level',
+      'drain',
+    ];
+    let text = '';
+    for (const command of commands) {
+      for (const form of [[], ['--json']]) {
+        const { out, err } = await cli(...command.split(' '), ...form);
+        text += out + err;
+      }
+    }
+    const { port } = bridge.daemon.addresses.admin;
+    for (const path of ['status', 'calls', 'failures', 'numbers', 'trunks', 'openapi.json', 'log-level', 'drain']) {
+      text += await (await fetch(`http://127.0.0.1:${port}/v1/${path}`)).text();
+    }
+    expect(text.length).toBeGreaterThan(10_000);
+    for (const secret of [TOKEN, APP_SECRET, 'token-of-the-test', 'verify-of-the-test', USER]) {
+      expect(text).not.toContain(secret);
+      expect(text).not.toContain(Buffer.from(secret).toString('base64'));
+    }
   });
 
   it('finds the daemon also while the file has errors elsewhere', async () => {

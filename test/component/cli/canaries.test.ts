@@ -78,7 +78,7 @@ routes: [{ trunk: ${written('auth_password')}, hours: ${written('drachtio_secret
   return `
 graph: { base_url: "${baseUrl}", access_token: ${written('access_token')}, app_secret: ${written('app_secret')}, timeout: 2s }
 webhook: { verify_token: ${written('verify_token')} }
-admin: { token: ${written('admin_token')} }
+admin: { listen: "127.0.0.1:${(echo.address() as AddressInfo).port}", token: ${written('admin_token')} }
 sip: { server: drachtio, drachtio: { secret: ${written('drachtio_secret')} } }
 trunks:
   - name: pbx
@@ -110,6 +110,15 @@ const commands = [
   'settings drift',
   'permissions get sales +49301234567',
   'permissions request sales +49301234567',
+  'calls',
+  'call show 01JD3Q',
+  'call trace 01JD3Q',
+  'call hangup 01JD3Q',
+  'trunks',
+  'numbers',
+  'drain',
+  'reload',
+  'log-level debug --for 10m',
 ];
 
 /** All that a command prints, to both streams, on a terminal and to a pipe. */

@@ -121,3 +121,16 @@ it('without files nothing is looked at', () => {
   const fixed = new LiveSecrets({ graph, redact: () => undefined, clock: idle, logger });
   expect([idle.armed, fixed.accessToken(), fixed.appSecrets()]).toEqual([0, 'x', ['y']]);
 });
+
+it('after a reload the new ones count, from wherever they come now', async () => {
+  writeFileSync(path('next'), 'canary-3');
+  const secretFiles = { accessToken: path('next'), appSecrets: [undefined] };
+  secrets.use({ accessToken: 'canary-3', appSecrets: ['canary-literal-2'], secretFiles });
+  expect([secrets.accessToken(), secrets.appSecrets(), changes]).toEqual(['canary-3', ['canary-literal-2'], 1]);
+  writeFileSync(path('token'), 'canary-4');
+  writeFileSync(path('next'), 'canary-5');
+  await secrets.poll();
+  expect([secrets.accessToken(), changes, clock.armed]).toEqual(['canary-5', 2, 1]);
+  secrets.use({ accessToken: 'canary-5', appSecrets: [], secretFiles: { accessToken: undefined, appSecrets: [] } });
+  expect([changes, clock.armed]).toEqual([2, 0]);
+});

@@ -24,7 +24,7 @@ describe('a configuration that is read anew', () => {
     ['settings.poll', (c: Config) => ({ ...c, settings: { ...c.settings, pollMs: undefined } })],
     ['log.level', (c: Config) => ({ ...c, log: { ...c.log, level: 'debug' as const } })],
   ])('%s counts at once', (key, change) => {
-    const next = change(running) as Config;
+    const next = change(running);
     expect(reloaded(running, next)).toEqual({ config: next, changed: [key], restart: [] });
   });
 
@@ -38,7 +38,7 @@ describe('a configuration that is read anew', () => {
     ['log.format', (c: Config) => ({ ...c, log: { ...c.log, format: 'pretty' as const } })],
     ['cdr.file', (c: Config) => ({ ...c, cdr: { ...c.cdr, file: 'x' } })],
   ])('%s needs a restart, and the old value stays', (key, change) => {
-    const { config, changed, restart } = after(change as (config: Config) => Config);
+    const { config, changed, restart } = after(change);
     expect(config).toEqual(running);
     expect(changed).toEqual([]);
     expect(restart).toContain(key);

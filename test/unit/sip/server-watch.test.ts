@@ -255,3 +255,46 @@ describe('what an INVITE tells of its server', () => {
     expect(newsOfInvite(outcome)).toEqual(expected);
   });
 });
+
+describe('ServerWatch after a reload', () => {
+  it('keeps what it knows of servers that stay, forgets others, and asks new ones', async () => {
+    const { watch, asked, first, pass, health } = scene();
+    const told: string[] = [];
+    watch.onChange(({ trunk, server: place, health: now }) => told.push(`${trunk} ${place} ${now}`));
+    watch.start();
+    await pass(0);
+    for (const { answer } of asked) answer('10.0.0.9');
+    expect(told).toEqual(['pbx 10.0.0.1:5060 up', 'pbx pbx.test:5060 up']);
+    const trunk = { ...first.trunk, maxCalls: 3, servers: [server('10.0.0.1'), server('10.0.0.3')] };
+    watch.use([trunk]);
+    expect(health()).toEqual(['up', 'unknown']);
+    await pass(0);
+    expect(asked.slice(2).map(({ uri }) => uri)).toEqual(['sip:10.0.0.1:5060', 'sip:10.0.0.3:5060']);
+    asked[3]!.answer('10.0.0.9');
+    expect([health(), told.at(-1)]).toEqual([['up', 'up'], 'pbx 10.0.0.3:5060 up']);
+    asked[2]!.answer('10.0.0.9');
+    await pass(30_000);
+    expect(new Set(asked.slice(4).map(({ uri }) => uri))).toEqual(new Set(['sip:10.0.0.1:5060', 'sip:10.0.0.3:5060']));
+  });
+
+  it('does not go on asking servers that are gone, not even those it was asking', async () => {
+    const { watch, asked, pass } = scene();
+    watch.start();
+    await pass(0);
+    watch.use([]);
+    for (const { answer } of asked) answer('10.0.0.9');
+    await pass(3_600_000);
+    expect([asked.length, watch.statuses()]).toEqual([2, []]);
+  });
+
+  it('begins anew with a server that is reached through a proxy now', async () => {
+    const { watch, asked, first, pass, health } = scene({ servers: [server('10.0.0.1')] });
+    watch.start();
+    await pass(0);
+    asked[0]!.answer('10.0.0.9');
+    watch.use([{ ...first.trunk, outboundProxy: { hostname: '10.0.0.7', port: 5060, transport: 'udp' } }]);
+    expect(health()).toEqual(['unknown']);
+    await pass(0);
+    expect(asked.at(-1)?.proxy).toContain('10.0.0.7');
+  });
+});

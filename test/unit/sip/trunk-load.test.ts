@@ -83,4 +83,15 @@ describe('TrunkLimitLog', () => {
     log.note('pbx', 'max_calls_per_second');
     expect(logger.lines[2]?.fields).toEqual({ trunk: 'pbx', limit: 'max_calls_per_second', calls: 1000 });
   });
+
+  it('counts a limit that a reload changed anew, and goes on with the other', () => {
+    const clock = new FakeClock();
+    const load = new TrunkLoad(clock);
+    const before = trunk({ maxCalls: 100, maxCallsPerSecond: 1, maxCallsPerDay: 3 });
+    const admitted = (pbx: Trunk): boolean => load.admit(pbx).ok;
+    expect([admitted(before), admitted(before)]).toEqual([true, false]);
+    const after = { ...before, maxCallsPerSecond: 10 };
+    expect([admitted(after), admitted(after), admitted(after)]).toEqual([true, true, false]);
+    expect(load.admit(after)).toMatchObject({ limit: 'max_calls_per_day' });
+  });
 });

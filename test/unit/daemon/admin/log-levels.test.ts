@@ -17,7 +17,10 @@ describe('log levels', () => {
     levels = new LogLevels({
       log: {
         setLevel: (level) => (general = level),
-        setCallLevel: (call, level) => void (level ? ofCalls.set(call, level) : ofCalls.delete(call)),
+        setCallLevel: (call, level) => {
+          if (level) ofCalls.set(call, level);
+          else ofCalls.delete(call);
+        },
       },
       configured: () => configured,
       isLive: (call) => call.startsWith('LIVE'),

@@ -157,3 +157,67 @@ describe('settings later', () => {
     expect([meta.pulled, clock.armed]).toEqual([1, 0]);
   });
 });
+
+describe('settings after a reload', () => {
+  const rules = (numbers: readonly WaNumber[], push: 'apply' | 'report' = 'apply') => ({
+    ...{ numbers, push, pollMs: 900_000 },
+  });
+
+  it('are pushed again, as at the start', async () => {
+    const { subject, live, meta, pass } = watch({ numbers: [number({ status: 'ENABLED' })] });
+    subject.start();
+    await pass(0);
+    subject.use(rules([number({ status: 'DISABLED' }), number({ status: 'ENABLED' }, '106')]));
+    await pass(0);
+    expect([live.get('105'), live.get('106'), meta.applied]).toEqual([
+      { status: 'DISABLED' },
+      { status: 'ENABLED' },
+      3,
+    ]);
+    expect(states(subject)).toEqual(['in step', 'in step']);
+  });
+
+  it('are only told of where that is wanted now', async () => {
+    const { subject, live, meta, pass } = watch({ numbers: [number({ status: 'ENABLED' })] });
+    subject.start();
+    await pass(0);
+    subject.use(rules([number({ status: 'DISABLED' })], 'report'));
+    await pass(0);
+    expect([live.get('105'), meta.applied, states(subject)]).toEqual([{ status: 'ENABLED' }, 1, ['differs']]);
+  });
+
+  it('of a number that is being worked on wait for it, and count then', async () => {
+    const gate: { open: () => void } = { open: () => undefined };
+    const applied: unknown[] = [];
+    const client: SettingsWatchOptions['client'] = {
+      pull: () => Promise.resolve({}),
+      apply: async (_id, desired) => {
+        await new Promise<void>((resolve) => (gate.open = resolve));
+        applied.push(desired.status);
+        return { changes: [], writes: [], remaining: [] };
+      },
+    };
+    const { subject, pass } = watch({ numbers: [number({ status: 'ENABLED' })], client });
+    subject.start();
+    await pass(0);
+    subject.use(rules([number({ status: 'DISABLED' })]));
+    await pass(0);
+    gate.open();
+    await pass(0);
+    expect([applied, states(subject)]).toEqual([['ENABLED'], ['unknown']]);
+    await pass(2_000);
+    gate.open();
+    await pass(0);
+    expect([applied, states(subject)]).toEqual([['ENABLED', 'DISABLED'], ['in step']]);
+  });
+
+  it('of numbers that are gone are not looked at any more', async () => {
+    const { subject, meta, pass } = watch({ numbers: [number({ status: 'ENABLED' })] });
+    subject.start();
+    await pass(0);
+    subject.use(rules([]));
+    const { pulled } = meta;
+    await pass(86_400_000);
+    expect([meta.pulled, subject.statuses()]).toEqual([pulled, []]);
+  });
+});
