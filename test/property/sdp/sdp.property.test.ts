@@ -182,7 +182,8 @@ describe('offer and answer', () => {
         const atA = readPbxAnswer(answer.sdp, a);
         expect(atA).toMatchObject({ codec: common, address: b.address, port: b.port, ptimeMs: a.ptimeMs });
         expect(atA.payloadType).toBe(answer.media.payloadType);
-        expect(atA.telephoneEventPayloadType).toBe(101);
+        expect(atA.telephoneEventPayloadType).toBe(answer.media.telephoneEventPayloadType);
+        expect(atA.telephoneEventPayloadType).toBeDefined();
         const offered = new Set(parse(offer).media[0]?.rtp.map(({ payload }) => payload));
         for (const { payload } of parse(answer.sdp).media[0]?.rtp ?? []) expect(offered).toContain(payload);
       }),
