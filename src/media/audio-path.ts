@@ -43,7 +43,7 @@ const comfortableLeadMs = 10;
 
 /** By how much what is sent now would be too early for the far end's beat, or too late. */
 export function surplusOf({ leadMs }: PacketPort, lagMs: number): number {
-  return leadMs === undefined ? 0 : leadMs + lagMs - comfortableLeadMs;
+  return leadMs === undefined ? 0 : Math.round(leadMs) + lagMs - comfortableLeadMs;
 }
 
 /** Puts the packets of a path in order. */

@@ -4,8 +4,8 @@ import { timestampDelta } from './rtp-packet.js';
 const [windows, windowMs] = [8, 1000];
 const binMs = 5;
 const bins = 40;
-/** What each packet's weight loses with the next one: half is left after 350, 7 s of 20 ms packets. */
-const forget = 0.998;
+/** After so many packets, 7 s of 20 ms each, half of what was counted is forgotten. */
+const forgetEvery = 350;
 /** One packet in fifty may come later than what the delay is made for. */
 const lateShare = 0.02;
 const fewPackets = 25;
@@ -14,7 +14,7 @@ const jumpMs = 1000;
 /** Below the first no delay is needed: the far end's own buffer bears that; it is given up only below the second. */
 const [delayFromMs, calmBelowMs] = [15, 10];
 const [leastDelayMs, mostDelayMs] = [20, 80];
-const heaviest = 1e9;
+const never = 0x7fff_ffff;
 
 /**
  * Measures how unevenly one stream's packets arrive: each one's lag behind the fastest of the last seconds, and the delay that
@@ -24,10 +24,11 @@ export class JitterMeter {
   /** How much later the last packet came than on the fastest path, in ms. */
   lagMs = 0;
   #delayMs = 0;
-  readonly #fastest = new Float64Array(windows);
-  readonly #lags = new Float64Array(bins);
-  #weights = 0;
-  #weight = 1;
+  /** In whole ms since the stream's beginning, as all times here: such numbers make no garbage. */
+  readonly #fastest = new Int32Array(windows);
+  #beganMs = 0;
+  readonly #lags = new Int32Array(bins);
+  #counted = 0;
   #packets = 0;
   #window = 0;
   #windowEndsMs = 0;
@@ -50,7 +51,7 @@ export class JitterMeter {
     this.#streamMs += stepMs;
     if (this.#packets === 0 || Math.abs(stepMs) > jumpMs) this.#begin(nowMs);
     this.#packets++;
-    const transitMs = nowMs - this.#streamMs;
+    const transitMs = Math.round(nowMs - this.#beganMs - this.#streamMs) | 0;
     this.#turnWindow(nowMs);
     this.#fastest[this.#window] = Math.min(this.#fastest[this.#window] ?? transitMs, transitMs);
     this.lagMs = transitMs - this.#least();
@@ -62,8 +63,9 @@ export class JitterMeter {
     this.#packets = 0;
     this.#streamMs = 0;
     this.#lags.fill(0);
-    this.#weights = 0;
-    this.#fastest.fill(Number.POSITIVE_INFINITY);
+    this.#counted = 0;
+    this.#fastest.fill(never);
+    this.#beganMs = nowMs;
     this.#windowEndsMs = nowMs + windowMs;
   }
 
@@ -71,31 +73,34 @@ export class JitterMeter {
     if (nowMs < this.#windowEndsMs) return;
     this.#windowEndsMs = nowMs + windowMs;
     this.#window = (this.#window + 1) % windows;
-    this.#fastest[this.#window] = Number.POSITIVE_INFINITY;
+    this.#fastest[this.#window] = never;
   }
 
   #least(): number {
-    let least = Number.POSITIVE_INFINITY;
+    let least = never;
     for (let i = 0; i < windows; i++) least = Math.min(least, this.#fastest[i] ?? least);
     return least;
   }
 
-  /** Weights grow instead of all bins shrinking. */
   #count(lagMs: number): void {
-    const bin = Math.min(bins - 1, Math.floor(lagMs / binMs));
-    this.#lags[bin] = (this.#lags[bin] ?? 0) + this.#weight;
-    this.#weights += this.#weight;
-    this.#weight /= forget;
-    if (this.#weight < heaviest) return;
-    for (let i = 0; i < bins; i++) this.#lags[i] = (this.#lags[i] ?? 0) / heaviest;
-    this.#weights /= heaviest;
-    this.#weight /= heaviest;
+    const lags = this.#lags;
+    const bin = Math.min(bins - 1, (lagMs / binMs) | 0);
+    lags[bin] = (lags[bin] ?? 0) + 1;
+    this.#counted++;
+    if (this.#packets % forgetEvery !== 0) return;
+    this.#counted = 0;
+    for (let i = 0; i < bins; i++) {
+      const left = (lags[i] ?? 0) >> 1;
+      lags[i] = left;
+      this.#counted += left;
+    }
   }
 
   #decide(): void {
+    const allowed = lateShare * this.#counted;
     let late = 0;
     let bin = bins;
-    while (bin > 0 && late <= lateShare * this.#weights) late += this.#lags[--bin] ?? 0;
+    while (bin > 0 && late <= allowed) late += this.#lags[--bin] ?? 0;
     const neededMs = (bin + 1) * binMs;
     const least = this.#delayMs > 0 ? calmBelowMs : delayFromMs;
     this.#delayMs = neededMs <= least ? 0 : Math.min(mostDelayMs, Math.max(leastDelayMs, neededMs));

@@ -14,6 +14,8 @@ const earSampleRate = 8000;
 const maxEarSamples = 960;
 /** So many slots of a far end's beat stay empty on purpose: its decoder may mend them from the packet behind. */
 const mostHoles = 2;
+/** So many packets of another length in a row are the sender's way, not an accident. */
+const mostMisfits = 3;
 const hole = new Uint8Array(0);
 /** A packet no longer than this has no content (RFC 6716 §3.1, discontinuous transmission). */
 const mostPauseBytes = 2;
@@ -31,6 +33,7 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   readonly #jitter: JitterMeter;
   /** What stands for a pause of the stream: a frame of its own kind without content, known since its first packet. */
   #pause: Uint8Array = silenceFrame;
+  #misfits = 0;
   readonly #ownPause = new Uint8Array(1);
   #holes = mostHoles;
   /** Of the last frame that was handed on: no content means that the far end pauses. */
@@ -67,7 +70,8 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   suits({ payload }: MediaPacket): boolean {
     if (this.#port.leadMs === undefined) return true;
     const durationMs = opusDurationMs(payload);
-    return durationMs === opusFrameMs || durationMs === 0;
+    if (durationMs !== 0) this.#misfits = durationMs === opusFrameMs ? 0 : this.#misfits + 1;
+    return this.#misfits < mostMisfits;
   }
 
   tick(nowMs: number): void {

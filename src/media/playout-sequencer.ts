@@ -51,9 +51,9 @@ const maxConcealMs = 100;
 const jumpMs = 1000;
 /** Nothing but late packets for this long means that the path has become slower for good; a burst after a stall does not. */
 const maxLateMs = 80;
-/** Numbers so little behind are packets that later ones overtook (RFC 3550 A.1), unless nothing else comes for so long. */
+/** Numbers so little behind are packets that later ones overtook (RFC 3550 A.1), unless so many come in order and nothing else. */
 const maxMisorder = 100;
-const maxOvertakenMs = 1000;
+const maxOvertaken = 5;
 const slotCount = 8;
 const slotBytes = 1500;
 
@@ -78,6 +78,8 @@ export class PlayoutSequencer {
   #expected = 0;
   #nextSequence = 0;
   #lateSinceMs: number | undefined;
+  #overtaken = 0;
+  #nextOvertaken = -1;
   #fillDueMs: number;
 
   constructor(
@@ -136,14 +138,22 @@ export class PlayoutSequencer {
 
   #acceptLate(packet: MediaPacket, ahead: number, nowMs: number): void {
     this.#lateSinceMs ??= nowMs;
-    const behind = sequenceDelta(this.#nextSequence, packet.sequence);
-    const isOvertaken = behind < 0 && behind >= -maxMisorder;
+    const isOvertaken = this.#isOvertaken(packet.sequence);
     const isJump = -ahead > jumpMs * this.#ticksPerMs && !isOvertaken;
-    if (isJump || nowMs - this.#lateSinceMs >= (isOvertaken ? maxOvertakenMs : maxLateMs)) {
+    const isSlower = nowMs - this.#lateSinceMs >= maxLateMs && !isOvertaken;
+    if (isJump || isSlower || this.#overtaken >= maxOvertaken) {
       this.#restartAt(packet.payload, packet.timestamp, packet.sequence, nowMs);
       return;
     }
     this.stats.late++;
+  }
+
+  #isOvertaken(sequence: number): boolean {
+    const behind = sequenceDelta(this.#nextSequence, sequence);
+    if (behind >= 0 || behind < -maxMisorder) return false;
+    this.#overtaken = sequence === this.#nextOvertaken ? this.#overtaken + 1 : 1;
+    this.#nextOvertaken = (sequence + 1) & 0xffff;
+    return true;
   }
 
   #play(payload: Uint8Array, timestamp: number, sequence: number, nowMs: number): void {
@@ -151,6 +161,7 @@ export class PlayoutSequencer {
     this.#started = true;
     this.#filling = false;
     this.#lateSinceMs = undefined;
+    this.#overtaken = 0;
     this.#expected = (timestamp + ticks) >>> 0;
     this.#nextSequence = (sequence + 1) & 0xffff;
     this.#fillDueMs = nowMs + Math.max(fillAfterMs, ticks / this.#ticksPerMs + fillLagMs);

@@ -15,7 +15,7 @@ import { loudnessOf } from './silence-gate.js';
 const maxPcmSamples = 5760;
 /** Made-up audio beyond this is silence: what was heard last says nothing any more. */
 const maxConcealmentMs = 1000;
-/** Speech decoded from Opus only to be coded as Opus again: more would cost twice as much and be heard by nobody. */
+/** Opus that is decoded only to be coded as Opus again: more would cost twice as much and be heard by nobody. */
 const recodedRate = 16_000;
 
 /** Decodes, cuts into the sink's frames, and codes again. */
@@ -48,7 +48,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
 
   constructor(private readonly options: AudioPathOptions) {
     const { source, sink, port, codecs } = options;
-    const sampleRate = source.codec === sink.codec ? recodedRate : codecs.commonSampleRate(source.codec, sink.codec);
+    const sampleRate = Math.min(codecs.commonSampleRate(source.codec, sink.codec), recodedRate);
     const frameMs = frameMsOf(sink);
     const frameSamples = (sampleRate * frameMs) / 1000;
     this.#source = source;

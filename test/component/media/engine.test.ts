@@ -267,7 +267,7 @@ describe('media engine, its ports', () => {
 
   it('refuses codecs that are not built in, and does not leave sockets behind when stopped meanwhile', async () => {
     const engine = engineWith([24_200, 24_299]);
-    await expect(engine.createRtpEndpoint({ ...options, codecs: ['G722'] })).rejects.toMatchObject({
+    await expect(engine.createRtpEndpoint({ ...options, codecs: [] })).rejects.toMatchObject({
       endCode: 'no_codec',
     });
     const opening = engine.createRtpEndpoint(options);
