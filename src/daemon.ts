@@ -322,7 +322,8 @@ function sipOptions({
   timeline,
   media,
   dns,
+  sipRings: wire,
 }: Base): Omit<SipUserAgentOptions, 'connect'> {
   const chooseTrunk: SipUserAgentOptions['chooseTrunk'] = (...asked) => trunkOfCall(live.current.numbers, ...asked);
-  return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids, dns };
+  return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids, dns, wire };
 }

@@ -7,6 +7,7 @@ import type { Logger } from '../lib/logger.js';
 import { packageVersion } from '../lib/package-version.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import { CallHistory } from '../observability/call-history.js';
+import { SipRings } from '../observability/capture/sip-rings.js';
 import { countedJournal } from '../observability/counted-journal.js';
 import { EventBus } from '../observability/event-bus.js';
 import { MediaMetrics } from '../observability/media-metrics.js';
@@ -30,6 +31,8 @@ export interface Base {
   readonly metrics: Metrics;
   readonly events: EventBus;
   readonly history: CallHistory;
+  /** The last SIP messages of each call. */
+  readonly sipRings: SipRings;
   /** Takes secrets and telephone numbers out of what is shown. */
   readonly redaction: Redaction;
   readonly media: MediaEngine;
@@ -74,6 +77,9 @@ export function createBase(
     ...{ config, logger, clock, ids, metrics, timeline, events, dns },
     journal: countedJournal(journal, () => metrics.journalFailed()),
     ...{ live: new LiveConfig(config), history, redaction: new Redaction() },
-    ...{ mediaPlane, media: mediaPlane.engine },
+    ...{ mediaPlane, media: mediaPlane.engine, sipRings: new SipRings(() => microseconds(clock)) },
   };
 }
+
+/** The wall clock knows whole milliseconds alone; what is sent within one keeps its order by where it stands. */
+const microseconds = (clock: Clock): number => clock.now() * 1000;

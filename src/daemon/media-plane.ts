@@ -5,6 +5,7 @@ import type { Clock } from '../lib/clock.js';
 import type { IdSource } from '../lib/ids.js';
 import type { Logger, LogLevelSource } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
+import type { MediaCapture } from '../media/packet-capture.js';
 import { WeriftMediaEngine } from '../media/werift-media-engine.js';
 import { forkWorker } from '../media/workers/forked-channel.js';
 import { workerCount } from '../media/workers/port-shares.js';
@@ -31,7 +32,7 @@ export interface MediaPlaneOptions {
 
 /** The media engine, and how its workers stand. */
 export interface MediaPlane {
-  readonly engine: MediaEngine;
+  readonly engine: MediaEngine & MediaCapture;
   /**
    * Begins to start it where that holds nothing up in this process, and returns what is to be awaited before calls are taken.
    * That rejects as the engine's `start` does.

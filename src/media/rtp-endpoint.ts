@@ -4,6 +4,7 @@ import { answerPbxOffer, buildPbxOffer, readPbxAnswer, type PbxLocal, type PbxMe
 import { SdpError } from '../sdp/sdp-error.js';
 import type { MediaEndpointEvent, MediaStats, RtpEndpoint } from './media-engine.js';
 import { MediaError } from './media-error.js';
+import type { PacketTap, TappedEndpoint } from './packet-capture.js';
 import type { PacketPort } from './packet-port.js';
 import { RtpStream, type RtpStreamOptions } from './rtp-stream.js';
 import type { SrtpPolicy } from '../sdp/srtp-negotiation.js';
@@ -23,7 +24,7 @@ export interface UdpRtpEndpointOptions extends Omit<RtpStreamOptions, 'onEvent' 
 }
 
 /** The PBX side of a call: offer and answer over one RTP stream, secured if that is agreed on. */
-export class UdpRtpEndpoint implements RtpEndpoint {
+export class UdpRtpEndpoint implements RtpEndpoint, TappedEndpoint {
   readonly id: string;
   readonly #stream: RtpStream;
   readonly #sessionId: string;
@@ -66,6 +67,16 @@ export class UdpRtpEndpoint implements RtpEndpoint {
   /** Datagrams that came from elsewhere than the PBX's address. */
   get foreignPackets(): number {
     return this.#stream.foreignPackets;
+  }
+
+  /** Our side is the one that our SDP shows. */
+  setTap(tap: PacketTap | undefined): void {
+    const local = { address: this.options.address, port: this.rtpPort };
+    this.#stream.tap =
+      tap &&
+      ((packet, { address, port }, isOutgoing) => {
+        tap(packet, local, { address, port }, isOutgoing);
+      });
   }
 
   listen(listener: (event: MediaEndpointEvent) => void): void {

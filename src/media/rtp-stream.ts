@@ -11,6 +11,7 @@ import { DtmfOutlet } from './dtmf-outlet.js';
 import { faultLog } from './fault-log.js';
 import { alawToUlawTable, recodeG711, ulawToAlawTable } from './g711.js';
 import type { DtmfMode, MediaEndpointEvent, MediaStats, MediaTrouble } from './media-engine.js';
+import type { PacketPlace } from './packet-capture.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { payloadKind, PayloadTypes } from './payload-types.js';
 import { QualityMonitor } from './quality/quality-monitor.js';
@@ -61,6 +62,8 @@ export class RtpStream implements PacketPort {
   onAudio: ((packet: MediaPacket) => void) | undefined;
   onTelephoneEvent: ((packet: MediaPacket) => void) | undefined;
   onComfortNoise: ((packet: MediaPacket) => void) | undefined;
+  /** Sees each packet in the clear that comes from the PBX or goes there. */
+  tap: ((packet: Uint8Array, remote: PacketPlace, isOutgoing: boolean) => void) | undefined;
   #audio: NegotiatedAudio | undefined;
   #media: PbxMedia | undefined;
   #heard = 0;
@@ -261,6 +264,7 @@ export class RtpStream implements PacketPort {
       return;
     }
     if (!wellFormed) return;
+    this.tap?.(datagram, from, false);
     // Events repeat the timestamp of their beginning, which says nothing of their arrival.
     this.#received.receive(fields.ssrc, fields.sequence, fields.timestamp, nowMs, kind !== payloadKind.event);
     if (this.#heard++ === 0) this.options.onEvent({ type: 'first_packet' });
@@ -311,7 +315,9 @@ export class RtpStream implements PacketPort {
 
   #emit(packet: Buffer): void {
     const target = this.#lock.source;
-    if (target) this.options.sockets.sendRtp(packet, target.port, target.address);
+    if (!target) return;
+    this.tap?.(packet, target, true);
+    this.options.sockets.sendRtp(packet, target.port, target.address);
   }
 
   #emitRtcp(datagram: Buffer): void {

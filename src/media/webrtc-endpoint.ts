@@ -16,6 +16,7 @@ import { readWhatsAppRemote, type WhatsAppRemote } from '../sdp/whatsapp-remote.
 import { ConnectDeadline } from './connect-deadline.js';
 import type { MediaEndpointEvent, MediaStats, WebRtcEndpoint } from './media-engine.js';
 import { MediaError } from './media-error.js';
+import type { PacketTap, TappedEndpoint } from './packet-capture.js';
 import type { PacketPort } from './packet-port.js';
 import type { GuardCounters } from './source-guard.js';
 import type { SrtpRefusals } from './srtp/srtp-receiver.js';
@@ -63,7 +64,7 @@ export function createWeriftEndpoint(options: WeriftEndpointOptions): WeriftEndp
  *  any ── close ──► closed
  * ```
  */
-export class WeriftEndpoint implements WebRtcEndpoint {
+export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
   readonly id: string;
   readonly #ice: WeriftIce;
   readonly #stream: WebRtcStream;
@@ -102,6 +103,16 @@ export class WeriftEndpoint implements WebRtcEndpoint {
 
   get #refused(): SrtpRefusals {
     return this.#dtls?.packets?.refused ?? { unauthentic: 0, replayed: 0 };
+  }
+
+  /** The addresses are those of the nominated pair; before there is one nothing flows. */
+  setTap(tap: PacketTap | undefined): void {
+    this.#stream.tap =
+      tap &&
+      ((packet, isOutgoing) => {
+        const pair = this.#ice.pair;
+        if (pair) tap(packet, pair.local, pair.remote, isOutgoing);
+      });
   }
 
   listen(listener: (event: MediaEndpointEvent) => void): void {

@@ -30,6 +30,8 @@ export class WebRtcStream {
   readonly cname = randomBytes(9).toString('hex');
   /** Called at the first packet heard, with troubles and with reports of the quality. */
   onEvent: (event: MediaEndpointEvent) => void = () => undefined;
+  /** Sees each RTP packet in the clear. */
+  tap: ((packet: Uint8Array, isOutgoing: boolean) => void) | undefined;
   readonly #received = new ReceiveStatistics(opusClockRate);
   readonly #beat: WebRtcBeat;
   readonly #reports: WebRtcReports;
@@ -118,6 +120,7 @@ export class WebRtcStream {
   receive(datagram: Buffer): void {
     const fields = this.#fields;
     if (!parseRtp(datagram, fields)) return;
+    this.tap?.(datagram, false);
     const { ssrc, sequence, timestamp, payloadType } = fields;
     const isFirst = this.#received.packets === 0;
     const isAudio = payloadType === this.#remote?.opusPayloadType;
@@ -171,7 +174,9 @@ export class WebRtcStream {
     const packet = this.#outgoing;
     writeRtpHeader(packet, payloadType, marker, sequence, timestamp, this.ssrc);
     packet.set(payload, rtpHeaderBytes);
-    this.#path?.sendRtp(packet.subarray(0, bytes));
+    const datagram = packet.subarray(0, bytes);
+    this.tap?.(datagram, true);
+    this.#path?.sendRtp(datagram);
   }
 
   #makePort(): PacketPort {

@@ -88,6 +88,8 @@ export class WeriftIce {
   readonly #early: { readonly inlet: ProtocolInternals; data: Buffer; from: readonly [string, number] }[] = [];
   #isDtlsReady = false;
   #peer: { readonly socket: WeriftSocket; readonly address: string; readonly port: number } | undefined;
+  /** The nominated pair: our candidate and the peer's. */
+  pair: { readonly local: Endpoint; readonly remote: Endpoint } | undefined;
   #retry: Timer | undefined;
 
   constructor(private readonly options: IceOptions) {
@@ -200,6 +202,8 @@ export class WeriftIce {
     if (!nominated) throw new MediaError('media_failed', 'ICE ended without a pair');
     const [address, port] = nominated.remoteAddr;
     this.guard.nominate({ address, port });
+    const { host, port: localPort } = nominated.localCandidate;
+    this.pair = { local: { address: host, port: localPort }, remote: { address, port } };
     for (const { socket, protocol } of this.#bases) {
       if (protocol !== nominated.protocol) await socket.close();
       else this.#peer = { socket, address, port };

@@ -18,6 +18,7 @@ import type {
 } from './media-engine.js';
 import { MediaError } from './media-error.js';
 import type { MediaWatchdogLimits } from './media-watchdog.js';
+import { PacketCaptures, type CaptureListener, type MediaCapture, type TappedEndpoint } from './packet-capture.js';
 import type { PacketPort } from './packet-port.js';
 import { PortPool } from './port-pool.js';
 import { remoteNetworks, type RemoteNetworks } from './remote-networks.js';
@@ -57,6 +58,8 @@ interface Entry {
   readonly port: PacketPort;
 }
 
+type Registered = MediaEndpoint & TappedEndpoint & { readonly port: PacketPort };
+
 type Steps = Partial<Record<MediaEndpointEvent['type'], CallStep>>;
 
 const whatsAppSteps: Steps = {
@@ -71,13 +74,14 @@ const wildcards = ['0.0.0.0', '::', ''];
 const isPublic = remoteNetworks('public');
 
 /** The media plane in this process: werift on the WhatsApp side, plain RTP on the PBX's, codecs in between. */
-export class WeriftMediaEngine implements MediaEngine {
+export class WeriftMediaEngine implements MediaEngine, MediaCapture {
   readonly #entries = new Map<string, Entry>();
   readonly #codecs = standardCodecs();
   readonly #ports: PortPool;
   readonly #mayReachWhatsApp: (address: string) => boolean;
   /** The beats of all calls wake the process together: alone they would cost more than the packets. */
   readonly #clock: Clock;
+  readonly #captures: PacketCaptures;
   #packetPath: PacketPath | undefined;
   #stopped = false;
 
@@ -88,6 +92,7 @@ export class WeriftMediaEngine implements MediaEngine {
     const random = (): number => Number.parseInt(ids.hex(4), 16) / 0x1_0000_0000;
     this.#ports = new PortPool({ range: rtpPorts, resting, clock, random });
     this.#mayReachWhatsApp = remoteNetworks(options.remoteNetworks);
+    this.#captures = new PacketCaptures(clock);
   }
 
   async start(): Promise<void> {
@@ -150,6 +155,10 @@ export class WeriftMediaEngine implements MediaEngine {
     return this.#register(endpoint, options.call, pbxSteps);
   }
 
+  capture(call: CallId, listener: CaptureListener): () => void {
+    return this.#captures.capture(call, listener);
+  }
+
   createBridge(call: CallId): MediaBridge {
     const { watchdog } = this.options;
     const logger = this.options.logger.child({ call });
@@ -193,8 +202,9 @@ export class WeriftMediaEngine implements MediaEngine {
   }
 
   /** Keeps the endpoint until it is closed, and shows its events to the observer on their way to the leg. */
-  #register<T extends MediaEndpoint & { readonly port: PacketPort }>(endpoint: T, call: CallId, steps: Steps): T {
+  #register<T extends Registered>(endpoint: T, call: CallId, steps: Steps): T {
     this.#entries.set(endpoint.id, { endpoint, port: endpoint.port });
+    this.#captures.opened(endpoint, call, steps === pbxSteps ? 'pbx' : 'whatsapp');
     const listen = endpoint.listen.bind(endpoint);
     const close = endpoint.close.bind(endpoint);
     return Object.assign(endpoint, {
@@ -208,6 +218,7 @@ export class WeriftMediaEngine implements MediaEngine {
       close: async () => {
         this.#entries.delete(endpoint.id);
         await close();
+        this.#captures.closed(endpoint);
       },
     });
   }

@@ -191,6 +191,13 @@ export function connectOver(open: () => net.Socket, connect: () => void): void {
   }
 }
 
+/** Shows every frame of the SIP server before srf reads it; to be called once, after `connect`. The listener must not throw. */
+export function watchFrames(srf: SrfApi, listener: (frame: string) => void): void {
+  type Wire = { prependListener(event: 'msg', heard: (socket: unknown, frame: string) => void): void };
+  const { wp } = (srf as unknown as { _app: { client: { wp: Wire } } })._app.client;
+  wp.prependListener('msg', (_socket, frame) => listener(frame));
+}
+
 /** Parses a SIP or tel URI with srf's parser; never throws. */
 export function parseSrfUri(text: string): SrfUri | undefined {
   try {

@@ -26,12 +26,16 @@ export class LiveLegs {
   readonly #legs = new Map<LinkedLeg, CallId>();
   readonly #waiting: (() => void)[] = [];
 
+  /** Is told whose Call-ID a leg has. */
+  constructor(private readonly claim: (sipCallId: string, call: CallId) => void = () => undefined) {}
+
   get size(): number {
     return this.#legs.size;
   }
 
   add(leg: LinkedLeg, call: CallId): void {
     this.#legs.set(leg, call);
+    this.claim(leg.facts['sipCallId'] ?? '', call);
   }
 
   remove(leg: LinkedLeg): void {

@@ -4,7 +4,7 @@ import type { Clock } from '../lib/clock.js';
 import { DeadlineError, withDeadline } from '../lib/deadline.js';
 import { deferred } from '../lib/deferred.js';
 import type { Logger } from '../lib/logger.js';
-import { connectOver, createSrf, type SrfApi } from './drachtio-types.js';
+import { connectOver, createSrf, watchFrames, type SrfApi } from './drachtio-types.js';
 import type { ServerLiveness } from './liveness/server-liveness.js';
 
 /** Where the SIP server takes drachtio's protocol. On loopback or a private network only: srf reconnects in plain TCP. */
@@ -30,6 +30,8 @@ export interface SipServerLinkOptions {
   readonly closeMs: number;
   /** Watches a SIP server of its own process; absent for one that lives and dies with us. */
   readonly liveness?: ServerLiveness | undefined;
+  /** Is shown every frame of the SIP server; must not throw. */
+  readonly onFrame?: ((frame: string) => void) | undefined;
 }
 
 /** srf multiplies its pause by 1.7 without bound otherwise, and a restart of the server would be noticed minutes late (M14). */
@@ -72,6 +74,7 @@ export class SipServerLink {
     const connectSrf = (): void => this.srf.connect({ host, port, secret, reconnect: this.#reconnect });
     if (connectInProcess) connectOver(connectInProcess, connectSrf);
     else connectSrf();
+    if (this.options.onFrame) watchFrames(this.srf, this.options.onFrame);
     try {
       await withDeadline(this.#first.promise, connectMs, 'connection to the SIP server', clock);
     } catch (err) {

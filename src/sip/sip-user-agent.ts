@@ -40,6 +40,7 @@ import { StrangerLog } from './stranger-log.js';
 import { PbxLegs } from './transfer/pbx-legs.js';
 import { TrunkLimitLog } from './trunk-limit-log.js';
 import { TrunkLoad, type Admission } from './trunk-load.js';
+import { frameWatch, type WireWatcher } from './wire-watcher.js';
 
 export interface SipUserAgentOptions {
   /** The SIP server, whichever it is: embedded or a drachtio-server. */
@@ -70,6 +71,8 @@ export interface SipUserAgentOptions {
   /** Default: the system's. */
   readonly dns?: DnsClient;
   readonly localAddressFor?: LocalAddressFinder;
+  /** Is shown the messages of calls, and of everybody else; default: nobody is. */
+  readonly wire?: WireWatcher;
 }
 
 /** Methods that are refused, but for OPTIONS and INVITE; asked for by name, so that the refusal is ours. */
@@ -91,7 +94,7 @@ export class SipUserAgent {
   readonly registrations: Registrations;
   readonly #load: TrunkLoad;
   readonly #limitLog: TrunkLimitLog;
-  readonly #legs = new LiveLegs();
+  readonly #legs = new LiveLegs((id, call) => this.options.wire?.belongs(id, call));
   readonly #callerCheck: CallerCheck;
   readonly #strangers: StrangerLog;
   readonly #timeouts: SipTimeouts;
@@ -117,7 +120,7 @@ export class SipUserAgent {
     const ping = optionsPing(clock, livenessMs);
     if (options.watchesServer) this.#liveness = new ServerLiveness({ ping, clock, logger, ids: options.ids });
     this.#link = new SipServerLink(
-      { connect, clock, logger, connectMs, closeMs, liveness: this.#liveness },
+      { connect, clock, logger, connectMs, closeMs, liveness: this.#liveness, onFrame: frameWatch(options.wire) },
       () => this.#linkLost(),
       () => this.#linkBack(),
     );

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Call } from '../../call/call.js';
 import type { AdminPort } from '../../http/api/admin-port.js';
 import type { ReadinessCheck } from '../../http/admin-listener.js';
@@ -6,6 +7,7 @@ import type {
   CallDetailOut,
   CallOut,
   CallsQuery,
+  CaptureRequest,
   DrainOut,
   LogLevelRequest,
   LogLevelsOut,
@@ -21,6 +23,7 @@ import type { SettingsStatus } from '../../whatsapp/settings/settings-watch.js';
 import type { Base } from '../base.js';
 import type { Drain } from '../drain.js';
 import type { Reload } from '../reload.js';
+import { CallCaptures } from './call-capture.js';
 import { CallViews } from './call-views.js';
 import type { LogLevels } from './log-levels.js';
 import { numberViews } from './number-views.js';
@@ -50,6 +53,7 @@ const nobody: LateParts = {
 /** What the admin API asks of the daemon. */
 export class AdminService implements AdminPort {
   readonly #views: CallViews;
+  readonly #captures: CallCaptures;
   readonly #startedMs: number;
   readonly #startedAt: string;
   #late = nobody;
@@ -57,6 +61,7 @@ export class AdminService implements AdminPort {
   constructor(private readonly options: AdminServiceOptions) {
     const { history, timeline, redaction, clock } = options.base;
     this.#views = new CallViews({ history, timeline, redaction, call: (id) => this.#late.call(id) });
+    this.#captures = new CallCaptures({ ...options.base, media: options.base.mediaPlane.engine });
     this.#startedMs = clock.monotonicMs();
     this.#startedAt = iso(clock.now());
   }
@@ -97,6 +102,10 @@ export class AdminService implements AdminPort {
     if (!call || call.state === 'ending' || call.state === 'ended') throw new ProblemError('call_over');
     logger.info('call is ended by an operator', { call: id });
     call.end('admin');
+  }
+
+  capture(id: string, request: CaptureRequest): Readable {
+    return this.#captures.start(id as CallId, request);
   }
 
   trunks(): TrunkOut[] {

@@ -1,7 +1,9 @@
+import type { Readable } from 'node:stream';
 import type {
   CallDetailOut,
   CallOut,
   CallsQuery,
+  CaptureRequest,
   DrainOut,
   LogLevelRequest,
   LogLevelsOut,
@@ -19,6 +21,8 @@ export interface AdminPort {
   call(idOrPrefix: string): CallDetailOut;
   /** By its whole id. */
   hangup(id: string): void;
+  /** By its whole id. What is read of it slower than it grows is left out. */
+  capture(id: string, request: CaptureRequest): Readable;
   trunks(): readonly TrunkOut[];
   numbers(): readonly NumberOut[];
   /** Calls that did not succeed, the latest first. */

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { mayChange, mayKnow, isOfThisOrigin } from '../admin-access.js';
@@ -48,7 +49,8 @@ async function answer(
   const { id = '' } = request.params as { readonly id?: string };
   const query = operation.query && checked(operation.query, request.query);
   const body = operation.body && checked(operation.body, request.body);
-  return send(reply, JSON.stringify(await operation.run(port, { id, query, body })));
+  const said = await operation.run(port, { id, query, body });
+  return said instanceof Readable ? sendStream(reply, said) : send(reply, JSON.stringify(said));
 }
 
 /** @throws ProblemError naming what is wrong, but no value */
@@ -67,3 +69,12 @@ const send = (reply: FastifyReply, json: string): FastifyReply =>
     .header('x-content-type-options', 'nosniff')
     .type('application/json; charset=utf-8')
     .send(json);
+
+/** A reader that goes away destroys the stream. */
+const sendStream = (reply: FastifyReply, stream: Readable): FastifyReply =>
+  reply
+    .code(200)
+    .header('cache-control', 'no-store')
+    .header('x-content-type-options', 'nosniff')
+    .type('application/octet-stream')
+    .send(stream);

@@ -66,7 +66,9 @@ const problemAnswer = {
   content: { 'application/problem+json': { schema: schemaOf(problem) } },
 };
 
-function operationObject({ id, method, path, summary, query, body, answer, problems = [] }: Operation): Json {
+const streamContent = (schema: Json): Json => ({ 'application/octet-stream': { schema } });
+
+function operationObject({ id, method, path, summary, query, body, answer, isStream, problems = [] }: Operation): Json {
   const statuses = [401, 403, ...(body === undefined && query === undefined ? [] : [400]), ...problems];
   if (body !== undefined) statuses.push(415);
   return {
@@ -77,7 +79,7 @@ function operationObject({ id, method, path, summary, query, body, answer, probl
       ? { requestBody: { required: true, content: jsonContent(schemaOf(body ?? z.strictObject({}), 'input')) } }
       : {}),
     responses: {
-      200: { description: 'Done', content: jsonContent(schemaOf(answer)) },
+      200: { description: 'Done', content: (isStream ? streamContent : jsonContent)(schemaOf(answer)) },
       ...Object.fromEntries(statuses.sort().map((status) => [status, problemAnswer])),
     },
   };

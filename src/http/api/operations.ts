@@ -12,6 +12,8 @@ export interface Operation {
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
   readonly answer: z.ZodType;
+  /** It answers with a stream of bytes, not JSON. */
+  readonly isStream?: boolean;
   /** Problems that it may have beside those that all have. */
   readonly problems?: readonly number[];
   readonly run: (port: AdminPort, input: OperationInput) => unknown;
@@ -41,6 +43,9 @@ const operation = <Query extends z.ZodObject, Body extends z.ZodType>(typed: Typ
 
 const list = (name: string, item: z.ZodType): z.ZodObject => z.strictObject({ [name]: z.array(item) });
 
+const CAPTURE =
+  'The SIP messages of a call, and of a live one its decoded audio from now on, as pcapng. Telephone numbers are whole, keys and credentials crossed out.';
+
 /** Everything under `/v1` that is asked and answered; `/v1/events` is a stream of its own. */
 export const operations: readonly Operation[] = [
   operation({
@@ -64,6 +69,11 @@ export const operations: readonly Operation[] = [
       port.hangup(id);
       return { call: id };
     },
+  }),
+  operation({
+    ...{ id: 'captureCall', method: 'POST', path: '/v1/calls/{id}/capture', summary: CAPTURE },
+    ...{ body: schemas.captureRequest, answer: schemas.capture, isStream: true, problems: [404, 409, 503] },
+    run: (port, { id, body }) => port.capture(id, body),
   }),
   operation({
     ...{ id: 'listTrunks', method: 'GET', path: '/v1/trunks', summary: 'Trunks, with their servers and registrations' },

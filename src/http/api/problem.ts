@@ -9,6 +9,7 @@ export type ProblemCode =
   | 'no_such_call'
   | 'ambiguous_call'
   | 'call_over'
+  | 'captured_already'
   | 'method_not_allowed'
   | 'misdirected'
   | 'not_json'
@@ -27,6 +28,7 @@ const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly
   no_such_call: { status: 404, title: 'No such call is known' },
   ambiguous_call: { status: 409, title: 'Several calls begin like this' },
   call_over: { status: 409, title: 'The call is over' },
+  captured_already: { status: 409, title: 'The call is being recorded already' },
   method_not_allowed: { status: 405, title: 'Not by this method' },
   misdirected: { status: 421, title: 'This is another host' },
   not_json: { status: 415, title: 'The body must be application/json' },

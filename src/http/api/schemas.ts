@@ -263,6 +263,16 @@ export const logLevelRequest = z.strictObject({
   forMs: z.number().int().min(1_000).max(86_400_000).optional().describe('For this long; default: until a restart'),
 });
 
+export const captureRequest = z.strictObject({
+  forMs: z
+    .int()
+    .min(0)
+    .max(3_600_000)
+    .default(10_000)
+    .describe('How long a live call is recorded, if it does not end before; 0: only the SIP messages so far'),
+});
+export const capture = z.string().describe('A file of pcapng, as it grows');
+
 export const nothing = z.strictObject({});
 export const hangup = z.strictObject({ call: z.string() });
 export const callsQuery = z.strictObject({
@@ -281,6 +291,7 @@ export type DrainOut = z.infer<typeof drain>;
 export type ReloadOut = z.infer<typeof reload>;
 export type LogLevelsOut = z.infer<typeof logLevels>;
 export type LogLevelRequest = z.infer<typeof logLevelRequest>;
+export type CaptureRequest = z.infer<typeof captureRequest>;
 export type StatusOut = z.infer<typeof status>;
 export type StepOut = z.infer<typeof step>;
 export type CallsQuery = z.infer<typeof callsQuery>;

@@ -5,6 +5,7 @@ import type { Logger, LogLevels } from '../../lib/logger.js';
 import type { RtpEndpoint, RtpEndpointOptions, WebRtcEndpoint } from '../media-engine.js';
 import { MediaError } from '../media-error.js';
 import type { MediaTimeout } from '../media-watchdog.js';
+import type { CaptureListener } from '../packet-capture.js';
 import { RemoteRtpEndpoint, RemoteWebRtcEndpoint, type EndpointHost, type RemoteEndpoint } from './remote-endpoint.js';
 import { SetUpGate, type Leave } from './set-up-gate.js';
 import type { WorkerChannel } from './worker-channel.js';
@@ -55,6 +56,7 @@ const noLoad: WorkerLoad = {
 export class MediaWorker implements EndpointHost {
   readonly #endpoints = new Map<string, RemoteEndpoint>();
   readonly #watches = new Map<CallId, (kind: MediaTimeout) => void>();
+  readonly #captures = new Map<CallId, CaptureListener>();
   readonly #requests: WorkerRequests;
   readonly #gate: SetUpGate;
   readonly #ports: WorkerPorts;
@@ -166,6 +168,14 @@ export class MediaWorker implements EndpointHost {
     this.#watches.delete(call);
   }
 
+  /** Records the audio of a call for this listener; without one, no more. */
+  capture(call: CallId, listener: CaptureListener | undefined): void {
+    if (this.#captures.get(call) === listener) return;
+    if (listener) this.#captures.set(call, listener);
+    else this.#captures.delete(call);
+    this.tell({ type: 'capture', call, isOn: listener !== undefined });
+  }
+
   ask(endpoint: string, question: Question, sdp?: string): Promise<unknown> {
     const message = (request: number): ToWorker => ({ type: 'ask', request, endpoint, question, sdp });
     return this.#requests.ask(message, askDeadlineMs, `media ${question}`);
@@ -219,6 +229,8 @@ export class MediaWorker implements EndpointHost {
         return this.#endpoints.get(message.endpoint)?.receive(message.event);
       case 'timeout':
         return this.#watches.get(message.call)?.(message.kind);
+      case 'captured':
+        return void this.#captures.get(message.call)?.(message.batch);
       case 'log':
         return this.options.logger[message.level](message.message, message.fields);
       case 'beat':

@@ -4,6 +4,7 @@ import type { CallId } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { MediaEndpoint, MediaEngine, RtpEndpoint, WebRtcEndpoint } from '../media-engine.js';
 import { MediaError } from '../media-error.js';
+import type { CapturedBatch, MediaCapture } from '../packet-capture.js';
 import type { FromWorker, Question, ToWorker } from './worker-messages.js';
 
 /** What is said to an endpoint; all else is of the worker as a whole. */
@@ -24,11 +25,14 @@ const maxText = 2000;
 export class WorkerHost {
   readonly #entries = new Map<string, Entry>();
   readonly #bridges = new Map<CallId, MediaBridge>();
+  readonly #captured = new Map<CallId, () => void>();
 
   constructor(
     private readonly engine: MediaEngine,
-    private readonly post: (message: FromWorker) => void,
+    /** `sent` is called when the message has left. */
+    private readonly post: (message: FromWorker, sent?: () => void) => void,
     private readonly logger: Logger,
+    private readonly captures?: MediaCapture,
   ) {}
 
   /** Endpoints that are not closed. */
@@ -54,9 +58,20 @@ export class WorkerHost {
         const endpoint = this.#entries.get(message.endpoint)?.made as RtpEndpoint | undefined;
         return endpoint?.sendDtmf(message.digit, message.durationMs);
       }
+      case 'capture':
+        return this.#capture(message.call, message.isOn);
       default:
         this.#handleBridge(message);
     }
+  }
+
+  #capture(call: CallId, isOn: boolean): void {
+    this.#captured.get(call)?.();
+    this.#captured.delete(call);
+    const left = (batch: CapturedBatch): Promise<void> =>
+      new Promise((resolve) => this.post({ type: 'captured', call, batch }, resolve));
+    const stop = isOn ? this.captures?.capture(call, left) : undefined;
+    if (stop) this.#captured.set(call, stop);
   }
 
   #handleBridge(message: ToBridge): void {

@@ -5,6 +5,7 @@ import type { CallId, IdSource } from '../../lib/ids.js';
 import type { Logger, LogLevels, LogLevelSource } from '../../lib/logger.js';
 import type { MediaEngine, RtpEndpoint, RtpEndpointOptions, WebRtcEndpoint } from '../media-engine.js';
 import { MediaError } from '../media-error.js';
+import type { CaptureListener, MediaCapture } from '../packet-capture.js';
 import type { MediaWorker } from './media-worker.js';
 import { portShares } from './port-shares.js';
 import { RemoteBridge } from './remote-bridge.js';
@@ -49,9 +50,10 @@ const maxWaiting = 100;
  * signalling for a packet, and what ends one process ends that one's calls alone. All of a call is in one worker, which its
  * first endpoint chooses.
  */
-export class WorkerMediaEngine implements MediaEngine {
+export class WorkerMediaEngine implements MediaEngine, MediaCapture {
   readonly #slots: readonly WorkerSlot[];
   readonly #waiting = new Set<Deferred<undefined>>();
+  readonly #captures = new Map<CallId, CaptureListener>();
   #levels: LogLevels = { level: 'debug', calls: {} };
   #state: 'new' | 'running' | 'stopped' = 'new';
 
@@ -91,18 +93,36 @@ export class WorkerMediaEngine implements MediaEngine {
 
   async createWebRtcEndpoint({ call }: { readonly call: CallId }): Promise<WebRtcEndpoint> {
     await this.#expectWorkers();
-    return this.#workerFor(call).createWebRtcEndpoint(call);
+    return this.#recorded(call).createWebRtcEndpoint(call);
   }
 
   async createRtpEndpoint(options: RtpEndpointOptions): Promise<RtpEndpoint> {
     await this.#expectWorkers();
-    return this.#workerFor(options.call).createRtpEndpoint(options);
+    return this.#recorded(options.call).createRtpEndpoint(options);
   }
 
   createBridge(call: CallId): MediaBridge {
     const workerOf = (mediaId: string): MediaWorker | undefined =>
       this.#ready.find((worker) => worker.hasEndpoint(mediaId));
     return new RemoteBridge({ call, workerOf, logger: this.options.logger.child({ call }) });
+  }
+
+  capture(call: CallId, listener: CaptureListener): () => void {
+    this.#captures.set(call, listener);
+    for (const worker of this.#ready) if (worker.hasCall(call)) worker.capture(call, listener);
+    return () => {
+      if (this.#captures.get(call) !== listener) return;
+      this.#captures.delete(call);
+      for (const worker of this.#ready) worker.capture(call, undefined);
+    };
+  }
+
+  /** The worker of a call, which knows first whether it is to be recorded. */
+  #recorded(call: CallId): MediaWorker {
+    const worker = this.#workerFor(call);
+    const listener = this.#captures.get(call);
+    if (listener) worker.capture(call, listener);
+    return worker;
   }
 
   get #ready(): MediaWorker[] {

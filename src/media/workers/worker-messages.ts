@@ -5,6 +5,7 @@ import type { CallId } from '../../lib/ids.js';
 import type { LogFields } from '../../lib/logger.js';
 import { BadInputError } from '../../lib/bridge-error.js';
 import type { MediaEndpointEvent, RtpEndpointOptions } from '../media-engine.js';
+import type { CapturedBatch } from '../packet-capture.js';
 import type { WorkerSettings } from './worker-settings.js';
 
 /** An SDP that is longer is refused by the legs anyway. */
@@ -55,6 +56,7 @@ const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('prepare'), call, endpoint }),
   z.object({ type: z.literal('connect'), call, endpoints: z.tuple([endpoint, endpoint]) }),
   z.object({ type: z.literal('disconnect'), call }),
+  z.object({ type: z.literal('capture'), call, isOn: z.boolean() }),
   z.object({ type: z.literal('play_dtmf'), call, ...dtmf }),
   z.object({ type: z.literal('stop'), request }),
 ]);
@@ -92,6 +94,7 @@ const fromWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('event'), endpoint, event: z.custom<MediaEndpointEvent>(isEvent) }),
   z.object({ type: z.literal('timeout'), call, kind: z.enum(['first', 'idle']) }),
   z.object({ type: z.literal('log'), level, message: z.string().max(maxText), fields: z.custom<LogFields>(isRecord) }),
+  z.object({ type: z.literal('captured'), call, batch: z.custom<CapturedBatch>(hasKeys('packets', 'lost')) }),
   z.object({ type: z.literal('beat'), load }),
 ]);
 export type FromWorker = z.infer<typeof fromWorker>;

@@ -50,7 +50,7 @@ class WorkerProcess {
       ...{ logger: this.#logger, clock: systemClock, ids: systemIds },
     });
     this.#engine = engine;
-    this.#host = new WorkerHost(engine, (said) => this.#post(said), this.#logger);
+    this.#host = new WorkerHost(engine, (said, sent) => this.#post(said, sent), this.#logger, engine);
     await engine.start();
     // What loading and warming up did to the event loop says nothing of its calls.
     this.#load.read();
