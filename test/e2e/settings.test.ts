@@ -3,6 +3,7 @@ import { loadConfig } from '../../src/config/load-config.js';
 import { startDaemon, type Daemon } from '../../src/daemon.js';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
 import { signatureOf } from '../../src/sandbox/webhook-sender.js';
+import { AdminAsker } from '../support/admin-asker.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { until } from '../support/until.js';
 
@@ -12,6 +13,8 @@ const APP_SECRET = 'app-secret-of-the-test';
 let sandbox: Sandbox;
 let daemon: Daemon | undefined;
 let logger: RecordingLogger;
+/** The configuration file. */
+let text: string;
 beforeEach(async () => {
   logger = new RecordingLogger();
   const meta = { appSecret: APP_SECRET, accessToken: 'token', numberId: NUMBER_ID, businessNumber: '+15551112222' };
@@ -24,7 +27,7 @@ afterEach(async () => {
 });
 
 async function start(push: 'apply' | 'report' | 'off'): Promise<Daemon> {
-  const text = `
+  text = `
 graph: { base_url: "${sandbox.graphUrl}", access_token: token, app_secret: ${APP_SECRET} }
 webhook: { listen: "127.0.0.1:0", verify_token: verify }
 admin: { listen: "127.0.0.1:0" }
@@ -40,10 +43,11 @@ numbers:
 settings: { push: ${push} }
 journal: { dir: /nowhere }
 `;
-  const loaded = loadConfig({ file: 'test.yaml', env: {}, readFile: () => ({ text, mode: 0o600 }) });
+  const load = () => loadConfig({ file: 'test.yaml', env: {}, readFile: () => ({ text, mode: 0o600 }) });
+  const loaded = load();
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.errors));
   const config = { ...loaded.config, journal: { dir: '' } };
-  daemon = await startDaemon({ config, logger, cdr: { write: () => undefined, close: () => Promise.resolve() } });
+  daemon = await startDaemon({ config, logger, load, cdr: { write: () => undefined, close: () => Promise.resolve() } });
   return daemon;
 }
 
@@ -100,5 +104,27 @@ describe('settings of a number', () => {
     await changeAtMeta({ callback_permission_status: 'DISABLED' });
     expect(await drift()).toBeUndefined();
     expect(sandbox.graph.received('settings.read')).toEqual([]);
+  });
+
+  it('are pushed again with a reload, and the admin API shows how they stand', async () => {
+    const { addresses } = await start('apply');
+    const reload = () => daemon?.reload();
+    const stand = async () => (await new AdminAsker(addresses.admin.port).numbers())[0]?.settings;
+    await until(async () => (await stand())?.state === 'in step', 'the first push');
+    const before = posts().length;
+    text = text.replace('callback_permission_status: ENABLED', 'callback_permission_status: DISABLED');
+    expect(reload()).toMatchObject({ result: 'ok', changed: ['numbers'], restart: ['journal.dir'] });
+    await until(() => posts().length === before + 1, 'the second push');
+    expect(posts().at(-1)).toMatchObject({ calling: { callback_permission_status: 'DISABLED' } });
+    await until(async () => (await stand())?.state === 'in step', 'the settings as in the file');
+    text = text
+      .replace('callback_permission_status: DISABLED', 'callback_permission_status: ENABLED')
+      .replace('push: apply', 'push: report');
+    expect(reload()).toMatchObject({ result: 'ok', changed: ['numbers', 'settings.push'] });
+    await until(async () => (await stand())?.state === 'differs', 'the drift');
+    expect((await stand())?.differing).toEqual([
+      { path: 'callback_permission_status', from: 'DISABLED', to: 'ENABLED' },
+    ]);
+    expect(posts()).toHaveLength(before + 1);
   });
 });
