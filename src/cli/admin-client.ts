@@ -42,6 +42,35 @@ export class AdminClient {
     return this.#ask(method, path, body);
   }
 
+  /**
+   * What is sent until the daemon ends it, or `stop` does, which is no error.
+   * @throws AdminFault
+   */
+  async *stream(
+    path: string,
+    body: unknown,
+    { deadlineMs, stop }: { readonly deadlineMs: number; readonly stop?: AbortSignal | undefined },
+  ): AsyncGenerator<Uint8Array, void, void> {
+    const { token } = this.access;
+    const deadline = AbortSignal.timeout(deadlineMs);
+    try {
+      const response = await fetch(`http://${this.#place}${path}`, {
+        method: 'POST',
+        headers: {
+          ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+          'content-type': 'application/json',
+        },
+        ...{ body: JSON.stringify(body), redirect: 'error' },
+        signal: stop ? AbortSignal.any([deadline, stop]) : deadline,
+      });
+      if (!response.ok || !response.body) throw this.#refused(response.status, parsed(await response.text()));
+      yield* response.body as AsyncIterable<Uint8Array>;
+    } catch (error) {
+      if (stop?.aborted === true) return;
+      throw error instanceof AdminFault ? error : this.#unreached(error);
+    }
+  }
+
   async #ask<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
     const { token } = this.access;
     let response: Response;

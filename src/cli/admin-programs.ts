@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { logLevel } from '../http/api/schemas.js';
 import type { AdminOptions } from './admin-client.js';
+import type { TraceOptions } from './call-trace-pcap.js';
 import type { CallsOptions } from './calls.js';
 import type { ConsoleIo } from './console-io.js';
 import type { DrainOptions } from './drain.js';
@@ -58,7 +59,6 @@ function addCall(program: Command, io: ConsoleIo, done: Done): void {
     .addHelpText('afterAll', CALL_HELP);
   for (const [command, description, run] of [
     ['show', 'show all that is known of a call', 'callShowCommand'],
-    ['trace', 'draw its steps: webhooks, Graph requests, SIP, ICE, DTLS and audio', 'callTraceCommand'],
     ['hangup', 'end a call on both sides', 'callHangupCommand'],
   ] as const) {
     call
@@ -71,6 +71,36 @@ function addCall(program: Command, io: ConsoleIo, done: Done): void {
         done(await commands[run](id, options, io));
       });
   }
+  addTrace(call, io, done);
+}
+
+const TRACE_HELP = `
+With --pcap it writes a file for Wireshark instead of drawing: the SIP messages of the call so far, and of a live call those that
+follow and its audio from now on, decoded, both directions of both sides. It ends after --for, with the call, or by Ctrl-C. Of a
+call that is over there is no audio. Telephone numbers in the file are whole; keys of SRTP and ICE and credentials are crossed out.
+What came over TCP or TLS is shown as datagrams, with a comment; a trunk's SRTP is shown as what was in it.
+
+Wireshark knows the PBX's audio by the SDP in the file. WhatsApp's has none: Decode As, RTP; and its payload type, mostly 111, to
+Opus in the preferences of RTP.
+`;
+
+function addTrace(call: Command, io: ConsoleIo, done: Done): void {
+  call
+    .command('trace <id>')
+    .description('draw its steps: webhooks, Graph requests, SIP, ICE, DTLS and audio; or record it for Wireshark')
+    .option(...CONFIG)
+    .option(...JSON_OPTION)
+    .option('--pcap <file>', 'write SIP and audio to this file, as pcapng')
+    .option('--for <duration>', 'with --pcap: record a live call for this long, like 30s; default: 10s; 0s: SIP so far')
+    .addHelpText('after', TRACE_HELP)
+    .action(async (id: string, options: TraceOptions) => {
+      const { callTraceCommand } = await import('./call.js');
+      const stop = new AbortController();
+      const interrupted = (): void => stop.abort();
+      process.once('SIGINT', interrupted);
+      done(await callTraceCommand(id, options, io, stop.signal));
+      process.off('SIGINT', interrupted);
+    });
 }
 
 function addLists(program: Command, io: ConsoleIo, done: Done): void {

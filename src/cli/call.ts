@@ -3,7 +3,9 @@ import type { AdminClient, AdminOptions } from './admin-client.js';
 import { adminCommand } from './admin-command.js';
 import { callText } from './call-report.js';
 import { ladderText } from './call-ladder.js';
+import { callPcapCommand, type TraceOptions } from './call-trace-pcap.js';
 import type { ConsoleIo } from './console-io.js';
+import { UsageError } from './named-in-config.js';
 
 const callNamed = (client: AdminClient, id: string): Promise<CallDetailOut> =>
   client.get(`/v1/calls/${encodeURIComponent(id)}`);
@@ -15,12 +17,21 @@ export const callShowCommand = (id: string, options: AdminOptions, io: ConsoleIo
     return { json: { call }, text: callText(call) };
   });
 
-/** `sip2wa call trace`: its ladder across both worlds. */
-export const callTraceCommand = (id: string, options: AdminOptions, io: ConsoleIo): Promise<number> =>
-  adminCommand('call trace', options, io, async (client) => {
+/** `sip2wa call trace`: its ladder across both worlds, or a file for Wireshark. */
+export function callTraceCommand(
+  id: string,
+  options: TraceOptions,
+  io: ConsoleIo,
+  stop?: AbortSignal,
+): Promise<number> {
+  const { pcap } = options;
+  if (pcap !== undefined) return callPcapCommand(id, { ...options, pcap }, io, stop);
+  return adminCommand('call trace', options, io, async (client) => {
+    if (options.for !== undefined) throw new UsageError('--for goes with --pcap');
     const { call, timeline } = await callNamed(client, id);
     return { json: { call, timeline }, text: ladderText(call, timeline) };
   });
+}
 
 /** `sip2wa call hangup`: ends a call on both sides. */
 export const callHangupCommand = (id: string, options: AdminOptions, io: ConsoleIo): Promise<number> =>
