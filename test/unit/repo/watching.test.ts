@@ -1,6 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { MediaMetrics } from '../../../src/observability/media-metrics.js';
 import { Metrics } from '../../../src/observability/metrics.js';
+import { registerWorkerMetrics } from '../../../src/observability/worker-metrics.js';
 import { textOf } from './repository.js';
 
 interface Rule {
@@ -47,6 +49,8 @@ const labels = new Map<string, readonly string[]>();
 
 beforeAll(async () => {
   const { registry } = new Metrics({ version: 'test' });
+  new MediaMetrics(registry);
+  registerWorkerMetrics(registry, () => []);
   for (const metric of await registry.getMetricsAsJSON()) {
     const { labelNames = [] } = registry.getSingleMetric(metric.name) as unknown as { labelNames?: readonly string[] };
     const suffixes = String(metric.type) === 'histogram' ? ['_bucket', '_count', '_sum'] : [''];
