@@ -3,8 +3,9 @@ import { randomInt } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { Logger } from '../lib/logger.js';
 import { faultLog } from './fault-log.js';
+import { FlightGatherer } from './flight-gatherer.js';
 import { MediaError } from './media-error.js';
-import type { Endpoint, SourceGuard } from './source-guard.js';
+import { datagramKind, type Endpoint, type SourceGuard } from './source-guard.js';
 import { addressOnly, UdpSender } from './udp-sending.js';
 
 /** A werift address: host and port. */
@@ -24,6 +25,7 @@ export class WeriftSocket {
   /** Set by whoever reads; gets only what the guard admits. */
   onData: (data: Buffer, from: Endpoint) => void = () => undefined;
   #refusedSends = 0;
+  readonly #flight = new FlightGatherer((datagram, [address, port]) => this.transmit(datagram, port, address));
   readonly #sender: UdpSender;
 
   /** Takes over a socket that is bound, or for the start-up check one that is not. */
@@ -78,6 +80,7 @@ export class WeriftSocket {
   /** werift awaits this for each packet; the send itself is synchronous. */
   readonly send = (data: Buffer, to?: Address): Promise<void> => {
     if (!to || this.closed || !this.guard.maySendTo(to[0], to[1])) this.#refusedSends++;
+    else if (datagramKind(data) === 'dtls') this.#flight.add(data, to);
     else this.transmit(data, to[1], to[0]);
     return Promise.resolve();
   };
