@@ -65,6 +65,16 @@ export class UdpRelay {
     return this.#callerPort;
   }
 
+  /** The port that the peer sees: what comes in there goes to the caller. */
+  get peerSidePort(): number {
+    return this.#towardsPeer.address().port;
+  }
+
+  /** Says where the caller is before it has spoken. */
+  expectCaller(port: number): void {
+    this.#callerPort = port;
+  }
+
   /** Sends to the caller what seems to come from the peer. */
   forge(data: Buffer): void {
     if (this.#callerPort !== 0) this.#towardsCaller.send(data, this.#callerPort, this.#callerHost);

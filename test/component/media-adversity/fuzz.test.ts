@@ -4,7 +4,8 @@ import { buildRtcp } from '../../../src/media/rtcp-packet.js';
 import { writeRtpHeader } from '../../../src/media/rtp-packet.js';
 import { attackersHome } from '../../support/media/attacker.js';
 import { CallFleet } from '../../support/media/call-fleet.js';
-import { pbxFrames, pbxSsrc, peerSsrc, userTone, type FleetCall } from '../../support/media/fleet-call.js';
+import { pbxSsrc, peerSsrc, type FleetCall } from '../../support/media/fleet-call.js';
+import { pbxFrames, userTone } from '../../support/media/fleet-tones.js';
 import {
   clientHellos,
   lateRecords,

@@ -1,13 +1,17 @@
 import { systemClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import { WeriftMediaEngine } from '../../../src/media/werift-media-engine.js';
+import { given } from '../../../src/lib/given.js';
 import { RecordingLogger } from '../recording-logger.js';
+import type { RelayRule } from '../udp-relay.js';
 import { FleetCall, type CallCounts, type FleetCallOptions } from './fleet-call.js';
 
 export interface FleetOptions {
   readonly calls: number;
   /** The calls' codecs, in turns; default: half of them transcoded. */
   readonly codecs?: readonly FleetCallOptions['codec'][];
+  /** What happens to packets between each leg and its peer. */
+  readonly rule?: RelayRule;
 }
 
 const frameMs = 20;
@@ -23,17 +27,13 @@ export class CallFleet {
   });
   readonly calls: FleetCall[] = [];
 
-  static async open({ calls, codecs = ['opus', 'PCMA'] }: FleetOptions): Promise<CallFleet> {
+  static async open({ calls, codecs = ['opus', 'PCMA'], rule }: FleetOptions): Promise<CallFleet> {
     const fleet = new CallFleet();
     await fleet.engine.start();
     for (let index = 0; index < calls; index++) {
       const direction = index % 4 < 2 ? 'user-initiated' : 'business-initiated';
-      const call = new FleetCall({
-        engine: fleet.engine,
-        index,
-        codec: codecs[index % codecs.length] ?? 'opus',
-        direction,
-      });
+      const codec = codecs[index % codecs.length] ?? 'opus';
+      const call = new FleetCall({ engine: fleet.engine, index, codec, direction, ...given('rule', rule) });
       fleet.calls.push(call);
       await call.setUp();
       await call.up();

@@ -4,11 +4,12 @@ import type { MediaBridge } from '../../../src/call/media-bridge.js';
 import type { MediaEndpointEvent, MediaEngine, RtpEndpoint, WebRtcEndpoint } from '../../../src/media/media-engine.js';
 import { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
 import { WeriftEndpoint } from '../../../src/media/webrtc-endpoint.js';
-import { createOpusCodec } from '../../../src/media/opus-codec.js';
 import { RtpPeer } from '../rtp-peer.js';
-import { toG711, ToneSource } from '../tones.js';
+import { fromG711, fromOpus } from '../tones.js';
+import { tonePurity } from './tone-purity.js';
 import { UdpRelay, type RelayRule } from '../udp-relay.js';
 import { until } from '../until.js';
+import { pbxFrames, pbxHz, userHz, userTone } from './fleet-tones.js';
 import { LitePeer, peerSsrc } from './lite-peer.js';
 import { Arrivals, numberedFrame } from './numbered-frames.js';
 
@@ -24,23 +25,8 @@ export interface FleetCallOptions {
   readonly rule?: RelayRule;
 }
 
-/** What the user says, and what the telephone system's phone does, in calls that are transcoded. */
-export const userHz = 1300;
-export const pbxHz = 700;
-const amplitude = 8000;
 export const pbxSsrc = 0x1234;
 export { peerSsrc } from './lite-peer.js';
-
-/** Frames of the user's tone, coded once: a whole number of its periods, so that they can follow each other for ever. */
-export const userTone = codedTone(userHz, 50);
-const pbxTone = new ToneSource(pbxHz, amplitude);
-export const pbxFrames = Array.from({ length: 50 }, () => toG711('PCMA', pbxTone.next(160)));
-
-function codedTone(hz: number, frames: number): readonly Uint8Array[] {
-  const encoder = createOpusCodec('wasm').createEncoder(8000, 160);
-  const tone = new ToneSource(hz, amplitude);
-  return Array.from({ length: frames }, () => Uint8Array.from(encoder.encode(tone.next(160))));
-}
 
 /** Counts over one stretch of talking; see `FleetCall.count`. */
 export interface CallCounts {
@@ -66,11 +52,13 @@ export class FleetCall {
   pbxEndpoint!: RtpEndpoint;
   /** Port of the bridge towards the PBX. */
   rtpPort = 0;
+  /** Where the PBX sends to, if not there. */
+  rtpTarget = 0;
   /** Packets and reports as the user's side sent them last, newest last. */
   readonly lately: Buffer[] = [];
   readonly sealedReports: Buffer[] = [];
   /** Payloads of the last second that each far end heard. */
-  readonly heardByUser: Uint8Array[] = [];
+  readonly heardByUser: { readonly sequence: number; readonly payload: Uint8Array }[] = [];
   timedOut: string | undefined;
   readonly #relays: UdpRelay[] = [];
   readonly #toPbx: Arrivals;
@@ -100,17 +88,13 @@ export class FleetCall {
 
   /** Where the bridge's socket of the WhatsApp leg is. */
   get webrtcPort(): number {
-    return this.#relays[0]?.callerPort ?? this.peer.remote.port;
-  }
-
-  get relays(): readonly UdpRelay[] {
-    return this.#relays;
+    return this.peer.remote.port;
   }
 
   get failure(): string | undefined {
     const failed = this.events.find((event) => event.type === 'failed');
     const why = this.timedOut ?? failed?.reason.text;
-    return why === undefined ? undefined : `call ${this.index} (${this.codec}): ${why}`;
+    return why === undefined ? undefined : `call ${this.index} (${this.codec}): ${why}; its peer is ${this.peer.state}`;
   }
 
   /** Sets the call up: both legs negotiated and joined; media need not be up yet. */
@@ -121,8 +105,7 @@ export class FleetCall {
     this.endpoint = await engine.createWebRtcEndpoint({ call });
     this.endpoint.listen((event) => this.events.push(event));
     this.pbxEndpoint = await engine.createRtpEndpoint({ call, codecs: [codec], remoteNetworks: ['127.0.0.0/8'] });
-    const answer = await this.pbxEndpoint.createAnswer(this.#pbxSdp());
-    this.rtpPort = Number(/m=audio (\d+)/.exec(answer)?.[1]);
+    await this.#agreeWithPbx();
     if (direction === 'user-initiated') {
       await this.peer.accept(await this.endpoint.createAnswer(await this.#relayed(await this.peer.offer())));
       await this.endpoint.start();
@@ -136,7 +119,7 @@ export class FleetCall {
     this.peer.onRtp = ({ header, payload }) => {
       this.#userSequences.push(header.sequenceNumber);
       this.#toUser.take(payload);
-      this.heardByUser.push(payload);
+      this.heardByUser.push({ sequence: header.sequenceNumber, payload });
       if (this.heardByUser.length > 100) this.heardByUser.shift();
     };
   }
@@ -158,7 +141,13 @@ export class FleetCall {
     const fromPbx = isOpus ? fromUser : (pbxFrames[number % pbxFrames.length] ?? Buffer.alloc(0));
     const type = isOpus ? 111 : 8;
     const timestamp = number * (isOpus ? 960 : 160);
-    this.pbx.send(this.rtpPort, { payloadType: type, sequence: number, timestamp, ssrc: pbxSsrc, payload: fromPbx });
+    this.pbx.send(this.rtpTarget || this.rtpPort, {
+      payloadType: type,
+      sequence: number,
+      timestamp,
+      ssrc: pbxSsrc,
+      payload: fromPbx,
+    });
     if (number % 250 !== 0) return;
     this.sealedReports.push(this.peer.sendRtcp(report(peerSsrc, number)));
     if (this.sealedReports.length > 50) this.sealedReports.shift();
@@ -200,6 +189,29 @@ export class FleetCall {
     for (const relay of this.#relays) relay.close();
   }
 
+  /** The PBX offers; with a rule a relay stands between its RTP port and ours. */
+  async #agreeWithPbx(): Promise<void> {
+    const { rule } = this.options;
+    const relay = rule && (await UdpRelay.to(this.pbx.port, rule));
+    const offer = relay ? this.#pbxSdp().replace(/m=audio \d+/, `m=audio ${relay.port}`) : this.#pbxSdp();
+    const answer = await this.pbxEndpoint.createAnswer(offer);
+    this.rtpPort = Number(/m=audio (\d+)/.exec(answer)?.[1]);
+    if (!relay) return;
+    this.#relays.push(relay);
+    // The PBX talks to the relay's other side, which knows where the bridge is once that has spoken.
+    relay.expectCaller(this.rtpPort);
+    this.rtpTarget = relay.peerSidePort;
+  }
+
+  /** How pure each one's tone is in the last second that the other one heard: 1 for a perfect one; see `tonePurity`. */
+  purities(): { readonly user: number; readonly pbx: number } {
+    const atPbx = this.pbx.received.filter(({ payloadType }) => payloadType === 8).slice(-100);
+    return {
+      user: tonePurity(fromOpus(inOrder(this.heardByUser)), pbxHz),
+      pbx: tonePurity(fromG711('PCMA', inOrder(atPbx)), userHz),
+    };
+  }
+
   /** RTP and RTCP that the endpoints took for signs of life. */
   get #heard(): number {
     const { endpoint, pbxEndpoint } = this;
@@ -214,7 +226,9 @@ export class FleetCall {
   }
 
   #pbxSdp(): string {
-    return this.pbx.sdp(this.codec === 'opus' ? { formats: '111', lines: ['a=rtpmap:111 opus/48000/2'] } : {});
+    const lines = [`a=rtcp:${this.pbx.port + 1}`];
+    const opus = { formats: '111', lines: ['a=rtpmap:111 opus/48000/2', ...lines] };
+    return this.pbx.sdp(this.codec === 'opus' ? opus : { lines });
   }
 
   async #relayed(sdp: string): Promise<string> {
@@ -235,10 +249,19 @@ function report(ssrc: number, packets: number): Buffer {
   return buildRtcp({ ssrc, cname: 'peer', sender, block: undefined, bye: false }).subarray(0, senderReportBytes);
 }
 
-/** Sequence numbers left out in a run of them. */
+/** As a far end's buffer would play them. */
+function inOrder(packets: readonly { readonly sequence: number; readonly payload: Uint8Array }[]): Uint8Array[] {
+  const first = packets[0]?.sequence ?? 0;
+  const ahead = ({ sequence }: { readonly sequence: number }): number =>
+    ((sequence - first + 0x8000) & 0xffff) - 0x8000;
+  return [...packets].sort((a, b) => ahead(a) - ahead(b)).map(({ payload }) => payload);
+}
+
+/** Sequence numbers left out in a run of them, which may be out of order by a few. */
 function holes(sequences: readonly number[]): number {
-  return sequences.slice(1).reduce((sum, sequence, i) => {
-    const step = (sequence - (sequences[i] ?? 0)) & 0xffff;
-    return sum + (step > 0 && step < 0x8000 ? step - 1 : 0);
-  }, 0);
+  const first = sequences[0] ?? 0;
+  const ahead = sequences.map((sequence) => ((sequence - first + 0x8000) & 0xffff) - 0x8000);
+  const span =
+    ahead.length === 0 ? 0 : ahead.reduce((a, b) => Math.max(a, b)) - ahead.reduce((a, b) => Math.min(a, b)) + 1;
+  return Math.max(0, span - new Set(ahead).size);
 }

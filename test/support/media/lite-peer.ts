@@ -81,6 +81,11 @@ export class LitePeer {
     await until(() => this.connection.connectionState === 'connected', 'the lite peer connected', deadlineMs);
   }
 
+  /** What its own stack says of the connection. */
+  get state(): string {
+    return `${this.connection.connectionState}, ICE ${this.connection.iceConnectionState}, DTLS ${this.#transport.state}`;
+  }
+
   /** Where the other side is. */
   get remote(): { readonly address: string; readonly port: number } {
     const [address, port] = this.#transport.iceTransport.connection.nominated?.remoteAddr ?? ['', 0];

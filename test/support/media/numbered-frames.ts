@@ -1,17 +1,20 @@
-/** Opus TOC of 20 ms of CELT, fullband, mono, one frame (RFC 6716 §3.1). What follows is never decoded where Opus is handed on. */
-const toc = 0xf8;
-const magic = 0x5157;
-const frameBytes = 40;
-const silentBytes = 3;
+import { userTone } from './fleet-tones.js';
 
-/** Makes and reads frames of Opus that say which call they are of and which one they are. */
+const magic = 0x5157;
+const labelBytes = 8;
+
+/**
+ * A frame of the user's tone that says which call it is of and which one it is: the label is Opus padding (RFC 6716 §3.2.5),
+ * which no decoder looks at. The sound has to be loud, since frames of a pause may be doubled or left out.
+ */
 export function numberedFrame(call: number, number: number): Buffer {
-  const frame = Buffer.alloc(frameBytes, 0x33);
-  frame[0] = toc;
-  frame.writeUInt16BE(magic, 1);
-  frame.writeUInt16BE(call, 3);
-  frame.writeUInt32BE(number, 5);
-  return frame;
+  const frame = userTone[number % userTone.length] ?? Buffer.alloc(0);
+  const oneFrameAndPadding = 0x41;
+  const label = Buffer.alloc(labelBytes);
+  label.writeUInt16BE(magic, 0);
+  label.writeUInt16BE(call, 2);
+  label.writeUInt32BE(number, 4);
+  return Buffer.concat([Buffer.of((frame[0] ?? 0) | 3, oneFrameAndPadding, labelBytes), frame.subarray(1), label]);
 }
 
 /** Which of a call's numbered frames have arrived at the far end. */
@@ -23,11 +26,11 @@ export class Arrivals {
   constructor(private readonly call: number) {}
 
   take(payload: Uint8Array): void {
-    if (payload.length <= silentBytes) return;
-    const frame = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-    const isOurs =
-      frame.length === frameBytes && frame.readUInt16BE(1) === magic && frame.readUInt16BE(3) === this.call;
-    const number = isOurs ? frame.readUInt32BE(5) : -1;
+    const label = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).subarray(-labelBytes);
+    // The bridge's own silence, and its telephone-events, are shorter than any label.
+    if (label.length < labelBytes) return;
+    const isOurs = label.readUInt16BE(0) === magic && label.readUInt16BE(2) === this.call;
+    const number = isOurs ? label.readUInt32BE(4) : -1;
     if (!isOurs || this.#seen.has(number)) this.strange++;
     else this.#seen.add(number);
   }
