@@ -46,16 +46,19 @@ export class DtmfInlet {
 
   /** Takes an audio packet before it is played, and listens in on it if keys may be tones in it. */
   acceptAudio(packet: MediaPacket): void {
-    const { clock, codecs, source } = this.options;
+    const { source } = this.options;
     if (source.inbandDtmf !== true || !source.audio) {
       if (this.#tones) this.#closeTones();
       return;
     }
-    this.#tones ??= new InbandDtmf({
-      ...{ clock, codecs },
-      onDigit: (digit, durationMs) => this.#pressed('tone', digit, durationMs),
-    });
+    this.#tones ??= this.#newTones();
     this.#tones.accept(packet, source.audio);
+  }
+
+  /** Apart from `acceptAudio`, which would make room for the closure at every packet. */
+  #newTones(): InbandDtmf {
+    const { clock, codecs } = this.options;
+    return new InbandDtmf({ clock, codecs, onDigit: (...key) => this.#pressed('tone', ...key) });
   }
 
   /** A key was told outside the media. */

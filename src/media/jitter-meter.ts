@@ -33,8 +33,8 @@ export class JitterMeter {
   #window = 0;
   #windowEndsMs = 0;
   #timestamp = 0;
-  /** Time of the stream since its first packet, in ms. */
-  #streamMs = 0;
+  /** Time of the stream since its first packet. */
+  #streamTicks = 0;
 
   /** @param ticksPerMs RTP clock */
   constructor(private readonly ticksPerMs: number) {}
@@ -46,12 +46,12 @@ export class JitterMeter {
 
   /** Takes note of a packet that arrived at `nowMs`. */
   accept(timestamp: number, nowMs: number): void {
-    const stepMs = this.#packets === 0 ? 0 : timestampDelta(this.#timestamp, timestamp) / this.ticksPerMs;
+    const step = timestampDelta(this.#timestamp, timestamp);
     this.#timestamp = timestamp;
-    this.#streamMs += stepMs;
-    if (this.#packets === 0 || Math.abs(stepMs) > jumpMs) this.#begin(nowMs);
+    this.#streamTicks += step;
+    if (this.#packets === 0 || Math.abs(step) > jumpMs * this.ticksPerMs) this.#begin(nowMs);
     this.#packets++;
-    const transitMs = Math.round(nowMs - this.#beganMs - this.#streamMs) | 0;
+    const transitMs = Math.round(nowMs - this.#beganMs - this.#streamTicks / this.ticksPerMs) | 0;
     this.#turnWindow(nowMs);
     this.#fastest[this.#window] = Math.min(this.#fastest[this.#window] ?? transitMs, transitMs);
     this.lagMs = transitMs - this.#least();
@@ -61,7 +61,7 @@ export class JitterMeter {
 
   #begin(nowMs: number): void {
     this.#packets = 0;
-    this.#streamMs = 0;
+    this.#streamTicks = 0;
     this.#lags.fill(0);
     this.#counted = 0;
     this.#fastest.fill(never);

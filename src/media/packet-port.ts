@@ -42,8 +42,7 @@ export interface PacketPort {
   sendDtmf(digit: string, durationMs: number): void;
   /**
    * Asked for the Opus that goes into a 20 ms slot for which nothing was handed over; set by a bridge that codes, so that the
-   * silence comes from the encoder whose stream it stands in. Without it the port sends silence of its own. An empty answer
-   * leaves a hole, which the far end takes for a lost packet.
+   * silence comes from the encoder whose stream it stands in. Without it the port sends silence of its own.
    */
   fillSlot?: (() => Uint8Array) | undefined;
   /** Leaves out audio that is missing: time passes, and `packets` sequence numbers are skipped so that the far end sees a loss. */

@@ -12,13 +12,10 @@ import { silenceFrame } from './webrtc-beat.js';
 /** Enough to tell speech from silence; 120 ms of it. */
 const earSampleRate = 8000;
 const maxEarSamples = 960;
-/** So many slots of a far end's beat stay empty on purpose: its decoder may mend them from the packet behind. */
-const mostHoles = 2;
+/** A beat may run this far ahead before a frame of a pause is left out: it is far less than the far end buffers. */
+const bearableLeadMs = 30;
 /** So many packets of another length in a row are the sender's way, not an accident. */
 const mostMisfits = 3;
-const hole = new Uint8Array(0);
-/** A packet no longer than this has no content (RFC 6716 §3.1, discontinuous transmission). */
-const mostPauseBytes = 2;
 
 /** Hands Opus on as it is; gaps stay visible, so that the far decoder conceals them better than we could. */
 export class PassthroughPath implements AudioPath, PlayoutSink {
@@ -31,13 +28,10 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   #ear: AudioDecoder | undefined;
   readonly #heard = new Int16Array(maxEarSamples);
   readonly #jitter: JitterMeter;
-  /** What stands for a pause of the stream: a frame of its own kind without content, known since its first packet. */
+  /** For slots without a packet: a frame of the stream's own kind without content, known since its first packet. */
   #pause: Uint8Array = silenceFrame;
   #misfits = 0;
   readonly #ownPause = new Uint8Array(1);
-  #holes = mostHoles;
-  /** Of the last frame that was handed on: no content means that the far end pauses. */
-  #isPausing = true;
 
   constructor(private readonly options: AudioPathOptions) {
     this.#port = options.port;
@@ -62,7 +56,8 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
     const jitter = this.#jitter;
     jitter.accept(packet.timestamp, nowMs);
     // No delay of our own: both ends buffer Opus themselves.
-    this.#backlog.arrived(0, jitter.lagMs, surplusOf(this.#port, jitter.lagMs), nowMs);
+    const surplusMs = surplusOf(this.#port, jitter.lagMs);
+    this.#backlog.arrived(0, jitter.lagMs, surplusMs < 0 ? surplusMs : Math.max(0, surplusMs - bearableLeadMs), nowMs);
     this.#sequencer.accept(packet, nowMs);
   }
 
@@ -96,6 +91,8 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   play(payload: Uint8Array): number {
     const durationMs = opusDurationMs(payload);
     if (durationMs === 0) return 0;
+    // Meta gets 20 ms in each packet: one of another length is left out, and if more follow, another path takes over.
+    if (this.#port.leadMs !== undefined && durationMs !== opusFrameMs) return durationMs * this.#ticksPerMs;
     this.#remember(payload);
     if (this.muted) this.#skip(durationMs, 0);
     else this.#backlog.put(payload, durationMs);
@@ -120,14 +117,11 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   #remember(payload: Uint8Array): void {
     this.#ownPause[0] = opusPause(payload[0] ?? 0);
     this.#pause = this.#ownPause;
-    this.#isPausing = payload.length <= mostPauseBytes;
-    this.#holes = 0;
   }
 
-  /** Missing packets are left missing, pauses go on as such: then the far decoder conceals, or makes its own comfort noise. */
+  /** In a frame without content the far decoder conceals the loss, or goes on with its own comfort noise. */
   #emptySlot(): Uint8Array {
-    if (this.muted) return silenceFrame;
-    return this.#isPausing || ++this.#holes > mostHoles ? this.#pause : hole;
+    return this.muted ? silenceFrame : this.#pause;
   }
 
   /** What is missing behind frames that wait shortens the wait. */

@@ -206,11 +206,6 @@ export class WebRtcBeat {
   }
 
   #emit(kind: 'audio' | 'event', payload: Uint8Array, timestamp: number): void {
-    if (payload.length === 0) {
-      // A hole on purpose: the far end sees the number missing.
-      this.#sequence = (this.#sequence + 1) & 0xffff;
-      return;
-    }
     this.#packets++;
     this.#octets += payload.length;
     const sequence = this.#sequence;

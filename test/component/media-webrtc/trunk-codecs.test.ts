@@ -124,13 +124,7 @@ describe.each(trunks)('a trunk with $codec in packets of $ptimeMs ms, and libweb
     expect(fromPeer).toBeGreaterThan(level[0]);
     expect(fromPeer).toBeLessThan(level[1]);
     expect(pbx.received.every((packet) => packet.payloadType === payloadType)).toBe(true);
-    // What is handed on may have holes where the PBX's packets came late; what is coded here has none.
-    const steps = scene.rtpSent.slice(1).map((packet, i) => {
-      const before = scene.rtpSent[i]!;
-      const numbers = (packet.sequence - before.sequence) & 0xffff;
-      return { numbers, ticks: (packet.timestamp - before.timestamp) >>> 0 };
-    });
-    expect(steps.every(({ numbers, ticks }) => ticks === numbers * 960)).toBe(true);
-    if (level === transcoded) expect(steps.every(({ numbers }) => numbers === 1)).toBe(true);
+    const stamps = scene.rtpSent.slice(1).map((packet, i) => (packet.timestamp - scene.rtpSent[i]!.timestamp) >>> 0);
+    expect(new Set(stamps)).toEqual(new Set([960]));
   });
 });
