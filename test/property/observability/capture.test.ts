@@ -109,7 +109,7 @@ describe('recordings of a call', () => {
     const limits = { messages: 12, characters: 4_000, allCharacters: 9_000, calls: 5 };
     const step = fc.record({ call: fc.integer({ min: 0, max: 8 }), size: fc.integer({ min: 1, max: 900 }) });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 150 }), (steps) => {
+      fc.property(fc.array(step, { minLength: 40, maxLength: 150 }), (steps) => {
         let now = 0;
         const rings = new SipRings(() => ++now, limits);
         const known = new Set<string>();
