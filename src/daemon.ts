@@ -104,22 +104,10 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   const store = await openStore({ dir: config.journal.dir, clock: systemClock, logger });
   stack.add('journal', () => store.close());
   const base = createBase(config, logger, store.journal, options);
-  const readiness = new Map<string, () => boolean>();
-  const servers = new ServerReports(base.metrics, base.events);
-  const kept: { settings?: SettingsWatch } = {};
-  const settingsState = (): ReadinessCheck[] => (kept.settings ? settingsChecks(kept.settings) : []);
-  const checks = (): ReadinessCheck[] => [
-    ...partsOf(readiness),
-    ...base.mediaPlane.checks(),
-    ...servers.checks(),
-    ...settingsState(),
-  ];
-  const { metrics, events, live } = base;
+  const { readiness, servers, kept, checks } = createReadiness(base);
+  const { metrics, events } = base;
   const control = createControl(options, base, checks);
-  const { listen } = config.admin;
-  const token = (): string => live.current.admin.token;
-  const api = control.admin;
-  const admin = await startAdminListener({ listen, token, checks, metrics: metrics.read, events, api, logger });
+  const admin = await startAdmin(base, control, checks);
   stack.add('admin listener', () => admin.close());
   for (const part of ['sip', 'recovery', 'webhook']) readiness.set(part, () => false);
 
@@ -167,6 +155,28 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
     drain: () => control.drain.finished(),
     stop: () => (stopping ??= stack.unwind()),
   };
+}
+
+/** What `/readyz` asks: parts that are set as they come up, media, servers of trunks, settings. */
+function createReadiness(base: Base) {
+  const readiness = new Map<string, () => boolean>();
+  const servers = new ServerReports(base.metrics, base.events);
+  const kept: { settings?: SettingsWatch } = {};
+  const settingsState = (): ReadinessCheck[] => (kept.settings ? settingsChecks(kept.settings) : []);
+  const checks = (): ReadinessCheck[] => [
+    ...partsOf(readiness),
+    ...base.mediaPlane.checks(),
+    ...servers.checks(),
+    ...settingsState(),
+  ];
+  return { readiness, servers, kept, checks };
+}
+
+function startAdmin(base: Base, control: Control, checks: () => readonly ReadinessCheck[]): Promise<HttpListener> {
+  const { config, metrics, events, live, logger } = base;
+  const token = (): string => live.current.admin.token;
+  const { listen } = config.admin;
+  return startAdminListener({ listen, token, checks, metrics: metrics.read, events, api: control.admin, logger });
 }
 
 function createControl(options: DaemonOptions, base: Base, checks: () => readonly ReadinessCheck[]): Control {

@@ -2,7 +2,12 @@ import { silentLogger } from '../../src/lib/logger.js';
 import type { MediaEngine } from '../../src/media/media-engine.js';
 import type { WorkerChannel } from '../../src/media/workers/worker-channel.js';
 import { WorkerHost } from '../../src/media/workers/worker-host.js';
-import { readToWorker, type FromWorker, type ToWorker, type WorkerLoad } from '../../src/media/workers/worker-messages.js';
+import {
+  readToWorker,
+  type FromWorker,
+  type ToWorker,
+  type WorkerLoad,
+} from '../../src/media/workers/worker-messages.js';
 
 export const quietLoad: WorkerLoad = {
   ...{ loopDelayMs: 0, loopDelayMeanMs: 0, cpuMs: 0, rssBytes: 0, endpoints: 0, lostLogLines: 0 },
