@@ -112,6 +112,11 @@ export class RtpPeer {
 async function bound(address: string, port: number): Promise<Socket> {
   const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
   socket.bind({ port, address, exclusive: true });
-  await once(socket, 'listening');
+  try {
+    await once(socket, 'listening');
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
   return socket;
 }
