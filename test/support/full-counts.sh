@@ -1,5 +1,5 @@
 #!/bin/bash
-# The tests that an ordinary run tries a reduced number of times, in full: `npm run test:counts`, about 25 minutes.
+# The tests that an ordinary run tries a reduced number of times, in full: `npm run test:counts`, about 55 minutes.
 # SIP2WA_RUNS multiplies what test/support/runs.ts has for each.
 set -eu
 run() {
@@ -11,4 +11,9 @@ run 10 component test/component/sip-server/loss.test.ts      # 300 calls each wa
 run 10 component test/component/sip-server/crossing.test.ts  # CANCEL and 200 cross 500 times each way
 run 100 component test/component/sip/hostile-text.test.ts    # 20,000 names, numbers and texts
 run 20 component test/component/media/bleed.test.ts          # an attacker for a minute on each call
+run 50 component test/component/media-adversity/fuzz.test.ts    # 200,200 mutated packets with calls up
+run 10 component test/component/media-adversity/leaks.test.ts   # 1,000 calls made and ended
+run 36 component test/component/media-adversity/loss.test.ts    # 50 calls for three minutes through 5 % loss and 60 ms ± 20 ms
+# 20 calls, a minute of each of 13 attacks, the attacker at an address of its own in a network of its own; needs root
+SIP2WA_RUNS=60 bash test/support/peers/in-namespace.sh vitest run --project component test/component/media-adversity/attacks.test.ts
 run 3 property test/property/routing/call-hours.test.ts      # twelve zones, two years, every minute
