@@ -21,6 +21,7 @@ describe(`${callCount} calls through 5 % random loss and 60 ms ± 20 ms of delay
   it(
     'are set up, understood on both sides, and none is lost; nor through 30 % loss for 10 s',
     async () => {
+      // How calls come up on such a path is tried with libwebrtc, below: 25 each way in full.
       const path = lossy(seed, { share: 0.05, delayMs: 60, spreadMs: 20, keepsHandshake: true });
       fleet = await CallFleet.open({ calls: callCount, codecs: ['PCMA'], rule: path.rule });
       expect(fleet.calls).toHaveLength(callCount);

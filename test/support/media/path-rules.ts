@@ -7,7 +7,7 @@ export interface LossyPath {
   readonly delayMs: number;
   /** Packets overtake each other by up to twice this. */
   readonly spreadMs: number;
-  /** DTLS keeps its order: for a lite peer, which is not what is tested and could not do without. */
+  /** DTLS comes through in its order: for a lite peer, whose own handshake is not what is tested and could not do without. */
   readonly keepsHandshake?: boolean;
 }
 
@@ -22,8 +22,8 @@ export function lossy(
     rule: (datagram) => {
       const isLost = dice.next() < path.share;
       const jitterMs = (2 * dice.next() - 1) * spreadMs;
-      if (isLost) return 0;
-      return [delayMs + (keepsHandshake && datagramKind(datagram) === 'dtls' ? 0 : jitterMs)];
+      if (keepsHandshake && datagramKind(datagram) === 'dtls') return [delayMs];
+      return isLost ? 0 : [delayMs + jitterMs];
     },
   };
   return path;
