@@ -11,7 +11,7 @@ const { runs: seconds, timeoutMs } = runsOf(5, 30_000);
 const isFull = seconds >= 180;
 const callCount = isFull ? 50 : 5;
 /** Share of the energy at the tone's frequency that tells a tone, holes left as they are, from noise (which has a twentieth). */
-const intelligible = 0.6;
+const intelligible = 0.4;
 const seed = Number(process.env['SIP2WA_SEED'] ?? 7);
 
 describe(`${callCount} calls through 5 % random loss and 60 ms ± 20 ms of delay on both legs (seed ${seed})`, () => {
