@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tone } from '../../src/sandbox/audio/signals.js';
 import { Pbx } from '../../src/sandbox/pbx/pbx.js';
 import type { PbxBehaviour } from '../../src/sandbox/pbx/pbx-behaviour.js';
-import { launchBrowser } from '../support/peers/browser.js';
+import { launchChromium } from '../support/peers/chromium.js';
 import { PeerProcess } from '../support/peers/child.js';
 
 const artefacts = 'test/artefacts';
@@ -27,7 +27,7 @@ describe('the dashboard in Chromium', () => {
     sandbox = PeerProcess.start({ command: process.execPath, args });
     const phoneUrl = await sandbox.ready(20_000, () => /http:\/\/localhost:\d+\//.exec(sandbox.output)?.[0]);
     const url = /calls +(http:\S+)/.exec(sandbox.output)![1]!;
-    browser = await launchBrowser();
+    browser = await launchChromium();
     faults = [];
     const open = async (at: string): Promise<Page> => {
       const opened = await browser.newPage();

@@ -7,7 +7,7 @@ import { strongestHz } from '../../src/sandbox/audio/measure.js';
 import { tone } from '../../src/sandbox/audio/signals.js';
 import { Pbx } from '../../src/sandbox/pbx/pbx.js';
 import { PeerProcess } from '../support/peers/child.js';
-import { launchBrowser } from '../support/peers/browser.js';
+import { launchChromium } from '../support/peers/chromium.js';
 import { sine } from '../support/peers/sound.js';
 import { writeWav } from '../support/peers/wav.js';
 
@@ -49,7 +49,7 @@ describe('the rehearsal phone in Chromium', () => {
     const args = ['dist/main.js', 'sandbox', '--pbx', `${host}:${port}`, '--port', '0'];
     sandbox = PeerProcess.start({ command: process.execPath, args });
     const url = await sandbox.ready(20_000, () => /http:\/\/localhost:\d+\//.exec(sandbox.output)?.[0]);
-    browser = await launchBrowser(wav);
+    browser = await launchChromium(wav);
     page = await browser.newPage();
     faults = [];
     page.on('pageerror', (error) => faults.push(String(error)));

@@ -76,9 +76,9 @@ export class BrowserPhone implements PhoneLine {
     this.#expected(callId).resolve(understood(() => toMetaForm(sdp, 'every')));
   }
 
-  /** The page has set the business's answer. @throws PageRequestError */
+  /** The page has set the business's answer; a call that is over meanwhile has no use for it. */
   applied(callId: string): void {
-    this.#expected(callId).resolve('');
+    this.#calls.get(callId)?.awaited?.resolve('');
   }
 
   /** @throws PageRequestError */
@@ -99,9 +99,10 @@ export class BrowserPhone implements PhoneLine {
     this.exchange.end(call, { by: 'user', status: 'COMPLETED', rejected: false, timedOut: false });
   }
 
-  /** The browser lost its media, or never had it. @throws PageRequestError */
+  /** The browser lost its media, or never had it. */
   failed(callId: string): void {
-    const { call } = this.#find(callId);
+    const call = this.#calls.get(callId)?.call;
+    if (!call) return;
     const message = 'Client could not reach the relay';
     const error = { code: 138020, message, details: message };
     this.exchange.end(call, { by: 'network', status: 'FAILED', rejected: false, timedOut: false, error });

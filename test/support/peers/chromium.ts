@@ -24,9 +24,13 @@ const mediaSwitches = [
   '--allow-loopback-in-peer-connection',
 ];
 
-/** Debian's Chromium without a window, with a file for a microphone: 48 kHz WAV, looped. @throws Error when it is not installed */
-export function launchChromium(wavFile: string): Promise<Browser> {
+/**
+ * Debian's Chromium without a window, with a file for a microphone (48 kHz WAV, looped), or a beep once a second.
+ * @throws Error when it is not installed
+ */
+export function launchChromium(wavFile?: string): Promise<Browser> {
   requireProgram(program);
-  const args = [...quietSwitches, ...mediaSwitches, `--use-file-for-fake-audio-capture=${wavFile}`];
+  const microphone = wavFile === undefined ? [] : [`--use-file-for-fake-audio-capture=${wavFile}`];
+  const args = [...quietSwitches, ...mediaSwitches, ...microphone];
   return chromium.launch({ executablePath: `/usr/bin/${program}`, headless: true, args });
 }
