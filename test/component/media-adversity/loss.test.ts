@@ -12,6 +12,8 @@ const isFull = seconds >= 180;
 const callCount = isFull ? 50 : 5;
 /** Share of the energy at the tone's frequency that tells a tone, holes left as they are, from noise (which has a twentieth). */
 const intelligible = 0.4;
+/** How long a path is closed: ten seconds in full. */
+const closedMs = isFull ? 10_000 : 2_500;
 const seed = Number(process.env['SIP2WA_SEED'] ?? 7);
 
 describe(`${callCount} calls through 5 % random loss and 60 ms ± 20 ms of delay on both legs (seed ${seed})`, () => {
@@ -77,19 +79,18 @@ describe.each(['user-initiated', 'business-initiated'] as const)('a %s call with
   afterEach(() => scene.close());
   const setUp = () => (direction === 'user-initiated' ? scene.userInitiated() : scene.businessInitiated());
 
-  it('is up soon after the path opens, ten seconds late', async () => {
+  it(`is up soon after a path opens that was closed for ${closedMs / 1000} s`, async () => {
     scene = new WebRtcScene();
     const path = openPath(false);
     scene.relayRule = path.rule;
     await setUp();
-    // What ten seconds are about is how often was tried in vain: the clock of the retries runs on, the sockets are real.
-    const tries = isFull ? 10_000 : 2_500;
-    await new Promise((resolve) => setTimeout(resolve, tries));
+    // Time is what this is about: werift by itself gives up for good after 1.55 s.
+    await new Promise((resolve) => setTimeout(resolve, closedMs));
     const openedAtMs = performance.now();
     path.isOpen = true;
     await until(() => scene.saw('dtls_connected'), 'DTLS up', 5_000);
     const tookMs = performance.now() - openedAtMs;
-    if (isFull) process.stdout.write(`${JSON.stringify({ direction, lateMs: tries, connectedMs: tookMs })}\n`);
+    if (isFull) process.stdout.write(`${JSON.stringify({ direction, lateMs: closedMs, connectedMs: tookMs })}\n`);
     // The goal is a second, which the full run tells of; a machine with other work is given two.
     expect(tookMs).toBeLessThan(2_000);
   });
