@@ -20,11 +20,15 @@ function audioOf(session: Session): Media {
   return audio;
 }
 
-/** Keeps only Opus and telephone-event/8000 of the codecs, under the payload types they have. */
-function keepCodecs(media: Media): void {
+/** What the relay speaks beside Opus: the number's `audio.additional_codecs`. */
+export type AdditionalCodecs = readonly string[];
+
+/** Keeps only Opus, telephone-event/8000 and the additional ones of the codecs, under the payload types they have. */
+function keepCodecs(media: Media, additional: AdditionalCodecs): void {
   const kept = media.rtp.filter(
     ({ codec, rate }) =>
-      (/^opus$/i.test(codec) && rate === 48_000) || (/^telephone-event$/i.test(codec) && rate === 8000),
+      (/^opus$/i.test(codec) && rate === 48_000) ||
+      (rate === 8000 && (/^telephone-event$/i.test(codec) || additional.includes(codec.toUpperCase()))),
   );
   const numbers = new Set(kept.map(({ payload }) => payload));
   media.rtp = kept;
@@ -35,14 +39,14 @@ function keepCodecs(media: Media): void {
 
 /**
  * libwebrtc's own offer, edited before libwebrtc is given it back as local description: `mid:audio` as in Meta's offers,
- * Opus and telephone-event/8000 alone, and `ice-lite`. libwebrtc has no lite mode, but a local description that claims
+ * Opus, telephone-event/8000 and the additional codecs alone, and `ice-lite`. libwebrtc has no lite mode, but a local description that claims
  * it makes the stack take the controlled role from the first check on, as Meta does (RFC 8445 §6.1.1), so that no
  * role conflict (487) arises.
  */
-export function prepareLocalOffer(offer: string): string {
+export function prepareLocalOffer(offer: string, additional: AdditionalCodecs = []): string {
   const session = sdpTransform.parse(offer);
   const audio = audioOf(session);
-  keepCodecs(audio);
+  keepCodecs(audio, additional);
   audio.mid = 'audio';
   session.groups = [{ type: 'BUNDLE', mids: 'audio' }];
   session.icelite = 'ice-lite';
@@ -107,10 +111,14 @@ const noCandidate: Readonly<Record<ShownAddresses, string>> = {
  * libwebrtc's gathered description in the form of Meta's samples: ICE-lite, one host candidate (on loopback, or every one there is),
  * `rtcp:9`, three header extensions, sources named in Meta's way. What was negotiated stays as it is.
  */
-export function toMetaForm(description: string, shown: ShownAddresses = 'loopback'): string {
+export function toMetaForm(
+  description: string,
+  shown: ShownAddresses = 'loopback',
+  additional: AdditionalCodecs = [],
+): string {
   const session = sdpTransform.parse(description);
   const audio = audioOf(session);
-  keepCodecs(audio);
+  keepCodecs(audio, additional);
   session.icelite = 'ice-lite';
   nameAddresses(audio, shown);
   nameSources(session, audio);

@@ -37,6 +37,8 @@ export class BusinessAccount {
   /** What the app wants to be told; none until it has a callback URL. */
   fields: string[] = ['account_settings_update', 'calls', 'messages'];
   callbackUrl: string | undefined;
+  /** Where the number's webhooks go instead, and those of all numbers of its WhatsApp Business Account. */
+  readonly overrides: { number?: string; account?: string } = {};
   displayNumber: string;
   readonly health: HealthEntity[];
 
@@ -88,6 +90,11 @@ export class BusinessAccount {
       display_phone_number: this.displayNumber,
       verified_name: 'Sandbox',
       health_status: { can_send_message: worstOf(this.health), entities: this.health },
+      webhook_configuration: {
+        phone_number: this.overrides.number,
+        whatsapp_business_account: this.overrides.account,
+        application: this.callbackUrl,
+      },
     };
     const asked = typeof fields === 'string' ? fields.split(',') : ['verified_name', 'display_phone_number'];
     const unknown = asked.find((field) => !(field in known));
@@ -100,7 +107,10 @@ export class BusinessAccount {
   /** `GET /<WABA>/subscribed_apps`. */
   appsOf(wabaId: string): object {
     if (wabaId !== this.wabaId) throw unknownObject(wabaId);
-    return { data: this.subscribedApps.map((id) => ({ whatsapp_business_api_data: { id, name: 'Sandbox' } })) };
+    const override = { override_callback_uri: this.overrides.account };
+    return {
+      data: this.subscribedApps.map((id) => ({ whatsapp_business_api_data: { id, name: 'Sandbox' }, ...override })),
+    };
   }
 
   /** `GET /<app>/subscriptions`, for the app alone: its token is its id and its secret. */

@@ -48,11 +48,17 @@ function checkWeek(value: unknown): void {
   }
 }
 
+/** 30 February is none, though `Date` takes it for 2 March. */
+function isDate(text: string): boolean {
+  const ms = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(text) : Number.NaN;
+  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text);
+}
+
 function checkHoliday(value: unknown, today: string): void {
   const entry = fields(value, 'holiday_schedule entry');
   const date = entry['date'];
-  const real = typeof date === 'string' && /^\d{4}-\d{2}-\d{2}$/.test(date) && !Number.isNaN(Date.parse(date));
-  if (!real) throw invalidParameter('date in holiday_schedule for call_hours is invalid');
+  if (typeof date !== 'string' || !isDate(date))
+    throw invalidParameter('date in holiday_schedule for call_hours is invalid');
   if (date < today) throw invalidParameter('holiday_schedule in call_hours is a past date');
   const start = minutes(entry['start_time'] ?? entry['open_time'], 'start_time');
   const end = minutes(entry['end_time'] ?? entry['close_time'], 'end_time');

@@ -79,6 +79,11 @@ export class Exchange {
     return permission;
   }
 
+  /** Whether a user may be called as of now. */
+  permissionStatusOf(userWaId: string): PermissionStatus {
+    return this.permissionOf(userWaId).status(this.options.clock.now());
+  }
+
   /** The number of the user with this business-scoped id; what is no such id, or nobody's, comes back as it is. */
   waIdOf(user: string): string {
     return [...this.#phones.values()].find(({ userId }) => userId === user)?.waId ?? user;
@@ -222,7 +227,7 @@ export class Exchange {
     const { userWaId, direction, acceptedAt } = call;
     const permission = this.permissionOf(userWaId);
     if (direction === 'USER_INITIATED') {
-      const isNew = permission.status(this.options.clock.now()) === 'no_permission';
+      const isNew = this.permissionStatusOf(userWaId) === 'no_permission';
       if (isNew && this.settings.callbackPermission) {
         this.decidePermission(userWaId, 'temporary', call.id, 'automatic');
       }

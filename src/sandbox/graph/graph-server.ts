@@ -231,15 +231,19 @@ export class GraphServer {
     if (action === 'connect') {
       const user = exchange.waIdOf(readUser(body, 'to'));
       const opaque = opaqueOf(body);
-      const call = exchange.connect(user, readSession(body['session'], 'offer'), opaque);
+      const call = exchange.connect(user, this.#session(body, 'offer'), opaque);
       return { messaging_product: 'whatsapp', calls: [{ id: call.id }], success: true };
     }
     const call = exchange.calls.find(body['call_id']);
-    if (action === 'pre_accept') await exchange.preAccept(call, readSession(body['session'], 'answer'));
-    if (action === 'accept') await exchange.accept(call, readSession(body['session'], 'answer'), opaqueOf(body));
+    if (action === 'pre_accept') await exchange.preAccept(call, this.#session(body, 'answer'));
+    if (action === 'accept') await exchange.accept(call, this.#session(body, 'answer'), opaqueOf(body));
     if (action === 'reject') exchange.reject(call);
     if (action === 'terminate') exchange.terminate(call);
     return { messaging_product: 'whatsapp', success: true };
+  }
+
+  #session(body: Fields, type: 'offer' | 'answer'): string {
+    return readSession(body['session'], type, this.options.exchange.settings.additionalCodecs);
   }
 
   #message(body: Fields): object {

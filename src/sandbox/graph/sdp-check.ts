@@ -1,4 +1,5 @@
 import * as sdpTransform from 'sdp-transform';
+import type { AdditionalCodecs } from '../meta-sdp.js';
 import { invalidParameter } from './graph-error.js';
 
 type Media = sdpTransform.SessionDescription['media'][number];
@@ -19,12 +20,23 @@ function checkFingerprint(sdp: string): void {
   }
 }
 
-function checkCodecs(media: Media): void {
-  const opus = media.rtp.find(({ codec }) => codec.toLowerCase() === 'opus');
-  if (opus?.rate !== 48_000 || opus.encoding !== 2) throw invalidParameter('SDP: opus/48000/2 is required');
+function checkCodecs(type: 'offer' | 'answer', media: Media, additional: AdditionalCodecs): void {
   const payloads = sdpTransform.parsePayloads(media.payloads ?? '');
-  if (!payloads.includes(opus.payload)) throw invalidParameter('SDP: opus is not listed in the media line');
+  const listed = media.rtp.filter(({ payload }) => payloads.includes(payload));
+  const isOpus = ({ codec, rate, encoding }: Media['rtp'][number]): boolean =>
+    codec.toLowerCase() === 'opus' && rate === 48_000 && encoding === 2;
+  const isAdditional = ({ codec, rate }: Media['rtp'][number]): boolean => additional.includes(codec) && rate === 8000;
+  // RFC 3264: an answer takes what it likes of the offer's; Opus is always in ours.
+  const isEnough = listed.some((each) => isOpus(each) || (type === 'answer' && isAdditional(each)));
+  if (!isEnough) throw invalidParameter('SDP: opus/48000/2 is required');
   if (media.ptime !== undefined && media.ptime !== 20) throw invalidParameter('SDP: ptime must be 20');
+}
+
+/** Field reports: an SDP with more than Opus, keys, and what the number's settings add is refused. */
+function checkNoMore(media: Media, additional: AdditionalCodecs): void {
+  const known = ['opus', 'telephone-event', ...additional.map((codec) => codec.toLowerCase())];
+  const [stranger] = media.rtp.filter(({ codec }) => !known.includes(codec.toLowerCase()));
+  if (stranger) throw invalidParameter(`SDP Validation error: ${stranger.codec} is not a codec of this number`);
 }
 
 function checkTransport(media: Media): void {
@@ -47,10 +59,11 @@ function parse(sdp: string): sdpTransform.SessionDescription {
 }
 
 /**
- * Meta's rules for the business's SDP (codec, DTLS and ICE sections of its integration guide).
+ * Meta's rules for the business's SDP (codec, DTLS and ICE sections of its integration guide). Its own samples list more codecs
+ * than a number may have: without `additional` that is not looked at.
  * @throws GraphRefusal 100 naming the fault
  */
-export function checkBusinessSdp(type: 'offer' | 'answer', sdp: string): void {
+export function checkBusinessSdp(type: 'offer' | 'answer', sdp: string, additional?: AdditionalCodecs): void {
   const session = parse(sdp);
   const [media, second] = session.media;
   if (!media || second || media.type !== 'audio') throw invalidParameter('SDP: exactly one m=audio is required');
@@ -61,15 +74,16 @@ export function checkBusinessSdp(type: 'offer' | 'answer', sdp: string): void {
   checkFingerprint(sdp);
   checkSetup(type, media.setup ?? session.setup);
   checkTransport(media);
-  checkCodecs(media);
+  checkCodecs(type, media, additional ?? []);
+  if (additional) checkNoMore(media, additional);
 }
 
 /** The `session` of a request. @throws GraphRefusal 100 if it is missing, of the other type, or its SDP is at fault */
-export function readSession(value: unknown, type: 'offer' | 'answer'): string {
+export function readSession(value: unknown, type: 'offer' | 'answer', additional: AdditionalCodecs): string {
   const session = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
   const sdp = session['sdp'];
   if (typeof sdp !== 'string' || sdp === '') throw invalidParameter('session.sdp is required');
   if (session['sdp_type'] !== type) throw invalidParameter(`session.sdp_type must be ${type}`);
-  checkBusinessSdp(type, sdp);
+  checkBusinessSdp(type, sdp, additional);
   return sdp;
 }

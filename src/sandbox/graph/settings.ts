@@ -85,11 +85,20 @@ const checks: Readonly<Record<string, (value: unknown, key: string) => void>> = 
   voicemail: checkVoicemail,
 };
 
+/** What is left out stays. */
+function mergedVoicemail(before: unknown, after: unknown): Json {
+  const merged = { ...(isObject(before) ? before : {}), ...(isObject(after) ? structuredClone(after) : {}) };
+  checkVoicemail(isObject(after) ? merged : after);
+  return merged;
+}
+
 const SIP_APP_ID = 1_234_567_890_123_456;
 
 /** The calling settings of one number, with Meta's rules of reading and writing them (its settings page). */
 export class CallingSettings {
   #calling: Json;
+  /** What Meta holds against the number; nobody else can write it. Expirations are Unix seconds. */
+  restrictions: readonly { readonly type: string; readonly reason?: string; readonly expiration?: number }[] = [];
   #sipPassword = randomBytes(12).toString('base64url');
 
   constructor(initial: Json = { status: 'ENABLED', call_icon_visibility: 'DEFAULT' }) {
@@ -105,10 +114,22 @@ export class CallingSettings {
     return this.#calling['callback_permission_status'] === 'ENABLED';
   }
 
+  /** What the relay speaks beside Opus. */
+  get additionalCodecs(): readonly string[] {
+    const audio = this.#calling['audio'];
+    const codecs = isObject(audio) ? audio['additional_codecs'] : undefined;
+    return Array.isArray(codecs) ? codecs.map(String) : [];
+  }
+
   /** The number is in SIP mode: the Graph calling endpoints are closed to it. */
   get sipEnabled(): boolean {
     const sip = this.#calling['sip'];
     return isObject(sip) && sip['status'] === 'ENABLED';
+  }
+
+  /** Puts other settings in place, as if Meta had come to hold them: none of its rules are asked. */
+  hold(calling: Json): void {
+    this.#calling = structuredClone(calling);
   }
 
   /** What GET answers: `calling`, and a password with each SIP server if asked for. */
@@ -119,6 +140,7 @@ export class CallingSettings {
       const secret = withSipCredentials ? { sip_user_password: this.#sipPassword } : {};
       sip['servers'] = sip['servers'].map((server: Json) => ({ app_id: SIP_APP_ID, ...server, ...secret }));
     }
+    if (this.restrictions.length > 0) calling['restrictions'] = { restrictions_list: [...this.restrictions] };
     return { calling };
   }
 
@@ -138,8 +160,11 @@ export class CallingSettings {
       }
       const check = checks[key];
       if (!check) throw invalidParameter(`calling.${key.slice(0, 60)} is not a known setting`);
-      check(value, key);
-      next[key] = key === 'sip' ? this.#mergedSip(next['sip'], value as Json) : structuredClone(value);
+      if (key === 'voicemail') next[key] = mergedVoicemail(next[key], value);
+      else {
+        check(value, key);
+        next[key] = key === 'sip' ? this.#mergedSip(next['sip'], value as Json) : structuredClone(value);
+      }
     }
     this.#calling = next;
   }

@@ -6,7 +6,7 @@ import { Listeners, Playlist } from '../audio/playlist.js';
 import type { Playing } from '../audio/playlist.js';
 import { Recorder } from '../audio/recording.js';
 import type { Recording } from '../audio/recording.js';
-import { fromBusiness, prepareLocalOffer, toMetaForm } from '../meta-sdp.js';
+import { fromBusiness, prepareLocalOffer, toMetaForm, type AdditionalCodecs } from '../meta-sdp.js';
 import type { AudioFrame, AudioSink, AudioSource, AudioTrack, PeerConnection, RtpSender, Wrtc } from './wrtc.js';
 
 const RATE_HZ = 48_000;
@@ -26,12 +26,14 @@ export interface SdpDress {
   incoming(description: string): string;
 }
 
-/** Looks like Meta's media relay. */
-export const metaDress: SdpDress = {
-  prepareOffer: prepareLocalOffer,
-  outgoing: (description) => toMetaForm(description),
-  incoming: fromBusiness,
-};
+/** Looks like Meta's media relay for a number with these codecs. */
+export function metaDress(additional: AdditionalCodecs = []): SdpDress {
+  return {
+    prepareOffer: (offer) => prepareLocalOffer(offer, additional),
+    outgoing: (description) => toMetaForm(description, 'loopback', additional),
+    incoming: fromBusiness,
+  };
+}
 
 /** When the media path reached which stage; monotonic milliseconds. */
 export interface MediaTimes {
@@ -61,7 +63,7 @@ export class PhoneMedia {
 
   constructor(
     private readonly wrtc: Wrtc,
-    private readonly dress: SdpDress = metaDress,
+    private readonly dress: SdpDress = metaDress(),
   ) {
     this.#pc = new wrtc.RTCPeerConnection({ iceServers: [], bundlePolicy: 'max-bundle' });
     this.#source = new wrtc.nonstandard.RTCAudioSource();

@@ -3,7 +3,7 @@ import type { WaCall, WaCallEnd } from '../graph/call-book.js';
 import type { Exchange, PhoneLine } from '../graph/exchange.js';
 import type { PermissionStatus } from '../graph/permissions.js';
 import { PhoneCall } from './phone-call.js';
-import { PhoneMedia } from './phone-media.js';
+import { metaDress, PhoneMedia } from './phone-media.js';
 import type { Wrtc } from './wrtc.js';
 
 /** What the user does when the business calls. `wait` leaves it to the test. */
@@ -42,7 +42,7 @@ export class WhatsAppPhone implements PhoneLine {
 
   /** Calls the business: the connect webhook goes out with our offer. @throws GraphRefusal if it cannot be called */
   async call(): Promise<PhoneCall> {
-    const media = new PhoneMedia(this.wrtc);
+    const media = this.#newMedia();
     try {
       const call = this.exchange.userCalls(this, await media.offer());
       const phoneCall = new PhoneCall(call, this.exchange, media);
@@ -76,7 +76,7 @@ export class WhatsAppPhone implements PhoneLine {
   }
 
   async offered(call: WaCall, offer: string): Promise<string> {
-    const media = new PhoneMedia(this.wrtc);
+    const media = this.#newMedia();
     const phoneCall = new PhoneCall(call, this.exchange, media);
     this.#calls.set(call.id, phoneCall);
     const answer = await media.answer(offer);
@@ -95,6 +95,10 @@ export class WhatsAppPhone implements PhoneLine {
   ended(call: WaCall, end: WaCallEnd): void {
     this.#calls.get(call.id)?.over(end);
     this.#calls.delete(call.id);
+  }
+
+  #newMedia(): PhoneMedia {
+    return new PhoneMedia(this.wrtc, metaDress(this.exchange.settings.additionalCodecs));
   }
 
   #announce(call: PhoneCall): void {

@@ -53,27 +53,31 @@ export class BrowserPhone implements PhoneLine {
   }
 
   get permission(): PermissionStatus {
-    return this.exchange.permissionOf(this.waId).status(Date.now());
+    return this.exchange.permissionStatusOf(this.waId);
   }
 
   /** The page's own offer as its browser has to set it: with the traits of Meta's. @throws PageRequestError */
   prepare(offer: string): string {
-    return understood(() => prepareLocalOffer(offer));
+    return understood(() => prepareLocalOffer(offer, this.exchange.settings.additionalCodecs));
   }
 
   /** Calls the business. @throws GraphRefusal if it cannot be called now, PageRequestError for an SDP that is no offer */
   call(sdp: string): string {
     const call = this.exchange.userCalls(
       this,
-      understood(() => toMetaForm(sdp, 'every')),
+      understood(() => this.#metaForm(sdp)),
     );
     this.#calls.set(call.id, { call, awaited: undefined });
     return call.id;
   }
 
+  #metaForm(sdp: string): string {
+    return toMetaForm(sdp, 'every', this.exchange.settings.additionalCodecs);
+  }
+
   /** The page's answer to an offer of the business. @throws PageRequestError */
   answer(callId: string, sdp: string): void {
-    this.#expected(callId).resolve(understood(() => toMetaForm(sdp, 'every')));
+    this.#expected(callId).resolve(understood(() => this.#metaForm(sdp)));
   }
 
   /** The page has set the business's answer; a call that is over meanwhile has no use for it. */

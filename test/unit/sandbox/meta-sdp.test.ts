@@ -88,6 +88,35 @@ describe('an offer of libwebrtc, dressed as Meta', () => {
   });
 });
 
+describe('an offer of a browser, dressed as Meta, with every address that it shows', () => {
+  const offer = toMetaForm(prepareLocalOffer(gathered), 'every');
+
+  it('keeps the IPv4 addresses of its own over UDP, the first of them as the media address', () => {
+    const candidates = [...offer.matchAll(/^a=candidate:\S+ 1 (\S+) \d+ (\S+) (\d+) typ (\S+)/gm)];
+    expect(candidates.map(([, ...parts]) => parts.join(' '))).toEqual([
+      'udp 192.0.2.2 54546 host',
+      'udp 127.0.0.1 45676 host',
+    ]);
+    expect(offer).toMatch(/^m=audio 54546 /m);
+    expect(offer).toMatch(/^c=IN IP4 192\.0\.2\.2\r$/m);
+  });
+  it('ranks them in the order in which they came', () => {
+    const priorities = [...offer.matchAll(/^a=candidate:\S+ 1 udp (\d+) /gm)].map(([, priority]) => Number(priority));
+    expect(priorities).toEqual([...priorities].sort((a, b) => b - a));
+    expect(new Set(priorities).size).toBe(2);
+  });
+  it('leaves out names, and addresses that others reflected or relayed', () => {
+    const hidden = gathered
+      .replace('192.0.2.2 54546 typ host', '5f2c.local 54546 typ host')
+      .replace('127.0.0.1 45676 typ host', '192.0.2.7 45676 typ srflx raddr 0.0.0.0 rport 0');
+    expect(() => toMetaForm(hidden, 'every')).toThrow(/once it may use the microphone/);
+  });
+  it('has the lines of the other form but for the addresses', () => {
+    const lines = (sdp: string): string[] => form(sdp).filter((line) => !line.startsWith('a=candidate'));
+    expect(lines(offer)).toEqual(lines(toMetaForm(prepareLocalOffer(gathered))));
+  });
+});
+
 describe("the business's description on its way to libwebrtc", () => {
   it('loses every address: nothing in it can make the sandbox send', () => {
     const clean = fromBusiness(gathered);

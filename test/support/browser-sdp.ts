@@ -1,0 +1,30 @@
+/** An offer or answer as a browser that may use the microphone gathers it: one address of this machine. */
+export function browserSdp(setup: 'actpass' | 'active' = 'actpass'): string {
+  return [
+    'v=0',
+    'o=- 7790439764161751790 2 IN IP4 127.0.0.1',
+    's=-',
+    't=0 0',
+    'a=group:BUNDLE 0',
+    'a=msid-semantic: WMS',
+    'm=audio 54546 UDP/TLS/RTP/SAVPF 111 63 0 8 126',
+    'c=IN IP4 192.0.2.2',
+    'a=rtcp:9 IN IP4 0.0.0.0',
+    'a=candidate:3229573512 1 udp 2122194687 192.0.2.2 54546 typ host generation 0 network-id 1',
+    'a=ice-ufrag:Vz4n',
+    'a=ice-pwd:TA2BLXq34Tu+7XmWA3vHMVNy',
+    `a=fingerprint:sha-256 ${Array<string>(32).fill('5C').join(':')}`,
+    `a=setup:${setup}`,
+    'a=mid:0',
+    'a=sendrecv',
+    'a=rtcp-mux',
+    'a=rtpmap:111 opus/48000/2',
+    'a=fmtp:111 minptime=10;useinbandfec=1',
+    'a=rtpmap:63 red/48000/2',
+    'a=rtpmap:0 PCMU/8000',
+    'a=rtpmap:8 PCMA/8000',
+    'a=rtpmap:126 telephone-event/8000',
+    'a=ssrc:1789229682 cname:RMndZImRmnLO0r7x',
+    '',
+  ].join('\r\n');
+}
