@@ -14,6 +14,7 @@ import { Inbound } from './core/inbound.js';
 import type { Backlog, OverloadLimits } from './core/overload.js';
 import { Overload } from './core/overload.js';
 import type { AnswerChallenge } from './core/answer-challenge.js';
+import { RegisteredFlows } from './core/registered-flows.js';
 import { RequestTable } from './core/request-table.js';
 import { UserAgentClient } from './core/uac.js';
 import { UserAgentServer } from './core/uas.js';
@@ -98,6 +99,7 @@ export class Engine {
       resolver: systemResolver({ clock, deadlineMs: options.timers.resolveMs, dns: options.dns }),
       transactions: new TransactionTable(),
       dialogs: new DialogTable(),
+      registered: new RegisteredFlows(clock),
       ended: new EndedTransactions(clock, options.timers),
       serverRequests: new RequestTable(),
       clientRequests: new RequestTable(),

@@ -62,6 +62,8 @@ export interface SrfResponse extends SrfMessage {
   readonly finalResponseSent: boolean;
   /** The request it answers, as it went out. */
   readonly req?: SrfRequest;
+  /** The SIP server's name of the dialog. */
+  readonly stackDialogId?: string | undefined;
   /** @throws Error for a status that is not in srf's list. */
   send(
     status: number,
@@ -156,7 +158,14 @@ export interface SrfApi {
    */
   request(
     uri: string,
-    options: { method: string; headers?: SrfHeaders; proxy?: string; stackDialogId?: string; stackTxnId?: string },
+    options: {
+      method: string;
+      headers?: SrfHeaders;
+      body?: string;
+      proxy?: string;
+      stackDialogId?: string;
+      stackTxnId?: string;
+    },
     callback: (error: unknown, request: SrfRequest | undefined) => void,
   ): void;
   removeDialog(dialog: SrfDialog): void;
@@ -235,6 +244,12 @@ export function trimEcho(response: SrfResponse): void {
  */
 export function keepPendingInvite(response: SrfResponse): void {
   answerCallId(response, undefined);
+}
+
+/** Keeps srf from acknowledging a reliable provisional response: it looks for the RSeq after it has shown the response. */
+export function keepUnacknowledged(response: SrfResponse): void {
+  const has = response.has.bind(response);
+  (response as unknown as { has: SrfMessage['has'] }).has = (name) => name.toLowerCase() !== 'rseq' && has(name);
 }
 
 interface LooseAgent {

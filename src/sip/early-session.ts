@@ -4,6 +4,7 @@ import type { SrfHeaders, SrfRequest, SrfResponse } from './drachtio-types.js';
 import { tagOf } from './header-list.js';
 import { screenRenegotiation } from './invite-screen.js';
 import { reasonOfOfferError, type LegMedia } from './leg-media.js';
+import { sdpOf } from './session-body.js';
 import { refusalStatus } from './sip-cause.js';
 import { refusalHeaders } from './sip-headers.js';
 
@@ -61,7 +62,7 @@ export class EarlySession {
   }
 
   async #update(request: SrfRequest, response: SrfResponse, headers: SrfHeaders): Promise<void> {
-    const offer = request.body ?? '';
+    const offer = sdpOf(request);
     const tag = tagOf(request.get('From'));
     const refusal = screenRenegotiation(request);
     if (refusal) return response.send(refusal.status, { headers: refusal.headers });
@@ -87,6 +88,6 @@ export class EarlySession {
 export function answerUpdateBeforeAnswer(request: SrfRequest, response: SrfResponse): void {
   const refusal = screenRenegotiation(request);
   if (refusal) response.send(refusal.status, { headers: refusal.headers });
-  else if ((request.body ?? '') === '') response.send(200);
+  else if (sdpOf(request) === '') response.send(200);
   else response.send(500, { headers: { 'Retry-After': tooEarlyRetryS } });
 }

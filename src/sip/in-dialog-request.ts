@@ -1,16 +1,16 @@
 import type { Logger } from '../lib/logger.js';
-import type { CredentialsHeader, TrunkLogin } from './digest/trunk-login.js';
+import type { Credentials, TrunkLogin } from './digest/trunk-login.js';
 import type { SrfDialog, SrfHeaders, SrfResponse } from './drachtio-types.js';
 
 export interface InDialogOptions {
-  readonly dialog: SrfDialog;
+  readonly dialog: Pick<SrfDialog, 'request'>;
   /** A fresh login for one request; undefined where no challenge is to be answered. */
   readonly login: () => TrunkLogin | undefined;
   readonly logger: Logger;
 }
 
 interface InDialogRequest {
-  readonly method: 'BYE' | 'NOTIFY' | 'INFO';
+  readonly method: 'BYE' | 'NOTIFY' | 'INFO' | 'PRACK';
   readonly headers: SrfHeaders;
   readonly body?: string;
 }
@@ -27,7 +27,7 @@ export function requestInDialog(
   const { method } = request;
   const notSent = (err: unknown): void => logger.warn(`${method} not sent`, { err });
   let once: TrunkLogin | undefined;
-  const credentialsFor = (response: SrfResponse): CredentialsHeader | undefined => {
+  const credentialsFor = (response: SrfResponse): Credentials | undefined => {
     if ((response.status !== 401 && response.status !== 407) || !response.req) return undefined;
     once ??= login();
     return once?.answer({ method, uri: response.req.uri }, response);
@@ -37,7 +37,7 @@ export function requestInDialog(
       dialog.request({ ...request, headers }, (err, response) => {
         if (err !== null && err !== undefined) notSent(err);
         const credentials = response && credentialsFor(response);
-        if (credentials) send({ ...request.headers, [credentials[0]]: credentials[1] });
+        if (credentials) send({ ...request.headers, ...credentials });
         else done(response?.status);
       });
     } catch (err) {

@@ -11,7 +11,7 @@ import type { MediaEndpointEvent } from '../media/media-engine.js';
 import { observeMedia } from '../media/observe-media.js';
 import type { Trunk } from '../routing/types.js';
 import type { ChallengedRefresh } from './digest/challenged-refresh.js';
-import type { CredentialsHeader } from './digest/trunk-login.js';
+import type { Credentials } from './digest/trunk-login.js';
 import type { SrfDialog, SrfMessage, SrfRequest, SrfResponse } from './drachtio-types.js';
 import { answerUpdateBeforeAnswer } from './early-session.js';
 import { InboundInvite, type AnswerOutcome } from './inbound-invite.js';
@@ -25,6 +25,7 @@ import { LegJournal } from './leg-journal.js';
 import { LegMedia, reasonOfOfferError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
 import { MachineRunner } from '../lib/machine-runner.js';
+import { sdpOf } from './session-body.js';
 import { reasonOfCancel } from './sip-cause.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader } from './sip-headers.js';
@@ -72,7 +73,7 @@ export class InboundSipLeg implements OriginatingLeg {
     this.#invite = new InboundInvite(context, call, request, response, logger);
     this.#media = new LegMedia({ engine, clock, logger, mediaMs: timeouts.mediaMs });
     this.#journal = new LegJournal(context, logger, call);
-    this.#hasOffer = (request.body ?? '') !== '';
+    this.#hasOffer = sdpOf(request) !== '';
     this.#machine = new MachineRunner<InboundLegState, InboundLegEvent, InboundLegEffect>(
       'preparing',
       inboundTransition,
@@ -143,7 +144,7 @@ export class InboundSipLeg implements OriginatingLeg {
     return this.#dialog?.ids;
   }
 
-  answerRefresh(refresh: ChallengedRefresh): CredentialsHeader | undefined {
+  answerRefresh(refresh: ChallengedRefresh): Credentials | undefined {
     return this.#dialog?.answerRefresh(refresh);
   }
 
@@ -204,7 +205,7 @@ export class InboundSipLeg implements OriginatingLeg {
         { call, codecs: trunk.codecs, dtmf: trunk.dtmf, remoteNetworks, symmetricRtp, ...srtp, ...address },
         (event) => this.#fromMedia(event),
       );
-      this.#localSdp = this.#hasOffer ? await this.#media.answer(request.body ?? '') : await this.#media.offer();
+      this.#localSdp = this.#hasOffer ? await this.#media.answer(sdpOf(request)) : await this.#media.offer();
       this.#machine.post({ type: 'prepared' });
     } catch (err) {
       const reason = reasonOfOfferError(err);

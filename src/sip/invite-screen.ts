@@ -1,6 +1,7 @@
 import { tagOf } from './header-list.js';
 import { plainSipText } from './sip-text.js';
 import { parseSrfUri, type SrfHeaders, type SrfRequest } from './drachtio-types.js';
+import { acceptedBodies, isUnsupportedBody, sdpOf } from './session-body.js';
 import { hasLongUser, userOfUri } from './sip-uri.js';
 
 /** A request is refused with this. */
@@ -86,11 +87,8 @@ const sdpRanges = new Set(['application/sdp', 'application/*', '*/*', '*']);
 
 function screenBody(request: SrfRequest): Refusal | undefined {
   if (!takesSdp(request)) return refuse(406, 'SDP is not accepted');
-  const body = request.body ?? '';
-  if (body === '') return undefined;
-  const type = request.get('Content-Type')?.split(';', 1)[0]?.trim().toLowerCase();
-  if (type !== 'application/sdp') return refuse(415, 'body is no SDP', { Accept: 'application/sdp' });
-  return body.length > sdpLimit ? refuse(513, 'SDP too large') : undefined;
+  if (isUnsupportedBody(request)) return refuse(415, 'body is no SDP', { Accept: acceptedBodies });
+  return sdpOf(request).length > sdpLimit ? refuse(513, 'SDP too large') : undefined;
 }
 
 function isUsableContact(request: SrfRequest): boolean {

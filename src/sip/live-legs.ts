@@ -3,7 +3,7 @@ import type { OrphanDialog } from '../call/journal.js';
 import type { Leg } from '../call/leg.js';
 import type { CallId } from '../lib/ids.js';
 import type { ChallengedRefresh } from './digest/challenged-refresh.js';
-import type { CredentialsHeader } from './digest/trunk-login.js';
+import type { Credentials } from './digest/trunk-login.js';
 import type { SrfMessage } from './drachtio-types.js';
 import type { DialogIds } from './transfer/referral.js';
 
@@ -16,7 +16,7 @@ export interface LinkedLeg extends Leg {
   /** Its dialog, once it stands. */
   readonly dialogIds: DialogIds | undefined;
   /** The credentials for a session refresh in it; undefined if it is not to be repeated. */
-  answerRefresh(refresh: ChallengedRefresh): CredentialsHeader | undefined;
+  answerRefresh(refresh: ChallengedRefresh): Credentials | undefined;
   /** On a leg that arrived: CANCEL came for its INVITE. */
   cancelled?(cancel: SrfMessage): void;
 }

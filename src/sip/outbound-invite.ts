@@ -1,13 +1,15 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { Logger } from '../lib/logger.js';
 import type { Target, Trunk } from '../routing/types.js';
-import type { TrunkLogin } from './digest/trunk-login.js';
+import type { Credentials, TrunkLogin } from './digest/trunk-login.js';
 import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { tagOf } from './header-list.js';
 import { fittedWithCredentials } from './invite-headers.js';
 import { isDirect, nextHopsOf } from './next-hop.js';
 import { opaqueOf } from './opaque-header.js';
+import { acknowledgeProvisional } from './prack.js';
 import { ServerProbe } from './server-probe.js';
+import { sdpOf } from './session-body.js';
 import { failureOfResponse, failureOfStatus } from './sip-cause.js';
 import { reasonHeader } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
@@ -145,16 +147,26 @@ export class OutboundInvite {
     const opaque = opaqueOf(response, this.logger);
     const tag = tagOf(response.get('To'));
     const isReliable = response.has('RSeq');
-    this.onOutcome({ type: 'provisional', status, sdp: response.body ?? '', from, opaque, tag, isReliable });
+    if (isReliable) this.#acknowledge(response);
+    this.onOutcome({ type: 'provisional', status, sdp: sdpOf(response), from, opaque, tag, isReliable });
+  }
+
+  #acknowledge(response: SrfResponse): void {
+    const { srf, logins } = this.context;
+    const login = (): TrunkLogin | undefined => logins.loginInDialog(this.#at.trunk, response.source_address);
+    const onUpdate = (request: SrfRequest, answer: SrfResponse): void => this.#updated(request, answer);
+    acknowledgeProvisional({ srf, login, logger: this.logger, onUpdate }, response);
   }
 
   /** srf would answer each with our first offer. */
   #takeUpdates(): void {
     const invite = this.#request;
     invite?.removeAllListeners('update');
-    invite?.on('update', (request, response) => {
-      this.onOutcome({ type: 'update', request, response, contact: invite.get('Contact') });
-    });
+    invite?.on('update', (request, response) => this.#updated(request, response));
+  }
+
+  #updated(request: SrfRequest, response: SrfResponse): void {
+    this.onOutcome({ type: 'update', request, response, contact: this.#request?.get('Contact') });
   }
 
   /** After a CANCEL that crossed a 200 this is a dialog all the same. */
@@ -221,8 +233,8 @@ export class OutboundInvite {
     const [sending, request] = [this.#sending, this.#request];
     const isChallenged = challenge.status === 401 || challenge.status === 407;
     if (!isChallenged || !sending || !request || !this.#login || this.#cancelReason) return false;
-    const header = this.#login.answer({ method: 'INVITE', uri: sending.uri }, challenge);
-    const headers = header && repeatHeaders(sending, request, { [header[0]]: header[1] });
+    const credentials = this.#login.answer({ method: 'INVITE', uri: sending.uri }, challenge);
+    const headers = credentials && repeatHeaders(sending, request, credentials);
     if (!headers) return false;
     // A CANCEL waits from here on until the new one is out.
     this.#request = undefined;
@@ -251,7 +263,7 @@ export class OutboundInvite {
 function repeatHeaders(
   { uri, headers, offer }: Sending,
   request: SrfRequest,
-  credentials: SrfHeaders,
+  credentials: Credentials,
 ): SrfHeaders | undefined {
   const cseq = `${request.getParsedHeader('cseq').seq + 1} INVITE`;
   // From with the address that the SIP server has put into it.

@@ -11,7 +11,7 @@ import type { MediaEndpointEvent } from '../media/media-engine.js';
 import { observeMedia } from '../media/observe-media.js';
 import type { Target } from '../routing/types.js';
 import type { ChallengedRefresh } from './digest/challenged-refresh.js';
-import type { CredentialsHeader } from './digest/trunk-login.js';
+import type { Credentials } from './digest/trunk-login.js';
 import type { SrfDialog, SrfHeaders } from './drachtio-types.js';
 import { EarlySession } from './early-session.js';
 import { fitted, inviteHeaders, type WhatsAppFacts } from './invite-headers.js';
@@ -28,6 +28,7 @@ import {
 } from './outbound-leg-machine.js';
 import { opaqueOf } from './opaque-header.js';
 import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-invite.js';
+import { sdpOf } from './session-body.js';
 import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
 import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
@@ -134,7 +135,7 @@ export class OutboundSipLeg implements DialledLeg {
     return this.#dialog?.ids;
   }
 
-  answerRefresh(refresh: ChallengedRefresh): CredentialsHeader | undefined {
+  answerRefresh(refresh: ChallengedRefresh): Credentials | undefined {
     return this.#dialog?.answerRefresh(refresh);
   }
 
@@ -292,7 +293,7 @@ export class OutboundSipLeg implements DialledLeg {
     const { target } = this.options;
     const { srf, clock, timeouts } = this.context;
     this.#remoteAddress = dialog.res.source_address;
-    this.#answer = dialog.res.body;
+    this.#answer = sdpOf(dialog.res);
     this.#opaque = opaqueOf(dialog.res, this.logger) ?? this.#opaque;
     this.#dialog = new SipDialog({
       srf,

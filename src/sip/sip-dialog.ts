@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
 import { RefreshLogin, type ChallengedRefresh } from './digest/challenged-refresh.js';
-import type { CredentialsHeader, TrunkLogin } from './digest/trunk-login.js';
+import type { Credentials, TrunkLogin } from './digest/trunk-login.js';
 import {
   respondByTransaction,
   type SrfApi,
@@ -17,6 +17,7 @@ import { dtmfContentTypes, InfoKeys, parseInfoDtmf } from './dtmf-relay.js';
 import { screenRenegotiation, screenRequire } from './invite-screen.js';
 import { reasonOfOfferError, type LegMedia } from './leg-media.js';
 import { holdsUs } from './offer-direction.js';
+import { sdpOf } from './session-body.js';
 import { reasonOfBye, refusalStatus } from './sip-cause.js';
 import { allowedMethods, refusalHeaders } from './sip-headers.js';
 import type { DialogIds, Referral } from './transfer/referral.js';
@@ -73,7 +74,7 @@ export class SipDialog {
       requestInDialog(options, { method: 'INFO', headers: { 'Content-Type': contentType }, body }, done);
     }, options.logger);
     this.#initialAckSeen = dialog.type === 'uac';
-    if (!this.#initialAckSeen && (dialog.req.body ?? '') === '') this.#negotiation = 'awaitingAnswer';
+    if (!this.#initialAckSeen && sdpOf(dialog.req) === '') this.#negotiation = 'awaitingAnswer';
     dialog.on('ack', (ack) => this.#guarded(() => this.#acked(ack)));
     dialog.on('destroy', (bye) => this.#guarded(() => this.#destroyed(bye)));
     this.#answerWith('modify', (request, response) => this.#renegotiation(request, response));
@@ -127,7 +128,7 @@ export class SipDialog {
   }
 
   /** The credentials for a session refresh of the SIP server's in this dialog; undefined if it is not to be repeated. */
-  answerRefresh(refresh: ChallengedRefresh): CredentialsHeader | undefined {
+  answerRefresh(refresh: ChallengedRefresh): Credentials | undefined {
     return this.#over ? undefined : this.#refreshes.answer(refresh);
   }
 
@@ -174,7 +175,8 @@ export class SipDialog {
   }
 
   #acked(ack: SrfRequest): void {
-    const sdp = ack.body === undefined || ack.body === '' ? undefined : ack.body;
+    const described = sdpOf(ack);
+    const sdp = described === '' ? undefined : described;
     if (!this.#initialAckSeen) {
       this.#initialAckSeen = true;
       this.#negotiation = 'stable';
@@ -207,7 +209,7 @@ export class SipDialog {
     if (this.#negotiation === 'answering') {
       return response.send(500, { headers: { 'Retry-After': overlapRetryS } });
     }
-    const offer = request.body ?? '';
+    const offer = sdpOf(request);
     const refusal = screenRenegotiation(request);
     if (refusal) return response.send(refusal.status, { headers: refusal.headers });
     if (offer === '' && request.method === 'UPDATE') return this.#accept(response, undefined);

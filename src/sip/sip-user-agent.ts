@@ -12,7 +12,7 @@ import type { NumberHint } from '../routing/number-of-call.js';
 import type { Target, Trunk } from '../routing/types.js';
 import { CallerCheck } from './digest/caller-check.js';
 import type { ChallengedRefresh } from './digest/challenged-refresh.js';
-import { TrunkLogins, type CredentialsHeader } from './digest/trunk-login.js';
+import { TrunkLogins, type Credentials } from './digest/trunk-login.js';
 import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { callerFacts, callerIdentity } from './caller-identity.js';
 import { tagOf } from './header-list.js';
@@ -31,6 +31,7 @@ import type { OutboundLegOptions } from './outbound-sip-leg.js';
 import { placedTargets } from './next-hop.js';
 import { ServerAddresses, sitesOf } from './server-addresses.js';
 import { ServerWatch } from './server-watch.js';
+import { acceptedBodies } from './session-body.js';
 import { allowedMethods, refusalHeaders, supportedOptions } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
 import { SipServerLink, type SipServerAddress } from './sip-server-link.js';
@@ -201,9 +202,8 @@ export class SipUserAgent {
    * The credentials to repeat a session refresh with that the embedded SIP server made by itself and the PBX challenged: of
    * the trunk whose call it is, by the rule for all requests in dialogs (decision 0260). Undefined: it is not repeated.
    */
-  answerChallenge(refresh: ChallengedRefresh): { name: CredentialsHeader[0]; value: string } | undefined {
-    const answer = this.#legs.inDialog(refresh)?.answerRefresh(refresh);
-    return answer && { name: answer[0], value: answer[1] };
+  answerChallenge(refresh: ChallengedRefresh): Credentials | undefined {
+    return this.#legs.inDialog(refresh)?.answerRefresh(refresh);
   }
 
   /** Sets the one receiver of calls; without one they are refused. */
@@ -278,7 +278,7 @@ export class SipUserAgent {
       const refusal = screenRequire(request);
       if (refusal) return response.send(refusal.status, { headers: refusal.headers });
       const known = { Allow: allowedMethods, Supported: supportedOptions };
-      const headers = { ...known, Accept: 'application/sdp', 'Accept-Encoding': 'identity' };
+      const headers = { ...known, Accept: acceptedBodies, 'Accept-Encoding': 'identity' };
       response.send(this.ready && this.#takesCalls ? 200 : 503, { headers });
     });
     for (const method of refusedMethods) {

@@ -16,7 +16,7 @@ export interface ChallengedRefresh {
   readonly isRepeated: boolean;
 }
 
-/** The credentials to repeat it with; undefined if the challenge is not to be answered. */
+/** The credentials to repeat it with, for a server, a proxy, or both; undefined if the challenge is not to be answered. */
 export type AnswerChallenge = (
   refresh: ChallengedRefresh,
-) => { readonly name: 'Authorization' | 'Proxy-Authorization'; readonly value: string } | undefined;
+) => { readonly [Name in 'Authorization' | 'Proxy-Authorization']?: string } | undefined;

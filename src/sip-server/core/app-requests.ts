@@ -12,7 +12,7 @@ import { appHeaders, bracketContacts, contentTypeOf } from './app-message.js';
 import type { Core } from './core.js';
 import { uuid } from './core.js';
 import { requestSent } from './events.js';
-import { RefusedError, wayInDialog, wayTo } from './next-hop.js';
+import { RefusedError, wayInDialog, wayOutside } from './next-hop.js';
 import { cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import { contactHeader } from './response-text.js';
 import type { UserAgentClient } from './uac.js';
@@ -53,7 +53,7 @@ export class AppRequests {
       if (!parseSipUri(message.uri)) throw new RefusedError(`invalid request-uri: ${message.uri}`);
       const callId = first(message, 'call-id');
       if (callId !== undefined && !isCallId(callId)) throw new RefusedError('invalid call-id');
-      const again = (): Promise<Way> => wayTo(this.core, routeUrl === '' ? message.uri : routeUrl);
+      const again = (): Promise<Way> => wayOutside(this.core, routeUrl === '' ? message.uri : routeUrl);
       const way = await again();
       this.#send(to, { way, again }, undefined, () => this.#freshRequest(message, way, type.header));
     });

@@ -11,6 +11,7 @@ import type { Resolver } from '../transport/resolver.js';
 import type { Transports } from '../transport/transports.js';
 import type { ClientSession } from '../wire/client-session.js';
 import type { AnswerChallenge } from './answer-challenge.js';
+import type { RegisteredFlows } from './registered-flows.js';
 import type { RequestTable } from './request-table.js';
 import type { ClientRequest, ServerRequest } from './requests.js';
 
@@ -26,6 +27,8 @@ export interface Core {
   readonly transactions: TransactionTable;
   readonly ended: EndedTransactions;
   readonly dialogs: DialogTable;
+  /** Connections that lead to contacts. */
+  readonly registered: RegisteredFlows;
   /** Requests from the network that wait for the application's final answer. */
   readonly serverRequests: RequestTable<ServerRequest>;
   /** Requests of the application that wait for a final answer from the network. */

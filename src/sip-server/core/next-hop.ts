@@ -33,6 +33,12 @@ export async function wayTo(core: Core, uriText: string, otherwise: Protocol = '
   return { flow: deadFlow(protocol, local), shown: local };
 }
 
+/** The way of a request outside dialogs: to a contact that was registered over a connection, by that. @throws RefusedError */
+export async function wayOutside(core: Core, uriText: string): Promise<Way> {
+  const flow = core.registered.to(uriText);
+  return flow ? { flow, shown: await core.transports.shownAddress(flow) } : wayTo(core, uriText);
+}
+
 /** DNS has no say in the transport. */
 const isSettled = ({ params, scheme, port, host }: SipUri): boolean =>
   params.has('transport') || scheme === 'sips' || port !== undefined || isIP(bareHost(host)) !== 0;

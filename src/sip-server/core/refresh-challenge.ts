@@ -38,7 +38,7 @@ export class RefreshChallenges {
     return true;
   }
 
-  #credentialsFor(request: SipRequest, dialog: Dialog, { message, flow }: ReceivedResponse): SipHeader | undefined {
+  #credentialsFor(request: SipRequest, dialog: Dialog, { message, flow }: ReceivedResponse): SipHeader[] | undefined {
     const { status } = message;
     if (status !== 401 && status !== 407) return undefined;
     try {
@@ -53,15 +53,15 @@ export class RefreshChallenges {
         from: flow.remote.host,
         isRepeated: CREDENTIALS.some((key) => first(request, key) !== undefined),
       });
-      const line = answer && header(answer.name, answer.value);
-      return line && !hasControlCharacter({ headers: [line] }) ? line : undefined;
+      const headers = Object.entries(answer ?? {}).map(([name, value]) => header(name, value));
+      return headers.length > 0 && !hasControlCharacter({ headers }) ? headers : undefined;
     } catch (err) {
       this.core.logger.error('challenge of a session refresh could not be answered', { callId: dialog.callId, err });
       return undefined;
     }
   }
 
-  async #repeat(request: SipRequest, dialog: Dialog, credentials: SipHeader): Promise<void> {
+  async #repeat(request: SipRequest, dialog: Dialog, credentials: readonly SipHeader[]): Promise<void> {
     const way = await wayInDialog(this.core, dialog);
     // The call is over, or the peer has refreshed it in the meantime, maybe with another description.
     if (!dialog.session?.isRefreshing) return way.flow.release();
@@ -73,13 +73,13 @@ export class RefreshChallenges {
   }
 
   /** The same request in a new transaction, one higher in sequence (RFC 3261 §8.1.3.5). */
-  #repeated(request: SipRequest, dialog: Dialog, { flow, shown }: Way, credentials: SipHeader): SipRequest {
+  #repeated(request: SipRequest, dialog: Dialog, { flow, shown }: Way, credentials: readonly SipHeader[]): SipRequest {
     const via = viaHeader(flow, shown, newBranch(this.core)).value;
     const cseq = `${dialog.nextSeq()} ${request.method}`;
     const headers = replaceFirst(replaceFirst(request.headers, 'via', via), 'cseq', cseq);
     const kept = headers.filter(({ key }) => !CREDENTIALS.includes(key) && key !== 'content-length');
     const length = header('Content-Length', String(request.body.length));
-    return { ...request, headers: [...kept, credentials, length] };
+    return { ...request, headers: [...kept, ...credentials, length] };
   }
 }
 

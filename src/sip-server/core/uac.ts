@@ -18,6 +18,7 @@ import { AckSender } from './ack-sender.js';
 import type { Core } from './core.js';
 import { localEvent, networkEvent, unsolicitedEvent } from './events.js';
 import { Failover, type FailoverOutlet } from './failover.js';
+import { keepFlow } from './flow-timer.js';
 import { wayInDialog } from './next-hop.js';
 import { ackRequest, cancelRequest, inDialogRequest, newBranch, viaHeader } from './request-text.js';
 import type { ClientRequest } from './requests.js';
@@ -196,7 +197,7 @@ export class UserAgentClient {
     this.core.clientRequests.delete(record.txn);
     const { dialog } = record;
     this.#tell(record, received);
-    if (!dialog) return;
+    if (!dialog) return keepFlow(record.request, response, record.flow);
     const method = record.request.method;
     this.sessions.onFinal(record, dialog, received);
     if (method === 'INVITE' && record.initial && response.status >= 300) this.#forget(dialog);

@@ -127,6 +127,7 @@ export class UserAgentServer {
       this.#note(record, dialog, status);
       record.transaction.respond(status, sip);
       if (status >= 200) this.#finish(record, message, sip);
+      if (record.initial) this.core.registered.granted(record.request, message, record.flow);
       this.uac.sessions.answered(record.request, dialog, session, message);
     };
     if (!record.reliable) leave();

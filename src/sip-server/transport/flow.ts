@@ -24,6 +24,8 @@ export interface Flow {
   /** Calls back once when the peer is found unreachable or the connection fails. Returns the function that stops it. */
   onFailure(callback: (error: Error) => void): () => void;
   release(): void;
+  /** Pings of ours come at least this often, in milliseconds; flows that we do not ping have none. */
+  pingEvery?(intervalMs: number): void;
 }
 
 /** A peer to connect to. */

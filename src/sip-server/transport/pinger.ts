@@ -17,14 +17,24 @@ export class Pinger {
   #next: Timer;
   #deadline: Timer | undefined;
   #answers = false;
+  #intervalMs: number;
 
   constructor(private readonly options: PingerOptions) {
+    this.#intervalMs = options.pingMs;
     this.#next = this.#arm();
   }
 
   /** Bytes came: the peer lives. */
   heard(): void {
     this.#deadline?.cancel();
+  }
+
+  /** The peer waits for no longer than a little more than this. */
+  atLeastEvery(intervalMs: number): void {
+    if (intervalMs >= this.#intervalMs) return;
+    this.#intervalMs = intervalMs;
+    this.#next.cancel();
+    this.#next = this.#arm();
   }
 
   ponged(): void {
@@ -37,7 +47,7 @@ export class Pinger {
   }
 
   #arm(): Timer {
-    return this.options.clock.after(this.options.pingMs, () => this.#ping());
+    return this.options.clock.after(this.#intervalMs, () => this.#ping());
   }
 
   #ping(): void {

@@ -89,6 +89,10 @@ export class TcpConnection implements Flow {
     // The connection outlives the request: later ones in both directions use it.
   }
 
+  pingEvery(intervalMs: number): void {
+    this.#pinger?.atLeastEvery(intervalMs);
+  }
+
   close(): void {
     this.#closing = true;
     this.options.socket.destroy();

@@ -1,5 +1,5 @@
 import type { DialogIds } from '../transfer/referral.js';
-import type { ChallengedRequest, CredentialsHeader, TrunkLogin } from './trunk-login.js';
+import type { ChallengedRequest, Credentials, TrunkLogin } from './trunk-login.js';
 
 /** A session refresh (RFC 4028) that the SIP server sent by itself, and that was challenged. */
 export interface ChallengedRefresh extends DialogIds, ChallengedRequest {
@@ -19,7 +19,7 @@ export class RefreshLogin {
   /** `login` makes a fresh login, one for each refresh. */
   constructor(private readonly login: () => TrunkLogin | undefined) {}
 
-  answer(refresh: ChallengedRefresh): CredentialsHeader | undefined {
+  answer(refresh: ChallengedRefresh): Credentials | undefined {
     const { status, challenge, from, isRepeated } = refresh;
     if (!isRepeated) this.#current = this.login();
     return this.#current?.answer(refresh, { status, source_address: from, get: () => challenge });

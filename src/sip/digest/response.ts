@@ -33,16 +33,18 @@ export interface AnswerInput {
   readonly uri: string;
   /** A fresh random token. */
   readonly cnonce: string;
+  /** How many requests have carried this nonce, this one included. */
+  readonly count: number;
 }
 
 /**
- * The value of Authorization or Proxy-Authorization for a challenge (RFC 7616 §3.4). A nonce is used once, so nc is always
- * one; the algorithm is named as the challenge names it.
+ * The value of Authorization or Proxy-Authorization for a challenge (RFC 7616 §3.4). The algorithm is named as the challenge
+ * names it.
  */
 export function credentials(challenge: DigestChallenge, answer: AnswerInput): string {
   const { realm, nonce, opaque, algorithm, algorithmToken, hasQop } = challenge;
-  const { uri, cnonce } = answer;
-  const qop = hasQop ? { nc: '00000001', cnonce } : undefined;
+  const { uri, cnonce, count } = answer;
+  const qop = hasQop ? { nc: count.toString(16).padStart(8, '0'), cnonce } : undefined;
   const response = digestResponse({ ...answer, algorithm, realm, nonce, qop });
   const params: AuthParam[] = [
     ['username', { quoted: escapedQuoted(answer.username) }],

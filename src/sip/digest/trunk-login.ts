@@ -17,8 +17,9 @@ export interface ChallengedRequest {
 /** What of its refusal is looked at. */
 export type Challenge = Pick<SrfResponse, 'status' | 'source_address' | 'get'>;
 
-/** A header by its name. */
-export type CredentialsHeader = readonly [name: 'Authorization' | 'Proxy-Authorization', value: string];
+/** What a request is repeated with: one header for a server, one for a proxy, or both. */
+export type Credentials = Partial<Record<CredentialsName, string>>;
+type CredentialsName = 'Authorization' | 'Proxy-Authorization';
 
 /**
  * Whom a trunk's password is shown to (the CVE-2021-41158 class): a challenge counts only if it came from the server that
@@ -95,38 +96,54 @@ interface LoginGround {
 /** Longest parameter of a challenge that is given back, in characters: with it the request must still fit a frame. */
 const echoLimit = 512;
 
+/** A challenge whose answer the request carries. */
+interface Answered {
+  readonly challenge: DigestChallenge;
+  /** Requests that have carried its nonce. */
+  count: number;
+  /** Nonces of this kind of challenge, this one included. */
+  readonly nonces: readonly string[];
+}
+
 /**
- * One request's way past the challenges of its server: the first is answered; a second only if it says that the nonce was
- * stale and brings another one. Whatever else comes is a refusal of the credentials (RFC 3261 §22.1).
+ * One request's way past the challenges of its server, and of a proxy before it (RFC 3261 §22.3): of each kind the first is
+ * answered; a second only if it says that the nonce was stale and brings another one. Whatever else comes is a refusal of the
+ * credentials (RFC 3261 §22.1).
  */
 export class TrunkLogin {
-  readonly #nonces: string[] = [];
+  readonly #answered = new Map<CredentialsName, Answered>();
 
   constructor(
     private readonly auth: TrunkAuth,
     private readonly ground: LoginGround,
   ) {}
 
-  /** The header to repeat the request with; undefined if it is not to be repeated, which is logged. */
-  answer(request: ChallengedRequest, response: Challenge): CredentialsHeader | undefined {
-    const judged = this.#judge(response);
+  /** What to repeat the request with; undefined if it is not to be repeated, which is logged. */
+  answer(request: ChallengedRequest, response: Challenge): Credentials | undefined {
+    const name = response.status === 407 ? 'Proxy-Authorization' : 'Authorization';
+    const judged = this.#judge(name, response);
     if (typeof judged === 'string') {
       const from = response.source_address;
       this.ground.logger.warn('digest challenge not answered', { objection: judged, status: response.status, from });
       return undefined;
     }
-    this.#nonces.push(judged.nonce);
-    const { username, password, uri } = this.auth;
-    const digestUri = uri === 'host' ? withoutUser(request.uri) : request.uri;
+    const nonces = [...(this.#answered.get(name)?.nonces ?? []), judged.nonce];
+    this.#answered.set(name, { challenge: judged, count: 0, nonces });
+    return Object.fromEntries([...this.#answered].map(([key, answered]) => [key, this.#prove(request, answered)]));
+  }
+
+  #prove({ method, uri }: ChallengedRequest, answered: Answered): string {
+    const { username, password, uri: form } = this.auth;
+    const digestUri = form === 'host' ? withoutUser(uri) : uri;
     const cnonce = this.ground.ids.hex(16);
-    const value = credentials(judged, { username, password, method: request.method, uri: digestUri, cnonce });
-    return [response.status === 407 ? 'Proxy-Authorization' : 'Authorization', value];
+    const count = ++answered.count;
+    return credentials(answered.challenge, { username, password, method, uri: digestUri, cnonce, count });
   }
 
   /** The challenge to answer, or why there is none. */
-  #judge(response: Challenge): DigestChallenge | string {
+  #judge(name: CredentialsName, response: Challenge): DigestChallenge | string {
     if (!this.ground.isServer(response.source_address)) return 'not from the dialled server';
-    const all = parseChallenges(response.get(response.status === 407 ? 'Proxy-Authenticate' : 'WWW-Authenticate'));
+    const all = parseChallenges(response.get(name === 'Authorization' ? 'WWW-Authenticate' : 'Proxy-Authenticate'));
     const challenges = all.filter(
       ({ realm, nonce, opaque = '' }) => isShort(realm) && isShort(nonce) && isShort(opaque),
     );
@@ -136,12 +153,13 @@ export class TrunkLogin {
     if (ours.length === 0) return realm === undefined ? 'several realms, and none configured' : 'foreign realm';
     const chosen = chooseChallenge(ours, this.auth.algorithms);
     if (!chosen) return 'algorithm not allowed on this trunk';
-    return this.#objectionToRepeat(chosen) ?? chosen;
+    return this.#objectionToRepeat(name, chosen) ?? chosen;
   }
 
-  #objectionToRepeat({ isStale, nonce }: DigestChallenge): string | undefined {
-    if (this.#nonces.length === 0) return undefined;
-    const isAgain = isStale && this.#nonces.length === 1 && !this.#nonces.includes(nonce);
+  #objectionToRepeat(name: CredentialsName, { isStale, nonce }: DigestChallenge): string | undefined {
+    const before = this.#answered.get(name)?.nonces;
+    if (!before) return undefined;
+    const isAgain = isStale && before.length === 1 && !before.includes(nonce);
     return isAgain ? undefined : 'credentials refused';
   }
 }

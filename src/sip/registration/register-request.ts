@@ -4,7 +4,7 @@ import type { IdSource } from '../../lib/ids.js';
 import { defaultSipPort } from '../../lib/sip-location.js';
 import type { SipServer, Trunk } from '../../routing/types.js';
 import { accountAt } from '../account.js';
-import type { TrunkLogins } from '../digest/trunk-login.js';
+import type { Credentials, TrunkLogins } from '../digest/trunk-login.js';
 import type { SrfApi, SrfHeaders, SrfRequest, SrfResponse } from '../drachtio-types.js';
 import { nextHopsOf, type NextHop } from '../next-hop.js';
 import type { ServerAddresses } from '../server-addresses.js';
@@ -74,20 +74,20 @@ export class RegisterRequest {
   async #sendTo(hop: NextHop, lifetimeMs: number, signal: AbortSignal): Promise<RegisterAnswer> {
     const { trunk, server, logins } = this.options;
     const login = logins.loginAt({ trunk, server, place: hop });
-    let credentials: SrfHeaders = {};
+    let credentials: Credentials = {};
     for (;;) {
       signal.throwIfAborted();
       const { contact, response } = await this.#exchange(lifetimeMs, credentials, hop);
       const isChallenged = response.status === 401 || response.status === 407;
-      const header = isChallenged ? login?.answer({ method: 'REGISTER', uri: this.#uri }, response) : undefined;
-      if (!header) return { outcome: outcomeOf(response, { contact, lifetimeMs }), response };
-      credentials = { [header[0]]: header[1] };
+      const answer = isChallenged ? login?.answer({ method: 'REGISTER', uri: this.#uri }, response) : undefined;
+      if (!answer) return { outcome: outcomeOf(response, { contact, lifetimeMs }), response };
+      credentials = answer;
     }
   }
 
   #exchange(
     lifetimeMs: number,
-    credentials: SrfHeaders,
+    credentials: Credentials,
     hop: NextHop,
   ): Promise<{ readonly contact: string; readonly response: SrfResponse }> {
     const { srf, clock, answerMs } = this.options;

@@ -5,7 +5,7 @@ import { PEER_SDP, type PeerMessage } from '../../support/sip-script-peer.js';
 import { Bench } from './bench.js';
 
 const HALF_MS = 300_000;
-const CREDENTIALS = { name: 'Proxy-Authorization', value: 'Digest username="u"' } as const;
+const CREDENTIALS = { 'Proxy-Authorization': 'Digest username="u"' } as const;
 const WE_REFRESH = ['Session-Expires: 600;refresher=uac'];
 const BY_UPDATE = [...WE_REFRESH, 'Allow: INVITE, ACK, BYE, CANCEL, UPDATE'];
 
@@ -68,7 +68,7 @@ describe('a session refresh of the server’s that is challenged', () => {
       ]);
       expect(again.cseq).toBe(refresh.cseq + 1);
       expect(again.branch).not.toBe(refresh.branch);
-      expect(again.all('Proxy-Authorization')).toEqual([CREDENTIALS.value]);
+      expect(again.all('Proxy-Authorization')).toEqual([CREDENTIALS['Proxy-Authorization']]);
       for (const name of ['From', 'To', 'Call-ID', 'Contact', 'Session-Expires', 'Supported'])
         expect(again.all(name)).toEqual(refresh.all(name));
       bench.peer.reply(again, 200, 'OK', { headers: WE_REFRESH });
@@ -99,7 +99,7 @@ describe('a session refresh of the server’s that is challenged', () => {
     bench.peer.reply(again, 200, 'OK', { body: PEER_SDP, headers: WE_REFRESH });
     const second = await bench.peer.next((it) => it.method === 'ACK' && it.cseq === again.cseq, 'ACK to the 200');
     expect(second.branch).not.toBe(again.branch);
-    expect(second.get('Proxy-Authorization')).toBe(CREDENTIALS.value);
+    expect(second.get('Proxy-Authorization')).toBe(CREDENTIALS['Proxy-Authorization']);
     await settled();
     await bench.appHangsUp(dialog);
     await bench.quiet();

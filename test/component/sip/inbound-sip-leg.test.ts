@@ -332,7 +332,7 @@ describe('an INVITE that cannot be served', () => {
     invite({ edit });
     const refusal = await pbx.response(status, 'INVITE');
     if (status === 420) expect(refusal.get('Unsupported')).toBe('precondition');
-    if (status === 415) expect(refusal.get('Accept')).toBe('application/sdp');
+    if (status === 415) expect(refusal.get('Accept')).toBe('application/sdp, multipart/mixed');
   });
 
   it('is refused with 400 without Contact, whoever notices', async () => {
@@ -394,7 +394,7 @@ describe('a trusted source', () => {
     pbx.send(pbx.newRequest('OPTIONS', scene.uri()), scene.address);
     const options = await pbx.response(200, 'OPTIONS');
     expect(options.get('Allow')).toBe('INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER');
-    expect(options.get('Accept')).toBe('application/sdp');
+    expect(options.get('Accept')).toBe('application/sdp, multipart/mixed');
     for (const method of ['REGISTER', 'MESSAGE', 'SUBSCRIBE']) {
       pbx.send(pbx.newRequest(method, scene.uri()), scene.address);
       expect((await pbx.response(405, method)).get('Allow')).toContain('INVITE');

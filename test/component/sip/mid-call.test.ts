@@ -106,8 +106,8 @@ describe.each(placed)('in a call placed by $caller, on a drachtio-server: $onDra
   });
 
   it.each([
-    ['INVITE', 415, { body: 'x', type: 'text/plain' }, ['Accept', 'application/sdp']],
-    ['UPDATE', 415, { body: 'x', type: 'application/pidf+xml' }, ['Accept', 'application/sdp']],
+    ['INVITE', 415, { body: 'x', type: 'text/plain' }, ['Accept', 'application/sdp, multipart/mixed']],
+    ['UPDATE', 415, { body: 'x', type: 'application/pidf+xml' }, ['Accept', 'application/sdp, multipart/mixed']],
     ['INVITE', 513, { body: `${pbxAudio()}a=x-${'x'.repeat(9_000)}\r\n` }, undefined],
     ['INVITE', 420, { body: pbxAudio(), headers: ['Require: precondition, timer'] }, ['Unsupported', 'precondition']],
     ['UPDATE', 420, { headers: ['Require: foo'] }, ['Unsupported', 'foo']],

@@ -40,16 +40,20 @@ function challenge(invite: PeerMessage, options: Challenge = {}): void {
   pbx.reply(invite, status, 'Who are you', { toTag: 'x', headers });
 }
 
+type CredentialsName = 'Authorization' | 'Proxy-Authorization';
+const nameIn = (message: PeerMessage): CredentialsName =>
+  message.has('Authorization') ? 'Authorization' : 'Proxy-Authorization';
+
 /** The credentials of a request, read by a reader of the test's own. */
-function shown(message: PeerMessage): Record<string, string> {
-  const value = message.has('Authorization') ? message.get('Authorization') : message.get('Proxy-Authorization');
+function shown(message: PeerMessage, name = nameIn(message)): Record<string, string> {
+  const value = message.get(name);
   return Object.fromEntries([...value.matchAll(/(\w+)="?([^",]*)"?/g)].map(([, name = '', text = '']) => [name, text]));
 }
 
 /** The response that the password of the scene makes of these credentials. */
-function expected(message: PeerMessage, hash: 'md5' | 'sha256', uri = message.uri): string {
+function expected(message: PeerMessage, hash: 'md5' | 'sha256', uri = message.uri, name = nameIn(message)): string {
   const of = (...parts: string[]): string => createHash(hash).update(parts.join(':')).digest('hex');
-  const { username = '', realm = '', nonce = '', nc = '', cnonce = '' } = shown(message);
+  const { username = '', realm = '', nonce = '', nc = '', cnonce = '' } = shown(message, name);
   const secret = of(username, realm, sceneAuth.password);
   return of(secret, nonce, nc, cnonce, 'auth', of('INVITE', uri));
 }
@@ -134,9 +138,64 @@ describe('a challenge', () => {
   });
 
   it.each([
+    [401, 407],
+    [407, 401],
+  ] as const)('by %i and then by %i, server and proxy, is answered once each, with both', async (...statuses) => {
+    await setUp();
+    const { leg, log } = dialled();
+    challenge(await pbx.request('INVITE'), { status: statuses[0], nonce: 'n1' });
+    const second = await pbx.next(isInvite, 'INVITE with one set of credentials');
+    challenge(second, { status: statuses[1], nonce: 'n2', algorithms: ['SHA-256'] });
+    const third = await pbx.next(isInvite, 'INVITE with both');
+    expect(third.cseq).toBe(second.cseq + 1);
+    const names = statuses.map((status) => (status === 401 ? 'Authorization' : 'Proxy-Authorization'));
+    const [of1, of2] = names.map((name) => shown(third, name));
+    // The first nonce is used a second time, and says so (RFC 7616 §3.4); a server that counts would refuse it otherwise.
+    expect(of1).toMatchObject({ nonce: 'n1', nc: '00000002', response: expected(third, 'md5', third.uri, names[0]) });
+    expect(of2).toMatchObject({
+      nonce: 'n2',
+      nc: '00000001',
+      response: expected(third, 'sha256', third.uri, names[1]),
+    });
+    expect(names.map((name) => third.all(name).length)).toEqual([1, 1]);
+    pbx.reply(third, 200, 'OK', { toTag: 'x', body: pbxSdp(30_000) });
+    await log.saw('answered');
+    const ack = await pbx.next(({ method, cseq }) => method === 'ACK' && cseq === third.cseq, 'ACK to the 200');
+    expect(names.map((name) => ack.get(name))).toEqual(names.map((name) => third.get(name)));
+    leg.hangup(endReason('hangup'));
+    // In the dialog too, each kind once.
+    challenge(await pbx.request('BYE'), { status: 407, nonce: 'n3' });
+    challenge(await pbx.request('BYE'), { status: 401, nonce: 'n4' });
+    const bye = await pbx.request('BYE');
+    expect([shown(bye, 'Proxy-Authorization'), shown(bye, 'Authorization')]).toMatchObject([
+      { nonce: 'n3', nc: '00000002' },
+      { nonce: 'n4', nc: '00000001' },
+    ]);
+    pbx.reply(bye, 200, 'OK', { noContact: true });
+    await log.saw('terminated');
+  });
+
+  it('by both in turn, for ever, is answered twice each at most', async () => {
+    await setUp();
+    const { log } = dialled();
+    for (let round = 0; round < 4; round++) {
+      const status = round % 2 === 0 ? 407 : 401;
+      challenge(await pbx.next(isInvite, `INVITE ${round}`), {
+        status,
+        nonce: `n${round}`,
+        more: round < 2 ? '' : ',stale=true',
+      });
+    }
+    challenge(await pbx.next(isInvite, 'the fifth'), { nonce: 'n9', more: ',stale=true' });
+    expect(await log.saw('failed')).toMatchObject({ reason: { code: 'not_allowed' }, retry: false });
+    await log.saw('terminated');
+    expect(credentialsSeen()).toBe(4);
+  });
+
+  it.each([
     ['with another nonce', { nonce: 'n2' }],
     ['that calls the same nonce stale', { nonce: 'n1', more: ',stale=true' }],
-    ['by the other status', { status: 401, nonce: 'n2' }],
+    ['by the other status in another realm', { status: 401, nonce: 'n2', realm: 'evil.example' }],
   ] as const)('that comes again, %s, is a refusal', async (_what, again) => {
     await setUp();
     const { log } = dialled();

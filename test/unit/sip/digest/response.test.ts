@@ -64,7 +64,7 @@ describe('digestResponse', () => {
 const SESSION_RESPONSE = '2fd51b3a77ad75bad6afad6003e818d767133c46d9e2749e7f5232ae1ea3efd7';
 
 describe('credentials', () => {
-  const answer = { username: 'a"b\\c', password: 'p', method: 'INVITE', uri: 'sip:1@h', cnonce: 'c0' };
+  const answer = { username: 'a"b\\c', password: 'p', method: 'INVITE', uri: 'sip:1@h', cnonce: 'c0', count: 1 };
 
   it('give back realm, nonce, opaque and algorithm as they came', () => {
     const [challenge] = parseChallenges(
@@ -75,6 +75,13 @@ describe('credentials', () => {
       /^Digest username="a\\"b\\\\c", realm="a \\"b\\", c", nonce="n", uri="sip:1@h", response="[0-9a-f]{64}", algorithm=sha-256, opaque="", qop=auth, nc=00000001, cnonce="c0"$/,
     );
     expect(parseAuthHeader(value)).toHaveLength(1);
+  });
+
+  it('count the requests with one nonce in eight hex digits', () => {
+    const [challenge] = parseChallenges('Digest realm="r", nonce="n", qop="auth"');
+    const [first, twelfth] = [1, 12].map((count) => credentials(challenge!, { ...answer, count }));
+    expect([/nc=\w+/.exec(first!)?.[0], /nc=\w+/.exec(twelfth!)?.[0]]).toEqual(['nc=00000001', 'nc=0000000c']);
+    expect(/response="\w+/.exec(first!)?.[0]).not.toBe(/response="\w+/.exec(twelfth!)?.[0]);
   });
 
   it('for a challenge of RFC 2069 have no algorithm, qop, nc and cnonce', () => {
