@@ -6,6 +6,8 @@ export interface DirectionQuality {
   readonly jitterMs?: number;
   /** Estimated by the E-model: 1 (bad) to 4.5. */
   readonly mos?: number;
+  /** How loud it was, a sine of full scale being 0; absent for audio that is passed on without being decoded. */
+  readonly levelDbfs?: number;
 }
 
 /** What was seen and reported of one leg's audio in the last few seconds. */
@@ -28,6 +30,9 @@ export interface DirectionSummary {
   readonly jitterMaxMs?: number;
   readonly mosMin?: number;
   readonly mosAvg?: number;
+  readonly levelAvgDbfs?: number;
+  /** Of the loudest few seconds. */
+  readonly levelMaxDbfs?: number;
 }
 
 /** One leg over the whole call, for its record. */

@@ -34,6 +34,7 @@ export type CallStep =
   | 'media.peer_silent'
   | 'media.timeout'
   | 'media.bye'
+  | 'media.digits_dropped'
   | 'media.failed'
   | 'dtls.closed'
   | 'call.state'

@@ -40,9 +40,10 @@ export function createSwitchboard(
     dialTrunk: (target, from) => sip.createOutboundLeg(toPbx(target, from)),
     placed: (targets) => sip.placed(targets),
     isWell: (target) => sip.isWell(target),
-    dialUser: (number, to, { call, opaque }) => {
+    dialUser: (number, to, { call, opaque, trunk }) => {
       const log = logger.child({ call, leg: 'b' });
-      return new BusinessInitiatedLeg({ ...whatsapp.legDeps, call, number, to, opaque, logger: log });
+      const codecs = whatsapp.codecsFor(number, trunk);
+      return new BusinessInitiatedLeg({ ...whatsapp.legDeps, call, number, to, codecs, opaque, logger: log });
     },
     gate: whatsapp.permissions,
     clock,

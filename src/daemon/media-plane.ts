@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import type { Config } from '../config/config.js';
 import type { ReadinessCheck } from '../http/admin-listener.js';
 import type { Clock } from '../lib/clock.js';
@@ -7,6 +6,7 @@ import type { Logger, LogLevelSource } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import type { MediaCapture } from '../media/packet-capture.js';
 import { WeriftMediaEngine } from '../media/werift-media-engine.js';
+import { availableCores } from '../media/workers/available-cores.js';
 import { forkWorker } from '../media/workers/forked-channel.js';
 import { workerCount } from '../media/workers/port-shares.js';
 import type { WorkerChannel } from '../media/workers/worker-channel.js';
@@ -52,7 +52,7 @@ export function createMediaPlane(options: MediaPlaneOptions): MediaPlane {
     const engine = new WeriftMediaEngine({ ...settings, logger, clock, ids });
     return { engine, beginStart: () => () => engine.start(), workers: () => [], checks: () => [] };
   }
-  const workers = workerCount(config.workers, availableParallelism(), settings);
+  const workers = workerCount(config.workers, availableCores(), settings);
   const { levels, workerEntry } = placement;
   const launch = (name: string): WorkerChannel => forkWorker(name, workerEntry);
   const engine = new WorkerMediaEngine({

@@ -1,7 +1,10 @@
 import type { SeenKeys } from '../call/journal.js';
 import type { LiveSecrets } from '../config/live-secrets.js';
+import { explainUserCall } from '../routing/route-explain.js';
+import type { Trunk, WaNumber } from '../routing/types.js';
 import { CallDirectory } from '../whatsapp/call-directory.js';
 import { GraphClient } from '../whatsapp/graph-client.js';
+import type { LegCodecs } from '../whatsapp/leg-media.js';
 import type { WhatsAppLegDeps } from '../whatsapp/leg-wire.js';
 import { createPermissionGate } from '../whatsapp/permissions/create-permission-gate.js';
 import type { PermissionEvent } from '../whatsapp/permissions/permission-event.js';
@@ -9,14 +12,16 @@ import type { PermissionGate } from '../whatsapp/permissions/permission-gate.js'
 import type { PermissionCount } from '../whatsapp/permissions/permission-types.js';
 import type { SettingsWatch } from '../whatsapp/settings/settings-watch.js';
 import { UserInitiatedLeg } from '../whatsapp/user-initiated-leg.js';
-import { WebhookRouter, type WebhookRouterOptions } from '../whatsapp/webhook-router.js';
+import { WebhookRouter, type UserLegSeed, type WebhookRouterOptions } from '../whatsapp/webhook-router.js';
 import type { Base } from './base.js';
+import { codecsAllowed } from './meta-codecs.js';
 
 /** The Meta side: Graph client, call directory, webhook router. */
 export class WhatsAppSide {
   readonly legDeps: WhatsAppLegDeps;
   readonly graph: GraphClient;
   readonly permissions: PermissionGate;
+  #settings: SettingsWatch | undefined;
 
   constructor(
     private readonly base: Base,
@@ -52,12 +57,19 @@ export class WhatsAppSide {
     this.legDeps = { graph: this.graph, media, directory, journal, observer: timeline, clock, logger };
   }
 
+  /** What the leg of a call between this number and this trunk is to know of the codecs of both sides. */
+  codecsFor(number: WaNumber, trunk: Trunk | undefined): LegCodecs {
+    const status = this.#settings?.statuses().find(({ numberId }) => numberId === number.id);
+    return { additionalCodecs: codecsAllowed(number, status), trunkCodecs: trunk?.codecs ?? [] };
+  }
+
   router(
     onUserCall: WebhookRouterOptions['onUserCall'],
     seen: SeenKeys | undefined,
     settings: SettingsWatch,
   ): WebhookRouter {
     const { live, clock, ids, logger, timeline, journal, metrics } = this.base;
+    this.#settings = settings;
     return new WebhookRouter({
       numbers: () => live.current.numbers,
       directory: this.legDeps.directory,
@@ -66,6 +78,7 @@ export class WhatsAppSide {
           ...this.legDeps,
           ...seed,
           preAccept: live.current.calls.preAccept,
+          codecs: this.codecsFor(seed.number, this.#trunkOf(seed)),
           logger: logger.child({ call: seed.call, leg: 'a' }),
         }),
       onUserCall,
@@ -85,5 +98,14 @@ export class WhatsAppSide {
       observer: timeline,
       logger,
     });
+  }
+
+  /** Where a user's call will go, if it goes anywhere. */
+  #trunkOf({ number, user }: UserLegSeed): Trunk | undefined {
+    const { live, clock } = this.base;
+    const { routes, trunks } = live.current;
+    const request = { number, from: user.number, atMs: clock.now() };
+    const { choice } = explainUserCall(request, routes, new Map(trunks.map((trunk) => [trunk.name, trunk])));
+    return choice.ok ? choice.trunk : undefined;
   }
 }

@@ -2,6 +2,7 @@ import { given } from '../lib/given.js';
 import type { CodecRegistry } from './codec-registry.js';
 import type { KeptPacket } from './kept-audio.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import type { LevelMeter } from './quality/level-meter.js';
 import { PlayoutSequencer, type PlayoutSink, type SequencerStats } from './playout-sequencer.js';
 
 /** One direction of a bridge: what arrives at one port, on its way to the other. */
@@ -33,9 +34,11 @@ export interface AudioPathOptions {
   /** How long packets behind a gap wait for reordered ones. */
   readonly holdMs: number;
   readonly nowMs: number;
+  /** Takes what is decoded. */
+  readonly level?: LevelMeter;
 }
 
-/** Opus goes out in frames of this length whatever the other side sends: what Meta asks for. */
+/** Opus goes out in frames of this length whatever the other side sends: what Meta asks for. G.711 for Meta has it as its ptime. */
 export const opusFrameMs = 20;
 
 /** Where the far end's beat should be when a packet comes on the fastest path: this far ahead of the clock. */
@@ -55,6 +58,7 @@ export function sequencerOf(
 ): PlayoutSequencer {
   const { source, sink, nowMs } = options;
   // Waiting for a reordered packet would cost a place in the beat of the WebRTC side; a trunk seldom reorders.
-  const holdMs = fill || source.codec === sink.codec ? options.holdMs : 0;
+  const isOpusOnly = source.codec === 'opus' && sink.codec === 'opus';
+  const holdMs = fill || isOpusOnly ? options.holdMs : 0;
   return new PlayoutSequencer({ clockRate: source.clockRate, holdMs, fill, ...given('aheadMs', aheadMs) }, path, nowMs);
 }

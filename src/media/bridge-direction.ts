@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.js';
+import { given } from '../lib/given.js';
 import type { Logger } from '../lib/logger.js';
 import type { AudioPath, AudioPathOptions } from './audio-path.js';
 import type { CodecRegistry } from './codec-registry.js';
@@ -124,7 +125,8 @@ export class BridgeDirection {
   #makePath(source: NegotiatedAudio, sink: NegotiatedAudio, nowMs: number, recodes = false): AudioPath | undefined {
     const { codecs, logger, holdMs = defaultHoldMs } = this.options;
     try {
-      const options = { source, sink, port: this.sink, codecs, holdMs, nowMs };
+      const level = given('level', this.source.level);
+      const options = { source, sink, port: this.sink, codecs, holdMs, nowMs, ...level };
       return recodes ? new TranscodingPath(options) : pathOf(options);
     } catch (err) {
       logger.error('codecs cannot be joined', { from: source.codec, to: sink.codec, err });

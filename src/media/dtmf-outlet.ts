@@ -20,6 +20,8 @@ export interface DtmfOutletOptions {
   /** Hands a key over that the PBX is told of by INFO. */
   readonly onInfo: (digit: string, durationMs: number) => void;
   readonly logger: Logger;
+  /** Called once, with the first key that is dropped as too many wait. */
+  readonly onDropped?: () => void;
 }
 
 const eventClockRate = 8000;
@@ -29,9 +31,15 @@ export class DtmfOutlet {
   readonly #events: DtmfSender;
   #tones: DtmfToneSender | undefined;
   #began = 0;
+  readonly #onDropped: () => void;
 
   constructor(private readonly options: DtmfOutletOptions) {
     const { clock, sender } = options;
+    let hasDropped = false;
+    this.#onDropped = () => {
+      if (!hasDropped) options.onDropped?.();
+      hasDropped = true;
+    };
     this.#events = new DtmfSender({
       clock,
       clockRate: () => options.media()?.telephoneEventClockRate ?? eventClockRate,
@@ -40,6 +48,7 @@ export class DtmfOutlet {
         packet: (payload, marker, offset) => this.#sendEvent(payload, marker, offset),
         finish: (durationMs) => this.#finish(durationMs),
       },
+      onDropped: this.#onDropped,
     });
   }
 
@@ -49,6 +58,11 @@ export class DtmfOutlet {
     const agreed = media();
     if (mode === 'rfc4733') return agreed !== undefined && agreed.telephoneEventPayloadType === undefined;
     return mode === 'inband';
+  }
+
+  /** Keys dropped so far, since too many waited. */
+  get dropped(): number {
+    return this.#events.dropped + (this.#tones?.dropped ?? 0);
   }
 
   /** An event is on the wire: audio has to wait. */
@@ -75,7 +89,7 @@ export class DtmfOutlet {
   }
 
   #playTone(digit: string, durationMs: number): void {
-    this.#tones ??= new DtmfToneSender(this.options.codecs());
+    this.#tones ??= new DtmfToneSender(this.options.codecs(), this.#onDropped);
     this.#tones.play(digit, durationMs);
   }
 

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../lib/clock.js';
+import { DigitQueue, type DigitQueueLimits } from './digit-queue.js';
 import { dtmfCode, dtmfEventBytes, writeDtmfEvent, type DtmfEvent } from './dtmf-event.js';
 
 /** Takes packets of an event to the wire. They carry the timestamp of its beginning, or of that of their segment of it. */
@@ -16,17 +17,20 @@ export interface DtmfSenderOptions {
   /** Clock of the event's durations in Hz, as it is when an event begins. */
   readonly clockRate: () => number;
   readonly wire: DtmfWire;
+  /** Called once, with the first digit that is dropped as too many wait. */
+  readonly onDropped?: () => void;
 }
 
 /** One update each 20 ms; the last packet goes out three times (RFC 4733 §2.5.1.2, §2.5.1.4). */
 const updateMs = 20;
 const endPackets = 3;
 /** Shorter tones are missed by telephones (Q.24 asks 40 ms; gateways want more); longer ones are a key that got stuck. */
-const minDurationMs = 80;
-const maxDurationMs = 5000;
-/** Pause between digits, so that the same digit twice is heard as two. */
-const pauseMs = 60;
-const maxQueued = 64;
+export const digitLimits: DigitQueueLimits = {
+  leastMs: 80,
+  mostMs: 5000,
+  // So that the same digit twice is heard as two.
+  pauseMs: 60,
+};
 /** The most that the duration field holds: what is longer goes on in another segment (RFC 4733 §2.5.1.3). */
 const segmentTicks = 0xffff;
 
@@ -41,7 +45,7 @@ interface Digit {
  *     start (marker) · update · update … end end end · pause · next
  */
 export class DtmfSender {
-  readonly #queue: Digit[] = [];
+  readonly #queue: DigitQueue<number>;
   readonly #payload = new Uint8Array(dtmfEventBytes);
   #current: Digit | undefined;
   #beganAtMs = 0;
@@ -51,27 +55,33 @@ export class DtmfSender {
   #timer: Timer | undefined;
   #closed = false;
 
-  constructor(private readonly options: DtmfSenderOptions) {}
+  constructor(private readonly options: DtmfSenderOptions) {
+    this.#queue = new DigitQueue(digitLimits, options.onDropped);
+  }
+
+  /** Digits dropped so far, since too many waited. */
+  get dropped(): number {
+    return this.#queue.dropped;
+  }
 
   /** An event is on the wire: audio has to wait. */
   get active(): boolean {
     return this.#current !== undefined;
   }
 
-  /** Queues a digit. Its length is kept between 80 and 5000 ms. False if it is no digit, or far too many wait already. */
+  /** Queues a digit. Its length is kept between 80 and 5000 ms. False if it is no digit, or too many wait already. */
   play(digit: string, durationMs: number): boolean {
     const code = dtmfCode(digit);
-    if (code === undefined || this.#closed || this.#queue.length >= maxQueued) return false;
-    const length = Number.isFinite(durationMs) ? durationMs : minDurationMs;
-    this.#queue.push({ code, durationMs: Math.min(maxDurationMs, Math.max(minDurationMs, Math.round(length))) });
-    if (!this.#current && !this.#timer) this.#next();
+    const isIdle = !this.#current && !this.#timer;
+    if (code === undefined || this.#closed || !this.#queue.add(code, durationMs, isIdle)) return false;
+    if (isIdle) this.#next();
     return true;
   }
 
   /** Stops at once, without end packets. */
   close(): void {
     this.#closed = true;
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#current = undefined;
     this.#timer?.cancel();
     this.#timer = undefined;
@@ -79,7 +89,8 @@ export class DtmfSender {
 
   #next(): void {
     this.#timer = undefined;
-    this.#current = this.#queue.shift();
+    const next = this.#queue.take();
+    this.#current = next && { code: next.digit, durationMs: next.durationMs };
     if (!this.#current) return;
     this.#beganAtMs = this.options.clock.monotonicMs();
     this.#sentEnds = 0;
@@ -108,7 +119,7 @@ export class DtmfSender {
   #finish(digit: Digit): void {
     this.#current = undefined;
     this.options.wire.finish(digit.durationMs);
-    this.#after(pauseMs, () => this.#next());
+    this.#after(digitLimits.pauseMs, () => this.#next());
   }
 
   #send(code: number, durationMs: number, end: boolean, marker: boolean): void {
@@ -126,7 +137,7 @@ export class DtmfSender {
     } catch (error) {
       // A digit that cannot be sent must not keep audio away for the rest of the call.
       this.#current = undefined;
-      this.#after(pauseMs, () => this.#next());
+      this.#after(digitLimits.pauseMs, () => this.#next());
       throw error;
     }
   }

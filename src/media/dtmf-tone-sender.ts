@@ -1,5 +1,7 @@
 import type { AudioEncoder } from './audio-codec.js';
 import type { CodecRegistry } from './codec-registry.js';
+import { DigitQueue } from './digit-queue.js';
+import { digitLimits } from './dtmf-sender.js';
 import { dtmfTones } from './dtmf-tones.js';
 import type { PbxCodec } from '../routing/types.js';
 
@@ -7,19 +9,15 @@ import type { PbxCodec } from '../routing/types.js';
 const lowDb = -9;
 const highDb = -7;
 const fullScaleDb = 3.14;
-/** Q.24 wants 40 ms of tone and of pause; gateways are slower. */
-const minToneMs = 80;
-const maxToneMs = 5000;
-const pauseMs = 60;
-const maxQueued = 64;
 /** The tone comes and goes within this, so that it makes no click. */
 const rampMs = 2;
 /** Enough for the highest tone, in Hz. */
 const mostSampleRate = 16_000;
 
+type Hertz = readonly [low: number, high: number];
+
 interface Key {
-  readonly lowHz: number;
-  readonly highHz: number;
+  readonly hz: Hertz;
   readonly toneMs: number;
 }
 
@@ -27,33 +25,39 @@ const amplitude = (levelDb: number): number => 32_768 * 10 ** ((levelDb - fullSc
 
 /** Makes digits as tones, frame by frame in place of the audio that would have been sent, with a pause behind each. */
 export class DtmfToneSender {
-  readonly #queue: Key[] = [];
+  readonly #queue: DigitQueue<Hertz>;
   #key: Key | undefined;
   #elapsedMs = 0;
   #encoder: { readonly codec: PbxCodec; readonly durationMs: number; readonly of: AudioEncoder } | undefined;
   #pcm = new Int16Array(0);
 
-  constructor(private readonly codecs: CodecRegistry) {}
+  /** @param onDropped called once, with the first digit that is dropped as too many wait */
+  constructor(
+    private readonly codecs: CodecRegistry,
+    onDropped?: () => void,
+  ) {
+    this.#queue = new DigitQueue(digitLimits, onDropped);
+  }
 
-  /** Queues a digit. Its length is kept between 80 and 5000 ms. False if it is no digit, or far too many wait already. */
+  /** Digits dropped so far, since too many waited. */
+  get dropped(): number {
+    return this.#queue.dropped;
+  }
+
+  /** Queues a digit. Its length is kept between 80 and 5000 ms. False if it is no digit, or too many wait already. */
   play(digit: string, durationMs: number): boolean {
     const hz = dtmfTones.frequenciesOf(digit);
-    if (!hz || this.#queue.length >= maxQueued) return false;
-    const length = Number.isFinite(durationMs) ? durationMs : minToneMs;
-    const toneMs = Math.min(maxToneMs, Math.max(minToneMs, Math.round(length)));
-    this.#queue.push({ lowHz: hz[0], highHz: hz[1], toneMs });
-    return true;
+    return hz !== undefined && this.#queue.add(hz, durationMs, !this.#key);
   }
 
   /** The frame to be sent instead of audio of this length; undefined while no digit is played. Valid until the next call. */
   frame(codec: PbxCodec, durationMs: number): Uint8Array | undefined {
-    this.#key ??= this.#queue.shift();
-    const key = this.#key;
+    const key = (this.#key ??= this.#next());
     if (!key) return undefined;
     const { rate, encoder } = this.#encoderFor(codec, durationMs);
     this.#fill(key, rate);
     this.#elapsedMs += durationMs;
-    if (this.#elapsedMs >= key.toneMs + pauseMs) {
+    if (this.#elapsedMs >= key.toneMs + digitLimits.pauseMs) {
       this.#key = undefined;
       this.#elapsedMs = 0;
     }
@@ -61,10 +65,15 @@ export class DtmfToneSender {
   }
 
   close(): void {
-    this.#queue.length = 0;
+    this.#queue.clear();
     this.#key = undefined;
     this.#encoder?.of.close();
     this.#encoder = undefined;
+  }
+
+  #next(): Key | undefined {
+    const next = this.#queue.take();
+    return next && { hz: next.digit, toneMs: next.durationMs };
   }
 
   #encoderFor(codec: PbxCodec, durationMs: number): { rate: number; encoder: AudioEncoder } {
@@ -79,7 +88,7 @@ export class DtmfToneSender {
     return { rate, encoder: this.#encoder.of };
   }
 
-  #fill({ lowHz, highHz, toneMs }: Key, rate: number): void {
+  #fill({ hz: [lowHz, highHz], toneMs }: Key, rate: number): void {
     const [low, high] = [amplitude(lowDb), amplitude(highDb)];
     for (let i = 0; i < this.#pcm.length; i++) {
       const ms = this.#elapsedMs + (i * 1000) / rate;

@@ -2,15 +2,22 @@ import type { AudioCodec, AudioDecoder, AudioEncoder } from './audio-codec.js';
 import { G722Decoder, G722Encoder } from './g722.js';
 import { PitchConcealment } from './pitch-concealment.js';
 
-const sampleRate = 16_000;
-const samplesPerOctet = 2;
+/** The codec's own, and that of its lower sub-band: for the other side's G.711. */
+const [wideRate, narrowRate] = [16_000, 8000];
+/** Both bands, or the lower one alone. */
+const octetsPerSecond = 8000;
 
 class G722AudioDecoder implements AudioDecoder {
   readonly #decoder = new G722Decoder();
-  readonly #concealment = new PitchConcealment(sampleRate);
+  readonly #concealment: PitchConcealment;
+
+  constructor(private readonly sampleRate: number) {
+    this.#concealment = new PitchConcealment(sampleRate);
+  }
 
   decode(payload: Uint8Array, pcm: Int16Array): number {
-    const count = this.#decoder.decode(payload, pcm);
+    const decoder = this.#decoder;
+    const count = this.sampleRate === wideRate ? decoder.decode(payload, pcm) : decoder.decodeNarrow(payload, pcm);
     this.#concealment.remember(pcm, count);
     return count;
   }
@@ -28,12 +35,16 @@ class G722AudioEncoder implements AudioEncoder {
   readonly #encoder = new G722Encoder();
   readonly #octets: Uint8Array;
 
-  constructor(frameSamples: number) {
-    this.#octets = new Uint8Array(frameSamples / samplesPerOctet);
+  constructor(
+    private readonly sampleRate: number,
+    frameSamples: number,
+  ) {
+    this.#octets = new Uint8Array((frameSamples * octetsPerSecond) / sampleRate);
   }
 
   encode(frame: Int16Array): Uint8Array {
-    this.#encoder.encode(frame, this.#octets);
+    if (this.sampleRate === wideRate) this.#encoder.encode(frame, this.#octets);
+    else this.#encoder.encodeNarrow(frame, this.#octets);
     return this.#octets;
   }
 
@@ -45,7 +56,7 @@ class G722AudioEncoder implements AudioEncoder {
 /** G.722 at 64 kbit/s: 16 kHz audio on an RTP clock of 8000 (RFC 3551 §4.5.2). */
 export const g722Codec: AudioCodec = {
   name: 'G722',
-  sampleRates: [sampleRate],
-  createDecoder: () => new G722AudioDecoder(),
-  createEncoder: (_sampleRate, frameSamples) => new G722AudioEncoder(frameSamples),
+  sampleRates: [wideRate, narrowRate],
+  createDecoder: (sampleRate) => new G722AudioDecoder(sampleRate),
+  createEncoder: (sampleRate, frameSamples) => new G722AudioEncoder(sampleRate, frameSamples),
 };

@@ -3,7 +3,7 @@ import { MirrorFilter } from './g722-mirror-filter.js';
 
 /*
  * ITU-T G.722 at 64 kbit/s (mode 1): two samples at 16 kHz become one octet, 6 bits of the lower sub-band and 2 of the higher.
- * Tables are those of the Recommendation.
+ * Tables are those of the Recommendation. The lower sub-band by itself is narrowband sound at 8 kHz, half as loud.
  */
 
 /** Decision levels of the lower band's 60-level quantiser (table 3). */
@@ -73,6 +73,14 @@ export class G722Encoder {
     return count;
   }
 
+  /** Codes samples at 8 kHz, an octet each: the higher sub-band stays empty. */
+  encodeNarrow(pcm: Int16Array, octets: Uint8Array): number {
+    for (let i = 0; i < pcm.length; i++) {
+      octets[i] = (this.#encodeHigher(0) << 6) | this.#encodeLower((pcm[i] ?? 0) >> 1);
+    }
+    return pcm.length;
+  }
+
   #encodePair(first: number, second: number): number {
     const history = this.#history;
     history.push(first, second);
@@ -112,6 +120,13 @@ export class G722Decoder {
     const count = Math.min(octets.length, pcm.length >> 1);
     for (let i = 0; i < count; i++) this.#decodeOctet(octets[i] ?? 0, pcm, 2 * i);
     return 2 * count;
+  }
+
+  /** Decodes the lower sub-band alone into the start of `pcm`, a sample at 8 kHz an octet; returns the samples written. */
+  decodeNarrow(octets: Uint8Array, pcm: Int16Array): number {
+    const count = Math.min(octets.length, pcm.length);
+    for (let i = 0; i < count; i++) pcm[i] = 2 * this.#decodeLower((octets[i] ?? 0) & 63);
+    return count;
   }
 
   #decodeOctet(octet: number, pcm: Int16Array, at: number): void {

@@ -14,11 +14,10 @@ export interface InbandDtmfOptions {
 interface Ear {
   readonly of: AudioDecoder;
   readonly audio: NegotiatedAudio;
-  readonly sampleRate: number;
 }
 
-/** 120 ms at 16 kHz. */
-const maxSamples = 1920;
+/** 120 ms. */
+const maxSamples = (detectorSampleRate * 120) / 1000;
 /** No audio for so long: a tone that was heard is over. */
 const silentMs = 100;
 /** Packets that were lost, or late, within a tone. */
@@ -48,10 +47,10 @@ export class InbandDtmf {
     const decoder = this.#decoderFor(audio);
     if (!this.#isNext(sequence, timestamp, audio.clockRate)) return;
     const samples = decoder.of.decode(payload, this.#pcm);
-    const ticks = (samples * audio.clockRate) / decoder.sampleRate;
+    const ticks = (samples * audio.clockRate) / detectorSampleRate;
     this.#nextTimestamp = (timestamp + ticks) >>> 0;
     this.#nextSequence = (sequence + 1) & 0xffff;
-    this.#detector.listen(this.#pcm.subarray(0, this.#toDetectorRate(samples, decoder.sampleRate)));
+    this.#detector.listen(this.#pcm.subarray(0, samples));
   }
 
   /** To be called every 20 ms or so. */
@@ -77,17 +76,7 @@ export class InbandDtmf {
     const known = this.#decoder;
     if (known?.audio === audio) return known;
     known?.of.close();
-    const codec = this.options.codecs.get(audio.codec);
-    // Of codecs that work at more than the detector, twice its rate is what all of them can do.
-    const sampleRate = codec.sampleRates.includes(detectorSampleRate) ? detectorSampleRate : 2 * detectorSampleRate;
-    this.#decoder = { of: codec.createDecoder(sampleRate), audio, sampleRate };
+    this.#decoder = { of: this.options.codecs.get(audio.codec).createDecoder(detectorSampleRate), audio };
     return this.#decoder;
-  }
-
-  #toDetectorRate(samples: number, sampleRate: number): number {
-    if (sampleRate === detectorSampleRate) return samples;
-    const half = samples >> 1;
-    for (let i = 0; i < half; i++) this.#pcm[i] = ((this.#pcm[2 * i] ?? 0) + (this.#pcm[2 * i + 1] ?? 0)) >> 1;
-    return half;
   }
 }

@@ -37,7 +37,9 @@ export interface MediaTrouble {
     /** DTLS was closed in the call, by the peer or a stranger (F-28). */
     | 'dtls_closed'
     /** The peer said RTCP BYE: the limit of silence is a short one now. */
-    | 'bye';
+    | 'bye'
+    /** Digits for this endpoint came faster than they can be played, and some were dropped. Told once. */
+    | 'digits_dropped';
   readonly isOver?: boolean;
   readonly silentMs?: number;
 }
@@ -66,7 +68,7 @@ export interface MediaEndpoint {
   close(): Promise<void>;
 }
 
-/** The WhatsApp side: ICE, DTLS-SRTP, Opus. SDP texts are what is exchanged with Meta. */
+/** The WhatsApp side: ICE, DTLS-SRTP, Opus or G.711. SDP texts are what is exchanged with Meta. */
 export interface WebRtcEndpoint extends MediaEndpoint {
   /** Answers Meta's offer with `setup:active`. Nothing is sent before `start`. @throws MediaError if the offer is unusable. */
   createAnswer(offer: string): Promise<string>;
@@ -94,6 +96,14 @@ export interface RtpEndpoint extends MediaEndpoint {
   sendDtmf(digit: string, durationMs: number): void;
 }
 
+export interface WebRtcEndpointOptions {
+  readonly call: CallId;
+  /** Codecs that Meta takes of the number beside Opus (`audio.additional_codecs`); absent: none. */
+  readonly additionalCodecs?: readonly PbxCodec[];
+  /** Of the trunk that the call goes to, the best first: what its PBX will speak as far as that is not agreed on yet. */
+  readonly trunkCodecs?: readonly PbxCodec[];
+}
+
 export interface RtpEndpointOptions {
   readonly call: CallId;
   readonly codecs: readonly PbxCodec[];
@@ -115,7 +125,7 @@ export interface MediaEngine {
   start(): Promise<void>;
   /** Closes every endpoint. */
   stop(): Promise<void>;
-  createWebRtcEndpoint(options: { readonly call: CallId }): Promise<WebRtcEndpoint>;
+  createWebRtcEndpoint(options: WebRtcEndpointOptions): Promise<WebRtcEndpoint>;
   createRtpEndpoint(options: RtpEndpointOptions): Promise<RtpEndpoint>;
   /** The bridge of one call; joins endpoints made by this engine. */
   createBridge(call: CallId): MediaBridge;

@@ -12,6 +12,7 @@ const troubleSteps: Readonly<Record<MediaTrouble['kind'], CallStep>> = {
   idle_timeout: 'media.timeout',
   dtls_closed: 'dtls.closed',
   bye: 'media.bye',
+  digits_dropped: 'media.digits_dropped',
 };
 
 /** Shows an endpoint's event to the call's observer: on its timeline, or as a report of the quality. */

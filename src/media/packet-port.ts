@@ -1,5 +1,6 @@
 import type { PbxCodec } from '../routing/types.js';
 import type { MediaTrouble } from './media-engine.js';
+import type { LevelMeter } from './quality/level-meter.js';
 
 /** One RTP packet's content on its way between endpoints; it and its payload are only valid during the call that hands it over. */
 export interface MediaPacket {
@@ -41,7 +42,7 @@ export interface PacketPort {
   /** Sends a DTMF digit made anew: RFC 4733 events in this endpoint's own clock, or whatever else its far end takes. */
   sendDtmf(digit: string, durationMs: number): void;
   /**
-   * Asked for the Opus that goes into a 20 ms slot for which nothing was handed over; set by a bridge that codes, so that the
+   * Asked for the audio that goes into a 20 ms slot for which nothing was handed over; set by a bridge that codes, so that the
    * silence comes from the encoder whose stream it stands in. Without it the port sends silence of its own.
    */
   fillSlot?: (() => Uint8Array) | undefined;
@@ -64,6 +65,8 @@ export interface PacketPort {
   readonly inbandDtmf?: boolean;
   /** Share of what was sent that the far end reports as lost: 0 to 1; undefined as long as it reports nothing. */
   readonly lossSeenByPeer?: number | undefined;
+  /** Takes the audio that came from the far end, where the bridge decodes it. */
+  readonly level?: LevelMeter;
   /** Takes what the bridge's watchdog found, for the endpoint's listener. */
   report?(trouble: MediaTrouble): void;
 }

@@ -14,6 +14,7 @@ import type { DtmfMode, MediaEndpointEvent, MediaStats, MediaTrouble } from './m
 import type { PacketPlace } from './packet-capture.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { payloadKind, PayloadTypes } from './payload-types.js';
+import { LevelMeter } from './quality/level-meter.js';
 import { QualityMonitor } from './quality/quality-monitor.js';
 import { ReceiveStatistics } from './receive-statistics.js';
 import { RecentPackets } from './recent-packets.js';
@@ -64,6 +65,7 @@ export class RtpStream implements PacketPort {
   onComfortNoise: ((packet: MediaPacket) => void) | undefined;
   /** Sees each packet in the clear that comes from the PBX or goes there. */
   tap: ((packet: Uint8Array, remote: PacketPlace, isOutgoing: boolean) => void) | undefined;
+  readonly level = new LevelMeter();
   #audio: NegotiatedAudio | undefined;
   #media: PbxMedia | undefined;
   #heard = 0;
@@ -107,9 +109,10 @@ export class RtpStream implements PacketPort {
       media: () => this.#media,
       maySend: () => this.#maySend,
       onInfo: (digit, durationMs) => options.onEvent({ type: 'dtmf', digit, durationMs }),
+      onDropped: () => this.#digitsDropped(),
     });
     this.#quality = new QualityMonitor({
-      ...{ clock, received: this.#received, peer: this.#rtcp.peer, sent: this.#sender },
+      ...{ clock, received: this.#received, peer: this.#rtcp.peer, sent: this.#sender, level: this.level },
       audio: () => this.#audio,
       onReport: (report, total) => options.onEvent({ type: 'quality', report, total }),
     });
@@ -223,6 +226,7 @@ export class RtpStream implements PacketPort {
   get details(): Readonly<Record<string, number | undefined>> {
     return {
       foreignPackets: this.#lock.foreign,
+      droppedDigits: this.#keys.dropped,
       lossSeenByPbx: this.lossSeenByPeer,
       socketErrors: this.options.sockets.errors,
     };
@@ -236,6 +240,11 @@ export class RtpStream implements PacketPort {
     this.#maySend = false;
     this.#mayReceive = false;
     await this.options.sockets.close();
+  }
+
+  #digitsDropped(): void {
+    this.options.logger.warn('digits for the PBX dropped: they came faster than they can be played');
+    this.report({ kind: 'digits_dropped' });
   }
 
   #setSending(maySend: boolean): void {

@@ -45,6 +45,8 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
   readonly #noise = new ComfortNoise();
   readonly #expectedLoss = new ExpectedLoss();
   #lossPercent = 0;
+  /** The payload that is being played, while it may go out as it came. */
+  #unchanged: Uint8Array | undefined;
 
   constructor(private readonly options: AudioPathOptions) {
     const { source, sink, port, codecs } = options;
@@ -61,7 +63,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     this.#decoder = codecs.get(source.codec).createDecoder(sampleRate);
     this.#encoder = codecs.get(sink.codec).createEncoder(sampleRate, frameSamples);
     const backlog = new FrameBacklog<Int16Array>({
-      send: (frame, durationMs) => port.sendAudio(this.#encoder.encode(frame), durationMs),
+      send: (frame, durationMs) => port.sendAudio(this.#unchanged ?? this.#encoder.encode(frame), durationMs),
       copy: (frame) => frame.slice(),
       loudness: loudnessOf,
       blend: blendPcm,
@@ -69,7 +71,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     });
     this.#backlog = backlog;
     this.#fifo = new FrameFifo(frameSamples, (frame) => backlog.put(frame, frameMs));
-    this.#fills = sink.codec !== 'opus';
+    this.#fills = sink.codec !== 'opus' && port.leadMs === undefined;
     // Foreign silence between frames of one encoder would leave the far decoder with a state that the encoder does not share.
     if (!this.#fills) port.fillSlot = () => this.#encoder.encode(backlog.take(frameMs) ?? this.#madeUpFrame());
     this.#jitter = new JitterMeter(source.clockRate / 1000);
@@ -131,10 +133,14 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
 
   play(payload: Uint8Array): number {
     const samples = this.#decoder.decode(payload, this.#pcm);
+    this.options.level?.add(this.#pcm, samples);
+    // Behind a loss the decoder has blended what it made up into what came.
+    if (this.#mayPass(samples) && this.#concealedInARow === 0) this.#unchanged = payload;
     this.#concealedInARow = 0;
     this.#covered = 0;
     this.#noise.stop();
     this.#forward(samples);
+    this.#unchanged = undefined;
     return samples * this.#ticksPerSample;
   }
 
@@ -161,6 +167,12 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     this.options.port.fillSlot = undefined;
     this.#decoder.close();
     this.#encoder.close();
+  }
+
+  /** G.711 on both sides: a packet that is just a frame of the sink's needs no coding. */
+  #mayPass(samples: number): boolean {
+    const isSame = this.#decodes.codec === this.#sink.codec && isG711(this.#sink);
+    return isSame && samples === this.#frameSamples && this.#fifo.pending === 0 && !this.muted;
   }
 
   #canDecode(audio: NegotiatedAudio): boolean {

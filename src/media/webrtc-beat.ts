@@ -1,8 +1,9 @@
 import type { Clock, Timer } from '../lib/clock.js';
+import { DigitQueue } from './digit-queue.js';
 import { dtmfCode, dtmfEventBytes, writeDtmfEvent } from './dtmf-event.js';
 import type { MediaPacket } from './packet-port.js';
 
-/** What the beat puts out: Opus or a telephone-event, numbered and timed, one stream. */
+/** What the beat puts out: audio or a telephone-event, numbered and timed, one stream. */
 export type BeatSink = (kind: 'audio' | 'event', packet: MediaPacket) => void;
 
 /** Where the stream's counting starts: random, RFC 3550 §5.1. */
@@ -11,8 +12,8 @@ export interface BeatOrigin {
   readonly timestamp: number;
 }
 
-/** Ticks of Opus' RTP clock in a millisecond (RFC 7587 §4.1). */
-const ticksPerMs = 48;
+/** RTP clock of Opus (RFC 7587 §4.1), which is what most calls have. */
+const opusClockRate = 48_000;
 const frameMs = 20;
 /** How much later than its slot a frame may come before silence takes the slot: one network's ordinary jitter. */
 const slackMs = 15;
@@ -24,18 +25,17 @@ const quietLeadMs = 5;
 const maxLeadMs = 100;
 /** Slots missed by more than this are skipped in the timestamps instead of being sent in one burst. */
 const maxCatchUpMs = 500;
-/** 20 ms of Opus silence, for streams that no encoder speaks in yet: mono, CELT, fullband, and a silence flag (RFC 6716 §3.1, §4.3). */
+/** 20 ms of Opus silence, for Opus streams that no encoder speaks in yet: mono, CELT, fullband, and a silence flag (RFC 6716 §3.1, §4.3). */
 export const silenceFrame = Uint8Array.of(0xf8, 0xff, 0xfe);
 
 /** Meta counts a telephone-event's duration at 8 kHz, whatever the clock of the timestamps it stands on. */
 const eventTicksPerMs = 8;
 const minEventMs = 100;
-const maxEventMs = 6000;
+const maxEventMs = 5000;
 /** RFC 4733 §2.5.1.4: the last packet three times. */
 const endRepeats = 3;
 /** Silence after a digit, so that the next one is heard as another. */
 const eventGapSlots = 3;
-const maxQueuedEvents = 64;
 
 interface PlayingEvent {
   readonly code: number;
@@ -69,21 +69,36 @@ export class WebRtcBeat {
   #event: PlayingEvent | undefined;
   #gapSlots = 0;
   #emptyInARow = 0;
-  readonly #queue: { readonly code: number; readonly totalMs: number }[] = [];
+  #ticksPerMs = opusClockRate / 1000;
+  readonly #queue: DigitQueue<number>;
 
   constructor(
     private readonly clock: Clock,
     private readonly sink: BeatSink,
     origin: BeatOrigin,
-    /** Makes the silence of an empty slot: 20 ms of Opus. */
+    /** Makes the silence of an empty slot: 20 ms of it. */
     private readonly silence: () => Uint8Array = () => silenceFrame,
+    /** Called once, with the first digit that is dropped as too many wait. */
+    onDigitsDropped: () => void = () => undefined,
   ) {
+    const limits = { leastMs: minEventMs, mostMs: maxEventMs, pauseMs: eventGapSlots * frameMs };
+    this.#queue = new DigitQueue(limits, onDigitsDropped);
     this.#sequence = origin.sequence & 0xffff;
     this.#timestamp = origin.timestamp >>> 0;
   }
 
   get isRunning(): boolean {
     return this.#timer !== undefined;
+  }
+
+  /** RTP clock of the audio in Hz, to be set before the stream begins; default: that of Opus. */
+  set clockRate(clockRate: number) {
+    this.#ticksPerMs = clockRate / 1000;
+  }
+
+  /** Digits dropped so far, since too many waited. */
+  get droppedDigits(): number {
+    return this.#queue.dropped;
   }
 
   /** RTP packets and payload octets sent so far, for sender reports (RFC 3550 §6.4.1). */
@@ -98,7 +113,7 @@ export class WebRtcBeat {
 
   /** The stream's RTP time of this moment, for sender reports. */
   get timestampNow(): number {
-    return (this.#timestamp + Math.round((this.clock.monotonicMs() - this.#dueMs) * ticksPerMs)) >>> 0;
+    return (this.#timestamp + Math.round((this.clock.monotonicMs() - this.#dueMs) * this.#ticksPerMs)) >>> 0;
   }
 
   /** How far ahead of the clock the next slot is, in ms; below zero once its time has come. */
@@ -117,13 +132,13 @@ export class WebRtcBeat {
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#queue.length = 0;
+    this.#queue.clear();
   }
 
-  /** Sends one Opus frame of `durationMs` at once, unless the stream does not run, is ahead of the clock or plays a digit. */
+  /** Sends one frame of `durationMs` at once, unless the stream does not run, is ahead of the clock or plays a digit. */
   sendAudio(payload: Uint8Array, durationMs: number): void {
     if (!this.#timer) return;
-    if (this.#event || (this.#queue.length > 0 && this.#gapSlots === 0) || this.leadMs >= maxLeadMs) {
+    if (this.#event || (!this.#queue.isEmpty && this.#gapSlots === 0) || this.leadMs >= maxLeadMs) {
       this.#dropped++;
       return;
     }
@@ -136,8 +151,7 @@ export class WebRtcBeat {
   /** Queues a digit (0-9, *, #, A-D); anything else is ignored. Length in ms, 100 at least. */
   sendDtmf(digit: string, durationMs: number): void {
     const code = dtmfCode(digit);
-    if (code === undefined || !this.#timer || this.#queue.length >= maxQueuedEvents) return;
-    this.#queue.push({ code, totalMs: Math.min(maxEventMs, Math.max(minEventMs, durationMs)) });
+    if (code !== undefined && this.#timer) this.#queue.add(code, durationMs, !this.#event && this.#gapSlots === 0);
   }
 
   get #slackMs(): number {
@@ -189,9 +203,10 @@ export class WebRtcBeat {
   }
 
   #nextEvent(): PlayingEvent | undefined {
-    const next = this.#queue.shift();
-    if (next) this.#isMarked = true;
-    return next && { ...next, timestamp: this.#timestamp, elapsedMs: 0 };
+    const next = this.#queue.take();
+    if (!next) return undefined;
+    this.#isMarked = true;
+    return { code: next.digit, totalMs: next.durationMs, timestamp: this.#timestamp, elapsedMs: 0 };
   }
 
   #playEvent(event: PlayingEvent): void {
@@ -217,6 +232,6 @@ export class WebRtcBeat {
 
   #advance(durationMs: number): void {
     this.#dueMs += durationMs;
-    this.#timestamp = (this.#timestamp + durationMs * ticksPerMs) >>> 0;
+    this.#timestamp = (this.#timestamp + durationMs * this.#ticksPerMs) >>> 0;
   }
 }

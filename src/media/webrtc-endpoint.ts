@@ -12,7 +12,12 @@ import {
   writeWhatsAppOffer,
   type WhatsAppLocal,
 } from '../sdp/whatsapp-profile.js';
-import { readWhatsAppRemote, type WhatsAppRemote } from '../sdp/whatsapp-remote.js';
+import {
+  readWhatsAppRemote,
+  withChosenFormat,
+  type WhatsAppCodec,
+  type WhatsAppRemote,
+} from '../sdp/whatsapp-remote.js';
 import { ConnectDeadline } from './connect-deadline.js';
 import type { MediaEndpointEvent, MediaStats, WebRtcEndpoint } from './media-engine.js';
 import { MediaError } from './media-error.js';
@@ -40,6 +45,8 @@ export interface WeriftEndpointOptions {
   readonly remoteAllowed: (address: string) => boolean;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** What audio may be coded with, the best first, as known when our SDP is made; default: Opus alone. */
+  readonly codecs?: () => readonly WhatsAppCodec[];
   /** Default: our own. */
   readonly packetPath?: PacketPath | undefined;
 }
@@ -55,7 +62,8 @@ export function createWeriftEndpoint(options: WeriftEndpointOptions): WeriftEndp
 }
 
 /**
- * One WhatsApp leg's media: ICE, DTLS-SRTP, one Opus stream each way.
+ * One WhatsApp leg's media: ICE, DTLS-SRTP, one audio stream each way: Opus, or G.711 where Meta and the PBX both
+ * have it.
  *
  * ```
  *  new ── createOffer ──► offered ── acceptAnswer ─┐
@@ -74,6 +82,8 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
   #dtls: WeriftDtls | undefined;
   #remote: WhatsAppRemote | undefined;
   #isClient = true;
+  /** What our SDP offers, or answers with. */
+  #codecs: readonly WhatsAppCodec[] = ['opus'];
   #listener: (event: MediaEndpointEvent) => void = () => undefined;
   readonly #deadline: ConnectDeadline;
   #silence: Timer | undefined;
@@ -83,7 +93,7 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
     this.#ice = new WeriftIce(options);
     this.#ice.onLost = () => this.#fail('media_failed', 'no consent from the peer for 30 s');
     this.#stream = new WebRtcStream(options.clock);
-    this.#stream.onEvent = (event) => this.#listener(event);
+    this.#stream.onEvent = (event) => this.#pass(event);
     this.#deadline = new ConnectDeadline(options.clock, () => this.#late());
   }
 
@@ -97,8 +107,14 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
   }
 
   /** What was thrown away in front of and behind the stack, for the log and tests. */
-  get dropped(): GuardCounters & SrtpRefusals & { readonly refusedSends: number; readonly frames: number } {
-    return { ...this.#ice.counters, ...this.#refused, frames: this.#stream.droppedFrames };
+  get dropped(): GuardCounters &
+    SrtpRefusals & { readonly refusedSends: number; readonly frames: number; readonly digits: number } {
+    return {
+      ...this.#ice.counters,
+      ...this.#refused,
+      frames: this.#stream.droppedFrames,
+      digits: this.#stream.droppedDigits,
+    };
   }
 
   get #refused(): SrtpRefusals {
@@ -121,7 +137,8 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
 
   async createAnswer(offer: string): Promise<string> {
     this.#expect('new', 'createAnswer');
-    const offered = this.#readRemote(offer);
+    this.#chooseCodecs();
+    const offered = withChosenFormat(this.#readRemote(offer), this.#codecs);
     const local = await this.#open(new Set(offered.candidates.map(({ address }) => isIP(address))));
     const remote = this.#reachable(offered);
     this.#isClient = answerSetup(remote.setup) === 'active';
@@ -132,9 +149,10 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
 
   async createOffer(): Promise<string> {
     this.#expect('new', 'createOffer');
+    this.#chooseCodecs();
     const local = await this.#open();
     this.#phase = 'offered';
-    return writeWhatsAppOffer(local);
+    return writeWhatsAppOffer(local, this.#codecs);
   }
 
   acceptAnswer(answer: string): Promise<void> {
@@ -170,12 +188,22 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
     await this.#shutDown();
   }
 
+  #chooseCodecs(): void {
+    this.#codecs = this.options.codecs?.() ?? this.#codecs;
+  }
+
+  #pass(event: MediaEndpointEvent): void {
+    if (event.type === 'trouble' && event.trouble.kind === 'digits_dropped')
+      this.options.logger.warn('digits for WhatsApp dropped: they came faster than they can be played');
+    this.#listener(event);
+  }
+
   #expect(phase: Phase, what: string): void {
     if (this.#phase !== phase) throw new MediaError('internal', `${what} in phase ${this.#phase}`);
   }
 
   #readRemote(sdp: string): WhatsAppRemote {
-    const remote = readRemote(sdp);
+    const remote = readRemote(sdp, this.#codecs);
     const candidates = remote.candidates.filter(({ address }) => this.options.remoteAllowed(address));
     if (candidates.length === 0) throw new MediaError('not_allowed', 'no candidate in an allowed network');
     return { ...remote, candidates };
@@ -294,9 +322,9 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
   }
 }
 
-function readRemote(sdp: string): WhatsAppRemote {
+function readRemote(sdp: string, codecs: readonly WhatsAppCodec[]): WhatsAppRemote {
   try {
-    return readWhatsAppRemote(sdp);
+    return readWhatsAppRemote(sdp, codecs);
   } catch (error) {
     if (error instanceof SdpError) throw new MediaError(error.endCode, error.message, { cause: error });
     throw error;

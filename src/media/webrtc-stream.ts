@@ -1,27 +1,33 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
 import { given } from '../lib/given.js';
-import type { WhatsAppRemote } from '../sdp/whatsapp-remote.js';
+import type { WhatsAppFormat, WhatsAppRemote } from '../sdp/whatsapp-remote.js';
 import type { MediaEndpointEvent, MediaStats } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
+import { LevelMeter } from './quality/level-meter.js';
 import { QualityMonitor } from './quality/quality-monitor.js';
 import { ReceiveStatistics } from './receive-statistics.js';
 import { RecentPackets } from './recent-packets.js';
 import { emptyRtpFields, parseRtp, rtpHeaderBytes, writeRtpHeader } from './rtp-packet.js';
-import { silenceFrame, WebRtcBeat } from './webrtc-beat.js';
+import { silenceFrames } from './silence-frames.js';
+import { WebRtcBeat } from './webrtc-beat.js';
 import type { PacketSender } from './webrtc-packets.js';
 import { WebRtcReports } from './webrtc-reports.js';
 
-/** Longer than any frame of Opus that fits into a datagram. */
+/** Longer than any frame that fits into a datagram. */
 const maxPacketBytes = 2048;
 
 /** What Meta sends DTMF on when its SDP names no payload type. */
 const defaultEventPayloadType = 126;
 const opusClockRate = 48_000;
+/** What Meta is sent, and asked for. */
+const ptimeMs = 20;
+/** So many packets in a row of another codec that was agreed on: it is what is spoken now. */
+const strangersToFollow = 3;
 /** The webhook that tells of the pick-up takes a while; the user's first word may be faster. */
 const freshMs = 1000;
 
-/** The RTP of one WhatsApp leg: one Opus stream each way, reports, and the bridge's face of it. Knows no ICE and no DTLS. */
+/** The RTP of one WhatsApp leg: one audio stream each way, reports, and the bridge's face of it. Knows no ICE and no DTLS. */
 export class WebRtcStream {
   readonly port: PacketPort;
   /** The one SSRC of the whole call. */
@@ -38,7 +44,10 @@ export class WebRtcStream {
   readonly #quality: QualityMonitor;
   #path: PacketSender | undefined;
   #remote: WhatsAppRemote | undefined;
+  readonly #level = new LevelMeter();
   #audio: NegotiatedAudio | undefined;
+  #silence = silenceFrames.opus;
+  #strangers = 0;
   #heard = 0;
   #lastPacketMs = 0;
   #saidBye = false;
@@ -53,7 +62,8 @@ export class WebRtcStream {
       clock,
       (kind, packet) => this.#send(kind, packet),
       origin,
-      () => this.port.fillSlot?.() ?? silenceFrame,
+      () => this.port.fillSlot?.() ?? this.#silence,
+      () => this.onEvent({ type: 'trouble', trouble: { kind: 'digits_dropped' } }),
     );
     this.#reports = new WebRtcReports({
       clock,
@@ -64,7 +74,7 @@ export class WebRtcStream {
       send: (compound) => this.#path?.sendRtcp(compound),
     });
     this.#quality = new QualityMonitor({
-      ...{ clock, received: this.#received, peer: this.#reports.peer, sent: sentBy(this.#beat) },
+      ...{ clock, received: this.#received, peer: this.#reports.peer, sent: sentBy(this.#beat), level: this.#level },
       audio: () => this.#audio,
       onReport: (report, total) => this.onEvent({ type: 'quality', report, total }),
     });
@@ -78,7 +88,7 @@ export class WebRtcStream {
 
   get stats(): MediaStats {
     return {
-      codec: 'opus',
+      codec: this.#audio?.codec ?? '',
       packetsReceived: this.#received.packets,
       packetsSent: this.#beat.sent.packets,
       packetsLost: this.#received.lost,
@@ -94,10 +104,15 @@ export class WebRtcStream {
     return this.clock.monotonicMs() - this.#lastPacketMs;
   }
 
-  /** Sets the payload types. */
+  /** Digits for Meta dropped so far, since too many waited. */
+  get droppedDigits(): number {
+    return this.#beat.droppedDigits;
+  }
+
+  /** Sets the payload types. Of several formats the first is what is sent. */
   negotiate(remote: WhatsAppRemote): void {
     this.#remote = remote;
-    this.#audio = { codec: 'opus', payloadType: remote.opusPayloadType, clockRate: opusClockRate, ptimeMs: 20 };
+    this.#use(remote.formats[0]);
   }
 
   /** Sends from now on: RTP at once and every 20 ms, a report at once and every 5 s. Idempotent. */
@@ -123,7 +138,7 @@ export class WebRtcStream {
     this.tap?.(datagram, false);
     const { ssrc, sequence, timestamp, payloadType } = fields;
     const isFirst = this.#received.packets === 0;
-    const isAudio = payloadType === this.#remote?.opusPayloadType;
+    const isAudio = payloadType === this.#audio?.payloadType || this.#follows(payloadType);
     this.#heard++;
     this.#lastPacketMs = this.clock.monotonicMs();
     this.#received.receive(ssrc, sequence, timestamp, this.#lastPacketMs, isAudio);
@@ -134,8 +149,10 @@ export class WebRtcStream {
     packet.timestamp = timestamp;
     packet.marker = fields.marker;
     packet.payload = datagram.subarray(fields.payloadStart, fields.payloadEnd);
-    if (isAudio) this.#deliver(packet);
-    else if (payloadType === this.#eventPayloadType) this.port.onTelephoneEvent?.(packet);
+    if (isAudio) {
+      this.#strangers = 0;
+      this.#deliver(packet);
+    } else if (payloadType === this.#eventPayloadType) this.port.onTelephoneEvent?.(packet);
   }
 
   /** Takes a compound RTCP packet that proved authentic and new. */
@@ -147,6 +164,21 @@ export class WebRtcStream {
     if (!peer.takeBye()) return;
     this.#saidBye = true;
     this.onEvent({ type: 'trouble', trouble: { kind: 'bye' } });
+  }
+
+  #use({ codec, payloadType, clockRate }: WhatsAppFormat): void {
+    this.#audio = { codec, payloadType, clockRate, ptimeMs };
+    this.#silence = silenceFrames[codec];
+    this.#received.clockRate = clockRate;
+    this.#beat.clockRate = clockRate;
+  }
+
+  /** An answer of several formats allows each of them (RFC 3264 §6.1): what is really sent is spoken back. */
+  #follows(payloadType: number): boolean {
+    const other = this.#remote?.formats.find((format) => format.payloadType === payloadType);
+    if (!other || ++this.#strangers < strangersToFollow) return false;
+    this.#use(other);
+    return true;
   }
 
   #deliver(packet: MediaPacket): void {
@@ -168,7 +200,7 @@ export class WebRtcStream {
 
   #send(kind: 'audio' | 'event', { payload, marker, sequence, timestamp }: MediaPacket): void {
     const remote = this.#remote;
-    const payloadType = kind === 'audio' ? remote?.opusPayloadType : remote?.telephoneEventPayloadType;
+    const payloadType = kind === 'audio' ? this.#audio?.payloadType : remote?.telephoneEventPayloadType;
     const bytes = rtpHeaderBytes + payload.length;
     if (payloadType === undefined || bytes > maxPacketBytes) return;
     const packet = this.#outgoing;
@@ -205,6 +237,7 @@ export class WebRtcStream {
       get lossSeenByPeer() {
         return lossSeenByPeer();
       },
+      level: this.#level,
       report: (trouble) => this.onEvent({ type: 'trouble', trouble }),
       recall: () => this.#recall(),
       onAudio: undefined,

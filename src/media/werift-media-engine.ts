@@ -1,10 +1,12 @@
 import { isIP, isIPv6 } from 'node:net';
 import type { CallObserver, CallStep } from '../call/observer.js';
 import type { MediaBridge } from '../call/media-bridge.js';
+import type { MediaSide } from '../call/media-quality.js';
 import { bundledClock } from '../lib/bundled-clock.js';
 import { guardedClock, type Clock } from '../lib/clock.js';
 import type { CallId, IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
+import type { PbxCodec } from '../routing/types.js';
 import { standardCodecs } from './codec-registry.js';
 import { warmUpCodecs } from './codec-warm-up.js';
 import { faultLog } from './fault-log.js';
@@ -15,6 +17,7 @@ import type {
   RtpEndpoint,
   RtpEndpointOptions,
   WebRtcEndpoint,
+  WebRtcEndpointOptions,
 } from './media-engine.js';
 import { MediaError } from './media-error.js';
 import type { MediaWatchdogLimits } from './media-watchdog.js';
@@ -28,6 +31,7 @@ import { TranscodingBridge } from './transcoding-bridge.js';
 import { enableDirectSending } from './udp-sending.js';
 import { createWeriftEndpoint } from './webrtc-endpoint.js';
 import type { PacketPath } from './werift-packets.js';
+import { codecsTowardsMeta } from './whatsapp-codecs.js';
 import { warmUpWerift } from './werift-warm-up.js';
 
 export interface WeriftMediaEngineOptions {
@@ -54,6 +58,8 @@ export interface WeriftMediaEngineOptions {
 }
 
 interface Entry {
+  readonly call: CallId;
+  readonly side: MediaSide;
   readonly endpoint: MediaEndpoint;
   readonly port: PacketPort;
 }
@@ -107,8 +113,9 @@ export class WeriftMediaEngine implements MediaEngine, MediaCapture {
     await Promise.all([...this.#entries.values()].map(({ endpoint }) => endpoint.close()));
   }
 
-  createWebRtcEndpoint({ call }: { readonly call: CallId }): Promise<WebRtcEndpoint> {
+  createWebRtcEndpoint(wanted: WebRtcEndpointOptions): Promise<WebRtcEndpoint> {
     this.#expectRunning();
+    const { call } = wanted;
     const { listenIp, advertisedIp, webrtcPorts } = this.options;
     const logger = this.options.logger.child({ call, media: 'whatsapp' });
     const endpoint = createWeriftEndpoint({
@@ -118,11 +125,12 @@ export class WeriftMediaEngine implements MediaEngine, MediaCapture {
       advertisedIp: advertisedIp || listenIp,
       ports: webrtcPorts,
       remoteAllowed: this.#mayReachWhatsApp,
+      codecs: () => codecsTowardsMeta(wanted, this.#pbxCodecOf(call)),
       packetPath: this.#packetPath ?? this.options.packetPath,
       logger,
       clock: this.#clockFor(logger),
     });
-    return Promise.resolve(this.#register(endpoint, call, whatsAppSteps));
+    return Promise.resolve(this.#register(endpoint, call, 'whatsapp'));
   }
 
   async createRtpEndpoint(options: RtpEndpointOptions): Promise<RtpEndpoint> {
@@ -152,7 +160,13 @@ export class WeriftMediaEngine implements MediaEngine, MediaCapture {
       ids: this.options.ids,
       logger,
     });
-    return this.#register(endpoint, options.call, pbxSteps);
+    return this.#register(endpoint, options.call, 'pbx');
+  }
+
+  /** How hard encoders of Opus work, those at work too: 0 cheapest to 10 best. */
+  setOpusComplexity(complexity: number): void {
+    const { effort } = this.#codecs.get('opus');
+    if (effort) effort.complexity = complexity;
   }
 
   capture(call: CallId, listener: CaptureListener): () => void {
@@ -189,6 +203,14 @@ export class WeriftMediaEngine implements MediaEngine, MediaCapture {
     return guardedClock(this.#clock, faultLog(logger, 'media timer failed'));
   }
 
+  /** What is agreed on with the PBX of a call, if anything is. */
+  #pbxCodecOf(call: CallId): PbxCodec | undefined {
+    for (const entry of this.#entries.values()) {
+      if (entry.call === call && entry.side === 'pbx' && entry.port.audio) return entry.port.audio.codec;
+    }
+    return undefined;
+  }
+
   #isStopped(): boolean {
     return this.#stopped;
   }
@@ -202,9 +224,10 @@ export class WeriftMediaEngine implements MediaEngine, MediaCapture {
   }
 
   /** Keeps the endpoint until it is closed, and shows its events to the observer on their way to the leg. */
-  #register<T extends Registered>(endpoint: T, call: CallId, steps: Steps): T {
-    this.#entries.set(endpoint.id, { endpoint, port: endpoint.port });
-    this.#captures.opened(endpoint, call, steps === pbxSteps ? 'pbx' : 'whatsapp');
+  #register<T extends Registered>(endpoint: T, call: CallId, side: MediaSide): T {
+    const steps = side === 'pbx' ? pbxSteps : whatsAppSteps;
+    this.#entries.set(endpoint.id, { call, side, endpoint, port: endpoint.port });
+    this.#captures.opened(endpoint, call, side);
     const listen = endpoint.listen.bind(endpoint);
     const close = endpoint.close.bind(endpoint);
     return Object.assign(endpoint, {

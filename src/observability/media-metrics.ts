@@ -17,6 +17,7 @@ const TROUBLES: Partial<Record<CallStep, string>> = {
   'media.peer_silent': 'peer_silent',
   'media.timeout': 'timeout',
   'media.bye': 'bye',
+  'media.digits_dropped': 'digits_dropped',
   'media.failed': 'failed',
   'dtls.closed': 'dtls_closed',
 };

@@ -11,6 +11,8 @@ export interface QualitySample {
   /** Of what we hear, 1 to 4.5. */
   readonly mos?: number;
   readonly roundTripMs?: number;
+  /** Of what we hear. */
+  readonly levelDbfs?: number;
 }
 
 /** Samples kept of one call; beyond them every second one goes, so that a long call is told of as a whole. */
@@ -30,13 +32,14 @@ export class QualityHistory {
 
   add(side: MediaSide, at: number, { received, roundTripMs }: QualityReport): void {
     if (this.#count[side]++ % this.#step !== 0) return;
-    const { packets, lost = 0, jitterMs, mos } = received;
+    const { packets, lost = 0, jitterMs, mos, levelDbfs } = received;
     const expected = packets + Math.max(0, lost);
     this.#samples.push({
       ...{ side, at, loss: expected === 0 ? 0 : Math.max(0, lost) / expected },
       ...(jitterMs === undefined ? {} : { jitterMs }),
       ...(mos === undefined ? {} : { mos }),
       ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...(levelDbfs === undefined ? {} : { levelDbfs }),
     });
     if (this.#samples.length > maxSamples) this.#thin();
   }

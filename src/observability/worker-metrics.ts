@@ -13,6 +13,7 @@ export interface WorkerFigures {
         readonly cpuMs: number;
         readonly rssBytes: number;
         readonly lostLogLines: number;
+        readonly opusComplexity: number;
       }
     | undefined;
 }
@@ -54,6 +55,13 @@ export function registerWorkerMetrics(registry: Registry, workers: () => readonl
     seconds(load?.cpuMs),
   );
   gauge('resident_memory_bytes', 'Resident memory of the worker.', ({ load }) => load?.rssBytes);
+  gauge(
+    'opus_complexity',
+    'Complexity that Opus is coded with: 5, or less when the worker has too much to do.',
+    ({ load }) => {
+      return load?.opusComplexity;
+    },
+  );
   counter('lost_log_lines_total', 'Log lines that the worker dropped, as they were too many.', ({ load }) => {
     return load?.lostLogLines;
   });

@@ -1,6 +1,7 @@
 import type { MediaDescription, SessionDescription } from 'sdp-transform';
-import type { WhatsAppRemote } from './whatsapp-remote.js';
+import { pbxFormats } from './audio-formats.js';
 import { writeSdp } from './sdp-text.js';
+import type { WhatsAppCodec, WhatsAppFormat, WhatsAppRemote } from './whatsapp-remote.js';
 
 /** What our side of a WhatsApp call says about itself. */
 export interface WhatsAppLocal {
@@ -18,24 +19,26 @@ export interface WhatsAppLocal {
 interface Agreed {
   readonly setup: 'actpass' | 'active' | 'passive';
   readonly mid: string;
-  readonly opusPayloadType: number;
+  /** The most wanted first. */
+  readonly formats: readonly Pick<WhatsAppFormat, 'codec' | 'payloadType'>[];
   readonly telephoneEventPayloadType: number | undefined;
 }
 
-const offered: Agreed = { setup: 'actpass', mid: '0', opusPayloadType: 111, telephoneEventPayloadType: 126 };
 /** Meta's rule: 20 ms, no other packet length. */
 const ptimeMs = 20;
 const trackName = 'audio0';
 
 /**
- * Our offer in the form Meta accepts: one audio section, Opus and telephone-event/8000, `actpass`, one SHA-256 fingerprint,
- * no candidates (Meta is ICE-lite and learns our address from our checks), no header extensions, no RTCP feedback.
+ * Our offer in the form Meta accepts: one audio section, `codecs` (Opus alone unless the number's settings have more) and
+ * telephone-event/8000, `actpass`, one SHA-256 fingerprint, no candidates (Meta is ICE-lite and learns our address from our
+ * checks), no header extensions, no RTCP feedback.
  */
-export function writeWhatsAppOffer(local: WhatsAppLocal): string {
-  return writeSdp(description(local, offered));
+export function writeWhatsAppOffer(local: WhatsAppLocal, codecs: readonly WhatsAppCodec[] = ['opus']): string {
+  const offered = codecs.map((codec) => ({ codec, payloadType: pbxFormats[codec].payloadType }));
+  return writeSdp(description(local, { setup: 'actpass', mid: '0', formats: offered, telephoneEventPayloadType: 126 }));
 }
 
-/** Our answer to Meta's offer: its payload types and mid are kept, the DTLS role is the one opposite to `remote.setup`. */
+/** Our answer to Meta's offer, which holds the formats that are to be used: its payload types and mid are kept, the DTLS role is the one opposite to `remote.setup`. */
 export function writeWhatsAppAnswer(local: WhatsAppLocal, remote: WhatsAppRemote): string {
   return writeSdp(description(local, { ...remote, setup: answerSetup(remote.setup) }));
 }
@@ -95,12 +98,16 @@ function description(local: WhatsAppLocal, agreed: Agreed): SessionDescription {
 
 function formats(agreed: Agreed): Pick<MediaDescription, 'payloads' | 'rtp' | 'fmtp'> {
   const event = agreed.telephoneEventPayloadType;
+  const audio = agreed.formats.map(({ codec, payloadType }) => {
+    const { name, clockRate, channels } = pbxFormats[codec];
+    return { payload: payloadType, codec: name, rate: clockRate, ...(channels > 1 ? { encoding: channels } : {}) };
+  });
+  const rtp = [...audio, ...(event === undefined ? [] : [{ payload: event, codec: 'telephone-event', rate: 8000 }])];
   return {
-    payloads: [agreed.opusPayloadType, ...(event === undefined ? [] : [event])].join(' '),
-    rtp: [
-      { payload: agreed.opusPayloadType, codec: 'opus', rate: 48_000, encoding: 2 },
-      ...(event === undefined ? [] : [{ payload: event, codec: 'telephone-event', rate: 8000 }]),
-    ],
-    fmtp: [{ payload: agreed.opusPayloadType, config: 'minptime=10;useinbandfec=1' }],
+    payloads: rtp.map(({ payload }) => payload).join(' '),
+    rtp,
+    fmtp: agreed.formats.flatMap(({ codec, payloadType }) =>
+      codec === 'opus' ? [{ payload: payloadType, config: 'minptime=10;useinbandfec=1' }] : [],
+    ),
   };
 }

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
-import { canonicalIp } from '../lib/canonical-ip.js';
 import type { MediaDescription } from 'sdp-transform';
+import { canonicalIp } from '../lib/canonical-ip.js';
+import type { PbxCodec } from '../routing/types.js';
 import { audioFormats, isSameEncoding, pbxFormats, telephoneEvent } from './audio-formats.js';
 import { isNeverTarget } from './media-address.js';
 import { SdpError } from './sdp-error.js';
@@ -14,6 +15,17 @@ export interface RemoteCandidate {
   readonly port: number;
 }
 
+/** What Meta's SDP may code audio with: Opus always, G.711 where the number's `audio.additional_codecs` has it. */
+export type WhatsAppCodec = Exclude<PbxCodec, 'G722'>;
+
+/** A codec under the payload type that an SDP gives it. */
+export interface WhatsAppFormat {
+  readonly codec: WhatsAppCodec;
+  readonly payloadType: number;
+  /** RTP clock in Hz. */
+  readonly clockRate: number;
+}
+
 /** What Meta's description says, reduced to what is obeyed. */
 export interface WhatsAppRemote {
   /** Meta is always ICE-lite: never checks us, always controlled. */
@@ -25,7 +37,8 @@ export interface WhatsAppRemote {
   readonly fingerprint: string;
   readonly setup: 'actpass' | 'active' | 'passive';
   readonly mid: string;
-  readonly opusPayloadType: number;
+  /** Of the codecs that we take, those in the SDP, as it likes them; one at least. */
+  readonly formats: readonly [WhatsAppFormat, ...WhatsAppFormat[]];
   readonly telephoneEventPayloadType: number | undefined;
 }
 
@@ -35,9 +48,10 @@ const secureProtocols = ['UDP/TLS/RTP/SAVPF', 'UDP/TLS/RTP/SAVP', 'RTP/SAVPF'];
 /**
  * Reads Meta's offer or answer: the first audio section and nothing else. Legacy codecs, header extensions, RTCP feedback, a
  * missing `a=ssrc` and a short `a=rtcp` do no harm.
- * @throws SdpError `no_codec` without Opus, `bad_request` if ICE, DTLS or the audio section cannot be used.
+ * @param codecs what we take
+ * @throws SdpError `no_codec` with none of them, `bad_request` if ICE, DTLS or the audio section cannot be used.
  */
-export function readWhatsAppRemote(sdp: string): WhatsAppRemote {
+export function readWhatsAppRemote(sdp: string, codecs: readonly WhatsAppCodec[] = ['opus']): WhatsAppRemote {
   const document = readSdp(sdp);
   const section = document.sections.find(({ media }) => media.type === 'audio');
   if (!section || section.media.port === 0) throw new SdpError('bad_request', 'SDP has no audio section');
@@ -50,19 +64,33 @@ export function readWhatsAppRemote(sdp: string): WhatsAppRemote {
     fingerprint: fingerprint(document, section),
     setup: setupOf(textOf(media.setup ?? document.session.setup)),
     mid: midOf(media),
-    ...payloadTypes(media),
+    ...payloadTypes(media, codecs),
   };
 }
 
-function payloadTypes(media: MediaDescription): Pick<WhatsAppRemote, 'opusPayloadType' | 'telephoneEventPayloadType'> {
-  const formats = audioFormats(media);
+/** Meta's offer with the one format that it is answered with: of those it has, what stands first in `codecs` (RFC 3264 §6.1). */
+export function withChosenFormat(offer: WhatsAppRemote, codecs: readonly WhatsAppCodec[]): WhatsAppRemote {
+  const rank = ({ codec }: WhatsAppFormat): number => codecs.indexOf(codec);
+  return { ...offer, formats: [offer.formats.reduce((best, each) => (rank(each) < rank(best) ? each : best))] };
+}
+
+function payloadTypes(
+  media: MediaDescription,
+  codecs: readonly WhatsAppCodec[],
+): Pick<WhatsAppRemote, 'formats' | 'telephoneEventPayloadType'> {
+  const listed = audioFormats(media);
   // Names without regard to case; the fmtp is not compared: Meta's differs from one call to the next.
-  const opus = formats.find((format) => isSameEncoding(format, pbxFormats.opus));
-  if (!opus) throw new SdpError('no_codec', 'SDP has no opus/48000/2');
-  return {
-    opusPayloadType: opus.payloadType,
-    telephoneEventPayloadType: telephoneEvent(formats, 8000)?.payloadType,
-  };
+  const [first, ...others] = listed.flatMap((format) => {
+    const codec = codecs.find((name) => isSameEncoding(format, pbxFormats[name]));
+    return codec ? [{ codec, payloadType: format.payloadType, clockRate: format.clockRate }] : [];
+  });
+  if (!first) throw new SdpError('no_codec', `SDP has no ${codecs.map(encodingOf).join(' and no ')}`);
+  return { formats: [first, ...others], telephoneEventPayloadType: telephoneEvent(listed, 8000)?.payloadType };
+}
+
+function encodingOf(codec: WhatsAppCodec): string {
+  const { name, clockRate, channels } = pbxFormats[codec];
+  return `${name}/${clockRate}${channels > 1 ? `/${channels}` : ''}`;
 }
 
 function credentials({ session }: SdpDocument, media: MediaDescription): WhatsAppRemote['ice'] {

@@ -18,7 +18,7 @@ import { reasonFromWebhookErrors } from './graph-cause.js';
 import { GraphError } from './graph-error.js';
 import type { LaterEvent, WebhookSink } from './call-directory.js';
 import { compareOpaque, factsOfTerminate, opaqueFor } from './leg-facts.js';
-import { LegMedia } from './leg-media.js';
+import { LegMedia, type LegCodecs } from './leg-media.js';
 import { LegOutbox } from './leg-outbox.js';
 import { reasonOf } from './leg-reason.js';
 import { LegWire, type WhatsAppLegDeps } from './leg-wire.js';
@@ -34,6 +34,8 @@ export interface BusinessInitiatedLegOptions extends WhatsAppLegDeps {
   readonly number: WaNumber;
   /** The user who is called. */
   readonly to: UserAddress;
+  /** Absent: Opus alone. */
+  readonly codecs?: LegCodecs;
   /** What the PBX wants Meta to carry along (`X-WA-Opaque`), behind our own key. */
   readonly opaque?: string | undefined;
 }
@@ -52,9 +54,9 @@ export class BusinessInitiatedLeg implements DialledLeg, WebhookSink {
   #metaFacts: LegFacts = {};
 
   constructor(private readonly options: BusinessInitiatedLegOptions) {
-    const { call, number, media: engine, observer, clock, logger } = options;
+    const { call, number, media: engine, codecs, observer, clock, logger } = options;
     const onFailed = (reason: EndReason): void => this.#machine.post({ type: 'media_failed', reason });
-    this.#media = new LegMedia({ engine, call, observer, clock, logger, onFailed });
+    this.#media = new LegMedia({ engine, call, codecs, observer, clock, logger, onFailed });
     this.#wire = new LegWire(options, call, number);
     this.#machine = new MachineRunner(
       initialBusinessLegState,

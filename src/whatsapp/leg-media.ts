@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { CallId } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
-import type { MediaEndpointEvent, MediaEngine, WebRtcEndpoint } from '../media/media-engine.js';
+import type { MediaEndpointEvent, MediaEngine, WebRtcEndpoint, WebRtcEndpointOptions } from '../media/media-engine.js';
 import { MediaError } from '../media/media-error.js';
 import { observeMedia } from '../media/observe-media.js';
 import { reasonOf } from './leg-reason.js';
@@ -13,9 +13,13 @@ import { reasonOf } from './leg-reason.js';
 /** Longest wait for the media engine, in milliseconds. */
 const MEDIA_DEADLINE_MS = 5000;
 
+/** What is known of the codecs of both sides. */
+export type LegCodecs = Pick<WebRtcEndpointOptions, 'additionalCodecs' | 'trunkCodecs'>;
+
 export interface LegMediaOptions {
   readonly engine: MediaEngine;
   readonly call: CallId;
+  readonly codecs?: LegCodecs | undefined;
   readonly observer: CallObserver;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -77,8 +81,8 @@ export class LegMedia {
 
   #create(): Promise<WebRtcEndpoint> {
     if (this.#closed) return Promise.reject(new MediaError('internal', 'leg has ended'));
-    const { engine, call } = this.options;
-    this.#endpoint ??= engine.createWebRtcEndpoint({ call }).then((endpoint) => {
+    const { engine, call, codecs } = this.options;
+    this.#endpoint ??= engine.createWebRtcEndpoint({ call, ...codecs }).then((endpoint) => {
       this.#ready = endpoint;
       endpoint.listen((event) => this.#onEvent(event));
       // The leg ended meanwhile and no longer waits for it.

@@ -8,7 +8,7 @@ import { reasonFromWebhookErrors } from './graph-cause.js';
 import type { SessionArgs } from './graph-client.js';
 import type { LaterEvent, WebhookSink } from './call-directory.js';
 import { compareOpaque, factsOfTerminate, opaqueFor, payloadFacts } from './leg-facts.js';
-import { LegMedia } from './leg-media.js';
+import { LegMedia, type LegCodecs } from './leg-media.js';
 import { LegOutbox } from './leg-outbox.js';
 import { reasonOf } from './leg-reason.js';
 import { isFatalForPreAccept, LegWire, type WhatsAppLegDeps } from './leg-wire.js';
@@ -32,6 +32,8 @@ export interface UserInitiatedLegOptions extends WhatsAppLegDeps {
   readonly offer: string;
   readonly user: WaUser;
   readonly preAccept: PreAcceptPolicy;
+  /** Absent: Opus alone. */
+  readonly codecs?: LegCodecs;
   readonly ctaPayload?: string | undefined;
   readonly deeplinkPayload?: string | undefined;
 }
@@ -50,11 +52,11 @@ export class UserInitiatedLeg implements OriginatingLeg, WebhookSink {
   #metaFacts: LegFacts;
 
   constructor(private readonly options: UserInitiatedLegOptions) {
-    const { number, call, media: engine, preAccept } = options;
+    const { number, call, media: engine, preAccept, codecs } = options;
     this.#metaFacts = payloadFacts(options);
     const { observer, clock, logger } = options;
     const onFailed = (reason: EndReason): void => this.#machine.post({ type: 'media_failed', reason });
-    this.#media = new LegMedia({ engine, call, observer, clock, logger, onFailed });
+    this.#media = new LegMedia({ engine, call, codecs, observer, clock, logger, onFailed });
     this.#wire = new LegWire(options, call, number);
     this.#machine = new MachineRunner(
       initialUserLegState(preAccept),

@@ -10,7 +10,7 @@ import {
 } from '../../src/media/workers/worker-messages.js';
 
 export const quietLoad: WorkerLoad = {
-  ...{ loopDelayMs: 0, loopDelayMeanMs: 0, cpuMs: 0, rssBytes: 0, endpoints: 0, lostLogLines: 0 },
+  ...{ loopDelayMs: 0, loopDelayMeanMs: 0, cpuMs: 0, rssBytes: 0, endpoints: 0, lostLogLines: 0, opusComplexity: 5 },
 };
 
 /** A worker in the process of the test: an engine behind the same messages, which are copied as on their way to a process. */

@@ -33,11 +33,17 @@ const leg = named(
   }),
 );
 
+const level = z
+  .number()
+  .optional()
+  .describe('Loudness in dBFS of what we hear; absent where audio is passed on without being decoded');
+
 const direction = z.strictObject({
   packets: count,
   lost: z.number().int().optional(),
   jitterMs: z.number().optional(),
   mos: z.number().optional().describe('Estimated by the E-model, 1 to 4.5'),
+  levelDbfs: level,
 });
 
 const quality = named(
@@ -106,6 +112,7 @@ const sample = named(
     jitterMs: z.number().optional(),
     mos: z.number().optional(),
     roundTripMs: z.number().optional(),
+    levelDbfs: level,
   }),
 );
 

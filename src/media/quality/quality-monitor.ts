@@ -4,6 +4,7 @@ import type { PeerReports } from '../peer-reports.js';
 import type { ReceiveStatistics } from '../receive-statistics.js';
 import type { ReportBlock } from '../rtcp-packet.js';
 import { mosOf } from './e-model.js';
+import type { LevelMeter } from './level-meter.js';
 import { Spread } from './spread.js';
 
 /** What a leg's audio is judged by. */
@@ -11,6 +12,8 @@ export interface QualitySource {
   readonly clock: Clock;
   readonly received: ReceiveStatistics;
   readonly peer: PeerReports;
+  /** Of what is received, where it is decoded. */
+  readonly level: LevelMeter;
   /** Of the stream that we send. */
   readonly sent: { readonly packets: number };
   /** What is agreed on; undefined before. */
@@ -33,16 +36,19 @@ interface Counts {
 class DirectionTotal {
   readonly #jitter = new Spread();
   readonly #mos = new Spread();
+  readonly #level = new Spread();
 
-  add({ jitterMs, mos }: DirectionQuality): void {
+  add({ jitterMs, mos, levelDbfs }: DirectionQuality): void {
     this.#jitter.add(jitterMs);
     this.#mos.add(mos);
+    this.#level.add(levelDbfs);
   }
 
   summary(packets: number, lost: number | undefined): DirectionSummary {
     const { avg: jitterAvgMs, max: jitterMaxMs } = this.#jitter;
     const { avg: mosAvg, min: mosMin } = this.#mos;
-    return defined({ packets, lost, jitterAvgMs, jitterMaxMs, mosMin, mosAvg });
+    const { avg: levelAvgDbfs, max: levelMaxDbfs } = this.#level;
+    return defined({ packets, lost, jitterAvgMs, jitterMaxMs, mosMin, mosAvg, levelAvgDbfs, levelMaxDbfs });
   }
 }
 
@@ -116,7 +122,8 @@ export class QualityMonitor {
     const lost = Math.max(0, now.lost - before.lost);
     if (packets === 0) return { packets, lost };
     const { jitterMs } = this.source.received;
-    return { packets, lost, jitterMs, mos: this.#mos(codec, lost / (packets + lost), jitterMs) };
+    const levelDbfs = this.source.level.take();
+    return defined({ packets, lost, jitterMs, mos: this.#mos(codec, lost / (packets + lost), jitterMs), levelDbfs });
   }
 
   /** What the far end has reported meanwhile; only packets without a report. */

@@ -2,10 +2,11 @@ import { endReason } from '../../call/end-reason.js';
 import type { Clock, Timer } from '../../lib/clock.js';
 import type { CallId, IdSource } from '../../lib/ids.js';
 import type { Logger, LogLevels } from '../../lib/logger.js';
-import type { RtpEndpoint, RtpEndpointOptions, WebRtcEndpoint } from '../media-engine.js';
+import type { RtpEndpoint, RtpEndpointOptions, WebRtcEndpoint, WebRtcEndpointOptions } from '../media-engine.js';
 import { MediaError } from '../media-error.js';
 import type { MediaTimeout } from '../media-watchdog.js';
 import type { CaptureListener } from '../packet-capture.js';
+import { fullEffort } from './coder-effort.js';
 import { RemoteRtpEndpoint, RemoteWebRtcEndpoint, type EndpointHost, type RemoteEndpoint } from './remote-endpoint.js';
 import { SetUpGate, type Leave } from './set-up-gate.js';
 import type { WorkerChannel } from './worker-channel.js';
@@ -43,6 +44,7 @@ const lateReports = 4;
 
 const noLoad: WorkerLoad = {
   ...{ loopDelayMs: 0, loopDelayMeanMs: 0, cpuMs: 0, rssBytes: 0, endpoints: 0, lostLogLines: 0 },
+  opusComplexity: fullEffort.complexity,
 };
 
 /**
@@ -143,9 +145,9 @@ export class MediaWorker implements EndpointHost {
     this.tell({ type: 'levels', levels });
   }
 
-  async createWebRtcEndpoint(call: CallId): Promise<WebRtcEndpoint> {
-    const endpoint = new RemoteWebRtcEndpoint(this.options.ids.hex(8), call, this);
-    await this.#create(endpoint, (request) => ({ type: 'create_webrtc', request, endpoint: endpoint.id, call }));
+  async createWebRtcEndpoint(options: WebRtcEndpointOptions): Promise<WebRtcEndpoint> {
+    const endpoint = new RemoteWebRtcEndpoint(this.options.ids.hex(8), options.call, this);
+    await this.#create(endpoint, (request) => ({ type: 'create_webrtc', request, endpoint: endpoint.id, options }));
     return endpoint;
   }
 

@@ -43,8 +43,8 @@ export class WorkerHost {
   handle(message: ToEndpoint): void {
     switch (message.type) {
       case 'create_webrtc': {
-        const { request, endpoint, call } = message;
-        return this.#make(request, endpoint, call, () => this.engine.createWebRtcEndpoint({ call }));
+        const { request, endpoint, options } = message;
+        return this.#make(request, endpoint, options.call, () => this.engine.createWebRtcEndpoint(options));
       }
       case 'create_rtp': {
         const { request, endpoint, options } = message;

@@ -3,7 +3,13 @@ import type { Clock } from '../../lib/clock.js';
 import { deferred, type Deferred } from '../../lib/deferred.js';
 import type { CallId, IdSource } from '../../lib/ids.js';
 import type { Logger, LogLevels, LogLevelSource } from '../../lib/logger.js';
-import type { MediaEngine, RtpEndpoint, RtpEndpointOptions, WebRtcEndpoint } from '../media-engine.js';
+import type {
+  MediaEngine,
+  RtpEndpoint,
+  RtpEndpointOptions,
+  WebRtcEndpoint,
+  WebRtcEndpointOptions,
+} from '../media-engine.js';
 import { MediaError } from '../media-error.js';
 import type { CaptureListener, MediaCapture } from '../packet-capture.js';
 import type { MediaWorker } from './media-worker.js';
@@ -91,9 +97,9 @@ export class WorkerMediaEngine implements MediaEngine, MediaCapture {
     await Promise.all(this.#slots.map((slot) => slot.stop()));
   }
 
-  async createWebRtcEndpoint({ call }: { readonly call: CallId }): Promise<WebRtcEndpoint> {
+  async createWebRtcEndpoint(options: WebRtcEndpointOptions): Promise<WebRtcEndpoint> {
     await this.#expectWorkers();
-    return this.#recorded(call).createWebRtcEndpoint(call);
+    return this.#recorded(options.call).createWebRtcEndpoint(options);
   }
 
   async createRtpEndpoint(options: RtpEndpointOptions): Promise<RtpEndpoint> {

@@ -4,7 +4,7 @@ import type { EndCode } from '../../call/end-reason.js';
 import type { CallId } from '../../lib/ids.js';
 import type { LogFields } from '../../lib/logger.js';
 import { BadInputError } from '../../lib/bridge-error.js';
-import type { MediaEndpointEvent, RtpEndpointOptions } from '../media-engine.js';
+import type { MediaEndpointEvent, RtpEndpointOptions, WebRtcEndpointOptions } from '../media-engine.js';
 import type { CapturedBatch } from '../packet-capture.js';
 import type { WorkerSettings } from './worker-settings.js';
 
@@ -45,7 +45,10 @@ const toWorker = z.discriminatedUnion('type', [
     levels,
   }),
   z.object({ type: z.literal('levels'), levels }),
-  z.object({ type: z.literal('create_webrtc'), request, endpoint, call }),
+  z.object({
+    type: z.literal('create_webrtc'),
+    ...{ request, endpoint, options: z.custom<WebRtcEndpointOptions>(hasKeys('call')) },
+  }),
   z.object({
     type: z.literal('create_rtp'),
     ...{ request, endpoint, options: z.custom<RtpEndpointOptions>(hasKeys('call', 'codecs', 'remoteNetworks')) },
@@ -72,6 +75,8 @@ const load = z.object({
   rssBytes: z.number(),
   /** Endpoints that are not closed. */
   endpoints: z.number(),
+  /** Complexity that Opus is coded with: less when it has too much to do. */
+  opusComplexity: z.number(),
   /** Log lines that it threw away since its start, as they were too many. */
   lostLogLines: z.number(),
 });

@@ -2,6 +2,8 @@ import { systemClock, type Timer } from '../../lib/clock.js';
 import { systemIds } from '../../lib/ids.js';
 import type { MediaEngine } from '../media-engine.js';
 import { WeriftMediaEngine } from '../werift-media-engine.js';
+import { fullEffort } from './coder-effort.js';
+import { WorkerEffort } from './worker-effort.js';
 import { WorkerHost } from './worker-host.js';
 import { WorkerLoadMeter } from './worker-load-meter.js';
 import { plainFields, WorkerLog } from './worker-log.js';
@@ -18,6 +20,7 @@ class WorkerProcess {
   readonly #logger = this.#log.logger();
   readonly #load = new WorkerLoadMeter();
   #engine: MediaEngine | undefined;
+  #effort: WorkerEffort | undefined;
   #host: WorkerHost | undefined;
   #beat: Timer | undefined;
 
@@ -50,6 +53,8 @@ class WorkerProcess {
       ...{ logger: this.#logger, clock: systemClock, ids: systemIds },
     });
     this.#engine = engine;
+    const setComplexity = (complexity: number): void => engine.setOpusComplexity(complexity);
+    this.#effort = new WorkerEffort({ setComplexity, logger: this.#logger });
     this.#host = new WorkerHost(engine, (said, sent) => this.#post(said, sent), this.#logger, engine);
     await engine.start();
     // What loading and warming up did to the event loop says nothing of its calls.
@@ -67,7 +72,10 @@ class WorkerProcess {
     this.#beat = systemClock.after(beatMs, () => this.#report());
     const { lost: lostLogLines } = this.#log;
     const endpoints = this.#host?.endpoints ?? 0;
-    this.#post({ type: 'beat', load: { ...this.#load.read(), endpoints, lostLogLines } });
+    const seen = this.#load.read();
+    this.#effort?.look(seen, systemClock.monotonicMs());
+    const opusComplexity = this.#effort?.complexity ?? fullEffort.complexity;
+    this.#post({ type: 'beat', load: { ...seen, endpoints, lostLogLines, opusComplexity } });
     this.#log.reported();
   }
 

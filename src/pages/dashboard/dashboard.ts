@@ -249,6 +249,13 @@ function showCall(call: CallDetail): void {
       [1, 4.5],
       (value) => value.toFixed(1),
     ),
+    sparkline(
+      'Level',
+      samples,
+      ({ levelDbfs }) => (levelDbfs === undefined ? undefined : Math.max(-60, levelDbfs)),
+      [-60, 0],
+      (value) => `${value.toFixed(0)} dBFS`,
+    ),
   ];
   part('charts').replaceChildren(...charts.filter((each) => each !== undefined));
   part('ladder').replaceChildren(ladder(call.timeline));

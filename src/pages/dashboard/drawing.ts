@@ -8,6 +8,7 @@ export interface Sample {
   readonly jitterMs?: number;
   readonly mos?: number;
   readonly roundTripMs?: number;
+  readonly levelDbfs?: number;
 }
 
 const svgSpace = 'http://www.w3.org/2000/svg';

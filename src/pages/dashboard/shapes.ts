@@ -7,6 +7,7 @@ export interface Direction {
   readonly lost?: number;
   readonly jitterMs?: number;
   readonly mos?: number;
+  readonly levelDbfs?: number;
 }
 
 export interface Quality {

@@ -13,7 +13,10 @@ import { FakePacketPort, g711Audio } from '../../support/packet-ports.js';
 import { runsOf } from '../../support/runs.js';
 
 const { runs, timeoutMs } = runsOf(25, 60_000);
-const remote = { opusPayloadType: 111, telephoneEventPayloadType: 126 } as WhatsAppRemote;
+const remote = {
+  formats: [{ codec: 'opus', payloadType: 111, clockRate: 48_000 }],
+  telephoneEventPayloadType: 126,
+} as unknown as WhatsAppRemote;
 
 /** What the PBX side does, for so many 20 ms frames. */
 const scene = fc.array(

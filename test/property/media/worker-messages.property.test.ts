@@ -51,7 +51,7 @@ const options = fc.tuple(data, id).map(([more, call]) => ({ ...more, call, codec
 const toWorker = fc.oneof(
   tagged('configure', { request, settings, levels }),
   tagged('levels', { levels }),
-  tagged('create_webrtc', { request, endpoint: id, call: id }),
+  tagged('create_webrtc', { request, endpoint: id, options }),
   tagged('create_rtp', { request, endpoint: id, options }),
   tagged('ask', { request, endpoint: id, question: fc.constantFrom('create_offer', 'start', 'stats', 'close') }),
   tagged('ask', { request, endpoint: id, question: fc.constantFrom('create_answer', 'accept_answer'), sdp: text }),
@@ -74,7 +74,7 @@ const event = fc.oneof(
 const number = fc.double({ noNaN: true, noDefaultInfinity: true });
 const load = record({
   ...{ loopDelayMs: number, loopDelayMeanMs: number, cpuMs: number },
-  ...{ rssBytes: number, endpoints: number, lostLogLines: number },
+  ...{ rssBytes: number, endpoints: number, lostLogLines: number, opusComplexity: number },
 });
 const fromWorker = fc.oneof(
   tagged('reply', { request, value: fc.oneof(text, data, fc.nat(), fc.constant(undefined)) }),

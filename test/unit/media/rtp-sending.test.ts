@@ -68,8 +68,10 @@ describe('codec registry', () => {
   it('joins codecs at the highest rate both work at', () => {
     const codecs = standardCodecs();
     expect(codecs.commonSampleRate('PCMA', 'opus')).toBe(8000);
-    // A wideband codec meets Opus at its own rate, a narrowband one nowhere.
+    // A wideband codec meets Opus at its own rate, a narrowband one in its lower band.
     expect(codecs.commonSampleRate('opus', 'G722')).toBe(16_000);
-    expect(() => codecs.commonSampleRate('PCMA', 'G722')).toThrow(expect.objectContaining({ endCode: 'no_codec' }));
+    expect(codecs.commonSampleRate('PCMA', 'G722')).toBe(8000);
+    const wideAlone = new CodecRegistry([pcmaCodec, { ...pcmaCodec, name: 'G722', sampleRates: [16_000] }]);
+    expect(() => wideAlone.commonSampleRate('PCMA', 'G722')).toThrow(expect.objectContaining({ endCode: 'no_codec' }));
   });
 });

@@ -84,7 +84,10 @@ describe('packets by our own SRTP, and werift at the other end', () => {
 describe('header extensions of the peer', () => {
   it('go no further than the stream: the bridge gets the payload alone', () => {
     const stream = new WebRtcStream(new FakeClock());
-    stream.negotiate({ opusPayloadType: 111, telephoneEventPayloadType: 126 } as WhatsAppRemote);
+    stream.negotiate({
+      formats: [{ codec: 'opus', payloadType: 111, clockRate: 48_000 }],
+      telephoneEventPayloadType: 126,
+    } as unknown as WhatsAppRemote);
     const heard: string[] = [];
     stream.port.onAudio = ({ payload }) => heard.push(Buffer.from(payload).toString());
     const plain = rtp(1, 'sound');

@@ -4,7 +4,10 @@ import { FakeClock } from '../../../src/lib/clock.js';
 import { WebRtcStream } from '../../../src/media/webrtc-stream.js';
 import type { WhatsAppRemote } from '../../../src/sdp/whatsapp-remote.js';
 
-const remote = { opusPayloadType: 111, telephoneEventPayloadType: 126 } as WhatsAppRemote;
+const remote = {
+  formats: [{ codec: 'opus', payloadType: 111, clockRate: 48_000 }],
+  telephoneEventPayloadType: 126,
+} as unknown as WhatsAppRemote;
 
 function negotiated(): { clock: FakeClock; stream: WebRtcStream; receive: (sequence: number, type?: number) => void } {
   const clock = new FakeClock();

@@ -58,7 +58,7 @@ describe("Meta's four samples", () => {
       fingerprint: '1B:B6:6B:40:A5:0B:8C:75:0D:8C:CB:90:2F:99:74:1E:26:45:AE:AF:45:C1:51:60:8F:73:C9:2D:10:6D:8A:88',
       setup: 'actpass',
       mid: 'audio',
-      opusPayloadType: 111,
+      formats: [{ codec: 'opus', payloadType: 111, clockRate: 48_000 }],
       telephoneEventPayloadType: 126,
     });
   });
@@ -72,7 +72,7 @@ describe("Meta's four samples", () => {
       ],
       setup: 'active',
       mid: '0',
-      opusPayloadType: 111,
+      formats: [{ codec: 'opus', payloadType: 111, clockRate: 48_000 }],
       telephoneEventPayloadType: 126,
     });
   });
@@ -172,13 +172,13 @@ describe('payload types', () => {
   });
 
   it.each(['OPUS/48000/2', 'Opus/48000/2'])('know opus as %s', (name) => {
-    expect(readWhatsAppRemote(edited(/opus\/48000\/2/, name)).opusPayloadType).toBe(111);
+    expect(readWhatsAppRemote(edited(/opus\/48000\/2/, name)).formats[0].payloadType).toBe(111);
   });
 
   it('do not depend on the fmtp, which is another in each of Meta documents', () => {
     const fmtp = 'a=fmtp:111 maxaveragebitrate=20000;maxplaybackrate=16000;minptime=20;useinbandfec=1';
-    expect(readWhatsAppRemote(edited(/a=fmtp:111 .*/, `${fmtp}\r\na=ptime:20`)).opusPayloadType).toBe(111);
-    expect(readWhatsAppRemote(edited(/a=fmtp:111 .*\r\n/)).opusPayloadType).toBe(111);
+    expect(readWhatsAppRemote(edited(/a=fmtp:111 .*/, `${fmtp}\r\na=ptime:20`)).formats[0].payloadType).toBe(111);
+    expect(readWhatsAppRemote(edited(/a=fmtp:111 .*\r\n/)).formats[0].payloadType).toBe(111);
   });
 });
 

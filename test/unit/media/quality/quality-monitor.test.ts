@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import type { LegQuality, QualityReport } from '../../../../src/call/media-quality.js';
 import { FakeClock } from '../../../../src/lib/clock.js';
 import { PeerReports } from '../../../../src/media/peer-reports.js';
+import { LevelMeter } from '../../../../src/media/quality/level-meter.js';
 import { QualityMonitor } from '../../../../src/media/quality/quality-monitor.js';
 import { ReceiveStatistics } from '../../../../src/media/receive-statistics.js';
 import { buildRtcp, ntpTime } from '../../../../src/media/rtcp-packet.js';
@@ -13,6 +14,7 @@ let peer: PeerReports;
 let sent: { packets: number };
 let audio: { codec: string; clockRate: number } | undefined;
 let reports: { report: QualityReport; total: LegQuality }[];
+let level: LevelMeter;
 let monitor: QualityMonitor;
 let sequence: number;
 
@@ -22,10 +24,11 @@ beforeEach(() => {
   peer = new PeerReports(clock, ourSsrc);
   sent = { packets: 0 };
   audio = { codec: 'PCMA', clockRate: 8000 };
+  level = new LevelMeter();
   reports = [];
   sequence = 0;
   monitor = new QualityMonitor({
-    ...{ clock, received, peer, sent },
+    ...{ clock, received, peer, sent, level },
     audio: () => audio,
     onReport: (report, total) => reports.push({ report, total }),
   });
