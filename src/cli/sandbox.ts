@@ -39,6 +39,8 @@ interface Plan {
   readonly port: number;
   /** The built-in PBX takes part. */
   readonly ownPbx: boolean;
+  /** Of the file: those towards its PBX are in use. */
+  readonly secrets: readonly string[];
   readonly configFor: (graphUrl: string, pbx: Pbx | undefined) => Config;
 }
 
@@ -77,14 +79,14 @@ function planOf(options: SandboxCommandOptions, io: ConsoleIo): Plan | undefined
     printIssues(result, io);
     return undefined;
   }
-  const { config } = result;
+  const { config, secrets } = result;
   const [first] = config.numbers;
   if (!first) throw new UsageError(`${result.file} has no number to rehearse with`);
   const number = options.number === undefined ? first : numberNamed(options.number, config.numbers);
   const identity = { ...demoIdentity(), numberId: number.id };
   return {
     ...rest,
-    ...{ identity, businessNumber: number.number, ownPbx: true },
+    ...{ identity, businessNumber: number.number, ownPbx: true, secrets },
     configFor: (graphUrl) => rehearsalConfig({ ...config, numbers: [number] }, identity, graphUrl),
   };
 }
@@ -92,13 +94,13 @@ function planOf(options: SandboxCommandOptions, io: ConsoleIo): Plan | undefined
 function builtIn({
   pbx,
   number,
-}: SandboxCommandOptions): Pick<Plan, 'identity' | 'businessNumber' | 'ownPbx' | 'configFor'> {
+}: SandboxCommandOptions): Pick<Plan, 'identity' | 'businessNumber' | 'ownPbx' | 'secrets' | 'configFor'> {
   if (number !== undefined) throw new UsageError('--number goes with --config');
   const own = pbx === undefined ? undefined : parsePbx(pbx);
   if (own === null) throw new UsageError('--pbx wants HOST:PORT, for example --pbx 192.168.1.10:5060');
   const identity = demoIdentity();
   return {
-    ...{ identity, businessNumber: BUSINESS_NUMBER, ownPbx: own !== undefined },
+    ...{ identity, businessNumber: BUSINESS_NUMBER, ownPbx: own !== undefined, secrets: [] },
     configFor: (graphUrl, built) => {
       const config = demoConfig({ identity, graphUrl, pbx: own ?? built?.address });
       // The browser's addresses are the network's, not loopback; the page of whoever is on this machine may do all.
@@ -120,7 +122,7 @@ async function rehearse(plan: Plan, { io, stopped }: SandboxSurroundings): Promi
     const pbx = plan.ownPbx ? undefined : await greetingPbx(sandbox);
     const config = plan.configFor(sandbox.graphUrl, pbx);
     const logger = createLogger(config.log);
-    logger.redact([identity.accessToken, identity.appSecret, identity.verifyToken]);
+    logger.redact([identity.accessToken, identity.appSecret, identity.verifyToken, ...plan.secrets]);
     const daemon = await startDaemon({ config, logger, cdr: { write: () => undefined, close: async () => {} } });
     closing.unshift(() => daemon.stop());
     const { host, port } = daemon.addresses.webhook;

@@ -158,8 +158,8 @@ async function eachOf<T>(
       try {
         results[index] = await work(number);
       } catch (error) {
-        if (!(error instanceof GraphError)) throw error;
-        results[index] = { number, error: errorText(error) };
+        const text = error instanceof GraphError ? errorText(error) : `unexpected: ${String(error)}`;
+        results[index] = { number, error: text };
       }
     }
   };

@@ -1,6 +1,8 @@
 import type { CallHoursBlock, HolidayEntry } from '../routing/calling-settings.js';
 import { hhmmOf, minutesOf, splitAtMidnight, type WeeklyEntry } from '../routing/week.js';
-import type { Findings, KeyPath } from './issue.js';
+import type { SettingsContext } from './check-settings.js';
+import type { Complaint, Findings, KeyPath } from './issue.js';
+import { MISSING } from './schema-value.js';
 import type { CallHoursItem } from './settings-schema.js';
 
 const ENTRIES_A_DAY = 2;
@@ -10,8 +12,7 @@ const MAX_HOLIDAYS = 20;
 export function checkCallHours(
   written: CallHoursItem,
   path: KeyPath,
-  todayIn: (timezoneId: string) => string,
-  findings: Findings,
+  { findings, isPushed, todayIn }: Pick<SettingsContext, 'findings' | 'isPushed' | 'todayIn'>,
 ): CallHoursBlock {
   const { status, timezone_id, weekly_operating_hours: weekly, holiday_schedule: holidays } = written;
   if (weekly.length === 0 && !findings.isFaulty([...path, 'weekly_operating_hours'])) {
@@ -23,10 +24,19 @@ export function checkCallHours(
   const isZoneKnown = !findings.isFaulty([...path, 'timezone_id']) && timezone_id !== '';
   const week = checkWeek(weekly, [...path, 'weekly_operating_hours'], findings);
   const hours = { status, timezone_id, weekly_operating_hours: week };
-  if (holidays === undefined) return hours;
+  const place = [...path, 'holiday_schedule'];
+  if (holidays === undefined) {
+    if (isPushed && !findings.hasErrorOnTheWayTo(place)) findings.warn(place, holidaysLeftOut);
+    return hours;
+  }
   const today = isZoneKnown ? todayIn(timezone_id) : '';
-  return { ...hours, holiday_schedule: checkHolidays(holidays, [...path, 'holiday_schedule'], today, findings) };
+  return { ...hours, holiday_schedule: checkHolidays(holidays, place, today, findings) };
 }
+
+const holidaysLeftOut: Complaint = {
+  message: 'is left out: Meta deletes its holidays with any change of the hours, so what it holds is sent back',
+  cure: 'write the holidays, or [] for none',
+};
 
 interface Placed {
   readonly entry: WeeklyEntry;
@@ -90,17 +100,17 @@ function checkHolidays(
   today: string,
   findings: Findings,
 ): HolidayEntry[] {
-  if (holidays.length > MAX_HOLIDAYS) {
-    const message = `is one more than the ${MAX_HOLIDAYS} holidays that Meta keeps`;
-    findings.error([...path, MAX_HOLIDAYS], { message, cure: 'remove those that have passed, or are furthest away' });
-  }
   const seen = new Set<string>();
+  let coming = 0;
   return holidays.flatMap((written, index) => {
     const holiday = readHoliday(written, [...path, index], findings);
     if (!holiday) return [];
     if (holiday.date < today) {
       const message = 'has passed, so it is left out of what Meta is told';
       findings.warn([...path, index, 'date'], { message, cure: 'remove it, or write the next one' });
+    } else if (++coming === MAX_HOLIDAYS + 1) {
+      const message = `is one more than the ${MAX_HOLIDAYS} holidays that Meta keeps`;
+      findings.error([...path, index], { message, cure: 'remove those that are furthest away' });
     }
     if (seen.has(holiday.date)) {
       findings.error([...path, index, 'date'], { message: 'stands here twice', cure: 'keep one of the two' });
@@ -115,16 +125,30 @@ function readHoliday(
   path: KeyPath,
   findings: Findings,
 ): HolidayEntry | undefined {
+  const [first, last] = [start_time ?? open_time, end_time ?? close_time];
+  const isSilent = first === undefined && last === undefined && !findings.hasErrorOnTheWayTo(path);
+  if (isSilent) findings.error(path, { ...closedAllDay, message: `has no times: ${closedAllDay.message}` });
   const time = (written: string | undefined, key: string): number | undefined => {
-    if (written === undefined) findings.error([...path, key], { message: 'is missing', cure: 'add it' });
+    if (written === undefined && !isSilent) findings.error([...path, key], MISSING);
     return minutesOf(written);
   };
-  const from = time(start_time ?? open_time, 'start_time');
-  const until = time(end_time ?? close_time, 'end_time');
+  const from = time(first, 'start_time');
+  const until = time(last, 'end_time');
   if (from === undefined || until === undefined || date === '') return undefined;
-  if (from >= until) {
-    const key = end_time === undefined ? 'close_time' : 'end_time';
+  const key = end_time === undefined ? 'close_time' : 'end_time';
+  if (from === until) {
+    findings.error([...path, key], {
+      ...closedAllDay,
+      message: `is the same as the beginning: ${closedAllDay.message}`,
+    });
+  } else if (from > until) {
     findings.error([...path, key], { message: 'is not after the beginning', cure: 'write a later time of that day' });
   }
   return { date, start_time: hhmmOf(from), end_time: hhmmOf(until) };
 }
+
+/** Both times of a holiday are required, and it ends after it begins: what is written is when that day is open (settings page). */
+const closedAllDay: Complaint = {
+  message: 'Meta has no word for a day that is closed',
+  cure: 'write when it is open; the least is start_time: "0000", end_time: "0001"',
+};

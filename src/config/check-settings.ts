@@ -16,9 +16,6 @@ export interface SettingsContext {
   readonly findings: Findings;
 }
 
-/** Port of Meta's `sip.servers[]`. */
-export const SIPS_PORT = 5061;
-
 /** Meta's rules that join several settings (settings page), and those that would stop this bridge; and what is wanted of Meta. */
 export function checkSettings(written: CallingItem, path: KeyPath, context: SettingsContext): DesiredCalling {
   const { restrictions, call_hours: hours, sip, voicemail, ...plain } = written;
@@ -27,8 +24,7 @@ export function checkSettings(written: CallingItem, path: KeyPath, context: Sett
   checkSip(sip?.status, servers, path, context);
   checkKeyExchange(written, path, context);
   checkVoicemail(written, path, context);
-  const { findings, todayIn } = context;
-  const call_hours = hours && checkCallHours(hours, [...path, 'call_hours'], todayIn, findings);
+  const call_hours = hours && checkCallHours(hours, [...path, 'call_hours'], context);
   return withoutAbsent({
     ...plain,
     ...{ call_hours, voicemail },
@@ -57,13 +53,14 @@ function warnReadOnly(written: unknown, path: KeyPath, { findings }: SettingsCon
 
 type WrittenServers = NonNullable<CallingItem['sip']>['servers'];
 
+/** The servers that Meta shall have: where nothing is pushed, a list that Meta would not take is the bridge's own trunk alone. */
 function checkServers(written: WrittenServers, path: KeyPath, context: SettingsContext): SettingsServer[] | undefined {
   const { findings, isPushed } = context;
   if (isPushed && written && written.length > 1) {
     const message = 'is one more than the server that Meta keeps for a number';
     findings.error([...path, 1], { message, cure: 'keep one, or make them a trunk' });
   }
-  return written?.map(({ app_id, sip_user_password, ...server }, index) => {
+  const servers = written?.map(({ app_id, sip_user_password, ...server }, index) => {
     const at = [...path, index];
     warnReadOnly(app_id, [...at, 'app_id'], context);
     warnReadOnly(sip_user_password, [...at, 'sip_user_password'], context);
@@ -71,8 +68,10 @@ function checkServers(written: WrittenServers, path: KeyPath, context: SettingsC
       const cure = 'write its host name, or settings.push: off if Meta is not to know it';
       findings.error([...at, 'hostname'], { message: 'is an address, and Meta takes names only', cure });
     }
-    return withoutAbsent({ ...server, port: server.port ?? SIPS_PORT }) as SettingsServer;
+    return withoutAbsent(server) as SettingsServer;
   });
+  const isForMeta = isPushed || servers?.every(({ hostname }) => servers.length === 1 && isIP(hostname) === 0);
+  return isForMeta ? servers : undefined;
 }
 
 function checkSip(
@@ -117,7 +116,7 @@ function checkVoicemail(
 
 function checkTriggers(voicemail: NonNullable<CallingItem['voicemail']>, path: KeyPath, findings: Findings): void {
   const { status, triggers = status === 'ENABLED' ? [] : undefined, audio } = voicemail;
-  if (triggers?.length === 0) {
+  if (triggers?.length === 0 && !findings.hasErrorOnTheWayTo([...path, 'triggers'])) {
     findings.error([...path, 'triggers'], { message: 'needs at least one', cure: 'write [REJECT], [TIMEOUT] or both' });
   }
   if (triggers?.includes('TIMEOUT') && audio?.default?.timeout_seconds === undefined) {

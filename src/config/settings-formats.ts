@@ -1,3 +1,4 @@
+import { didYouMean } from './did-you-mean.js';
 import type { Format } from './formats.js';
 import { minutesOf } from '../routing/week.js';
 
@@ -11,10 +12,14 @@ export const timeOfDay: Format = {
 
 export const timezone: Format = {
   json: { type: 'string' },
-  complaint: (value) =>
-    typeof value === 'string' && isTimezone(value)
-      ? undefined
-      : { message: 'must be a time zone', cure: 'write its IANA name, for example America/Manaus' },
+  complaint: (value) => {
+    const name = typeof value === 'string' ? value : '';
+    const near = nearestTimezone(name);
+    if (isTimezone(name) && near?.toLowerCase() !== name.toLowerCase()) return undefined;
+    if (near === name) return undefined;
+    const cure = near ? `did you mean ${near}?` : 'write its IANA name, for example America/Manaus';
+    return { message: 'must be a time zone', cure };
+  },
 };
 
 export const date: Format = {
@@ -40,6 +45,12 @@ export const mediaId: Format = {
       ? undefined
       : { message: 'must be the id of an uploaded file', cure: 'write the digits Meta gave for it, in quotes' },
 };
+
+/** Meta's spelling is IANA's: `america/manaus`, which Node takes as well, would be refused there. */
+function nearestTimezone(name: string): string | undefined {
+  const known = [...Intl.supportedValuesOf('timeZone'), 'UTC'];
+  return known.includes(name) ? name : didYouMean(name, known);
+}
 
 function isTimezone(name: string): boolean {
   if (!/^[A-Za-z][A-Za-z0-9_+/-]{1,63}$/.test(name)) return false;

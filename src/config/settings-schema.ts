@@ -33,13 +33,19 @@ const callHours = z.strictObject({
         close_time: value<string>(timeOfDay, 'The same as end_time.').optional(),
       }),
     )
-    .meta({ description: 'Days with other hours; left out: what Meta has stays. At most 20.' })
+    .meta({
+      description:
+        'Days with other hours, at most 20; left out: what Meta has stays. None can be closed all day: the least is 0000 to 0001.',
+    })
     .optional(),
 });
 
 const settingsServer = z.strictObject({
   hostname: value<string>(formats.host, 'Host name of the SIP server.'),
-  port: value<number>(formats.port, 'Its port. 5061 is TLS, any other UDP.', 5061).optional(),
+  port: value<number>(
+    formats.port,
+    'Its port; 5061 is TLS, any other UDP. Left out: what Meta has stays, which is 5061 for a new server.',
+  ).optional(),
   request_uri_user_params: value<Record<string, string>>(
     uriParameters,
     "Parameters of the Request-URI's user part.",

@@ -14,8 +14,8 @@ export interface PulledSettings {
 const LIKE_A_NUMBER = /^[\d+.:-]+$/;
 
 /**
- * What Meta holds, as `numbers:` of a configuration file. What only Meta writes, and what the file has no key for, stands below
- * as a comment.
+ * What Meta holds, as `numbers:` of a configuration file. What only Meta writes, and what the file has no key or word for, stands
+ * below as a comment.
  */
 export function settingsYaml(pulled: readonly PulledSettings[]): string {
   const split = pulled.map(({ number, calling }) => ({ number, ...divided(settingsSchema, { calling }) }));
@@ -60,13 +60,21 @@ function divided(schema: z.core.$ZodType, value: unknown): Divided {
   return { ours: value, others: undefined };
 }
 
+/** A word of Meta's that the file would refuse takes the nearest key with it that may be left out. */
+function dividedKey(schema: z.core.$ZodType, value: unknown): Divided {
+  const part = divided(schema, value);
+  if (!(schema instanceof z.ZodOptional) || z.safeParse(schema, part.ours).success) return part;
+  return { ours: undefined, others: value };
+}
+
 function dividedBlock(schema: z.ZodObject, value: Record<string, unknown>): Divided {
   const ours: Record<string, unknown> = {};
   const others: Record<string, unknown> = {};
   for (const [key, below] of Object.entries(value)) {
     const isOurs = Object.hasOwn(schema.shape, key) && !readOnlySettings.includes(key);
-    const part = isOurs ? divided(schema.shape[key] as z.core.$ZodType, below) : { ours: undefined, others: below };
-    if (part.ours !== undefined) ours[key] = part.ours;
+    const part = isOurs ? dividedKey(schema.shape[key] as z.core.$ZodType, below) : { ours: undefined, others: below };
+    const isEmptied = part.others !== undefined && isBlock(part.ours) && Object.keys(part.ours).length === 0;
+    if (part.ours !== undefined && !isEmptied) ours[key] = part.ours;
     if (part.others !== undefined) others[key] = part.others;
   }
   return { ours, others: Object.keys(others).length > 0 ? others : undefined };

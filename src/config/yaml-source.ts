@@ -7,7 +7,8 @@ import { keyText } from './issue.js';
 const TEXT_KEYS = new Set(
   (
     'id number name from to trunk hostname username password access_token app_secret verify_token token secret ' +
-    'open_time close_time start_time end_time date accept_from destinations remote_networks request_uri_user_params'
+    'open_time close_time start_time end_time date announcement_media_id ' +
+    'accept_from destinations remote_networks request_uri_user_params'
   ).split(' '),
 );
 /** Bounds what aliases may blow a file up to. */

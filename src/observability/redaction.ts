@@ -12,8 +12,19 @@ const SECRET_FIELD = /(token|secret|password|passwd|authorization|api_?key|ice_?
 /** Secrets inside protocol text: SDP ice-pwd and SDES keys (RFC 8839, RFC 4568), SIP and HTTP credentials. */
 const SECRET_TEXT = /(a=ice-pwd:|a=crypto:\d+ \S+ inline:|(?:Proxy-)?Authorization:\s*)[^\r\n]*/gi;
 
-/** Telephone numbers inside other text: with a plus, or as the user part of an address. */
-const PHONE_TEXT = /\+\d{7,15}(?!\d)|(?<=\b(?:sips?|tel):)\d{7,15}(?!\d)/g;
+/**
+ * Telephone numbers inside other text: with a plus, as the user part of an address, or without either after a word that says
+ * so or before a verb, as Meta's errors quote them. Bare digits elsewhere are ids, which are what an operator looks for.
+ */
+const PHONE_TEXT = new RegExp(
+  [
+    String.raw`\+\d{7,15}(?!\d)`,
+    String.raw`(?<=\b(?:sips?|tel):)\d{7,15}(?!\d)`,
+    String.raw`(?<=\b(?:number|phone_number|phone|recipient|customer|user|caller|callee|wa_?id)\b\W{1,3}(?:is )?)\d{7,15}(?!\d)`,
+    String.raw`\b\d{10,15}(?= (?:is|was|has|does|did|cannot|can't|isn't|hasn't)\b)`,
+  ].join('|'),
+  'gi',
+);
 
 /** Takes secrets and telephone numbers out of what is about to leave the process. */
 export class Redaction {

@@ -19,10 +19,10 @@ export interface CallHoursBlock {
   readonly holiday_schedule?: readonly HolidayEntry[];
 }
 
-/** An entry of `sip.servers`. */
+/** An entry of `sip.servers`. What is absent stays as Meta has it for a server of this name. */
 export interface SettingsServer {
   readonly hostname: string;
-  readonly port: number;
+  readonly port?: number;
   readonly request_uri_user_params?: Readonly<Record<string, string>>;
 }
 

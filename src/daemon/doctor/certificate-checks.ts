@@ -10,11 +10,16 @@ const dayMs = 86_400_000;
 /** A certificate that ends sooner is told of. */
 const soonDays = 14;
 
+/** Of a server whose port Meta is not told. */
+const metasPort = 5061;
+
 /** Our own certificate, and those of the servers that Meta is told to connect to. */
 export function certificateChecks(scope: DoctorScope): Check[] {
   const { sip, trunks } = scope.config;
   const dialled = new Set(trunks.flatMap(({ servers }) => servers.map(({ hostname, port }) => `${hostname}:${port}`)));
-  const named = scope.numbers.flatMap(({ settings }) => settings?.sip?.servers ?? []);
+  const named = scope.numbers
+    .flatMap(({ settings }) => settings?.sip?.servers ?? [])
+    .map(({ hostname, port = metasPort }) => ({ hostname, port }));
   const sites = new Map(named.map(({ hostname, port }) => [`${hostname}:${port}`, { hostname, port }]));
   const own = sip.server === 'embedded' && sip.tls ? [{ name: 'own certificate', run: () => ownCheck(scope) }] : [];
   // Meta's SIP is TLS; a server on 5060 is that of a PBX in the private network.
@@ -30,7 +35,10 @@ async function namedServer(scope: DoctorScope, site: { hostname: string; port: n
   try {
     const [address] = await withDeadline(dns.addresses(site.hostname), askMs / 2, 'DNS', clock);
     if (address === undefined) return skipped('its name is not found');
-    return await certificateCheck(scope, { ...site, address });
+    // What our file trusts is nothing to Meta.
+    const asked = { ...tlsByName(site.hostname, site.port), serverName: site.hostname };
+    const found = await certificateOf(scope, { ...site, address }, asked);
+    return found.state === 'failed' && isOfNoAuthority(found) ? { ...found, cure: publicAuthority } : found;
   } catch (error) {
     return failed(`${site.hostname} cannot be found: ${faultText(error)}`, 'correct the name in the file, or mend DNS');
   }
@@ -43,9 +51,15 @@ export interface CertifiedServer {
 }
 
 /** Whether a server's certificate proves its name, its chain leads to an authority, and it does not end soon. */
-export async function certificateCheck(scope: DoctorScope, server: CertifiedServer): Promise<Finding> {
-  const { address, port, hostname } = server;
-  const { serverName, caFile, alpn, verify } = tlsServerOf(scope, hostname, port);
+export function certificateCheck(scope: DoctorScope, server: CertifiedServer): Promise<Finding> {
+  return certificateOf(scope, server, tlsServerOf(scope, server.hostname, server.port));
+}
+
+async function certificateOf(
+  scope: DoctorScope,
+  { address, port }: CertifiedServer,
+  { serverName, caFile, alpn, verify }: NamedTlsServer,
+): Promise<Finding> {
   try {
     const question = { address, port, serverName, caFile, alpn, own: ownPair(scope.config) };
     const facts = await askCertificate(question, scope.askMs / 2, scope.clock);
@@ -73,21 +87,31 @@ function judged(
   }
   if (chainFault !== undefined) {
     const cure = 'let the server send its whole chain; for an authority of your own set tls.ca';
-    return failed(`its chain leads to no authority: ${chainFault}`, cure);
+    return failed(`${noAuthority}: ${chainFault}`, cure);
   }
   const detail = `proves ${name}, ${protocol}, expires in ${days} ${days === 1 ? 'day' : 'days'}`;
   return days < soonDays ? warning(detail, 'renew it at the server') : ok(detail);
 }
 
+const noAuthority = 'its chain leads to no authority';
+const publicAuthority =
+  'Meta takes public authorities alone: get one’s certificate, and let the server send its whole chain';
+const isOfNoAuthority = ({ detail }: Finding): boolean => detail.startsWith(noAuthority);
+
 const dateOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
+type NamedTlsServer = TlsServer & { readonly serverName: string };
+
+const tlsByName = (host: string, port: number): TlsServer => ({
+  ...{ host, port, caFile: undefined, verify: true, serverName: undefined, alpn: [] },
+});
+
 /** How a server is reached by TLS: as the configuration says, else by its name and the public authorities. */
-export function tlsServerOf({ config }: DoctorScope, host: string, port: number): TlsServer & { serverName: string } {
+export function tlsServerOf({ config }: DoctorScope, host: string, port: number): NamedTlsServer {
   const found = config.sip.tls?.servers.find(
     (one) => one.host.toLowerCase() === host.toLowerCase() && (one.port ?? port) === port,
   );
-  const plain: TlsServer = { host, port, caFile: undefined, verify: true, serverName: undefined, alpn: [] };
-  const server = found ?? plain;
+  const server = found ?? tlsByName(host, port);
   return { ...server, serverName: server.serverName ?? host };
 }
 

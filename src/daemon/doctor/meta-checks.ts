@@ -121,11 +121,12 @@ async function withSettings(
 
 function callingCheck(scope: DoctorScope, number: WaNumber): Promise<Finding> {
   const judge = (calling: Block): Finding => {
+    const held = restrictionsOf(calling);
     if (calling['status'] !== 'ENABLED') {
       const cure = `write settings.calling.status: ENABLED for it and run sip2wa settings apply ${number.name}`;
-      return failed('calling is not ENABLED at Meta', cure);
+      const also = held.length === 0 ? '' : `, and Meta holds ${held.join(', ')}`;
+      return failed(`calling is not ENABLED at Meta${also}`, cure);
     }
-    const held = restrictionsOf(calling);
     if (held.length === 0) return ok('ENABLED, no restrictions');
     return failed(
       `ENABLED, but Meta holds ${held.join(', ')}`,
@@ -139,8 +140,8 @@ function restrictionsOf({ restrictions }: Block): string[] {
   const list = isBlock(restrictions) ? restrictions['restrictions_list'] : undefined;
   if (!Array.isArray(list)) return [];
   return list.filter(isBlock).map(({ type, reason, expiration }) => {
-    const until =
-      typeof expiration === 'number' ? ` until ${new Date(expiration * 1000).toISOString().slice(0, 16)}Z` : '';
+    const endS = /^\d{1,11}$/.test(String(expiration)) ? Number(expiration) : 0;
+    const until = endS > 0 ? ` until ${new Date(endS * 1000).toISOString().slice(0, 16)}Z` : '';
     return `${String(type)}${typeof reason === 'string' ? ` (${reason})` : ''}${until}`;
   });
 }

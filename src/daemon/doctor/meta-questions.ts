@@ -46,6 +46,15 @@ const healthAnswer = z.looseObject({
 const appsAnswer = z.looseObject({
   data: z.array(z.looseObject({ whatsapp_business_api_data: z.looseObject({ id, name: optional(z.string()) }) })),
 });
+const callbacksAnswer = z.looseObject({
+  webhook_configuration: z
+    .looseObject({
+      phone_number: optional(z.string()),
+      whatsapp_business_account: optional(z.string()),
+      application: optional(z.string()),
+    })
+    .default({}),
+});
 const subscriptionsAnswer = z.looseObject({
   data: z.array(
     z.looseObject({
@@ -63,6 +72,8 @@ const subscriptionsAnswer = z.looseObject({
 export type TokenFacts = z.infer<typeof tokenAnswer>['data'];
 /** A part that calls depend on: the number, its WABA, the business, the app. */
 export type HealthEntity = z.infer<typeof healthAnswer>['health_status']['entities'][number];
+/** Callback URLs of a number, of its WhatsApp Business Account, of the app: Meta takes the first that there is (page on overrides). */
+export type Callbacks = z.infer<typeof callbacksAnswer>['webhook_configuration'];
 /** What the app is told by webhook of one kind of object. */
 export type AppSubscription = z.infer<typeof subscriptionsAnswer>['data'][number];
 
@@ -112,6 +123,14 @@ export class MetaQuestions {
     const query = { fields: 'health_status' };
     return this.#once(`health ${numberId}`, async () => {
       return (await this.#get(numberId, 'health_status', healthAnswer, query)).health_status.entities;
+    });
+  }
+
+  /** Where webhooks about a number go. */
+  callbacks(numberId: string): Promise<Callbacks> {
+    const query = { fields: 'webhook_configuration' };
+    return this.#once(`callbacks ${numberId}`, async () => {
+      return (await this.#get(numberId, 'webhook_configuration', callbacksAnswer, query)).webhook_configuration;
     });
   }
 

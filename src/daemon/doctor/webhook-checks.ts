@@ -1,13 +1,11 @@
-import { createHmac, randomBytes } from 'node:crypto';
-import { isLoopback } from '../../http/admin-access.js';
-import { DeadlineError } from '../../lib/deadline.js';
+import { randomBytes } from 'node:crypto';
 import type { WaNumber } from '../../routing/types.js';
 import { isTokenRefused } from '../../whatsapp/graph-classify.js';
 import { GraphError } from '../../whatsapp/graph-error.js';
+import { callbackChecks, deliver, isFinding, subscriptionOf } from './callback-checks.js';
 import { failed, faultText, ok, skipped, warning, type Check, type Finding } from './check.js';
 import type { DoctorScope } from './doctor-scope.js';
-import { askHttp, type HttpAnswer } from './http-ask.js';
-import type { AppSubscription } from './meta-questions.js';
+import { askHttp } from './http-ask.js';
 import { metaFaultElsewhere } from './meta-fault.js';
 import { localUrl } from './running-daemon.js';
 
@@ -21,29 +19,8 @@ export function webhookChecks(scope: DoctorScope): Check[] {
       run: () => accountCheck(scope, number),
     })),
     { name: 'webhook here', run: () => localCheck(scope) },
-    { name: 'webhook from outside', run: () => outsideCheck(scope) },
+    ...callbackChecks(scope),
   ];
-}
-
-/** What Meta delivers with nothing in it: it is signed, taken, and changes nothing. */
-const emptyDelivery = JSON.stringify({ object: 'whatsapp_business_account', entry: [] });
-
-function deliver(url: string, secret: string, { askMs, clock }: DoctorScope): Promise<HttpAnswer> {
-  const signature = createHmac('sha256', secret).update(emptyDelivery).digest('hex');
-  const headers = { 'content-type': 'application/json', 'x-hub-signature-256': `sha256=${signature}` };
-  return askHttp({ url, method: 'POST', headers, body: emptyDelivery }, askMs, clock);
-}
-
-/** The app's subscription for WhatsApp, or why it is not known. */
-async function subscriptionOf({ meta }: DoctorScope): Promise<AppSubscription | 'none' | Finding> {
-  try {
-    const { app_id: appId } = await meta.token();
-    if (appId === undefined) return skipped('Meta does not say which app the token is of');
-    const all = await meta.subscriptions(appId);
-    return all.find(({ object }) => object === 'whatsapp_business_account') ?? 'none';
-  } catch (error) {
-    return metaFaultElsewhere(error, 'Meta does not tell it');
-  }
 }
 
 /** With another app's secret every webhook would be refused. */
@@ -67,7 +44,6 @@ async function secretCheck({ meta }: DoctorScope): Promise<Finding> {
   }
 }
 
-const isFinding = (found: AppSubscription | Finding): found is Finding => 'state' in found;
 const inDashboard = 'App dashboard, WhatsApp, Configuration';
 
 async function fieldCheck(scope: DoctorScope): Promise<Finding> {
@@ -135,46 +111,4 @@ async function localCheck(scope: DoctorScope): Promise<Finding> {
       'compare webhook.listen with where the daemon listens',
     );
   }
-}
-
-/** The way that Meta's deliveries go, from the callback URL through whatever stands before the daemon. */
-async function outsideCheck(scope: DoctorScope): Promise<Finding> {
-  const found = await subscriptionOf(scope);
-  if (found === 'none') return skipped('the app has no callback URL');
-  if (isFinding(found)) return found;
-  const { callback_url: url } = found;
-  if (url === undefined || !isCallback(url)) return skipped('Meta does not tell the callback URL');
-  if (!(await scope.running)) return skipped(`no sip2wa runs here; the callback URL is ${url}`);
-  try {
-    const { status } = await deliver(url, scope.config.graph.appSecrets[0] ?? '', scope);
-    return judged(url, status, scope);
-  } catch (error) {
-    const detail = `${url} cannot be reached from here: ${faultText(error)}`;
-    if (!(error instanceof DeadlineError) && isCertificateFault(error)) {
-      return failed(detail, 'give the proxy before webhook.listen a certificate of a public authority, with its chain');
-    }
-    return warning(detail, 'try the URL from another network: some routers do not let a machine reach its own address');
-  }
-}
-
-function judged(url: string, status: number, { config }: DoctorScope): Finding {
-  if (status === 200) return ok(`${url} takes a signed delivery`);
-  const cures: Readonly<Record<number, string>> = {
-    401: 'put the secret of the very app that the callback URL belongs to into graph.app_secret',
-    404: `let the callback URL end with ${config.webhook.path}, or the proxy rewrite it`,
-  };
-  const cure = cures[status] ?? `let the proxy pass it on to webhook.listen, as it is and without a redirect`;
-  return failed(`${url} answers ${status} to a signed delivery`, cure);
-}
-
-/** Meta takes HTTPS alone; plain HTTP is for a sandbox on this machine. */
-function isCallback(url: string): boolean {
-  if (!URL.canParse(url)) return false;
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname));
-}
-
-function isCertificateFault(error: unknown): boolean {
-  const { code = '' } = error as NodeJS.ErrnoException;
-  return /CERT|SELF_SIGNED|UNABLE_TO|ALTNAME/.test(code);
 }

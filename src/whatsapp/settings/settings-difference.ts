@@ -17,12 +17,17 @@ export interface SettingsChange {
  */
 export function settingsDifference(desired: DesiredCalling, live: Block, today: string): SettingsChange[] {
   return settingsFields.flatMap((field) => {
-    const wanted = valueAt(desired, field.path);
+    const wanted = wantedOf(field, desired, live);
     if (wanted === undefined) return [];
     const to = comparable(field, wanted, today);
     const from = comparable(field, valueAt(live, field.path) ?? field.byDefault, today);
     return JSON.stringify(from) === JSON.stringify(to) ? [] : [{ path: field.path.join('.'), from, to }];
   });
+}
+
+function wantedOf(field: SettingsField, desired: DesiredCalling, live: Block): unknown {
+  const wanted = valueAt(desired, field.path);
+  return field.completed?.(wanted, valueAt(live, field.path)) ?? wanted;
 }
 
 /** In canonical form; what cannot be read so is shown as it is, and differs from all that can. */
@@ -40,18 +45,27 @@ export interface SettingsWrite {
 }
 
 /**
- * The requests that bring a number from what Meta holds to what the file wants; none if nothing differs. Only blocks with a
- * difference are sent. A block goes whole, with Meta's own values where the file says nothing, as Meta replaces some blocks and
- * a `holiday_schedule` left out is deleted. Voicemail goes by itself, and so does the key exchange of SRTP: SDES after all
- * else, since it needs SIP; away from SDES before all else.
+ * The requests that bring a number from what Meta holds to what the file wants; none if nothing differs. Only what differs is
+ * sent, and what the file does not say never is; but `call_hours` goes whole, with Meta's own where the file says nothing, as Meta
+ * replaces it and deletes a `holiday_schedule` that is left out. Voicemail goes by itself with all that the file says of it, and
+ * so does the key exchange of SRTP: SDES after all else, since it needs SIP; away from SDES before all else.
  */
 export function settingsWrites(desired: DesiredCalling, live: Block, today: string): SettingsWrite[] {
-  const differing = new Set(settingsDifference(desired, live, today).map(({ path }) => path.split('.')[0] ?? ''));
+  const changed = settingsDifference(desired, live, today).map(({ path }) => path);
+  const differing = new Set(changed.map((path) => path.split('.')[0] ?? ''));
+  const bodyOf = (block: string): unknown => {
+    if (block === 'call_hours') return wholeCallHours(desired, live, today);
+    const isSent = ({ path }: SettingsField): boolean => block === 'voicemail' || changed.includes(path.join('.'));
+    return saidBy(
+      settingsFields.filter((field) => field.path[0] === block && isSent(field)),
+      desired,
+      live,
+    );
+  };
   const take = (...blocks: readonly string[]): SettingsWrite[] => {
     const present = blocks.filter((block) => differing.has(block));
     if (present.length === 0) return [];
-    const calling = Object.fromEntries(present.map((block) => [block, blockBody(block, desired, live, today)]));
-    return [{ blocks: present, body: { calling } }];
+    return [{ blocks: present, body: { calling: Object.fromEntries(present.map((block) => [block, bodyOf(block)])) } }];
   };
   const others = [...differing].filter((block) => block !== keyExchange && block !== 'voicemail');
   const isSdes = desired.srtp_key_exchange_protocol === 'SDES';
@@ -62,28 +76,29 @@ export function settingsWrites(desired: DesiredCalling, live: Block, today: stri
 
 const keyExchange = 'srtp_key_exchange_protocol';
 
-function blockBody(block: string, desired: DesiredCalling, live: Block, today: string): unknown {
-  const fields = settingsFields.filter(({ path }) => path[0] === block);
-  const plain = fields.find(({ path }) => path.length === 1);
-  if (plain) return valueAt(desired, plain.path);
+/** What the file says of one block: a word, or the keys of `fields`. */
+function saidBy(fields: readonly SettingsField[], desired: DesiredCalling, live: Block): unknown {
   const body: Record<string, unknown> = {};
-  for (const { path } of fields) {
-    const value = valueAt(desired, path) ?? writable(path, valueAt(live, path));
-    if (value !== undefined) place(body, path.slice(1), withoutPast(path, value, today));
+  for (const field of fields) {
+    const value = wantedOf(field, desired, live);
+    if (field.path.length === 1) return value;
+    if (value !== undefined) place(body, field.path.slice(1), value);
   }
   return body;
 }
 
-/** What Meta holds, without what only it may write. */
-function writable(path: readonly string[], value: unknown): unknown {
-  const field = settingsFields.find((each) => each.path === path);
-  return path.at(-1) === 'servers' && value !== undefined ? field?.canonical(value) : value;
+/** What this project does not know of Meta's goes back to it as well: it would be lost. */
+function wholeCallHours(desired: DesiredCalling, live: Block, today: string): Block {
+  const held = valueAt(live, ['call_hours']);
+  const hours: Block = { ...(isBlock(held) ? held : {}), ...desired.call_hours };
+  const { holiday_schedule: holidays, ...others } = hours;
+  return holidays === undefined ? others : { ...others, holiday_schedule: withoutPast(holidays, today) };
 }
 
 /** Meta refuses holidays that have passed. */
-function withoutPast(path: readonly string[], value: unknown, today: string): unknown {
-  if (path.at(-1) !== 'holiday_schedule' || !Array.isArray(value)) return value;
-  return value.filter((entry) => isBlock(entry) && String(entry['date']) >= today).map(asWritten);
+function withoutPast(holidays: unknown, today: string): unknown {
+  if (!Array.isArray(holidays)) return holidays;
+  return holidays.filter((entry) => isBlock(entry) && String(entry['date']) >= today).map(asWritten);
 }
 
 /** A holiday with the names that Meta's samples have. */

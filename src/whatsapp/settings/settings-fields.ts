@@ -7,6 +7,8 @@ export interface SettingsField {
   readonly byDefault?: unknown;
   /** The form in which equal values are equal as JSON; undefined if the value cannot be read. */
   canonical(value: unknown): unknown;
+  /** What the file wants, with what its entries leave open as Meta holds it. Left out: an entry leaves nothing open. */
+  completed?(wanted: unknown, live: unknown): unknown;
 }
 
 const asItIs = (value: unknown): unknown => value;
@@ -22,12 +24,25 @@ const DEFAULT_PORT = 5061;
 function asServers(value: unknown): unknown {
   if (!Array.isArray(value)) return undefined;
   return value.filter(isBlock).map((server) => {
-    const { hostname, port = DEFAULT_PORT, request_uri_user_params: params } = server;
+    const { port = DEFAULT_PORT, request_uri_user_params: params } = server;
     const sorted = isBlock(params) ? Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1)) : [];
     const written = sorted.length > 0 ? { request_uri_user_params: Object.fromEntries(sorted) } : {};
-    return { hostname: String(hostname).toLowerCase(), port: Number(port), ...written };
+    return { hostname: nameOf(server), port: Number(port), ...written };
   });
 }
+
+/** A list goes whole: what a server of the file does not say is as Meta has it for the server of that name. */
+function completedServers(wanted: unknown, live: unknown): unknown {
+  if (!Array.isArray(wanted)) return wanted;
+  const held = Array.isArray(live) ? live.filter(isBlock) : [];
+  return wanted.filter(isBlock).map((server) => {
+    const known = held.find((each) => nameOf(each) === nameOf(server)) ?? {};
+    const kept = ['port', 'request_uri_user_params'].filter((key) => known[key] !== undefined);
+    return { ...Object.fromEntries(kept.map((key) => [key, known[key]])), ...server };
+  });
+}
+
+const nameOf = ({ hostname }: Block): string => String(hostname).toLowerCase();
 
 /** As the open minutes of the week, so that order, time form and splits at midnight mean nothing. */
 function asWeek(value: unknown): unknown {
@@ -60,7 +75,7 @@ export const settingsFields: readonly SettingsField[] = [
   { path: ['callback_permission_status'], byDefault: 'DISABLED', canonical: asItIs },
   { path: ['sip', 'status'], byDefault: 'DISABLED', canonical: asItIs },
   { path: ['sip', 'webhook_delivery'], byDefault: 'DISABLED', canonical: asItIs },
-  { path: ['sip', 'servers'], byDefault: [], canonical: asServers },
+  { path: ['sip', 'servers'], byDefault: [], canonical: asServers, completed: completedServers },
   { path: ['srtp_key_exchange_protocol'], byDefault: 'DTLS', canonical: asItIs },
   { path: ['audio', 'additional_codecs'], byDefault: [], canonical: asSet },
   { path: ['voicemail', 'status'], byDefault: 'DISABLED', canonical: asItIs },

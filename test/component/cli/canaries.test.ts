@@ -1,11 +1,16 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { ConsoleIo } from '../../../src/cli/console-io.js';
+import type { HostProcess } from '../../../src/cli/process-end.js';
 import { runCli } from '../../../src/cli/program.js';
+import { runCommand } from '../../../src/cli/run.js';
+import { sandboxCommand } from '../../../src/cli/sandbox.js';
 import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.js';
 
 const NUMBER_ID = '105615555715855';
@@ -91,7 +96,7 @@ numbers:
     number: "+12025550142"
     name: sales
     trunk: pbx
-    settings: { calling: { callback_permission_status: ENABLED, sip: { servers: [{ hostname: sip.example.com }] } } }
+    settings: { calling: { callback_permission_status: ENABLED, sip: { servers: [{ hostname: localhost }] } } }
 ${source === 'misplaced' ? misplaced : ''}`;
 }
 
@@ -113,13 +118,17 @@ const commands = [
   'calls',
   'call show 01JD3Q',
   'call trace 01JD3Q',
+  'call trace 01JD3Q --pcap /nowhere/call.pcapng',
   'call hangup 01JD3Q',
   'trunks',
   'numbers',
   'drain',
   'reload',
   'log-level debug --for 10m',
+  'completion bash',
 ];
+/** It waits four seconds for a drachtio-server that is not there. */
+const slowly = 'doctor';
 
 /** All that a command prints, to both streams, on a terminal and to a pipe. */
 async function printed(command: string, source: Source, baseUrl: string): Promise<string> {
@@ -144,7 +153,7 @@ function expectNoCanary(text: string): void {
 }
 
 describe.each(sources)('secrets written as: %s', (source) => {
-  it.each(commands)('%s prints none of them', async (command) => {
+  it.each([...commands, ...(source === 'literal' ? [slowly] : [])])('%s prints none of them', async (command) => {
     const text = await printed(command, source, sandbox.graphUrl);
     expect(text.length).toBeGreaterThan(40);
     expectNoCanary(text);
@@ -152,11 +161,64 @@ describe.each(sources)('secrets written as: %s', (source) => {
 });
 
 describe('where Meta refuses and repeats what it was told', () => {
-  it.each(commands)('%s prints no secret', async (command) => {
+  it.each([...commands, slowly])('%s prints no secret', async (command) => {
     const { port } = echo.address() as AddressInfo;
     const text = await printed(command, 'env', `http://127.0.0.1:${port}`);
     expectNoCanary(text);
     if (command.startsWith('settings') || command.startsWith('permissions')) expect(text).toContain('190');
+  });
+});
+
+describe('commands that stay up', () => {
+  const io = (write: (text: string) => void, source: Source): ConsoleIo => {
+    return { stdout: write, stderr: write, env: source === 'env' ? SECRETS : {}, isTerminal: true };
+  };
+  /** What a command writes past its own streams, as its log does. */
+  const written = async (source: Source, run: (io: ConsoleIo, log: Writable) => Promise<number>): Promise<string> => {
+    let text = '';
+    const take = (more: string): void => void (text += more);
+    const log = new Writable({ write: (chunk: Buffer, _, done) => (take(chunk.toString()), done()) });
+    const spies = [process.stdout, process.stderr].map((stream) =>
+      vi.spyOn(stream, 'write').mockImplementation((chunk) => (take(String(chunk)), true)),
+    );
+    try {
+      take(`exit ${await run(io(take, source), log)}`);
+    } finally {
+      for (const spy of spies) spy.mockRestore();
+    }
+    return text;
+  };
+  /** The same file for a daemon of its own, at its most talkative. */
+  const write = (source: Source): string => {
+    const file = join(folder, 'sip2wa.yaml');
+    const text = fileWith(source, sandbox.graphUrl)
+      .replace(/^sip: .*$/m, 'sip: { listen: ["udp://127.0.0.1:0"] }')
+      .replace(/^admin: \{ listen: "[^"]*"/m, 'admin: { listen: "127.0.0.1:0"');
+    writeFileSync(file, source === 'misplaced' ? text : `log: { level: debug }${text}`, { mode: 0o600 });
+    return file;
+  };
+
+  it.each(sources)('run: with secrets written as %s', async (source) => {
+    const config = write(source);
+    const text = await written(source, (streams, log) =>
+      runCommand(
+        { config },
+        {
+          ...{ io: streams, log, host: new EventEmitter() as unknown as HostProcess },
+          start: ({ config: read }) => Promise.reject(new Error(`cannot start: ${JSON.stringify(read)}`)),
+        },
+      ),
+    );
+    expect(text).toMatch(source === 'misplaced' ? /calls\.max_duration/ : /start failed/);
+    expectNoCanary(text);
+  });
+
+  it.each(sources)('sandbox: with secrets written as %s', async (source) => {
+    const config = write(source);
+    const options = { config, user: '+12025550173', name: 'Rehearsal', port: '0' };
+    const text = await written(source, (streams) => sandboxCommand(options, streams, () => Promise.resolve()));
+    expect(text).toMatch(source === 'misplaced' ? /calls\.max_duration/ : /open http:.* in a browser/);
+    expectNoCanary(text);
   });
 });
 

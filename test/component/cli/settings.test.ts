@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import type { ConsoleIo } from '../../../src/cli/console-io.js';
 import { runCli } from '../../../src/cli/program.js';
 import { settingsApplyCommand } from '../../../src/cli/settings.js';
 import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.js';
@@ -131,6 +132,54 @@ describe('sip2wa settings', () => {
       numbers: { settings: { calling: { sip: { servers: { sip_user_password: string }[] } } } }[];
     };
     expect(shown.numbers[0]?.settings.calling.sip.servers[0]?.sip_user_password).toMatch(/^[\w-]{16}$/);
+  });
+
+  it('pull shows what the file has no word for as a comment, so that the rest can be pasted', async () => {
+    writeConfig();
+    const strange = { call_icon_visibility: 'HIDE_IN_CHAT', call_hours: { status: 'DISABLED' }, glow: ['GREEN'] };
+    sandbox.exchange.settings.restrictions = [{ type: 'RESTRICTED_USER_INITIATED_CALLING', expiration: 1_800_000_000 }];
+    sandbox.exchange.settings.hold({ status: 'ENABLED', audio: { additional_codecs: ['PCMA', 'G729'] }, ...strange });
+    expect(await settings('pull')).toBe(0);
+    expect(out.slice(out.indexOf('    settings:'))).toBe(`    settings:
+      calling:
+        status: ENABLED
+# sales: Meta also holds
+#   calling:
+#     audio:
+#       additional_codecs:
+#         - PCMA
+#         - G729
+#     call_icon_visibility: HIDE_IN_CHAT
+#     call_hours:
+#       status: DISABLED
+#     glow:
+#       - GREEN
+#     restrictions:
+#       restrictions_list:
+#         - type: RESTRICTED_USER_INITIATED_CALLING
+#           expiration: 1800000000
+`);
+    writeConfig(` ${JSON.stringify((parse(out) as { numbers: { settings: object }[] }).numbers[0]?.settings)}`);
+    expect(await settings('plan')).toBe(0);
+    writeConfig(' { calling: { call_icon_visibility: DEFAULT } }');
+    expect(await settings('plan')).toBe(2);
+    expect(out).toContain('~ call_icon_visibility: HIDE_IN_CHAT -> DEFAULT');
+    await settings('apply');
+    expect(posts()).toEqual([{ calling: { call_icon_visibility: 'DEFAULT' } }]);
+  });
+
+  it('colours a terminal alone, and none where NO_COLOR is set', async () => {
+    writeConfig();
+    const plan = async (more: Partial<ConsoleIo>): Promise<string> => {
+      [out, err] = ['', ''];
+      expect(await runCli(['settings', 'plan', '--config', file], { ...io, ...more })).toBe(2);
+      return out;
+    };
+    expect(await plan({ isStdoutTerminal: true })).toContain('\u001b[32m+ MONDAY 0400-1020\u001b[0m');
+    expect(await plan({ isStdoutTerminal: true, env: { NO_COLOR: '1' } })).not.toContain('\u001b');
+    expect(await plan({ isStdoutTerminal: true, env: { TERM: 'dumb' } })).not.toContain('\u001b');
+    // Messages go to a terminal, data to a file.
+    expect(await plan({ isTerminal: true })).not.toContain('\u001b');
   });
 
   it('a number that Meta does not know fails alone', async () => {

@@ -55,6 +55,37 @@ describe('calling settings', () => {
     expect((await read())['call_hours']).toEqual(holidays(20));
   });
 
+  it('a date that no calendar has is none, and a day cannot be closed all of it', async () => {
+    const hours = (date: string, end: string) => ({
+      status: 'ENABLED',
+      timezone_id: 'America/Manaus',
+      weekly_operating_hours: [{ day_of_week: 'MONDAY', open_time: '0400', close_time: '1020' }],
+      holiday_schedule: [{ date, start_time: '0000', end_time: end }],
+    });
+    expect((await write({ call_hours: hours('2999-02-28', '0001') })).status).toBe(200);
+    expect(await write({ call_hours: hours('2999-02-30', '0001') })).toMatchObject({
+      ...{ status: 400, body: { error: { code: 100 } } },
+    });
+    expect((await write({ call_hours: hours('2999-02-28', '0000') })).status).toBe(400);
+    expect((await read())['call_hours']).toEqual(hours('2999-02-28', '0001'));
+  });
+
+  it('of voicemail and SIP what is left out stays; restrictions are read, and written by nobody', async () => {
+    const audio = { default: { timeout_seconds: 10 } };
+    await write({ voicemail: { status: 'ENABLED', triggers: ['TIMEOUT'], audio } });
+    await write({ voicemail: { triggers: ['REJECT', 'TIMEOUT'] }, sip: { servers: [{ hostname: 'a.example.com' }] } });
+    await write({ sip: { webhook_delivery: 'ENABLED' } });
+    const restrictions = [{ type: 'RESTRICTED_USER_INITIATED_CALLING' }];
+    at.sandbox.exchange.settings.restrictions = restrictions;
+    expect(await read()).toMatchObject({
+      voicemail: { status: 'ENABLED', triggers: ['REJECT', 'TIMEOUT'], audio },
+      sip: { webhook_delivery: 'ENABLED', servers: [{ hostname: 'a.example.com', port: 5061 }] },
+      restrictions: { restrictions_list: restrictions },
+    });
+    expect((await write({ restrictions: { restrictions_list: [] } })).status).toBe(400);
+    expect((await write({ voicemail: { triggers: [] } })).status).toBe(400);
+  });
+
   it('request_uri_user_params are kept as they are, keys and values of at most 128 characters', async () => {
     const sip = (params: Record<string, string>) => ({
       sip: {

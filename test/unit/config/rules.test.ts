@@ -576,11 +576,7 @@ describe('call hours', () => {
       '9:20',
       '11:164: weekly_operating_hours[0].close_time: must be a time of day; write four digits in quotes from "0000" to "2359"',
     ],
-    [
-      'Europe/Berlin',
-      'Europe/Berlim',
-      '11:72: timezone_id: must be a time zone; write its IANA name, for example America/Manaus',
-    ],
+    ['Europe/Berlin', 'Europe/Berlim', '11:72: timezone_id: must be a time zone; did you mean Europe/Berlin?'],
     ['status: ENABLED', 'status: ON', '11:50: status: must be one of ENABLED | DISABLED; write one of them'],
     ['status: ENABLED, ', '', '11:28: status: is missing; add it'],
   ])('%s as %s', (from, to, expected) => {

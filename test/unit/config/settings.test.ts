@@ -50,7 +50,27 @@ describe('settings of a number: what is refused, with place and cure', () => {
     [
       'a zone',
       hours(monday('"0900"', '"1700"')).map((line) => line.replace('Manaus', 'Manaos')),
+      '15:24: call_hours.timezone_id: must be a time zone; did you mean America/Manaus?',
+    ],
+    [
+      'a zone that Node takes and Meta does not',
+      hours(monday('"0900"', '"1700"')).map((line) => line.replace('America/Manaus', 'america/manaus')),
+      '15:24: call_hours.timezone_id: must be a time zone; did you mean America/Manaus?',
+    ],
+    [
+      'a zone that is none by far',
+      hours(monday('"0900"', '"1700"')).map((line) => line.replace('America/Manaus', 'GMT-4 (Manaus)')),
       '15:24: call_hours.timezone_id: must be a time zone; write its IANA name, for example America/Manaus',
+    ],
+    [
+      'call hours without a zone',
+      hours(monday('"0900"', '"1700"')).filter((line) => !line.includes('timezone_id')),
+      '13:9: call_hours.timezone_id: is missing; add it',
+    ],
+    [
+      'call hours without a week',
+      ['call_hours: { status: DISABLED, timezone_id: UTC, holiday_schedule: [] }'],
+      '13:9: call_hours.weekly_operating_hours: is missing; add it',
     ],
     [
       'a day',
@@ -100,6 +120,16 @@ describe('settings of a number: what is refused, with place and cure', () => {
       '17:78: call_hours.holiday_schedule[0].end_time: is not after the beginning; write a later time of that day',
     ],
     [
+      'a holiday that is closed all day, by its times',
+      hours(monday('0900', '1700'), '{ date: 2027-01-01, start_time: 0000, end_time: "00:00" }'),
+      '17:78: call_hours.holiday_schedule[0].end_time: is the same as the beginning: Meta has no word for a day that is closed; write when it is open; the least is start_time: "0000", end_time: "0001"',
+    ],
+    [
+      'a holiday that is closed all day, by none',
+      hours(monday('0900', '1700'), '{ date: 2027-01-01 }'),
+      '17:30: call_hours.holiday_schedule[0]: has no times: Meta has no word for a day that is closed; write when it is open; the least is start_time: "0000", end_time: "0001"',
+    ],
+    [
       'a holiday without times',
       hours(monday('0900', '1700'), '{ date: 2027-01-01, end_time: 2359 }'),
       '17:30: call_hours.holiday_schedule[0].start_time: is missing; add it',
@@ -121,7 +151,7 @@ describe('settings of a number: what is refused, with place and cure', () => {
           (_, day) => `{ date: 2027-01-${String(day + 1).padStart(2, '0')}, start_time: 0000, end_time: 2359 }`,
         ).join(', '),
       ),
-      '17:1150: call_hours.holiday_schedule[20]: is one more than the 20 holidays that Meta keeps; remove those that have passed, or are furthest away',
+      '17:1150: call_hours.holiday_schedule[20]: is one more than the 20 holidays that Meta keeps; remove those that are furthest away',
     ],
     [
       'SIP on a number of webhooks',
@@ -144,6 +174,36 @@ describe('settings of a number: what is refused, with place and cure', () => {
       '13:78: sip.servers[0].request_uri_user_params: must be a block of KEY: VALUE, each text without blanks and ; = @; write for example { tgrp: whatsapp }, at most 128 characters each',
     ],
     [
+      'a name of a parameter that is too long',
+      [`sip: { servers: [{ hostname: a.example.com, request_uri_user_params: { ${'x'.repeat(129)}: a } }] }`],
+      '13:78: sip.servers[0].request_uri_user_params: must be a block of KEY: VALUE, each text without blanks and ; = @; write for example { tgrp: whatsapp }, at most 128 characters each',
+    ],
+    [
+      'the host of a SIP server',
+      ['sip: { servers: [{ hostname: "https://a.example.com" }] }'],
+      '13:38: sip.servers[0].hostname: must be a host name or an IP address; write it without port and without brackets',
+    ],
+    [
+      'the port of a SIP server',
+      ['sip: { servers: [{ hostname: a.example.com, port: 70000 }] }'],
+      '13:59: sip.servers[0].port: must be a port; write a number from 1 to 65535',
+    ],
+    [
+      'webhooks of SIP mode',
+      ['sip: { webhook_delivery: enable }'],
+      '13:34: sip.webhook_delivery: must be one of ENABLED | DISABLED; did you mean ENABLED?',
+    ],
+    [
+      'leave to call back',
+      ['callback_permission_status: yes'],
+      '13:37: callback_permission_status: must be one of ENABLED | DISABLED; write one of them',
+    ],
+    [
+      'keys of SRTP',
+      ['srtp_key_exchange_protocol: dtls-srtp'],
+      '13:37: srtp_key_exchange_protocol: must be one of DTLS | SDES; write one of them',
+    ],
+    [
       'SDES without SIP',
       ['srtp_key_exchange_protocol: SDES'],
       '13:37: srtp_key_exchange_protocol: SDES needs SIP: sip.status is not ENABLED; write DTLS, or leave it out',
@@ -152,6 +212,21 @@ describe('settings of a number: what is refused, with place and cure', () => {
       'voicemail without triggers',
       ['voicemail: { status: ENABLED }'],
       '13:9: voicemail.triggers: needs at least one; write [REJECT], [TIMEOUT] or both',
+    ],
+    [
+      'a trigger of voicemail',
+      ['voicemail: { status: ENABLED, triggers: [TIME OUT] }'],
+      '13:50: voicemail.triggers[0]: must be one of REJECT | TIMEOUT; did you mean TIMEOUT?',
+    ],
+    [
+      'the time of voicemail',
+      ['voicemail: { triggers: [TIMEOUT], audio: { default: { timeout_seconds: 31 } } }'],
+      '13:80: voicemail.audio.default.timeout_seconds: must be a whole number; write a number from 0 to 30',
+    ],
+    [
+      'the announcement of voicemail',
+      ['voicemail: { audio: { default: { announcement_media_id: hello.ogg } } }'],
+      '13:65: voicemail.audio.default.announcement_media_id: must be the id of an uploaded file; write the digits Meta gave for it, in quotes',
     ],
     [
       'voicemail by time without a time',
@@ -167,6 +242,12 @@ describe('settings of a number: what is refused, with place and cure', () => {
     expect(errorsOf(text)).toEqual([
       "c.yaml:7:9: numbers[0].id: is the number itself, not Meta's id of it; its phone_number_id stands in the App Dashboard under WhatsApp > API Setup, and in WhatsApp Manager",
     ]);
+  });
+
+  it('of 21 holidays one that has passed does not count', () => {
+    const dates = ['2020-01-01', ...Array.from({ length: 20 }, (_, day) => `2127-01-${String(day + 11)}`)];
+    const list = dates.map((date) => `{ date: ${date}, start_time: 0000, end_time: 2359 }`).join(', ');
+    expect(errorsOf(file(hours(monday('0900', '1700'), list)))).toEqual([]);
   });
 
   it('all mistakes in one run', () => {
@@ -214,6 +295,15 @@ describe('settings of a number: what is warned of', () => {
     expect(JSON.stringify(configOf(text).numbers[0]?.settings)).not.toMatch(/restrictions|app_id|sip_user_password/);
   });
 
+  it('holidays left out, where Meta is told: it deletes what is not sent', () => {
+    const lines = hours(monday('0900', '1700'));
+    expect(warnings(file(lines))).toEqual([
+      'c.yaml:13:9: warning: call_hours.holiday_schedule: is left out: Meta deletes its holidays with any change of the hours, so what it holds is sent back; write the holidays, or [] for none',
+    ]);
+    expect(warnings(file(lines, off))).toEqual([]);
+    expect(warnings(file([...lines, '  holiday_schedule: []']))).toEqual([]);
+  });
+
   it('voicemail beside call hours', () => {
     const lines = [...hours(monday('0900', '1700')), 'voicemail: { status: ENABLED, triggers: [REJECT] }'];
     expect(warnings(file(lines, off))).toEqual([
@@ -229,6 +319,31 @@ describe('settings of a number: what is wanted of Meta', () => {
     });
     expect(configOf(working()).numbers[0]?.settings).toBeUndefined();
     expect(configOf(file(['sip: { status: DISABLED }'])).numbers[0]?.settings).toEqual({ sip: { status: 'DISABLED' } });
+    const servers = ['sip: { servers: [{ hostname: pbx.example.com }] }'];
+    expect(configOf(file(servers)).numbers[0]?.settings).toEqual({
+      sip: { servers: [{ hostname: 'pbx.example.com' }] },
+    });
+  });
+
+  it('ids are text, quoted or not', () => {
+    const lines = (id: string) => [`voicemail: { audio: { default: { announcement_media_id: ${id} } } }`];
+    for (const id of ['12345678901234567890', '"12345678901234567890"']) {
+      const audio = { default: { announcement_media_id: '12345678901234567890' } };
+      expect(configOf(file(lines(id))).numbers[0]?.settings).toEqual({ voicemail: { audio } });
+    }
+  });
+
+  it('a list of servers that Meta would not take is none of its settings where nothing is pushed', () => {
+    const off = ['settings: { push: off }'];
+    const settingsOf = (...hosts: string[]): unknown => {
+      const servers = hosts.map((hostname) => `{ hostname: ${hostname}, port: 5060 }`).join(', ');
+      return configOf(file(['status: ENABLED', `sip: { servers: [${servers}] }`], off)).numbers[0]?.settings;
+    };
+    expect(settingsOf('192.0.2.1')).toEqual({ status: 'ENABLED', sip: {} });
+    expect(settingsOf('a.example.com', 'b.example.com')).toEqual({ status: 'ENABLED', sip: {} });
+    expect(settingsOf('a.example.com')).toMatchObject({
+      sip: { servers: [{ hostname: 'a.example.com', port: 5060 }] },
+    });
   });
 
   it('times are HHMM however they are written, and hours past midnight are split', () => {

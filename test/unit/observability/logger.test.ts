@@ -227,9 +227,24 @@ describe('telephone numbers', () => {
     });
   });
 
+  it.each([
+    ['Recipient 15551112222 is not a WhatsApp user', 'Recipient …2222 is not a WhatsApp user'],
+    ['The phone number: 15551112222 cannot be called', 'The phone number: …2222 cannot be called'],
+    ["user ('15551112222')", "user ('…2222')"],
+    ['15551112222 has not allowed this', '…2222 has not allowed this'],
+    ['wa_id=5551112', 'wa_id=…1112'],
+  ])('are cut where Meta quotes them without a plus: %s', (details, shown) => {
+    const { out, log } = logger();
+    log.warn('refused', { details, err: new Error(details) });
+    expect(out.records[0]).toMatchObject({ details: shown, err: { message: shown } });
+    expect(out.text).not.toContain('555111');
+  });
+
   it('leave other facts alone', () => {
     const { out, log } = logger();
     const facts = {
+      details:
+        "Object with ID '105615555715855' does not exist; phone_number_id 105615555715855, code 138000, 10000000 bytes",
       number: 'sales',
       to: '600',
       trunk: 'pbx',

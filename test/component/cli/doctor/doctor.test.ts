@@ -30,11 +30,11 @@ describe('sip2wa doctor', () => {
       `trunk pbx 127.0.0.1:${scene.pbx.port} udp`,
       ...['access token', 'clock', 'number sales', 'health sales', 'calling sales', 'signaling sales'],
       ...['settings sales', 'app secret', 'app webhooks', 'account webhooks sales'],
-      ...['webhook here', 'webhook from outside'],
+      ...['webhook here', 'webhook from outside', 'callback sales'],
     ]);
     const others = found.filter(([state, name = '']) => state !== 'ok' && !ofTheMachine.includes(name));
     expect(others).toEqual(['daemon', 'webhook here', 'webhook from outside'].map((name) => ['skipped', name]));
-    expect(summary).toMatch(/^ {2}29 checks: \d+ ok, (\d+ warnings?, )?3 skipped\n$/);
+    expect(summary).toMatch(/^ {2}30 checks: \d+ ok, (\d+ warnings?, )?3 skipped\n$/);
   });
 
   it('changes nothing, here or at Meta', async () => {
@@ -50,7 +50,7 @@ describe('sip2wa doctor', () => {
     await scene.run();
     const urls = scene.sandbox.graph.requests.map(({ url }) => url.replace(/input_token=.*/, ''));
     expect(urls).toHaveLength(new Set(urls).size);
-    expect(urls).toHaveLength(6);
+    expect(urls).toHaveLength(7);
   });
 
   it('exits with 1 when something failed, and shows the cure on the same line', async () => {
@@ -61,14 +61,14 @@ describe('sip2wa doctor', () => {
     expect(lines()).toContain(
       `  failed   access token                   Meta says that it is not valid; cure: ${cure}`,
     );
-    expect(lines().at(-1)).toMatch(/^ {2}29 checks: .* 1 failed, 4 skipped$/);
+    expect(lines().at(-1)).toMatch(/^ {2}30 checks: .* 1 failed, 4 skipped$/);
   });
 
   it('exits with 0 when there are only warnings', async () => {
     scene.write({ settings: 'callback_permission_status: ENABLED' });
     expect(await scene.run()).toBe(0);
     expect(scene.out).toMatch(/warning {2}settings sales .*cure: sip2wa settings plan sales, then apply/);
-    expect(lines().at(-1)).toMatch(/^ {2}29 checks: \d+ ok, \d+ warnings?, 3 skipped$/);
+    expect(lines().at(-1)).toMatch(/^ {2}30 checks: \d+ ok, \d+ warnings?, 3 skipped$/);
   });
 
   it('--json says the same for machines', async () => {
@@ -109,8 +109,8 @@ describe('sip2wa doctor', () => {
   it('shows on a terminal how far it is, and clears that line', async () => {
     scene.write();
     await scene.run([], {}, true);
-    expect(scene.err).toContain('\r\u001b[Ksip2wa doctor: 1 of 29 checks');
-    expect(scene.err).toContain('29 of 29 checks\r\u001b[K');
+    expect(scene.err).toContain('\r\u001b[Ksip2wa doctor: 1 of 30 checks');
+    expect(scene.err).toContain('29 of 30 checks\r\u001b[K');
     expect(scene.err).not.toContain('\n');
   });
 

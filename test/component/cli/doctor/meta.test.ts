@@ -111,6 +111,57 @@ const cases: readonly (readonly [check: string, what: string, it: Case])[] = [
   ],
   [
     'calling sales',
+    'Meta restricts the number',
+    {
+      before: ({ sandbox }) =>
+        (sandbox.exchange.settings.restrictions = [
+          { type: 'RESTRICTED_USER_INITIATED_CALLING', reason: 'LOW_PICKUP_RATE', expiration: 1_800_000_000 },
+          { type: 'RESTRICTED_BUSINESS_INITIATED_CALLING' },
+        ]),
+      ...{ state: 'failed', cure: 'see the reason in WhatsApp Manager; it ends by itself' },
+      detail:
+        'ENABLED, but Meta holds RESTRICTED_USER_INITIATED_CALLING (LOW_PICKUP_RATE) until 2027-01-15T08:00Z, RESTRICTED_BUSINESS_INITIATED_CALLING',
+    },
+  ],
+  [
+    'calling sales',
+    'it is off, and restricted',
+    {
+      before: ({ sandbox }) => {
+        sandbox.exchange.settings.write({ calling: { status: 'DISABLED' } }, '2026-01-01');
+        sandbox.exchange.settings.restrictions = [{ type: 'RESTRICTED_USER_INITIATED_CALLING' }];
+      },
+      ...{
+        state: 'failed',
+        detail: 'calling is not ENABLED at Meta, and Meta holds RESTRICTED_USER_INITIATED_CALLING',
+      },
+      cure: 'write settings.calling.status: ENABLED for it and run sip2wa settings apply sales',
+    },
+  ],
+  [
+    'callback sales',
+    'the number has one of its own',
+    {
+      before: ({ sandbox }) => (sandbox.account.overrides.number = 'https://old.example.com/hook'),
+      state: 'skipped',
+      detail:
+        "no sip2wa runs here; https://old.example.com/hook is set for the number in place of the app's callback URL",
+      cure: null,
+    },
+  ],
+  [
+    'callback sales',
+    'Meta does not tell',
+    {
+      before: ({ sandbox }) =>
+        ['display_phone_number', 'health_status', 'webhook_configuration'].forEach(() =>
+          sandbox.graph.failNext('number.read', { status: 400, code: 100, title: 'No such field' }),
+        ),
+      ...{ state: 'skipped', detail: 'Meta does not tell it: (#100) No such field', cure: null },
+    },
+  ],
+  [
+    'calling sales',
     'the token may not read settings',
     {
       before: ({ sandbox }) =>
@@ -236,6 +287,7 @@ describe('sip2wa doctor', () => {
       'token.read',
       'number.read',
       'number.read',
+      'number.read',
       'settings.read',
       'subscriptions',
       'subscribed_apps',
@@ -267,7 +319,7 @@ describe('sip2wa doctor', () => {
     scene.write();
     scene.sandbox.account.isTokenValid = false;
     const denied = { status: 401, code: 190, title: 'Invalid OAuth access token' };
-    for (const action of ['number.read', 'number.read', 'settings.read', 'subscribed_apps'] as const)
+    for (const action of ['number.read', 'number.read', 'number.read', 'settings.read', 'subscribed_apps'] as const)
       scene.sandbox.graph.failNext(action, denied);
     const all = await scene.checks();
     const failures = [...all.values()].filter(({ state }) => state === 'failed').map(({ name }) => name);

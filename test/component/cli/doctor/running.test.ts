@@ -6,7 +6,7 @@ import { loadConfig } from '../../../../src/config/load-config.js';
 import { startDaemon, type Daemon } from '../../../../src/daemon.js';
 import { silentLogger } from '../../../../src/lib/logger.js';
 import { startEmbeddedSipServer } from '../../../../src/sip-server/start-embedded-sip-server.js';
-import { DoctorScene, freePort } from './doctor-scene.js';
+import { DoctorScene, freePort, NUMBER_ID } from './doctor-scene.js';
 
 let scene: DoctorScene;
 let closing: (() => Promise<unknown>)[];
@@ -69,6 +69,7 @@ describe('beside a running daemon', () => {
       ['daemon', 'running and ready'],
       ['webhook here', 'verified, and takes a signed delivery'],
       ['webhook from outside', `http://127.0.0.1:${scene.webhookPort}/webhook takes a signed delivery`],
+      ['callback sales', "the app's callback URL"],
     ] as const) {
       expect(all.get(name)).toMatchObject({ state: 'ok', detail });
     }
@@ -108,6 +109,40 @@ describe('beside a running daemon', () => {
     scene.sandbox.account.callbackUrl = 'http://192.0.2.1/webhook';
     expect(await scene.check('webhook from outside')).toMatchObject({
       ...{ state: 'skipped', detail: 'Meta does not tell the callback URL' },
+    });
+  });
+
+  it('a callback URL of the number, or of its account, goes before the app’s', async () => {
+    scene.write();
+    await daemon();
+    const { overrides } = scene.sandbox.account;
+    const [ours, dead] = [`http://127.0.0.1:${scene.webhookPort}`, `http://127.0.0.1:${await freePort()}`];
+    const takeAway = "set it to this bridge's, or take it away: POST /";
+    overrides.account = `${ours}/other`;
+    expect(await scene.check('callback sales')).toMatchObject({
+      ...{ state: 'failed', cure: `${takeAway}<account id>/subscribed_apps without a body` },
+      detail: `${ours}/other answers 404 to a signed delivery (set for the WhatsApp account in place of the app's callback URL)`,
+    });
+    expect(await scene.check('webhook from outside')).toMatchObject({
+      ...{ state: 'skipped', detail: `every number has another one than ${ours}/webhook` },
+    });
+    overrides.number = `${dead}/webhook`;
+    const found = await scene.check('callback sales');
+    expect([found.state, found.cure]).toEqual([
+      'warning',
+      `${takeAway}${NUMBER_ID} {"webhook_configuration":{"override_callback_uri":""}}`,
+    ]);
+    expect(found.detail).toMatch(/cannot be reached from here: .*\(set for the number in place/);
+    overrides.number = `${ours}/webhook`;
+    expect(await scene.check('callback sales')).toMatchObject({
+      state: 'ok',
+      detail: `${ours}/webhook takes a signed delivery (set for the number in place of the app's callback URL)`,
+    });
+    overrides.number = 'http://192.0.2.1/webhook';
+    expect(await scene.check('callback sales')).toMatchObject({
+      state: 'warning',
+      detail:
+        "http://192.0.2.1/webhook, set for the number in place of the app's callback URL, is no URL that Meta delivers to",
     });
   });
 

@@ -67,6 +67,11 @@ describe('a difference', () => {
       },
     ],
     [
+      'port and parameters that Meta has of a server, where the file has none',
+      { sip: { servers: [{ hostname: 'PBX.example.com' }] } },
+      { sip: { servers: [{ hostname: 'pbx.example.com', port: 5060, request_uri_user_params: { tgrp: 'wa' } }] } },
+    ],
+    [
       'order of lists',
       { audio: { additional_codecs: ['PCMA', 'PCMU'] } },
       { audio: { additional_codecs: ['PCMU', 'PCMA'] } },
@@ -92,7 +97,7 @@ describe('a difference', () => {
 });
 
 describe('what is sent', () => {
-  it('is the blocks that differ, each whole', () => {
+  it('is what differs, and nothing that the file does not say', () => {
     const live = {
       status: 'ENABLED',
       sip: {
@@ -101,10 +106,36 @@ describe('what is sent', () => {
         servers: [{ hostname: 'a.example.com', port: 5060, app_id: 7 }],
       },
     };
-    expect(bodies({ status: 'ENABLED', sip: { status: 'DISABLED' } }, live)).toEqual([
-      {
-        sip: { status: 'DISABLED', webhook_delivery: 'ENABLED', servers: [{ hostname: 'a.example.com', port: 5060 }] },
-      },
+    expect(bodies({ status: 'ENABLED', sip: { status: 'DISABLED' } }, live)).toEqual([{ sip: { status: 'DISABLED' } }]);
+    const servers = [{ hostname: 'a.example.com', port: 5060 }];
+    const both = { webhook_delivery: 'DISABLED' as const, servers };
+    expect(bodies({ status: 'DISABLED', sip: both }, live)).toEqual([
+      { status: 'DISABLED', sip: { webhook_delivery: 'DISABLED' } },
+    ]);
+  });
+
+  it('of a server is what the file says, with what Meta has of it: no default of ours', () => {
+    const params = { tgrp: 'wa' };
+    const live = { sip: { servers: [{ hostname: 'a.example.com', port: 5060, app_id: 7 }] } };
+    const wanted = (...servers: { hostname: string; request_uri_user_params?: Record<string, string> }[]) =>
+      bodies({ sip: { servers } }, live);
+    expect(wanted({ hostname: 'a.example.com', request_uri_user_params: params })).toEqual([
+      { sip: { servers: [{ hostname: 'a.example.com', port: 5060, request_uri_user_params: params }] } },
+    ]);
+    expect(wanted({ hostname: 'b.example.com' })).toEqual([{ sip: { servers: [{ hostname: 'b.example.com' }] } }]);
+    expect(wanted()).toEqual([{ sip: { servers: [] } }]);
+  });
+
+  it('of voicemail is all that the file says of it', () => {
+    const live = { voicemail: { status: 'ENABLED', triggers: ['REJECT'], audio: { default: { timeout_seconds: 5 } } } };
+    const wanted = { status: 'ENABLED' as const, triggers: ['REJECT', 'TIMEOUT'] };
+    expect(bodies({ voicemail: wanted }, live)).toEqual([{ voicemail: wanted }]);
+  });
+
+  it('of call_hours is whole: what this project does not know of it is kept', () => {
+    const live = { call_hours: { ...hours, status: 'DISABLED', lunch_break: { status: 'ENABLED' } } };
+    expect(bodies({ call_hours: hours }, live)).toEqual([
+      { call_hours: { ...hours, lunch_break: { status: 'ENABLED' } } },
     ]);
   });
 
