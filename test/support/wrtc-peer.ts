@@ -65,10 +65,14 @@ export class WrtcPeer {
   #timer: NodeJS.Timeout | undefined;
   #stateWaiters: (() => void)[] = [];
 
-  /** @param hosts loopback addresses that its SDP names */
+  /**
+   * @param hosts loopback addresses that its SDP names
+   * @param g711 payload types of what it speaks beside Opus
+   */
   constructor(
     private readonly toneHz = 440,
     private readonly hosts: readonly string[] = ['127.0.0.1'],
+    private readonly g711: readonly (0 | 8)[] = [],
   ) {
     this.#connection.addTrack(this.#track);
     this.#connection.ontrack = ({ track }) => {
@@ -91,14 +95,14 @@ export class WrtcPeer {
   /** An offer in the form of Meta's: ICE-lite, one loopback candidate, Opus and telephone-event only. */
   async offer(): Promise<string> {
     await this.#connection.setLocalDescription(await this.#connection.createOffer());
-    return metaForm(await this.#gathered(), this.hosts);
+    return metaForm(await this.#gathered(), this.hosts, this.g711);
   }
 
   /** An answer in the form of Meta's. */
   async answer(offer: string): Promise<string> {
     await this.#connection.setRemoteDescription({ type: 'offer', sdp: offer });
     await this.#connection.setLocalDescription(await this.#connection.createAnswer());
-    return metaForm(await this.#gathered(), this.hosts);
+    return metaForm(await this.#gathered(), this.hosts, this.g711);
   }
 
   accept(answer: string): Promise<void> {
@@ -174,17 +178,28 @@ export class WrtcPeer {
   }
 }
 
-/** An SDP of libwebrtc as Meta would write it: ICE-lite, only these hosts, Opus and telephone-event at 8 kHz. */
-export function metaForm(sdp: string, hosts: readonly string[]): string {
+/** An SDP of libwebrtc as Meta would write it: ICE-lite, only these hosts, Opus, telephone-event at 8 kHz, and these of G.711. */
+export function metaForm(sdp: string, hosts: readonly string[], g711: readonly (0 | 8)[] = []): string {
+  const wanted = ['111', ...g711.map(String), '126'];
+  // In its own order, which in an answer is that of the offer.
+  const inOrder = (line: string): string =>
+    line.replace(
+      /SAVPF (.*)/,
+      (_, types: string) =>
+        `SAVPF ${types
+          .split(' ')
+          .filter((type) => wanted.includes(type))
+          .join(' ')}`,
+    );
   const isWanted = (line: string): boolean => {
     const address = /^a=candidate:\S+ 1 udp \d+ (\S+) /.exec(line)?.[1];
     return address !== undefined && hosts.includes(address);
   };
   const lines = sdp
     .split('\r\n')
-    .filter((line) => !/^a=(rtpmap|fmtp|rtcp-fb):(?!(111|126)\b)/.test(line))
+    .filter((line) => wanted.includes(/^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/.exec(line)?.[1] ?? '126'))
     .filter((line) => !line.startsWith('a=candidate') || isWanted(line))
-    .map((line) => (line.startsWith('m=audio') ? line.replace(/SAVPF .*/, 'SAVPF 111 126') : line));
+    .map((line) => (line.startsWith('m=audio') ? inOrder(line) : line));
   lines.splice(
     lines.findIndex((line) => line.startsWith('m=')),
     0,
