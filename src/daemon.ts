@@ -5,12 +5,16 @@ import { LiveSecrets } from './config/live-secrets.js';
 import type { LoadResult } from './config/load-config.js';
 import type { LevelSwitch } from './daemon/admin/log-levels.js';
 import { createBase, type Base } from './daemon/base.js';
+import { createCallRecords, recordsTo } from './daemon/call-records.js';
 import { Control } from './daemon/control.js';
 import { createSwitchboard } from './daemon/create-switchboard.js';
 import type { MediaPlacement } from './daemon/media-plane.js';
 import { createSettingsWatch, settingsChecks } from './daemon/settings-keeper.js';
+import { embeddedWatcher, frameWatcher } from './daemon/sip-wire.js';
+import { withHep } from './daemon/start-hep.js';
 import type { ReloadOutcome } from './daemon/reload.js';
 import { ServerReports } from './daemon/server-reports.js';
+import { tracedRecords } from './daemon/start-tracing.js';
 import { WhatsAppSide } from './daemon/whatsapp-side.js';
 import { startAdminListener, type ReadinessCheck } from './http/admin-listener.js';
 import type { HttpListener } from './http/http-listener.js';
@@ -19,10 +23,9 @@ import { Recovery, type RecoverableJournal } from './journal/recovery.js';
 import { openStore, type Store } from './journal/store.js';
 import { systemClock } from './lib/clock.js';
 import type { DnsClient } from './lib/dns-client.js';
-import type { Logger } from './lib/logger.js';
+import type { CallLineSource, Logger } from './lib/logger.js';
 import { StopStack } from './lib/stop-stack.js';
 import { CallReports } from './observability/call-reports.js';
-import { CdrFile } from './observability/cdr-file.js';
 import type { EventBus } from './observability/event-bus.js';
 import type { Metrics } from './observability/metrics.js';
 import type { Timeline } from './observability/timeline.js';
@@ -37,7 +40,7 @@ import type { Switchboard } from './switchboard.js';
 export interface DaemonOptions {
   readonly config: Config;
   readonly logger: Logger;
-  /** Where call records go; default: the file of the configuration. */
+  /** Where call records go; default: where the configuration says. */
   readonly cdr?: CdrSink;
   /** Told secrets that are replaced while the daemon runs, so that no log line can show them. */
   readonly redact?: (secrets: readonly string[]) => void;
@@ -47,6 +50,8 @@ export interface DaemonOptions {
   readonly load?: () => LoadResult;
   /** What of the log can be changed; default: nothing. */
   readonly log?: LevelSwitch;
+  /** Lines that calls log, for the HEP receiver; default: it gets none. */
+  readonly lines?: CallLineSource;
   /** Where media runs; default: in this process, which is for the demo and for tests. */
   readonly media?: MediaPlacement;
   /** Default: the system's. */
@@ -104,6 +109,9 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   const store = await openStore({ dir: config.journal.dir, clock: systemClock, logger });
   stack.add('journal', () => store.close());
   const base = createBase(config, logger, store.journal, options);
+  stack.add('HEP', () => base.hep?.close());
+  const sinks = options.cdr ? recordsTo(options.cdr) : createCallRecords(base);
+  const records = await tracedRecords(base, sinks.sink, stack);
   const { readiness, servers, kept, checks } = createReadiness(base);
   const { metrics, events } = base;
   const control = createControl(options, base, checks);
@@ -117,7 +125,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   readiness.set('sip', () => sip.ready);
   servers.watch(sip);
 
-  const cdr = new CallReports(options.cdr ?? new CdrFile(config.cdr.file, logger), metrics, events, base.history);
+  const cdr = withHep(base.hep, new CallReports(records, metrics, events, base.history));
   stack.add('call records', () => cdr.close());
   const secrets = liveSecrets(options, base, stack);
   const whatsapp = new WhatsAppSide(base, secrets);
@@ -143,7 +151,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   stack.add('settings', () => Promise.resolve(settings.stop()));
   readiness.set('not stopping', () => stopping === undefined);
   readiness.set('not draining', control.takesCalls);
-  control.attach({ sip, graph: whatsapp.graph, secrets, settings, switchboard });
+  control.attach({ sip, graph: whatsapp.graph, secrets, settings, switchboard, records: sinks });
   const addresses = addressesOf(config, server, webhook, admin);
   logger.info('ready', { ...addresses });
   return {
@@ -271,7 +279,10 @@ const keepUnknown = ({ unknownWebhooks }: Store): Pick<WebhookListenerOptions, '
   unknownWebhooks ? { keepUnknown: (items) => unknownWebhooks.keep(items) } : {};
 
 interface SipServer {
-  readonly options: Pick<SipUserAgentOptions, 'connect' | 'serverEndsOrphans' | 'watchesServer' | 'onConnectionLost'>;
+  readonly options: Pick<
+    SipUserAgentOptions,
+    'connect' | 'serverEndsOrphans' | 'watchesServer' | 'onConnectionLost' | 'wire'
+  >;
   readonly sockets: DaemonAddresses['sip'];
   /** Resolves when it has ended what a crash left up on it, or after 4 s. */
   readonly recovered: Promise<void>;
@@ -294,19 +305,19 @@ async function startSip(
 
 /** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
 async function startSipServer(
-  { config, logger, dns }: Base,
+  base: Base,
   stack: StopStack,
   late: { readonly sip?: SipUserAgent },
 ): Promise<SipServer> {
+  const { config, logger, dns } = base;
   if (config.sip.server === 'drachtio') {
-    const options = { connect: config.sip.drachtio, watchesServer: true };
+    const options = { connect: config.sip.drachtio, watchesServer: true, wire: frameWatcher(base) };
     return { options, sockets: [], recovered: Promise.resolve() };
   }
   const { listen, advertisedHost, sessionExpiresMs, timers, tls } = config.sip;
+  const { wire, onMessage } = embeddedWatcher(base);
   const server = await startEmbeddedSipServer({
-    listen,
-    tls,
-    timers,
+    ...{ listen, tls, timers, onMessage },
     isKnownSource: (address) => late.sip?.isKnownSource(address) ?? false,
     answerChallenge: (refresh) => late.sip?.answerChallenge(refresh),
     session: { expiresS: Math.ceil(sessionExpiresMs / 1000) },
@@ -318,7 +329,7 @@ async function startSipServer(
   stack.add('embedded SIP server', () => server.stop());
   const { host, port, secret, connectInProcess, sockets, recovery, onConnectionLost } = server;
   const connect = { host, port, secret, connectInProcess };
-  const options = { connect, serverEndsOrphans: recovery.covers, onConnectionLost };
+  const options = { connect, serverEndsOrphans: recovery.covers, onConnectionLost, wire };
   return { options, sockets, recovered: recovery.settled };
 }
 
@@ -332,8 +343,7 @@ function sipOptions({
   timeline,
   media,
   dns,
-  sipRings: wire,
 }: Base): Omit<SipUserAgentOptions, 'connect'> {
   const chooseTrunk: SipUserAgentOptions['chooseTrunk'] = (...asked) => trunkOfCall(live.current.numbers, ...asked);
-  return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids, dns, wire };
+  return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids, dns };
 }

@@ -194,11 +194,14 @@ export class Switchboard {
     this.calls.remove(outcome.call);
     const record = callRecord(outcome, parties);
     logger.info('call ended', { ...record });
-    this.options.cdr.write(record);
+    const stored = this.options.cdr.write(record);
     const number = this.options.numbers.find(({ name }) => name === parties.number);
     const user = { ...given('number', parties.user), ...given('userId', parties.userId) };
     if (number) this.options.gate?.onCallOver(number, user, outcome);
-    this.#note(outcome.call, 'ended', given('waCallId', record.waCallId));
+    // Once its record is safe: a crash in between leaves a call without `ended`, of which recovery writes one.
+    const ended = (): void => this.#note(outcome.call, 'ended', given('waCallId', record.waCallId));
+    if (stored) void stored.then(ended);
+    else ended();
   }
 
   /** Not waited for: what must not happen without its entry is journalled by the leg that does it. */

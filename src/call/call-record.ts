@@ -71,7 +71,8 @@ export type CallStart = Pick<
 
 /** Takes call records. Never throws and never delays a call. */
 export interface CdrSink {
-  write(record: CallRecord): void;
+  /** Resolves when the record is where a crash does not reach it, or was given up; of a sink that keeps nothing, at once. Never rejects. */
+  write(record: CallRecord): void | Promise<void>;
   /** Told of every call whose record will follow. */
   started?(start: CallStart): void;
   /** Resolves when all that was taken has been stored, or has been given up. */

@@ -139,6 +139,8 @@ export function demoConfig(options: {
     log: { level: 'warn', format: 'pretty' },
     // in memory: the demo leaves nothing behind
     journal: { dir: '' },
-    cdr: { file: '' },
+    cdr: { file: '', csvFile: '', httpUrl: '', httpToken: '', httpSpoolDir: '', httpSpoolMaxBytes: 0 },
+    hep: undefined,
+    tracing: undefined,
   };
 }

@@ -25,6 +25,7 @@ export function rehearsalConfig(config: Config, identity: DemoIdentity, graphUrl
     media: { ...config.media, remoteNetworks: 'any' },
     settings: { ...config.settings, push: 'off', pollMs: undefined },
     journal: { ...config.journal, dir: '' },
-    cdr: { ...config.cdr, file: '' },
+    cdr: { ...config.cdr, file: '', csvFile: '', httpUrl: '' },
+    tracing: undefined,
   };
 }

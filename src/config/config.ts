@@ -108,5 +108,34 @@ export interface Config {
   readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
   /** Directory of the journal; empty: in memory only. */
   readonly journal: { readonly dir: string };
-  readonly cdr: { readonly file: string };
+  readonly cdr: {
+    readonly file: string;
+    /** Empty: none. */
+    readonly csvFile: string;
+    /** Where each record is posted; empty: nowhere. */
+    readonly httpUrl: string;
+    readonly httpToken: string;
+    readonly httpSpoolDir: string;
+    readonly httpSpoolMaxBytes: number;
+  };
+  /** Undefined: nothing is sent to a HEP receiver. */
+  readonly hep:
+    | {
+        readonly receiver: ListenAddress;
+        readonly captureId: number;
+        /** Empty: none. */
+        readonly password: string;
+      }
+    | undefined;
+  /** Undefined: calls are not traced. */
+  readonly tracing:
+    | {
+        /** Where traces are posted. */
+        readonly otlpUrl: string;
+        /** Share of calls that are traced, 0 to 1. */
+        readonly sampleRatio: number;
+        /** Secrets; names in lower case. */
+        readonly headers: Readonly<Record<string, string>>;
+      }
+    | undefined;
 }

@@ -4,9 +4,12 @@ import { systemClock } from '../lib/clock.js';
 import type { LogLevel } from '../lib/logger.js';
 import { todayIn } from '../routing/today.js';
 import type { Trunk } from '../routing/types.js';
+import { buildCdr } from './build-cdr.js';
+import { buildHep } from './build-hep.js';
 import { buildNumbers } from './build-numbers.js';
 import { buildRoutes } from './build-routes.js';
 import { buildSipTls, canSpeakTls, checkTls } from './build-tls.js';
+import { buildTracing } from './build-tracing.js';
 import { buildTrunks } from './build-trunks.js';
 import type { Config, ListenAddress } from './config.js';
 import { crossCheck, isExposed, itemsOf } from './cross-checks.js';
@@ -134,6 +137,9 @@ function build(
     numbers,
     routes,
     ...conduct(scalars),
+    hep: buildHep(scalars, secrets),
+    cdr: buildCdr(scalars, secrets, findings),
+    tracing: buildTracing(scalars, secrets, findings),
   };
 }
 
@@ -216,7 +222,7 @@ function sipAndMedia(
   };
 }
 
-function conduct(scalars: Scalars): Pick<Config, 'settings' | 'calls' | 'permissions' | 'log' | 'journal' | 'cdr'> {
+function conduct(scalars: Scalars): Pick<Config, 'settings' | 'calls' | 'permissions' | 'log' | 'journal'> {
   return {
     settings: {
       push: text(scalars, 'settings.push') as Config['settings']['push'],
@@ -235,7 +241,6 @@ function conduct(scalars: Scalars): Pick<Config, 'settings' | 'calls' | 'permiss
       format: text(scalars, 'log.format') as Config['log']['format'],
     },
     journal: { dir: text(scalars, 'journal.dir') },
-    cdr: { file: text(scalars, 'cdr.file') },
   };
 }
 

@@ -3,16 +3,18 @@ import type { Config } from './config.js';
 /** Values that count as soon as a configuration is read anew. What is not named here needs a restart. */
 const LIVE: ReadonlySet<string> = new Set([
   ...['graph.accessToken', 'graph.appSecrets', 'graph.secretFiles', 'webhook.verifyToken', 'admin.token'],
-  ...['trunks', 'numbers', 'routes', 'settings.push', 'settings.pollMs', 'log.level'],
+  ...['trunks', 'numbers', 'routes', 'settings.push', 'settings.pollMs', 'log.level', 'cdr.httpUrl', 'cdr.httpToken'],
   ...['answerTimeoutMs', 'ringTimeoutMs', 'maxDurationMs', 'drainTimeoutMs', 'preAccept'].map((key) => `calls.${key}`),
 ]);
 
 /** Blocks that are compared whole. */
-const WHOLE: ReadonlySet<string> = new Set(['webhook.listen', 'admin.listen', 'sip.tls', 'graph.secretFiles']);
+const WHOLE: ReadonlySet<string> = new Set(['webhook.listen', 'admin.listen', 'sip.tls', 'graph.secretFiles', 'hep.receiver', 'tracing.headers']);
 
 /** Where the key of the file is called otherwise. */
 const NAMES: Readonly<Record<string, string>> = {
   'graph.appSecrets': 'graph.app_secret',
+  'hep.receiver': 'hep.address',
+  'cdr.httpSpoolMaxBytes': 'cdr.http_spool_max_mib',
   'sip.timers.t1Ms': 'sip.timer_t1',
   'sip.timers.t2Ms': 'sip.timer_t2',
   'sip.timers.t4Ms': 'sip.timer_t4',

@@ -1,5 +1,8 @@
+import { cdrSchema } from './cdr-schema.js';
 import type { Format } from './formats.js';
 import * as formats from './formats.js';
+import { hepKeys } from './hep-keys.js';
+import { tracingKeys } from './tracing-keys.js';
 
 /** A single value of the file: everything about it stands here once. */
 export interface Leaf {
@@ -260,14 +263,9 @@ export const scalarSchema = {
       env: 'SIP2WA_JOURNAL_DIR',
     },
   },
-  cdr: {
-    file: {
-      default: './var/cdr.jsonl',
-      doc: 'File that call records are appended to, one JSON object a line.',
-      format: formats.filePath,
-      env: 'SIP2WA_CDR_FILE',
-    },
-  },
+  cdr: cdrSchema,
+  hep: hepKeys,
+  tracing: tracingKeys,
 } as const satisfies Readonly<Record<string, LeafSection>>;
 
 /** `section.key` of every single value. */

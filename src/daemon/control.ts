@@ -9,6 +9,7 @@ import type { SettingsWatch } from '../whatsapp/settings/settings-watch.js';
 import { AdminService } from './admin/admin-service.js';
 import { LogLevels, type LevelSwitch } from './admin/log-levels.js';
 import type { Base } from './base.js';
+import type { CallRecords } from './call-records.js';
 import { Drain } from './drain.js';
 import { Reload } from './reload.js';
 
@@ -28,6 +29,7 @@ export interface Rooms {
   readonly secrets: LiveSecrets;
   readonly settings: SettingsWatch;
   readonly switchboard: Switchboard;
+  readonly records: Pick<CallRecords, 'reconfigured'>;
 }
 
 const noLevels: LevelSwitch = { setLevel: () => undefined, setCallLevel: () => undefined };
@@ -87,12 +89,13 @@ export class Control {
   }
 
   #apply(config: Config): void {
-    const { sip, graph, secrets, settings } = this.#rooms ?? {};
+    const { sip, graph, secrets, settings, records } = this.#rooms ?? {};
     // What may refuse comes first.
     sip?.useTrunks(config.trunks);
     secrets?.use(config.graph);
     graph?.useNumbers(config.numbers.map(({ id }) => id));
     settings?.use({ numbers: config.numbers, ...config.settings });
+    records?.reconfigured();
     this.#levels.configured();
   }
 }

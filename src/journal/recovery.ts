@@ -60,7 +60,6 @@ export class Recovery {
     const dialogsEnded = this.#endDialogs(dialogs);
     const firstTries = orphans.map((orphan) => this.#end(orphan, dialogsEnded));
     for (const reply of replies) this.#replay(reply);
-    for (const orphan of orphans) this.#record(orphan);
     await withDeadline(Promise.all([dialogsEnded, ...firstTries]), START_WAITS_MS, 'recovery', clock).catch(
       (err: unknown) => logger.warn('recovery goes on in the background', { err }),
     );
@@ -97,7 +96,9 @@ export class Recovery {
     if (isIdUnknown) this.options.abandon(call);
     const unnamed = isIdUnknown ? this.#after(UNNAMED_MS) : Promise.resolve();
     const tries = waCalls.map((waCall) => this.#terminate(waCall, logger));
-    const over = Promise.all([dialogsEnded, unnamed, ...tries.map(({ over }) => over)]);
+    // Not over before its record is safe, or a second crash might lose it.
+    const recorded = this.#record(orphan);
+    const over = Promise.all([dialogsEnded, unnamed, recorded, ...tries.map(({ over }) => over)]);
     void over.then(() => this.#close(orphan));
     await Promise.all(tries.map(({ first }) => first));
   }
@@ -153,11 +154,11 @@ export class Recovery {
   }
 
   /** The call record of an orphan, once however often the daemon is killed while it recovers. */
-  #record(orphan: Orphan): void {
+  async #record(orphan: Orphan): Promise<void> {
     if (orphan.isRecorded) return;
     const { call, waCalls } = orphan;
     const number = orphan.number ?? this.options.nameOf(waCalls[0]?.numberId ?? '');
-    this.options.cdr.write(orphanRecord({ ...orphan, number }, this.options.clock.now()));
+    await this.options.cdr.write(orphanRecord({ ...orphan, number }, this.options.clock.now()));
     for (const data of waCalls.length === 0 ? [{}] : waCalls) this.#append(call, 'recorded', { ...data });
   }
 

@@ -19,11 +19,11 @@ export class CallReports implements CdrSink {
     this.records.started?.(start);
   }
 
-  write(record: CallRecord): void {
+  write(record: CallRecord): void | Promise<void> {
     this.history.ended(record);
     this.metrics.callEnded(record);
     this.events.publish({ type: 'call_ended', data: record });
-    this.records.write(record);
+    return this.records.write(record);
   }
 
   close(): Promise<void> {

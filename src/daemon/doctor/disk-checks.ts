@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { rm, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DirectoryLock } from '../../journal/directory-lock.js';
@@ -12,8 +12,10 @@ export function diskChecks(scope: DoctorScope): Check[] {
   const { journal, cdr } = scope.config;
   return [
     { name: 'journal', run: () => journalCheck(scope) },
-    { name: 'call records', run: () => recordsCheck(cdr.file) },
-    { name: 'disk space', run: () => spaceCheck([journal.dir, cdr.file]) },
+    { name: 'call records', run: () => recordsCheck(cdr.file, 'cdr.file') },
+    ...(cdr.csvFile === '' ? [] : [{ name: 'call records CSV', run: () => recordsCheck(cdr.csvFile, 'cdr.csv_file') }]),
+    ...(cdr.httpUrl === '' ? [] : [{ name: 'call record spool', run: () => spoolCheck(cdr.httpSpoolDir) }]),
+    { name: 'disk space', run: () => spaceCheck([journal.dir, cdr.file, cdr.csvFile, ...spooled(cdr)]) },
   ];
 }
 
@@ -40,9 +42,12 @@ async function journalCheck({ config, running }: DoctorScope): Promise<Finding> 
   }
 }
 
-function recordsCheck(file: string): Finding {
-  if (file === '') return skipped('cdr.file is empty: no call records are written');
-  const cure = 'give the file to the user that sip2wa runs as, or correct cdr.file';
+const spooled = ({ httpUrl, httpSpoolDir }: DoctorScope['config']['cdr']): string[] =>
+  httpUrl === '' ? [] : [httpSpoolDir];
+
+function recordsCheck(file: string, key: string): Finding {
+  if (file === '') return skipped(`${key} is empty: no call records are written`);
+  const cure = `give the file to the user that sip2wa runs as, or correct ${key}`;
   if (!existsSync(file)) return parentOf(file, cure);
   try {
     if (!statSync(file).isFile()) return failed(`${file} is no file`, cure);
@@ -51,6 +56,29 @@ function recordsCheck(file: string): Finding {
   } catch (error) {
     return failed(`${file} cannot be written: ${faultText(error)}`, cure);
   }
+}
+
+/** Whoever takes the records is not asked: there is no request that is not a record. */
+function spoolCheck(directory: string): Finding {
+  const cure = 'give the directory to the user that sip2wa runs as, or correct cdr.http_spool_dir';
+  if (!existsSync(directory)) return parentOf(directory, cure);
+  try {
+    if (!statSync(directory).isDirectory()) return failed(`${directory} is no directory`, cure);
+    accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK);
+    return waitingIn(directory);
+  } catch (error) {
+    return failed(`${directory} cannot be written: ${faultText(error)}`, cure);
+  }
+}
+
+function waitingIn(directory: string): Finding {
+  const count = (folder: string): number =>
+    existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.json')).length : 0;
+  const rejected = count(join(directory, 'rejected'));
+  const detail = `${directory} can be written; ${count(directory)} records wait, ${rejected} were refused`;
+  if (rejected === 0) return ok(detail);
+  const cure = `see the log for why; those in ${join(directory, 'rejected')} are sent again if they are moved up and sip2wa is started anew`;
+  return warning(detail, cure);
 }
 
 /** What is not there yet is made by the daemon. */

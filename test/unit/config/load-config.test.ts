@@ -112,7 +112,10 @@ describe('files shipped', () => {
     });
     expect(config.settings).toEqual({ push: 'apply', pollMs: 900_000 });
     expect(config.journal).toEqual({ dir: './var/journal' });
-    expect(config.cdr).toEqual({ file: './var/cdr.jsonl' });
+    expect(config.cdr).toEqual({
+      ...{ file: './var/cdr.jsonl', csvFile: '', httpUrl: '', httpToken: '' },
+      ...{ httpSpoolDir: './var/cdr-spool', httpSpoolMaxBytes: 256 * 1024 * 1024 },
+    });
   });
 
   it('example.yaml has every key of the schema, each with a comment', () => {

@@ -22,6 +22,8 @@ describe('a configuration that is read anew', () => {
     ['admin.token', (c: Config) => ({ ...c, admin: { ...c.admin, token: 'next' } })],
     ['webhook.verify_token', (c: Config) => ({ ...c, webhook: { ...c.webhook, verifyToken: 'next' } })],
     ['settings.poll', (c: Config) => ({ ...c, settings: { ...c.settings, pollMs: undefined } })],
+    ['cdr.http_url', (c: Config) => ({ ...c, cdr: { ...c.cdr, httpUrl: 'https://x.example/' } })],
+    ['cdr.http_token', (c: Config) => ({ ...c, cdr: { ...c.cdr, httpToken: 'next' } })],
     ['log.level', (c: Config) => ({ ...c, log: { ...c.log, level: 'debug' as const } })],
   ])('%s counts at once', (key, change) => {
     const next = change(running);
@@ -37,6 +39,8 @@ describe('a configuration that is read anew', () => {
     ['permissions.max_age', (c: Config) => ({ ...c, permissions: { ...c.permissions, maxAgeMs: 1 } })],
     ['log.format', (c: Config) => ({ ...c, log: { ...c.log, format: 'pretty' as const } })],
     ['cdr.file', (c: Config) => ({ ...c, cdr: { ...c.cdr, file: 'x' } })],
+    ['cdr.csv_file', (c: Config) => ({ ...c, cdr: { ...c.cdr, csvFile: 'x' } })],
+    ['cdr.http_spool_max_mib', (c: Config) => ({ ...c, cdr: { ...c.cdr, httpSpoolMaxBytes: 1 } })],
   ])('%s needs a restart, and the old value stays', (key, change) => {
     const { config, changed, restart } = after(change);
     expect(config).toEqual(running);

@@ -246,7 +246,7 @@ describe('config/systemd/sip2wa.service', () => {
     const set = values('Environment').map((pair) => pair.split('='));
     expect(set.filter(([name]) => !known.includes(name))).toEqual([]);
     const paths = set.map(([, path = '']) => path).filter((path) => path.startsWith('/'));
-    expect(paths.length).toBe(2);
+    expect(paths.length).toBe(3);
     for (const path of paths) expect(path.startsWith(`/var/lib/${values('StateDirectory')[0] ?? ''}/`)).toBe(true);
   });
 

@@ -142,7 +142,7 @@ describe('checks of this machine', () => {
 
 describe('what is written to disk', () => {
   it('is nothing with neither journal nor call records', async () => {
-    const config = { journal: { dir: '' }, cdr: { file: '' } };
+    const config = { journal: { dir: '' }, cdr: { file: '', csvFile: '', httpUrl: '', httpSpoolDir: './var/spool' } };
     const checks = diskChecks({ config, running: Promise.resolve(undefined) } as unknown as DoctorScope);
     expect(await Promise.all(checks.map(async ({ run }) => run()))).toEqual([
       warning('in memory only: what a crash leaves open stays open', 'set journal.dir'),

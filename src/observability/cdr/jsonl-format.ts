@@ -1,0 +1,21 @@
+import type { RecordFormat } from './record-format.js';
+
+/** One JSON object a line: the whole record, and the form that others are made of. */
+export const jsonlFormat: RecordFormat = {
+  header: '',
+  line: (record) => `${escapeLineSeparators(JSON.stringify(record))}\n`,
+  callOf: (line) => {
+    try {
+      const { call } = JSON.parse(line) as { readonly call?: unknown };
+      return typeof call === 'string' ? call : undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  mend: () => '\n',
+};
+
+/** JSON allows them, but some readers break lines there. */
+function escapeLineSeparators(line: string): string {
+  return line.replace(/[\u0085\u2028\u2029]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

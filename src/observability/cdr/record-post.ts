@@ -1,0 +1,110 @@
+import type { Clock } from '../../lib/clock.js';
+import { withDeadline } from '../../lib/deadline.js';
+
+/** Where records go. */
+export interface RecordReceiver {
+  /** Empty: nowhere. */
+  readonly url: string;
+  /** Bearer token; empty: none is shown. */
+  readonly token: string;
+}
+
+/** What became of one attempt. */
+export type Verdict =
+  | { readonly kind: 'taken' }
+  /** The receiver will never take this record. */
+  | { readonly kind: 'refused'; readonly status: number; readonly said: string }
+  /** It may later. `afterMs`: not before, as it says. */
+  | { readonly kind: 'again'; readonly why: string; readonly afterMs: number };
+
+export interface PostTerms extends RecordReceiver {
+  readonly call: string;
+  /** The record as JSON. */
+  readonly text: string;
+  /** Longest wait for the whole answer, in milliseconds. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+  readonly fetch: typeof fetch;
+}
+
+/**
+ * Statuses of 4xx that say nothing of the record: it is we who are to wait, or to show another token. A redirection is not followed,
+ * since the token would go along, and is tried again like a receiver that is down.
+ */
+const passing: ReadonlySet<number> = new Set([401, 408, 425, 429]);
+/** Longest pause that a receiver is granted, in milliseconds. */
+const longestRetryAfterMs = 600_000;
+/** As much of an answer is read: it says what is wrong, if anything. */
+const mostAnswerBytes = 16_384;
+const saidCharacters = 200;
+
+/** Posts one record. `Idempotency-Key` is the call's id: a receiver that has seen it knows the record. Never rejects. */
+export async function postRecord(terms: PostTerms): Promise<Verdict> {
+  const abort = new AbortController();
+  try {
+    return await withDeadline(exchange(terms, abort.signal), terms.timeoutMs, 'posting a call record', terms.clock);
+  } catch (error) {
+    abort.abort();
+    return { kind: 'again', why: faultOf(error), afterMs: 0 };
+  }
+}
+
+async function exchange({ url, token, call, text, clock, fetch }: PostTerms, signal: AbortSignal): Promise<Verdict> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'idempotency-key': call,
+      ...(token !== '' && { authorization: `Bearer ${token}` }),
+    },
+    body: text,
+    redirect: 'manual',
+    signal,
+  });
+  const answer = await startOf(response);
+  const { status } = response;
+  if (status >= 200 && status < 300) return { kind: 'taken' };
+  if (status >= 400 && status < 500 && !passing.has(status)) return { kind: 'refused', status, said: plain(answer) };
+  const afterMs = retryAfterMs(response.headers.get('retry-after'), clock.now());
+  return { kind: 'again', why: `status ${status}`, afterMs };
+}
+
+/** Reads on, so that the connection can be used again, but not for ever. */
+async function startOf(response: Response): Promise<string> {
+  if (!response.body) return '';
+  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+  const parts: Uint8Array[] = [];
+  let bytes = 0;
+  while (bytes < mostAnswerBytes) {
+    const { done, value } = await reader.read();
+    if (done) return Buffer.concat(parts).toString('utf8');
+    parts.push(value);
+    bytes += value.byteLength;
+  }
+  await reader.cancel();
+  return Buffer.concat(parts).toString('utf8');
+}
+
+/** Words from outside go to the log: one short line. */
+const plain = (text: string): string =>
+  text
+    .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ')
+    .trim()
+    .slice(0, saidCharacters);
+
+/** Seconds, or a date (RFC 9110 §10.2.3). */
+function retryAfterMs(written: string | null, nowMs: number): number {
+  if (written === null) return 0;
+  const ms = /^\d{1,9}$/.test(written) ? Number(written) * 1000 : Date.parse(written) - nowMs;
+  return Number.isFinite(ms) ? Math.min(Math.max(0, ms), longestRetryAfterMs) : 0;
+}
+
+/** The system's code, which fetch hides as a cause; never its own message, which may quote a header. */
+function faultOf(error: unknown): string {
+  for (let at = error, depth = 0; at instanceof Error && depth < 4; at = at.cause, depth++) {
+    if ('code' in at && typeof at.code === 'string') return at.code;
+    const first: unknown = at instanceof AggregateError ? at.errors[0] : undefined;
+    if (first instanceof Error && 'code' in first && typeof first.code === 'string') return first.code;
+  }
+  return 'network error';
+}

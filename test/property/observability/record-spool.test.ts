@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { recordOf } from '../../support/call-records.js';
+import { httpScene, ReceiverDouble, runDown, type Answer } from '../../support/record-receiver.js';
+import { runsOf } from '../../support/runs.js';
+import { SpoolDisk } from '../../support/spool-disk.js';
+
+/** A process that writes some records and dies at one of its steps: between append and post, between post and removal, anywhere. */
+interface Life {
+  readonly records: number;
+  readonly steps: number;
+  readonly diesAfterEffect: boolean;
+  /** Not only the process went, and of what was not safe on the disk only so many changes stayed. */
+  readonly powerKept: number | undefined;
+  readonly answers: readonly Answer[];
+}
+
+const life: fc.Arbitrary<Life> = fc.record({
+  records: fc.nat({ max: 4 }),
+  steps: fc.nat({ max: 40 }),
+  diesAfterEffect: fc.boolean(),
+  powerKept: fc.option(fc.nat({ max: 6 }), { nil: undefined }),
+  answers: fc.array(fc.constantFrom<Answer>(200, 200, 'silent', 500, 429, 'unreachable', 401), { maxLength: 8 }),
+});
+
+/** Lives one after the other on one disk, then one that is left in peace; what each receiver request was. */
+async function live(lives: readonly Life[]) {
+  const disk = new SpoolDisk();
+  const receiver = new ReceiverDouble();
+  const all: string[] = [];
+  let unsafe: string[] = [];
+  const peace: Life = { records: 1, steps: Infinity, diesAfterEffect: false, powerKept: undefined, answers: [] };
+  for (const { records, steps, diesAfterEffect, powerKept, answers } of [...lives, peace]) {
+    const files = disk.process(steps, diesAfterEffect);
+    const { start, clock } = httpScene({}, disk, files);
+    receiver.answers = [...answers];
+    const sink = start(receiver, files);
+    const fresh = Array.from({ length: records }, (_, index) => `C${String(all.length + index).padStart(3, '0')}`);
+    all.push(...fresh);
+    // As the journal does: what was not said to be safe is written again at the next start.
+    const written = [...unsafe, ...fresh];
+    unsafe = [...written];
+    sink.wake();
+    for (const call of written)
+      void sink.write(recordOf(call)).then(() => (unsafe = unsafe.filter((one) => one !== call)));
+    const isDone = (): boolean => unsafe.length === 0 && sink.backlog.records === 0;
+    await runDown(sink, clock, () => files.isDead || isDone());
+    if (powerKept !== undefined) disk.losePower(powerKept);
+  }
+  return { receiver, all, disk };
+}
+
+describe('records over HTTP under crashes', () => {
+  const { runs, timeoutMs } = runsOf(300, 20_000);
+
+  it(
+    'come at least once each, whenever the process dies, always with the id of the call as key, and leave nothing behind',
+    async () => {
+      const seen = { twice: 0, crashes: 0 };
+      await fc.assert(
+        fc.asyncProperty(fc.array(life, { maxLength: 4 }), async (lives) => {
+          const { receiver, all, disk } = await live(lives);
+          expect([...receiver.taken].sort()).toEqual([...all].sort());
+          expect(receiver.requests.filter(({ call, key }) => call !== key)).toEqual([]);
+          expect([...disk.files.keys()]).toEqual([]);
+          const taken = receiver.requests.filter(({ answer }) => answer === 200 || answer === 'silent').length;
+          seen.twice += taken - all.length;
+          seen.crashes += lives.length;
+        }),
+        { numRuns: runs },
+      );
+      // Crashes between the post and the removal were among them: nothing less than a repetition is possible there.
+      expect(seen.twice).toBeGreaterThan(runs / 50);
+    },
+    timeoutMs,
+  );
+
+  it(
+    'come in the order of their calls as long as nobody dies',
+    async () => {
+      const answers = life.map(({ answers: each }) => each);
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 1, max: 6 }), answers, async (records, each) => {
+          const [steps, diesAfterEffect, powerKept] = [Infinity, false, undefined];
+          const { receiver, all } = await live([{ records, answers: each, steps, diesAfterEffect, powerKept }]);
+          expect(receiver.taken).toEqual(all);
+        }),
+        { numRuns: Math.ceil(runs / 5) },
+      );
+    },
+    timeoutMs,
+  );
+});
