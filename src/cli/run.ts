@@ -47,7 +47,16 @@ export async function runCommand(
   logger.info('configuration read', { file, numbers: config.numbers.length, trunks: config.trunks.length });
   const end = new ProcessEnd(host, logger);
   const redact = (values: readonly string[]): void => logger.redact(values);
-  const starting = start({ config, logger, redact, secrets, load, log: logger, media: { levels: logger } });
+  const starting = start({
+    config,
+    logger,
+    redact,
+    secrets,
+    load,
+    log: logger,
+    lines: logger,
+    media: { levels: logger },
+  });
   host.on('SIGHUP', () => void starting.then((daemon) => daemon.reload()).catch(() => undefined));
   try {
     await Promise.race([starting, end.reached]);

@@ -1,15 +1,17 @@
 import type { Journal } from '../call/journal.js';
 import type { Config } from '../config/config.js';
 import { systemClock, type Clock } from '../lib/clock.js';
+import { fineClock } from '../lib/fine-clock.js';
 import { systemDns, type DnsClient } from '../lib/dns-client.js';
 import { systemIds, type IdSource } from '../lib/ids.js';
-import type { Logger } from '../lib/logger.js';
+import type { CallLineSource, Logger } from '../lib/logger.js';
 import { packageVersion } from '../lib/package-version.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import { CallHistory } from '../observability/call-history.js';
 import { SipRings } from '../observability/capture/sip-rings.js';
 import { countedJournal } from '../observability/counted-journal.js';
 import { EventBus } from '../observability/event-bus.js';
+import type { HepFeed } from '../observability/hep/hep-feed.js';
 import { MediaMetrics } from '../observability/media-metrics.js';
 import { Metrics } from '../observability/metrics.js';
 import { Redaction } from '../observability/redaction.js';
@@ -17,6 +19,7 @@ import { Timeline } from '../observability/timeline.js';
 import { registerWorkerMetrics } from '../observability/worker-metrics.js';
 import { LiveConfig } from './live-config.js';
 import { createMediaPlane, type MediaPlacement, type MediaPlane } from './media-plane.js';
+import { startHep } from './start-hep.js';
 
 /** What every room works with. */
 export interface Base {
@@ -33,6 +36,8 @@ export interface Base {
   readonly history: CallHistory;
   /** The last SIP messages of each call. */
   readonly sipRings: SipRings;
+  /** What goes to the HEP receiver, if there is one. */
+  readonly hep: HepFeed | undefined;
   /** Takes secrets and telephone numbers out of what is shown. */
   readonly redaction: Redaction;
   readonly media: MediaEngine;
@@ -46,6 +51,8 @@ export interface BaseOptions {
   readonly dns?: DnsClient | undefined;
   /** Default: in this process. */
   readonly media?: MediaPlacement | undefined;
+  /** Lines of the log, for the HEP receiver; default: it gets none. */
+  readonly lines?: CallLineSource | undefined;
 }
 
 /** Makes it; nothing of it runs yet. */
@@ -53,7 +60,7 @@ export function createBase(
   config: Config,
   logger: Logger,
   journal: Journal,
-  { dns = systemDns(), media: placement = 'in-process' }: BaseOptions = {},
+  { dns = systemDns(), media: placement = 'in-process', lines }: BaseOptions = {},
 ): Base {
   const [clock, ids] = [systemClock, systemIds];
   const metrics = new Metrics({ version: packageVersion() });
@@ -66,20 +73,20 @@ export function createBase(
     mediaMetrics.step(data.step, data.detail);
   });
   const history = new CallHistory();
+  const redaction = new Redaction();
+  const hep = startHep({ config, logger, clock, dns, metrics, redaction, lines });
   timeline.onQuality = (data) => {
     mediaMetrics.quality(data.side, data.report);
     history.heard(data.call, data.side, data.report, clock.now());
     events.publish({ type: 'call_quality', data });
+    hep?.quality(data);
   };
   const mediaPlane = createMediaPlane({ config: config.media, placement, logger, clock, ids });
   registerWorkerMetrics(metrics.registry, mediaPlane.workers);
   return {
     ...{ config, logger, clock, ids, metrics, timeline, events, dns },
     journal: countedJournal(journal, () => metrics.journalFailed()),
-    ...{ live: new LiveConfig(config), history, redaction: new Redaction() },
-    ...{ mediaPlane, media: mediaPlane.engine, sipRings: new SipRings(() => microseconds(clock)) },
+    ...{ live: new LiveConfig(config), history, redaction, hep },
+    ...{ mediaPlane, media: mediaPlane.engine, sipRings: new SipRings(fineClock(clock)) },
   };
 }
-
-/** The wall clock knows whole milliseconds alone; what is sent within one keeps its order by where it stands. */
-const microseconds = (clock: Clock): number => clock.now() * 1000;

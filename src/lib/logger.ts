@@ -26,6 +26,12 @@ export interface LogLevelSource {
   watchLevels(listener: (levels: LogLevels) => void): void;
 }
 
+/** Shows the lines of calls, as they were written, to those who keep them elsewhere. */
+export interface CallLineSource {
+  /** Calls the listener with each line from now on; it must not throw. */
+  watchLines(listener: (call: string, line: string) => void): void;
+}
+
 /** A logger that says nothing. */
 export const silentLogger: Logger = {
   error: () => undefined,

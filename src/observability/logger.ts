@@ -1,5 +1,5 @@
 import winston from 'winston';
-import type { LogFields, Logger, LogLevel, LogLevels, LogLevelSource } from '../lib/logger.js';
+import type { CallLineSource, LogFields, Logger, LogLevel, LogLevels, LogLevelSource } from '../lib/logger.js';
 import { LossyStream } from './lossy-stream.js';
 import { Redaction } from './redaction.js';
 
@@ -17,7 +17,7 @@ export interface LoggerOptions {
 }
 
 /** The root logger, with what an operator may change while it runs. */
-export interface RootLogger extends Logger, LogLevelSource {
+export interface RootLogger extends Logger, LogLevelSource, CallLineSource {
   /** Values that must never appear in a line from now on; children included. */
   redact(values: readonly string[]): void;
   setLevel(level: LogLevel): void;
@@ -34,6 +34,7 @@ interface Shared {
   readonly now: () => number;
   readonly callLevels: Map<string, LogLevel>;
   readonly levelWatchers: ((levels: LogLevels) => void)[];
+  readonly lineWatchers: ((call: string, line: string) => void)[];
   level: LogLevel;
 }
 
@@ -51,6 +52,7 @@ export function createLogger(options: LoggerOptions): RootLogger {
     now: options.now ?? Date.now,
     callLevels: new Map(),
     levelWatchers: [],
+    lineWatchers: [],
     level: options.level,
   };
   const root = new WinstonLogger(shared, {});
@@ -69,6 +71,7 @@ export function createLogger(options: LoggerOptions): RootLogger {
       shared.levelWatchers.push(watcher);
       watcher(levelsOf(shared));
     },
+    watchLines: (watcher: (call: string, line: string) => void) => void shared.lineWatchers.push(watcher),
     lostLines: () => stream.lost,
   });
 }
@@ -119,7 +122,10 @@ class WinstonLogger implements Logger {
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
     const all = merge(this.bound, fields);
     if (SEVERITY[level] > SEVERITY[this.#levelFor(all['call'])]) return;
-    this.shared.sink.log({ level, message: this.#line(level, message, all) });
+    const line = this.#line(level, message, all);
+    this.shared.sink.log({ level, message: line });
+    const { call } = all;
+    if (typeof call === 'string') for (const watcher of this.shared.lineWatchers) watcher(call, line);
   }
 
   #levelFor(call: unknown): LogLevel {

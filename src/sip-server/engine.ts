@@ -39,12 +39,13 @@ import type { ClientSession } from './wire/client-session.js';
 const PROTOCOL_VERSION = 'v0.9.10-embedded';
 const SECRET_BYTES = 24;
 
-/** One SIP message on the wire. */
+/** One SIP message on the wire, whoever made it: the application, or this server by itself. */
 export interface TracedMessage {
   readonly direction: 'in' | 'out';
-  readonly transport: string;
-  /** `host:port`. */
-  readonly remote: string;
+  readonly transport: Protocol;
+  readonly remote: Address;
+  /** What Via and Contact show; undefined as long as it is not known what that is towards this peer. */
+  readonly local: Address | undefined;
   readonly text: string;
 }
 
@@ -142,7 +143,7 @@ export class Engine {
     const late: { engine?: Engine } = {};
     const sink: TransportSink = {
       onMessage: (bytes, flow) => late.engine?.onMessage(bytes, flow),
-      onSent: (bytes, flow) => traced(options, 'out', bytes, flow),
+      onSent: (bytes, flow) => late.engine?.traced('out', bytes, flow),
       onError: (what, err) => options.logger.warn('sip transport error', { what, err }),
       onLost: ({ protocol, remote }) => options.onConnectionLost({ protocol, ...remote }),
     };
@@ -212,10 +213,23 @@ export class Engine {
     try {
       const admission = this.#doorkeeper.judge(bytes, flow);
       if (!admission) return;
-      traced(this.options, 'in', bytes, flow);
+      this.traced('in', bytes, flow);
       this.#inbound.receive(bytes, flow, admission)?.catch(failed);
     } catch (err) {
       failed(err);
+    }
+  }
+
+  /** Costs nothing when nobody wants to know. */
+  traced(direction: 'in' | 'out', bytes: Buffer, flow: Flow): void {
+    const { onMessage, logger } = this.options;
+    if (!onMessage) return;
+    const { protocol: transport, remote } = flow;
+    try {
+      const local = this.transports.shownSoFar(flow);
+      onMessage({ direction, transport, remote, local, text: bytes.toString('utf8') });
+    } catch (err) {
+      logger.error('sip trace failed', { err });
     }
   }
 
@@ -231,20 +245,5 @@ export class Engine {
     for (const dialog of this.#core.dialogs.ownedBy(client)) {
       if (dialog.state === 'confirmed') this.#uac.endDialog(dialog, 'application gone');
     }
-  }
-}
-
-function traced(options: EngineOptions, direction: 'in' | 'out', bytes: Buffer, flow: Flow): void {
-  if (!options.onMessage) return;
-  const { protocol, remote } = flow;
-  try {
-    options.onMessage({
-      direction,
-      transport: protocol,
-      remote: `${remote.host}:${remote.port}`,
-      text: bytes.toString('utf8'),
-    });
-  } catch (err) {
-    options.logger.error('sip trace failed', { err });
   }
 }

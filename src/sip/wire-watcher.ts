@@ -21,11 +21,16 @@ export interface WireMessage {
 export interface WireWatcher {
   /** A leg of a call has this Call-ID; messages of it may have been seen already. */
   belongs(sipCallId: string, call: CallId): void;
-  seen(message: WireMessage): void;
+  /** Is shown the messages in the SIP server's frames; absent where the SIP server shows them itself, and more. */
+  seen?(message: WireMessage): void;
 }
 
 /** The headers end at the first empty line; a body could hold anything. */
 const CALL_ID = /^(?:call-id|i)[ \t]*:[ \t]*(\S+)/im;
+
+/** The Call-ID of a message as it was on the wire. */
+export const callIdOf = (message: string): string | undefined => CALL_ID.exec(message)?.[1];
+
 /** The topmost Via: who sent a request, and whom its response goes to. */
 const VIA = /^(?:via|v)[ \t]*:[ \t]*SIP[ \t]*\/[ \t]*2\.0[ \t]*\/[ \t]*\w+[ \t]+(\[[^\]\s]+\]|[^\s:;,]+)(?::(\d+))?/im;
 
@@ -40,7 +45,7 @@ export function messageOfFrame(frame: string): WireMessage | undefined {
   if (!about) return undefined;
   const [origin, , transport = '', address = '', port = '', , , ...more] = about;
   const text = frame.slice(end + 2);
-  const sipCallId = CALL_ID.exec(text)?.[1];
+  const sipCallId = callIdOf(text);
   if (sipCallId === undefined || address === '') return undefined;
   const isOutgoing = origin === 'application';
   const local = isOutgoing === isResponse(text) ? receivedOn(more) : sentBy(text);
@@ -71,11 +76,11 @@ function sentBy(text: string): Place | undefined {
 
 const bare = (host: string): string => host.replace(/^\[|\]$/g, '');
 
-/** Shows a watcher the messages in frames; undefined without one. */
+/** Shows a watcher the messages in frames; undefined without one that wants them. */
 export function frameWatch(wire: WireWatcher | undefined): ((frame: string) => void) | undefined {
-  if (!wire) return undefined;
+  if (!wire?.seen) return undefined;
   return (frame) => {
     const message = messageOfFrame(frame);
-    if (message) wire.seen(message);
+    if (message) wire.seen?.(message);
   };
 }

@@ -14,7 +14,7 @@ import type { OpenCall } from '../../src/journal/open-calls.js';
 import { segmentName } from '../../src/journal/segment-files.js';
 import type { DnsClient } from '../../src/lib/dns-client.js';
 import { given } from '../../src/lib/given.js';
-import type { Logger } from '../../src/lib/logger.js';
+import type { CallLineSource, Logger } from '../../src/lib/logger.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import type { StepDetail, TimelineEntry } from '../../src/observability/timeline.js';
 import { GraphDouble } from './graph-double.js';
@@ -39,6 +39,8 @@ export interface BridgeOptions {
   readonly logger?: Logger;
   /** What of the log the admin API can change. */
   readonly log?: LevelSwitch;
+  /** What of the log the HEP receiver gets. */
+  readonly lines?: CallLineSource;
   /** Default: the system's. */
   readonly dns?: DnsClient;
   /** What an earlier run that was killed left in the journal. */
@@ -90,6 +92,7 @@ export class ScriptedBridge {
       media: (options.workers ?? workersOfAll) > 0 ? { workerEntry: builtWorkerEntry() } : 'in-process',
       ...given('dns', options.dns),
       ...given('log', options.log),
+      ...given('lines', options.lines),
       cdr: {
         write: (record) => {
           bridge.records.push(record);

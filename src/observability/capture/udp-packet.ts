@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { canonicalIp } from '../../lib/canonical-ip.js';
+import { bytesOfV4, bytesOfV6 } from './ip-bytes.js';
 
 /** Where a datagram comes from or goes to. */
 export interface Place {
@@ -66,24 +67,4 @@ function onesComplement(bytes: Uint8Array, start: number): number {
   }
   while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x1_0000);
   return sum;
-}
-
-/** What is no address is the unspecified one. */
-const bytesOfV4 = (address: string): Buffer =>
-  isIP(address) === 4 ? Buffer.from(address.split('.').map(Number)) : Buffer.alloc(4);
-
-function bytesOfV6(address: string): Buffer {
-  const bytes = Buffer.alloc(16);
-  if (isIP(address) === 4) {
-    bytes.writeUInt16BE(0xffff, 10);
-    bytes.set(bytesOfV4(address), 12);
-    return bytes;
-  }
-  if (isIP(address) !== 6) return bytes;
-  const [head = '', tail] = address.split('::');
-  const words = (part: string): string[] => (part === '' ? [] : part.split(':'));
-  words(head).forEach((word, index) => bytes.writeUInt16BE(parseInt(word, 16), 2 * index));
-  const last = words(tail ?? '');
-  last.forEach((word, index) => bytes.writeUInt16BE(parseInt(word, 16), 16 - 2 * (last.length - index)));
-  return bytes;
 }

@@ -21,6 +21,8 @@ export type AddressProbe = (peerHost: string) => Promise<string | undefined>;
 interface Known {
   readonly address: Promise<string>;
   readonly untilMs: number;
+  /** Once it is known. */
+  found: string | undefined;
 }
 
 /**
@@ -42,9 +44,16 @@ export class LocalAddresses {
     const known = this.#known.get(peerHost);
     if (known && nowMs < known.untilMs) return known.address;
     if (this.#known.size >= MAX_REMEMBERED) this.#known.clear();
-    const entry: Known = { address: this.#ask(peerHost), untilMs: nowMs + REMEMBERED_MS };
+    const address = this.#ask(peerHost);
+    const entry: Known = { address, untilMs: nowMs + REMEMBERED_MS, found: known?.found };
+    void address.then((found) => (entry.found = found));
     this.#known.set(peerHost, entry);
-    return entry.address;
+    return address;
+  }
+
+  /** What the kernel said last, however long ago; undefined if it never did. */
+  latest(peerHost: string): string | undefined {
+    return this.#known.get(peerHost)?.found;
   }
 
   async #ask(peerHost: string): Promise<string> {

@@ -138,6 +138,14 @@ export class Transports {
     return isWildcard(flow.local.host) ? undefined : flow.local;
   }
 
+  /** The same, and what the kernel said last time; for traces. */
+  shownSoFar(flow: Pick<Flow, 'local' | 'remote'>): Address | undefined {
+    const known = this.shownAtOnce(flow);
+    if (known) return known;
+    const host = this.#localAddresses.latest(flow.remote.host);
+    return host === undefined ? undefined : { host, port: flow.local.port };
+  }
+
   /** What Via and Contact show on this flow. */
   async shownAddress(flow: Pick<Flow, 'local' | 'remote'>): Promise<Address> {
     const { port } = flow.local;

@@ -1,14 +1,15 @@
 #!/bin/bash
 # Installs, as root on Debian 12, the independent peers that `npm run test:peers` talks to. Running it again costs a second.
-#   sip-tester (sipp), baresip-core (phone), rtpengine-daemon (ICE-lite relay), asterisk (PBX), chromium (browser), tshark (reads recordings), and what rtpload is built with.
+#   sip-tester (sipp), baresip-core (phone), rtpengine-daemon (ICE-lite relay), asterisk with Opus (PBX), chromium (browser), tshark (reads recordings), sngrep (takes HEP), and what rtpload is built with.
 # Debian 12 has no Asterisk; Debian 11's is installed next to it from a source pinned so low that nothing else comes from there,
 # and the source is taken away again. The mirror is the one apt uses here already: no address is written down.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
-packages=(sip-tester baresip-core rtpengine-daemon iproute2 curl gcc libc6-dev libsrtp2-dev libssl-dev libopus-dev chromium tshark)
+packages=(sip-tester baresip-core rtpengine-daemon iproute2 curl gcc libc6-dev libsrtp2-dev libssl-dev libopus-dev chromium tshark sngrep)
+pbx=(asterisk asterisk-opus)
 apt_get=(apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -o Acquire::Check-Valid-Until=false)
 
-if [ "$(dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" asterisk 2>/dev/null | grep -c '^installed$')" -eq $((${#packages[@]} + 1)) ]; then
+if [ "$(dpkg-query -W -f '${db:Status-Status}\n' "${packages[@]}" "${pbx[@]}" 2>/dev/null | grep -c '^installed$')" -eq $((${#packages[@]} + ${#pbx[@]})) ]; then
   echo 'all peers are installed'
   exit 0
 fi
@@ -36,4 +37,4 @@ fi
 printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg check-valid-until=no] %s bullseye main\n' "$mirror" >"$source_list"
 printf 'Package: *\nPin: release n=bullseye\nPin-Priority: 50\n' >"$pin"
 "${apt_get[@]}" update
-"${apt_get[@]}" install -y --no-install-recommends "${packages[@]}" asterisk
+"${apt_get[@]}" install -y --no-install-recommends "${packages[@]}" "${pbx[@]}"
