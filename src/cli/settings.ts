@@ -125,19 +125,19 @@ async function applied(
   io: ConsoleIo,
 ): Promise<NumberOutcome[]> {
   const wanting = new Set(plan.filter(({ state }) => state === 'differs').map(({ number }) => number.id));
-  const others = plan.filter(({ number }) => !wanting.has(number.id));
-  let done = 0;
+  let count = 0;
   const found = await eachOf(
     numbers.filter(({ id }) => wanting.has(id)),
     async (number): Promise<NumberOutcome> => {
       const { changes, remaining } = await client.apply(number.id, number.settings ?? {}, todayOf(number));
-      done++;
-      if (io.isTerminal && isJson !== true) io.stderr(`sip2wa settings apply: ${done} of ${wanting.size} numbers\n`);
+      count++;
+      if (io.isTerminal && isJson !== true) io.stderr(`sip2wa settings apply: ${count} of ${wanting.size} numbers\n`);
       if (remaining.length > 0) return { number, changes, remaining, state: 'not kept' };
       return { number, changes, state: 'applied' };
     },
   );
-  return [...others, ...found.map(withFailure)];
+  const done = new Map(found.map((one) => [one.number.id, withFailure(one)]));
+  return plan.map((one) => done.get(one.number.id) ?? one);
 }
 
 type Failed = { readonly number: WaNumber; readonly error: string };

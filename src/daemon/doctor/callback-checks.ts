@@ -46,12 +46,14 @@ async function outsideCheck(scope: DoctorScope): Promise<Finding> {
   if (isFinding(found)) return found;
   const { callback_url: url } = found;
   if (url === undefined || !isCallback(url)) return skipped('Meta does not tell the callback URL');
-  const own = await Promise.all(scope.numbers.map((number) => overrideOf(scope, number).catch(() => undefined)));
-  if (!own.includes(undefined)) return skipped(`every number has another one than ${url}`);
+  const callbacks = await Promise.all(scope.numbers.map(({ id }) => scope.meta.callbacks(id).catch(() => ({}))));
+  if (scope.numbers.every(({ id }, index) => overrideIn(callbacks[index] ?? {}, id)))
+    return skipped(`every number has another one than ${url}`);
   if (!(await scope.running)) return skipped(`no sip2wa runs here; the callback URL is ${url}`);
   return tried(scope, url);
 }
 
+/** What goes before the app's callback URL. */
 interface Override {
   readonly url: string;
   readonly cure: string;
@@ -59,9 +61,11 @@ interface Override {
   readonly of: 'the number' | 'the WhatsApp account';
 }
 
-/** What goes before the app's callback URL (Meta's page on webhook overrides). @throws GraphError */
-async function overrideOf({ meta }: DoctorScope, { id }: WaNumber): Promise<Override | undefined> {
-  const { phone_number: ofNumber, whatsapp_business_account: ofAccount }: Callbacks = await meta.callbacks(id);
+/** Meta's page on webhook overrides: the number's goes before the account's. */
+function overrideIn(
+  { phone_number: ofNumber, whatsapp_business_account: ofAccount }: Callbacks,
+  id: string,
+): Override | undefined {
   if (isSet(ofNumber)) {
     const cure = `set it to this bridge's, or take it away: POST /${id} {"webhook_configuration":{"override_callback_uri":""}}`;
     return { url: ofNumber, of: 'the number', cure };
@@ -72,14 +76,15 @@ async function overrideOf({ meta }: DoctorScope, { id }: WaNumber): Promise<Over
 
 const isSet = (url: string | undefined): url is string => url !== undefined && url !== '';
 
-async function numberCheck(scope: DoctorScope, number: WaNumber): Promise<Finding> {
-  let override: Override | undefined;
+async function numberCheck(scope: DoctorScope, { id }: WaNumber): Promise<Finding> {
+  let callbacks: Callbacks;
   try {
-    override = await overrideOf(scope, number);
+    callbacks = await scope.meta.callbacks(id);
   } catch (error) {
     return metaFaultElsewhere(error, 'Meta does not tell it');
   }
-  if (!override) return ok("the app's callback URL");
+  const override = overrideIn(callbacks, id);
+  if (!override) return isSet(callbacks.application) ? ok("the app's callback URL") : skipped('Meta tells none of it');
   const { url, of, cure } = override;
   const set = `set for ${of} in place of the app's callback URL`;
   if (!isCallback(url)) return warning(`${url}, ${set}, is no URL that Meta delivers to`, cure);

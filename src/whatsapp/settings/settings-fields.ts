@@ -20,14 +20,13 @@ function asSet(value: unknown): unknown {
 
 const DEFAULT_PORT = 5061;
 
-/** Without what Meta adds to each (`app_id`, `sip_user_password`). */
+/** `pbx.example.com:5061 tgrp=whatsapp`, without what Meta adds to each (`app_id`, `sip_user_password`). */
 function asServers(value: unknown): unknown {
   if (!Array.isArray(value)) return undefined;
   return value.filter(isBlock).map((server) => {
     const { port = DEFAULT_PORT, request_uri_user_params: params } = server;
-    const sorted = isBlock(params) ? Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1)) : [];
-    const written = sorted.length > 0 ? { request_uri_user_params: Object.fromEntries(sorted) } : {};
-    return { hostname: nameOf(server), port: Number(port), ...written };
+    const written = isBlock(params) ? Object.entries(params).map(([key, value]) => `${key}=${String(value)}`) : [];
+    return [`${nameOf(server)}:${String(port)}`, ...written.sort()].join(' ');
   });
 }
 

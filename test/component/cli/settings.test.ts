@@ -43,7 +43,8 @@ const wanted = `
           status: ENABLED
           timezone_id: America/Manaus
           weekly_operating_hours: [{ day_of_week: MONDAY, open_time: 0400, close_time: 1020 }]
-          holiday_schedule: [{ date: 2127-01-01, start_time: 0000, end_time: 2359 }]`;
+          holiday_schedule: [{ date: 2127-01-01, start_time: 0000, end_time: 2359 }]
+        sip: { servers: [{ hostname: pbx.example.com, port: 5060, request_uri_user_params: { tgrp: wa } }] }`;
 
 function writeConfig(settings: string | undefined = wanted, more = ''): void {
   const block = settings === '' ? '' : `\n    settings:${settings}`;
@@ -76,7 +77,7 @@ describe('sip2wa settings', () => {
     expect(await settings('plan')).toBe(2);
     expect(out).toBe(
       [
-        `  sales (${NUMBER_ID}): 5 changes`,
+        `  sales (${NUMBER_ID}): 6 changes`,
         '    ~ call_hours.status: DISABLED -> ENABLED',
         '    ~ call_hours.timezone_id: (nothing) -> America/Manaus',
         '    ~ call_hours.weekly_operating_hours:',
@@ -84,6 +85,8 @@ describe('sip2wa settings', () => {
         '    ~ call_hours.holiday_schedule:',
         '      + 2127-01-01 0000-2359',
         '    ~ callback_permission_status: DISABLED -> ENABLED',
+        '    ~ sip.servers:',
+        '      + pbx.example.com:5060 tgrp=wa',
         '  1 number: 1 with changes',
         '',
       ].join('\n'),
@@ -94,7 +97,7 @@ describe('sip2wa settings', () => {
   it('apply sends them, a second one sends nothing, and plan and drift have nothing to say', async () => {
     writeConfig();
     expect(await settings('apply', 'sales')).toBe(0);
-    expect(out).toContain('5 changes applied');
+    expect(out).toContain('6 changes applied');
     expect(posts()).toHaveLength(1);
     expect(await settings('apply')).toBe(0);
     expect(posts()).toHaveLength(1);
@@ -186,9 +189,10 @@ describe('sip2wa settings', () => {
     const other = `  - { id: "${OTHER_ID}", number: "+12025550143", name: help, trunk: pbx, settings: { calling: { status: ENABLED } } }\n`;
     writeConfig(undefined, other);
     expect(await settings('apply')).toBe(1);
-    expect(out).toContain('sales (105615555715855): 5 changes applied');
+    expect(out).toContain('sales (105615555715855): 6 changes applied');
     expect(out).toMatch(/help \(105615555715866\): \(#100\)/);
     expect(out).toMatch(/2 numbers: .*1 applied/);
+    expect(out.indexOf('sales (')).toBeLessThan(out.indexOf('help ('));
     expect(await settings('plan', '--json')).toBe(1);
     expect(JSON.parse(out)).toMatchObject({
       ok: false,

@@ -151,6 +151,14 @@ const cases: readonly (readonly [check: string, what: string, it: Case])[] = [
   ],
   [
     'callback sales',
+    'nobody has one',
+    {
+      before: ({ sandbox }) => (sandbox.account.callbackUrl = undefined),
+      ...{ state: 'skipped', detail: 'Meta tells none of it', cure: null },
+    },
+  ],
+  [
+    'callback sales',
     'Meta does not tell',
     {
       before: ({ sandbox }) =>
