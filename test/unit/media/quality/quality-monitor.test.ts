@@ -143,6 +143,24 @@ describe('quality of a leg', () => {
     expect(reports[1]?.report.sent).toMatchObject({ lost: 2 });
   });
 
+  it('tells how loud it was, and of the call the mean and the loudest; nothing where nothing was decoded', () => {
+    monitor.start();
+    const frame = (amplitude: number) =>
+      Int16Array.from({ length: 160 }, (_, i) => amplitude * Math.sin(i * 0.1 * Math.PI));
+    for (const amplitude of [16_384, 1638.4, 0]) {
+      if (amplitude > 0) level.add(frame(amplitude), 160);
+      seconds(5);
+    }
+    const [loud, soft, none] = reports.map(({ report }) => report.received.levelDbfs);
+    expect(loud).toBeCloseTo(-6, 0);
+    expect(soft).toBeCloseTo(-26, 0);
+    expect(none).toBeUndefined();
+    expect(reports[2]?.report.received).not.toHaveProperty('levelDbfs');
+    expect(monitor.total.received.levelAvgDbfs).toBeCloseTo(-16, 0);
+    expect(monitor.total.received.levelMaxDbfs).toBeCloseTo(-6, 0);
+    expect(monitor.total.sent).not.toHaveProperty('levelAvgDbfs');
+  });
+
   it('plain data: it crosses a process boundary', () => {
     monitor.start();
     seconds(5);
