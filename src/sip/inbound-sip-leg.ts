@@ -27,10 +27,11 @@ import { LegReporter } from './leg-reporter.js';
 import { MachineRunner } from '../lib/machine-runner.js';
 import { sdpOf } from './session-body.js';
 import { reasonOfCancel } from './sip-cause.js';
-import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
+import type { SipDialog, SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader } from './sip-headers.js';
 import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
 import { srtpOf } from './srtp-policy.js';
+import { standingDialog } from './standing-dialog.js';
 import { takeReferral, type DialogIds, type Referral } from './transfer/referral.js';
 
 export interface InboundLegOptions {
@@ -228,22 +229,14 @@ export class InboundSipLeg implements OriginatingLeg {
   }
 
   #established(dialog: SrfDialog): void {
-    const { srf, clock, timeouts } = this.context;
-    this.#dialog = new SipDialog({
-      srf,
-      dialog,
-      media: this.#media,
-      codecs: this.options.trunk.codecs,
-      clock,
-      logger: this.logger,
-      byeMs: timeouts.byeMs,
-      ackMs: timeouts.ackMs,
-      login: () => this.context.logins.loginInDialog(this.options.trunk, this.options.request.source_address),
+    const { trunk, request } = this.options;
+    this.#dialog = standingDialog(this.context, {
+      ...{ dialog, media: this.#media, trunk, logger: this.logger, peerAddress: request.source_address },
       onEvent: (event) => this.#fromDialog(event),
     });
     this.#journal.established(dialog);
     // The SIP server hangs up a dialog without ACK itself (RFC 3261 §13.3.1.4); this is the back stop.
-    this.#arm(timeouts.ackMs, () => {
+    this.#arm(this.context.timeouts.ackMs, () => {
       this.#machine.post({ type: 'remoteEnded', reason: endReason('unavailable', { text: 'no ACK', q850: 102 }) });
     });
   }

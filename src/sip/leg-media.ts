@@ -121,3 +121,9 @@ export function reasonOfOfferError(error: unknown): EndReason {
   const { sipStatus, q850 } = endReason('no_codec');
   return { ...reason, sipStatus, q850 };
 }
+
+/** How a leg ends because of an answer of the far end's that is no use: whatever is wrong with it, no codec was agreed on. */
+export function reasonOfAnswerError(error: unknown): EndReason {
+  const reason = reasonOfMediaError(error);
+  return reason.code === 'internal' ? endReason('no_codec', { text: 'answer without usable SDP' }) : reason;
+}

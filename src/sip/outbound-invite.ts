@@ -200,8 +200,10 @@ export class OutboundInvite {
     if (!sending || !request || this.#cancelReason) return false;
     const own = /<([^>]+)>/.exec(request.get('Contact') ?? '')?.[1] ?? '';
     const next = this.#redirects.next(res, placeOfUri(own));
-    const headers = next && repeatHeaders(sending, request, {});
-    if (!headers) return false;
+    const repeated = next && repeatHeaders(sending, request, {});
+    if (!repeated) return false;
+    // A Contact of ours speaks of the way to who was dialled first.
+    const headers = Object.fromEntries(Object.entries(repeated).filter(([name]) => name !== 'Contact'));
     this.#at = next;
     this.#login = this.context.logins.loginAt(next);
     this.#request = undefined;

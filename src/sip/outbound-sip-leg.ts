@@ -13,11 +13,13 @@ import type { Target } from '../routing/types.js';
 import type { ChallengedRefresh } from './digest/challenged-refresh.js';
 import type { Credentials } from './digest/trunk-login.js';
 import type { SrfDialog, SrfHeaders } from './drachtio-types.js';
+import { composeInvite } from './compose-invite.js';
+import { namedHop, prepareDial } from './dial-preparation.js';
 import { EarlySession } from './early-session.js';
-import { fitted, inviteHeaders, type WhatsAppFacts } from './invite-headers.js';
+import type { WhatsAppFacts } from './invite-headers.js';
 import { newsOfInvite } from './invite-news.js';
 import { LegJournal } from './leg-journal.js';
-import { LegMedia, reasonOfMediaError } from './leg-media.js';
+import { LegMedia, reasonOfAnswerError } from './leg-media.js';
 import { LegReporter } from './leg-reporter.js';
 import { MachineRunner } from '../lib/machine-runner.js';
 import {
@@ -29,12 +31,12 @@ import {
 import { opaqueOf } from './opaque-header.js';
 import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-invite.js';
 import { sdpOf } from './session-body.js';
-import { SipDialog, type SipDialogEvent } from './sip-dialog.js';
+import type { SipDialog, SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
-import { mediaNetworks, type SipLegContext } from './sip-leg-context.js';
-import { answererAddresses, isDirect, nextHopsOf, type NextHop } from './next-hop.js';
+import type { SipLegContext } from './sip-leg-context.js';
+import type { NextHop } from './next-hop.js';
 import { requestUri } from './sip-uri.js';
-import { srtpOf } from './srtp-policy.js';
+import { standingDialog } from './standing-dialog.js';
 import { takeReferral, type DialogIds, type Referral } from './transfer/referral.js';
 
 /** What a call to a PBX is made of. */
@@ -63,7 +65,7 @@ export class OutboundSipLeg implements DialledLeg {
   /** What the PBX wants Meta to carry along: its last word on it counts. */
   #opaque: string | undefined;
   #offer = '';
-  #nextHop: string | undefined;
+  #nextHop: NextHop | undefined;
   readonly #early: EarlySession;
   #answer: string | undefined;
   #dialog: SipDialog | undefined;
@@ -178,78 +180,33 @@ export class OutboundSipLeg implements DialledLeg {
   }
 
   async #prepare(): Promise<void> {
-    const { trunk } = this.options.target;
+    const { context, options, logger } = this;
+    const { call, target } = options;
     if (!this.place.isAdmitted) {
-      const reason = endReason('limit', { text: `trunk ${trunk.name} is full` });
+      const reason = endReason('limit', { text: `trunk ${target.trunk.name} is full` });
       return this.#machine.post({ type: 'refused', reason, retry: true });
     }
-    try {
-      const nextHop = await this.#findNextHop();
-      if (!nextHop) return;
-      if (!isDirect(this.options.target)) this.#nextHop = nextHop.uri;
-      const localAddress = await this.context.localAddressFor(nextHop.address);
-      await this.#media.open(
-        {
-          call: this.options.call,
-          codecs: trunk.codecs,
-          dtmf: trunk.dtmf,
-          remoteNetworks: mediaNetworks(
-            this.context,
-            trunk,
-            answererAddresses(this.context.addresses, this.options.target),
-          ),
-          symmetricRtp: trunk.symmetricRtp ?? false,
-          ...srtpOf(trunk, nextHop.transport),
-          ...(localAddress === undefined ? {} : { localAddress }),
-        },
-        (event) => this.#fromMedia(event),
-      );
-      this.#offer = await this.#media.offer();
-      if (!(await this.#isDialJournalled())) return;
-      this.#machine.post({ type: 'prepared' });
-    } catch (err) {
-      this.logger.warn('call to the PBX not prepared', { err });
-      this.#machine.post({ type: 'refused', reason: reasonOfMediaError(err), retry: false });
-    }
-  }
-
-  /** A name that cannot be looked up is a server that is down; the next one may be fine. */
-  async #findNextHop(): Promise<NextHop | undefined> {
-    const { target } = this.options;
-    try {
-      return (await nextHopsOf(this.context.addresses, target))[0];
-    } catch (err) {
-      this.logger.warn('server name not resolved', { trunk: target.trunk.name, hostname: target.server.hostname, err });
-      const reason = endReason('trunk_down', { text: 'server name not resolved' });
-      this.#machine.post({ type: 'refused', reason, retry: true });
-      return undefined;
-    }
-  }
-
-  /** Journal before effect: with the Call-ID and tag on record a restart can end what this INVITE started. */
-  async #isDialJournalled(): Promise<boolean> {
-    const data = { localTag: this.#localTag, uri: this.#uri, trunk: this.options.target.trunk.name };
-    try {
-      await this.#journal.dialling(this.#sipCallId, data);
-      return true;
-    } catch (err) {
-      this.logger.error('journal entry not stored', { event: 'dial', err });
-      const reason = endReason('internal', { text: 'journal not written' });
-      this.#machine.post({ type: 'refused', reason, retry: false });
-      return false;
-    }
+    const wire = { sipCallId: this.#sipCallId, localTag: this.#localTag, uri: this.#uri };
+    const prepared = await prepareDial({
+      ...{ context, call, target, logger, wire, media: this.#media, journal: this.#journal },
+      onMedia: (event) => this.#fromMedia(event),
+    });
+    if (prepared.type === 'refused') return this.#machine.post(prepared);
+    this.#offer = prepared.offer;
+    this.#nextHop = prepared.nextHop;
+    this.#machine.post({ type: 'prepared' });
   }
 
   #sendInvite(): void {
-    const { call, target, caller, whatsApp } = this.options;
+    const { headers, ...facts } = this.options;
+    const { target } = facts;
+    const [uri, offer, nextHop] = [this.#uri, this.#offer, this.#nextHop];
+    const isFlow = this.context.isFlow?.(target) ?? false;
     const ids = { sipCallId: this.#sipCallId, localTag: this.#localTag };
-    const all = { ...inviteHeaders({ call, target, caller, whatsApp, ...ids }), ...this.options.headers };
-    const fit = fitted(this.#uri, all, this.#offer);
-    if (!fit) throw new RangeError('INVITE is larger than a drachtio-server takes');
-    const { headers, leftOut } = fit;
-    if (leftOut.length > 0) this.logger.warn('facts left out of an INVITE that would be too large', { leftOut });
-    this.#step('sip.invite', { direction: 'out', trunk: target.trunk.name, uri: this.#uri });
-    this.#invite.send(this.#uri, headers, this.#offer, this.#nextHop);
+    const parts = { facts: { ...facts, ...ids }, uri, offer, nextHop, isFlow, headers };
+    const composed = composeInvite(parts, this.logger);
+    this.#step('sip.invite', { direction: 'out', trunk: target.trunk.name, uri });
+    this.#invite.send(uri, composed, offer, nextHop && namedHop(target, nextHop));
   }
 
   #fromInvite(outcome: InviteOutcome): void {
@@ -291,20 +248,12 @@ export class OutboundSipLeg implements DialledLeg {
 
   #established(dialog: SrfDialog): void {
     const { target } = this.options;
-    const { srf, clock, timeouts } = this.context;
     this.#remoteAddress = dialog.res.source_address;
     this.#answer = sdpOf(dialog.res);
     this.#opaque = opaqueOf(dialog.res, this.logger) ?? this.#opaque;
-    this.#dialog = new SipDialog({
-      srf,
-      dialog,
-      media: this.#media,
-      codecs: target.trunk.codecs,
-      clock,
-      logger: this.logger,
-      byeMs: timeouts.byeMs,
-      ackMs: timeouts.ackMs,
-      login: () => this.context.logins.loginInDialog(target.trunk, this.#remoteAddress),
+    this.#dialog = standingDialog(this.context, {
+      ...{ dialog, media: this.#media, trunk: target.trunk, logger: this.logger },
+      peerAddress: this.#remoteAddress,
       onEvent: (event) => this.#fromDialog(event),
     });
     this.#journal.established(dialog);
@@ -318,10 +267,8 @@ export class OutboundSipLeg implements DialledLeg {
       await this.#early.settle(this.#dialog?.ids.remoteTag ?? '', this.#answer);
       this.#machine.post({ type: 'answerUsable' });
     } catch (err) {
-      const reason = reasonOfMediaError(err);
       this.logger.warn('answer of the PBX unusable', { err });
-      const code = reason.code === 'internal' ? endReason('no_codec', { text: 'answer without usable SDP' }) : reason;
-      this.#machine.post({ type: 'answerUnusable', reason: code });
+      this.#machine.post({ type: 'answerUnusable', reason: reasonOfAnswerError(err) });
     }
   }
 

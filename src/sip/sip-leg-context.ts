@@ -3,7 +3,7 @@ import type { CallObserver } from '../call/observer.js';
 import type { Clock } from '../lib/clock.js';
 import type { IdSource } from '../lib/ids.js';
 import type { MediaEngine } from '../media/media-engine.js';
-import type { Trunk } from '../routing/types.js';
+import type { Target, Trunk } from '../routing/types.js';
 import type { TrunkLogins } from './digest/trunk-login.js';
 import type { SrfApi } from './drachtio-types.js';
 import { hostNetwork } from './ip-network.js';
@@ -26,6 +26,8 @@ export interface SipLegContext {
   readonly servers: ServerWatch;
   readonly localAddressFor: LocalAddressFinder;
   readonly logins: TrunkLogins;
+  /** Whether calls to a server are to stay on the connection that its registration came over; default: none are. */
+  readonly isFlow?: (target: Pick<Target, 'trunk' | 'server'>) => boolean;
   /** Nobody but us ends what a crash leaves open at the SIP server: its names for INVITEs are noted too. */
   readonly notesTransactions?: boolean;
 }

@@ -1,4 +1,5 @@
-import { endReason, type EndReason } from '../call/end-reason.js';
+import { hostname } from 'node:os';
+import { endReason } from '../call/end-reason.js';
 import type { Journal, OrphanDialog } from '../call/journal.js';
 import type { DialledLeg } from '../call/leg.js';
 import type { CallObserver } from '../call/observer.js';
@@ -10,37 +11,28 @@ import type { Logger } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
 import type { NumberHint } from '../routing/number-of-call.js';
 import type { Target, Trunk } from '../routing/types.js';
-import { CallerCheck } from './digest/caller-check.js';
 import type { ChallengedRefresh } from './digest/challenged-refresh.js';
 import { TrunkLogins, type Credentials } from './digest/trunk-login.js';
-import { keepPendingInvite, trimEcho, type SrfRequest, type SrfResponse } from './drachtio-types.js';
-import { callerFacts, callerIdentity } from './caller-identity.js';
-import { tagOf } from './header-list.js';
-import { inboundCall, numberHint, type CallOrigin, type InboundCall } from './inbound-call.js';
-import { screenInvite, screenRequire } from './invite-screen.js';
+import type { InboundCall } from './inbound-call.js';
 import { journalOrphan } from './leg-journal.js';
 import { LiveLegs } from './live-legs.js';
 import { optionsPing } from './liveness/options-ping.js';
 import { ServerLiveness } from './liveness/server-liveness.js';
 import { systemLocalAddress, type LocalAddressFinder } from './local-address.js';
 import { OrphanDialogs } from './orphan-dialogs.js';
-import { registeredTrunk } from './registration/dialled-user.js';
+import { Reception } from './reception.js';
 import { Registrations } from './registration/registrations.js';
 import type { FarEnd } from './registration/seen-place.js';
 import type { OutboundLegOptions } from './outbound-sip-leg.js';
 import { placedTargets } from './next-hop.js';
 import { ServerAddresses, sitesOf } from './server-addresses.js';
 import { ServerWatch } from './server-watch.js';
-import { acceptedBodies } from './session-body.js';
-import { allowedMethods, refusalHeaders, supportedOptions } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
 import { SipServerLink, type SipServerAddress } from './sip-server-link.js';
 import { defaultSipTimeouts, type SipTimeouts } from './sip-timeouts.js';
 import { SourceAcl } from './source-acl.js';
-import { StrangerLog } from './stranger-log.js';
 import { PbxLegs } from './transfer/pbx-legs.js';
-import { TrunkLimitLog } from './trunk-limit-log.js';
-import { TrunkLoad, type Admission } from './trunk-load.js';
+import { TrunkLoad } from './trunk-load.js';
 import { frameWatch, type WireWatcher } from './wire-watcher.js';
 
 export interface SipUserAgentOptions {
@@ -68,6 +60,8 @@ export interface SipUserAgentOptions {
   readonly ids: IdSource;
   /** 0 to 1; default: Math.random. */
   readonly random?: () => number;
+  /** What tells this machine from others, and is the same after a restart; default: its name. */
+  readonly machine?: string;
   readonly timeouts?: Partial<SipTimeouts>;
   /** Default: the system's. */
   readonly dns?: DnsClient;
@@ -76,10 +70,6 @@ export interface SipUserAgentOptions {
   readonly wire?: WireWatcher;
 }
 
-/** Methods that are refused, but for OPTIONS and INVITE; asked for by name, so that the refusal is ours. */
-const refusedMethods = ['register', 'subscribe', 'notify', 'message', 'publish', 'refer', 'info', 'update', 'bye'];
-
-const shutdownRetryS = 10;
 /** A SIP server of its own process has so long to answer, in milliseconds. */
 const livenessMs = 1_000;
 
@@ -94,17 +84,14 @@ export class SipUserAgent {
   /** Of the trunks with `register`; started once calls can be taken. */
   readonly registrations: Registrations;
   readonly #load: TrunkLoad;
-  readonly #limitLog: TrunkLimitLog;
   readonly #legs = new LiveLegs((id, call) => this.options.wire?.belongs(id, call));
-  readonly #callerCheck: CallerCheck;
-  readonly #strangers: StrangerLog;
   readonly #timeouts: SipTimeouts;
   readonly #orphans: OrphanDialogs;
   /** What was up when the link was lost, until it is back. */
   #lost: OrphanDialog[] = [];
   readonly #context: SipLegContext;
   readonly #pbxLegs: PbxLegs;
-  #listener: ((call: InboundCall) => void) | undefined;
+  readonly #reception: Reception;
   #closing = false;
 
   /** @throws BadInputError when a trunk's `acceptFrom` holds no network */
@@ -114,10 +101,7 @@ export class SipUserAgent {
     const { connectMs, closeMs, dnsMs, dnsRefreshMs } = this.#timeouts;
     this.#addresses = new ServerAddresses({ dns, random, clock, logger, dnsMs, dnsRefreshMs });
     this.#acl = new SourceAcl(options.trunks, this.#addresses);
-    this.#callerCheck = new CallerCheck(clock, options.ids);
-    this.#strangers = new StrangerLog(clock, logger);
     this.#load = new TrunkLoad(clock);
-    this.#limitLog = new TrunkLimitLog(clock, logger);
     const ping = optionsPing(clock, livenessMs);
     if (options.watchesServer) this.#liveness = new ServerLiveness({ ping, clock, logger, ids: options.ids });
     this.#link = new SipServerLink(
@@ -143,16 +127,23 @@ export class SipUserAgent {
       servers: this.servers,
       localAddressFor: options.localAddressFor ?? systemLocalAddress(clock, dnsMs),
       logins: new TrunkLogins(this.#addresses, options.ids, logger),
+      isFlow: (target) => this.registrations.isFlow(target),
       notesTransactions: options.serverEndsOrphans === undefined,
     };
     const { addresses, logins } = this.#context;
     this.registrations = new Registrations({
       ...{ srf: this.#link.srf, clock, ids: options.ids, logger, random, addresses, logins },
-      ...{ trunks: options.trunks, timeouts: this.#timeouts },
+      ...{ trunks: options.trunks, timeouts: this.#timeouts, machine: options.machine ?? hostname() },
     });
     options.onConnectionLost?.((farEnd) => this.registrations.connectionLost(farEnd));
     this.#pbxLegs = new PbxLegs(this.#context, this.#load, this.#legs, logger, () => !this.#closing);
-    this.#answerRequests();
+    this.#reception = new Reception({
+      ...{ srf: this.#link.srf, clock, ids: options.ids, logger, acl: () => this.#acl, liveness: this.#liveness },
+      ...{ legs: this.#legs, pbxLegs: this.#pbxLegs, load: this.#load },
+      ...{ isOpen: () => !this.#closing, isReady: () => this.ready },
+      ...{ takesCalls: options.takesCalls, chooseTrunk: options.chooseTrunk },
+    });
+    this.#reception.open();
   }
 
   /** Whether calls can be placed and taken. */
@@ -208,7 +199,7 @@ export class SipUserAgent {
 
   /** Sets the one receiver of calls; without one they are refused. */
   onInboundCall(listener: (call: InboundCall) => void): void {
-    this.#listener = listener;
+    this.#reception.onInboundCall(listener);
   }
 
   /**
@@ -267,133 +258,5 @@ export class SipUserAgent {
     const lost = this.#lost;
     this.#lost = [];
     void this.#endOrphans(lost, () => this.options.serverEndsOrphans !== undefined);
-  }
-
-  #answerRequests(): void {
-    const answerAs = (method: string, answer: (request: SrfRequest, response: SrfResponse) => void): void => {
-      this.#link.srf.use(method, (request, response) => this.#guarded(request, response, answer));
-    };
-    answerAs('invite', (request, response) => this.#invite(request, response));
-    answerAs('options', (request, response) => {
-      const refusal = screenRequire(request);
-      if (refusal) return response.send(refusal.status, { headers: refusal.headers });
-      const known = { Allow: allowedMethods, Supported: supportedOptions };
-      const headers = { ...known, Accept: acceptedBodies, 'Accept-Encoding': 'identity' };
-      response.send(this.ready && this.#takesCalls ? 200 : 503, { headers });
-    });
-    for (const method of refusedMethods) {
-      answerAs(method, (request, response) => {
-        // Inside a dialog nobody knows any more, it is the dialog that is missing (RFC 3261 §12.2.2).
-        if (tagOf(request.get('To')) !== '') response.send(481);
-        else response.send(405, { headers: { Allow: allowedMethods } });
-      });
-    }
-  }
-
-  /** Knows the source, answers, and lets no throw escape into srf. */
-  #guarded(
-    request: SrfRequest,
-    response: SrfResponse,
-    answer: (request: SrfRequest, response: SrfResponse) => void,
-  ): void {
-    try {
-      trimEcho(response);
-      if (this.#isHealthCheck(request)) return response.send(200);
-      if (this.isKnownSource(request.source_address)) return answer(request, response);
-      this.#strangers.note(request.source_address, request.method);
-      response.send(403);
-    } catch (err) {
-      this.options.logger.error('SIP request failed', { method: request.method, err });
-      if (!response.finalResponseSent) response.send(500);
-    }
-  }
-
-  /** Ours, or of whoever watches the SIP server from its own machine (config/drachtio/supervise.sh): nothing to log. */
-  #isHealthCheck(request: SrfRequest): boolean {
-    const { method, source_address: from } = request;
-    if (this.#liveness === undefined || method !== 'OPTIONS') return false;
-    return this.#liveness.isOwn(request.get('Call-ID') ?? '') || from === '::1' || from.startsWith('127.');
-  }
-
-  #invite(request: SrfRequest, response: SrfResponse): void {
-    const [first, ...others] = this.#acl.trunksOf(request.source_address);
-    if (!first || this.#isMerged(request, response)) return;
-    const refusal = screenInvite(request, (id) => this.#legs.hasCall(id));
-    if (refusal) {
-      this.options.logger.info('INVITE refused', { trunk: first.name, status: refusal.status, why: refusal.why });
-      return response.send(refusal.status, { headers: refusal.headers });
-    }
-    this.#screened([first, ...others], request, response);
-  }
-
-  #screened(known: readonly [Trunk, ...Trunk[]], request: SrfRequest, response: SrfResponse): void {
-    const replaced = this.#pbxLegs.replacedBy(request, known);
-    if (replaced?.status !== undefined) return response.send(replaced.status);
-    const account = registeredTrunk(known, request);
-    const trunks = account ? ([account] as const) : known;
-    // Trunks of one address are told apart by what this says: all of them must take the PBX's word.
-    const identity = callerIdentity(
-      request,
-      trunks.every(({ trustIdentity }) => trustIdentity),
-    );
-    const trunk = replaced?.trunk ?? this.options.chooseTrunk?.(trunks, numberHint(request, identity)) ?? trunks[0];
-    if (this.#isChallenged(trunk, request, response)) return;
-    const admission = this.#admit(trunk, replaced !== undefined);
-    if (admission.ok && replaced) return this.#pbxLegs.replace(replaced, { trunk, request, response, ...admission });
-    if (admission.ok) return this.#takeCall({ trunk, trunks, identity }, request, response, admission.release);
-    const { reason } = admission;
-    response.send(reason.sipStatus, { headers: refusalHeaders(reason, trunk.codecs) });
-  }
-
-  #isChallenged(trunk: Trunk, request: SrfRequest, response: SrfResponse): boolean {
-    const challenge = this.#callerCheck.challengeTo(trunk, request);
-    if (!challenge) return false;
-    const { status, headers, why } = challenge;
-    if (why !== 'none') this.options.logger.warn('INVITE refused', { trunk: trunk.name, status, why });
-    response.send(status, { headers });
-    return true;
-  }
-
-  get #takesCalls(): boolean {
-    return this.options.takesCalls?.() ?? true;
-  }
-
-  /** `isTransfer`: the call takes the place of one that is up, which goes on while no new ones are taken. */
-  #admit(
-    trunk: Trunk,
-    isTransfer: boolean,
-  ): Extract<Admission, { ok: true }> | { readonly ok: false; readonly reason: EndReason } {
-    if (this.#listener === undefined || this.#closing || !(isTransfer || this.#takesCalls)) {
-      this.options.logger.warn('INVITE refused', { trunk: trunk.name, why: 'shutdown' });
-      return { ok: false, reason: endReason('shutdown', { retryAfterS: shutdownRetryS }) };
-    }
-    const admission = this.#load.admit(trunk);
-    if (admission.ok) return admission;
-    const { limit, retryAfterS } = admission;
-    this.#limitLog.note(trunk.name, limit);
-    return { ok: false, reason: endReason('limit', { retryAfterS, text: `${limit} of the trunk` }) };
-  }
-
-  /**
-   * A second INVITE of a call that is here already, forked on its way, gets 482 (RFC 3261 §8.2.2.2). srf hands the CANCEL
-   * of either to the later one, so that is passed on.
-   */
-  #isMerged(request: SrfRequest, response: SrfResponse): boolean {
-    const leg = this.#legs.arrivedAs(request.get('Call-ID') ?? '');
-    if (!leg) return false;
-    request.on('cancel', (cancel) => leg.cancelled?.(cancel));
-    keepPendingInvite(response);
-    response.send(482);
-    return true;
-  }
-
-  #takeCall(origin: CallOrigin, request: SrfRequest, response: SrfResponse, release: () => void): void {
-    const { trunk } = origin;
-    const call = this.options.ids.callId();
-    const logger = this.options.logger.child({ call, leg: 'a' });
-    const onReady = (): void => this.#listener?.(inboundCall(call, leg, origin, request, logger));
-    const about = callerFacts(origin.identity);
-    const leg = this.#pbxLegs.arrived({ call, trunk, request, response, about, onReady, logger, release });
-    leg.start();
   }
 }

@@ -10,6 +10,7 @@ import { nextHopsOf, type NextHop } from '../next-hop.js';
 import type { ServerAddresses } from '../server-addresses.js';
 import { agentName, allowedMethods } from '../sip-headers.js';
 import { escapeSipUser, uriHost } from '../sip-uri.js';
+import { lacksOutbound, outboundFlow, type OutboundFlow } from './outbound-flow.js';
 import { outcomeOf, type RegisterOutcome } from './register-outcome.js';
 
 export interface RegisterRequestOptions {
@@ -20,6 +21,8 @@ export interface RegisterRequestOptions {
   readonly logins: TrunkLogins;
   readonly trunk: Trunk;
   readonly server: SipServer;
+  /** What tells this machine from others. */
+  readonly machine: string;
   /** One REGISTER until its final response, in milliseconds; beyond timer F (RFC 3261 §17.1.2.2). */
   readonly answerMs: number;
 }
@@ -40,6 +43,8 @@ export class RegisterRequest {
   readonly #uri: string;
   readonly #aor: string;
   readonly #user: string;
+  /** Undefined once the server has refused to know of it. */
+  #flow: OutboundFlow | undefined;
   #sequence = 0;
 
   constructor(private readonly options: RegisterRequestOptions) {
@@ -53,6 +58,7 @@ export class RegisterRequest {
     const isPlain = lookup !== 'address' || port === defaultSipPort(transport);
     this.#uri = `sip:${uriHost(hostname)}${isPlain ? '' : `:${port}`}`;
     this.#aor = `<sip:${this.#user}@${uriHost(host)}>`;
+    this.#flow = outboundFlow(options.machine, this.#aor);
   }
 
   /**
@@ -78,6 +84,10 @@ export class RegisterRequest {
     for (;;) {
       signal.throwIfAborted();
       const { contact, response } = await this.#exchange(lifetimeMs, credentials, hop);
+      if (response.status === lacksOutbound && this.#flow) {
+        this.#flow = undefined;
+        continue;
+      }
       const isChallenged = response.status === 401 || response.status === 407;
       const answer = isChallenged ? login?.answer({ method: 'REGISTER', uri: this.#uri }, response) : undefined;
       if (!answer) return { outcome: outcomeOf(response, { contact, lifetimeMs }), response };
@@ -102,16 +112,19 @@ export class RegisterRequest {
   }
 
   #headers(lifetimeMs: number, { transport }: NextHop): SrfHeaders {
+    // A datagram's way would have to be kept open by STUN (RFC 5626 §4.4.2), which is not here.
+    const flow = transport === 'udp' ? undefined : this.#flow;
+    const uri = `<sip:${this.#user}@localhost${transport === 'udp' ? '' : `;transport=${transport}`}>`;
     return {
       'call-id': this.#callId,
       CSeq: `${++this.#sequence} REGISTER`,
       From: `${this.#aor};tag=${this.#tag}`,
       To: this.#aor,
       // The SIP server puts its own address in the place of `localhost` (drachtio reference, §4.3).
-      Contact: `<sip:${this.#user}@localhost${transport === 'udp' ? '' : `;transport=${transport}`}>`,
+      Contact: `${uri}${flow?.contactParams ?? ''}`,
       Expires: String(Math.ceil(lifetimeMs / 1_000)),
       // A registrar behind an edge proxy refuses who does not know Path (RFC 3327 §5.1); it is nothing to us.
-      Supported: 'path',
+      Supported: flow?.supported ?? 'path',
       Allow: allowedMethods,
       'User-Agent': agentName,
     };

@@ -27,6 +27,8 @@ export interface RegistrationsOptions {
   readonly logger: Logger;
   /** 0 to 1. */
   readonly random: () => number;
+  /** What tells this machine from others. */
+  readonly machine: string;
   readonly addresses: ServerAddresses;
   readonly logins: TrunkLogins;
   readonly trunks: readonly Trunk[];
@@ -131,6 +133,11 @@ export class Registrations {
   /** Whether a server is to be tried before others: one that does not have us registered may refuse our calls. */
   isWell({ trunk, server }: Place): boolean {
     return this.#all.get(keyOf(trunk, server))?.registration.state.failure === undefined;
+  }
+
+  /** Whether calls to a server are to stay on the connection that its registration came over. */
+  isFlow({ trunk, server }: Place): boolean {
+    return this.#all.get(keyOf(trunk, server))?.registration.isFlow ?? false;
   }
 
   statuses(): RegistrationStatus[] {

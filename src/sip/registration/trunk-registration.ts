@@ -5,6 +5,7 @@ import type { Logger } from '../../lib/logger.js';
 import { MachineRunner } from '../../lib/machine-runner.js';
 import type { SipServer, Trunk } from '../../routing/types.js';
 import type { SrfResponse } from '../drachtio-types.js';
+import { grantsOutbound } from './outbound-flow.js';
 import type { RegisterRequest } from './register-request.js';
 import {
   idleRegistration,
@@ -54,6 +55,7 @@ export class TrunkRegistration {
   #settled: Promise<unknown> = Promise.resolve();
   #grantedAtMs = 0;
   #seen: SeenPlace | undefined;
+  #grantsOutbound = false;
   #told: RegistrationChange['state'] = 'unregistered';
   #toldKind: RegisterFailure['kind'] | undefined;
 
@@ -75,6 +77,11 @@ export class TrunkRegistration {
 
   get isRegistered(): boolean {
     return this.state.phase === 'registered' || this.state.phase === 'refreshing';
+  }
+
+  /** Whether the registrar reaches us by the connection itself, and calls are to stay on it. */
+  get isFlow(): boolean {
+    return this.isRegistered && this.#grantsOutbound;
   }
 
   start(): void {
@@ -147,6 +154,7 @@ export class TrunkRegistration {
       const { outcome, response } = await this.options.request.send(lifetimeMs, signal);
       if (outcome.type === 'granted' && !signal.aborted) {
         this.#seen = seenPlace(response);
+        this.#grantsOutbound = grantsOutbound(response);
         this.#grantedAtMs = this.options.clock.monotonicMs();
         this.#logger.debug('registration granted', { lifetimeMs: outcome.lifetimeMs });
       }

@@ -104,6 +104,77 @@ describe('calls of a registrar', () => {
   });
 });
 
+describe('a registrar that takes the connection for the way to us (RFC 5626)', () => {
+  afterEach(() => scene.stop());
+
+  const dial = () => {
+    const leg = scene.agent.createOutboundLeg({
+      ...{ call: systemIds.callId(), caller: { user: '+4915112345678', name: 'Anna' } },
+      target: { trunk: scene.trunk, server: scene.trunk.servers[0]!, user: '100' },
+      whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated' },
+    });
+    const log = new LegLog(leg);
+    leg.dial();
+    return log;
+  };
+
+  /** The Contact of an INVITE of ours, which is refused. */
+  async function contactOfCall(): Promise<string> {
+    const log = dial();
+    const invite = await scene.registrar.peer.request('INVITE');
+    scene.registrar.peer.reply(invite, 486, 'Busy Here', { toTag: 'x' });
+    await log.saw('terminated');
+    return invite.get('Contact');
+  }
+
+  it('is called with Contacts that say so, for as long as it does', async () => {
+    scene = await RegistrationScene.start({ transport: 'tcp' });
+    const { registrar, clock } = scene;
+    registrar.grant(await registrar.register(), 100, ['Require: Outbound', 'Flow-Timer: 60']);
+    await eventually(() => scene.state === 'up', 'registered');
+    const { host, port } = scene.address;
+    expect(await contactOfCall()).toBe(`<sip:bridge@${host}:${port};transport=tcp;ob>`);
+    clock.skip(75_000);
+    registrar.grant(await registrar.register(), 100);
+    await eventually(() => scene.grants === 2, 'registered anew');
+    expect(await contactOfCall()).toBe(`<sip:${host}:${port};transport=tcp>`);
+  });
+
+  it('behind a proxy that does not is registered at without, from then on', async () => {
+    scene = await RegistrationScene.start({ transport: 'tcp' });
+    const { registrar, clock } = scene;
+    const asked = await registrar.register();
+    expect(asked.get('Contact')).toContain('reg-id=1');
+    registrar.refuse(asked, 439, 'First Hop Lacks Outbound Support');
+    const plain = await registrar.register();
+    expect(plain.cseq).toBe(asked.cseq + 1);
+    expect([plain.get('Contact'), plain.get('Supported')]).toEqual([`<${asked.contactUri}>`, 'path']);
+    registrar.challenge(plain);
+    const proven = await registrar.register();
+    expect(proven.get('Contact')).toBe(plain.get('Contact'));
+    registrar.grant(proven, 100);
+    await eventually(() => scene.state === 'up', 'registered');
+    clock.skip(75_000);
+    const refresh = await registrar.register();
+    expect(refresh.get('Contact')).toBe(plain.get('Contact'));
+    registrar.grant(refresh, 100);
+  });
+
+  it('hears the same of us after a restart, so that the new connection takes the place of the old one', async () => {
+    const contacts: string[] = [];
+    for (let run = 0; run < 2; run++) {
+      scene = await RegistrationScene.start({ transport: 'tcp' });
+      const request = await scene.registrar.register();
+      contacts.push(/;\+sip.*/.exec(request.get('Contact'))?.[0] ?? '');
+      scene.registrar.grant(request, 100);
+      if (run === 0) await scene.stop();
+    }
+    expect(contacts[0]).not.toBe('');
+    // The AOR holds the registrar's address alone, which is the same.
+    expect(contacts[1]).toBe(contacts[0]);
+  });
+});
+
 describe('a connection that carries a registration', () => {
   afterEach(() => scene.stop());
 

@@ -44,7 +44,13 @@ describe('a trunk that registers', () => {
       expect(first.uri).toBe(`sip:${place}`);
       expect(first.get('To')).toBe('<sip:bridge@127.0.0.1>');
       expect(first.get('From')).toBe(`<sip:bridge@127.0.0.1>;tag=${first.tag('From')}`);
-      expect(first.get('Contact')).toBe(`<sip:bridge@${host}:${port}${parameter}>`);
+      const contact = `<sip:bridge@${host}:${port}${parameter}>`;
+      const instance = /^;\+sip\.instance="<urn:uuid:[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}>";reg-id=1$/;
+      // RFC 5626: a connection can carry calls to us, a datagram's way is nothing of the kind.
+      expect(first.get('Contact').slice(0, contact.length)).toBe(contact);
+      if (transport === 'tcp') expect(first.get('Contact').slice(contact.length)).toMatch(instance);
+      else expect(first.get('Contact')).toBe(contact);
+      expect(first.get('Supported')).toBe(transport === 'tcp' ? 'path, outbound' : 'path');
       expect(first.get('Expires')).toBe('600');
       registrar.challenge(first, { algorithm });
       const second = await registrar.register();
