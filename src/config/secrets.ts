@@ -52,6 +52,11 @@ export class Secrets {
     return secret;
   }
 
+  /** A part of a secret, which by itself is one, too. */
+  add(part: string): void {
+    this.#resolved.add(part);
+  }
+
   /** A file's name as an absolute path. Relative ones begin where the configuration file lies. */
   pathOf(name: string): string {
     return resolve(dirname(this.place.file), name);

@@ -10,18 +10,24 @@ const sourceRoot = join(repository, 'src');
 interface Manifest {
   readonly dependencies: Record<string, string>;
   readonly optionalDependencies: Record<string, string>;
+  readonly peerDependencies: Record<string, string>;
 }
+
+const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as Manifest;
 
 /** What `npm ci --omit=dev` installs: the only packages that production code may import. */
 function shippedPackages(): Set<string> {
-  const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as Manifest;
   return new Set([...Object.keys(manifest.dependencies), ...Object.keys(manifest.optionalDependencies)]);
 }
+
+/** What operators install when they want what needs it. */
+const onDemandPackages = (): Set<string> => new Set(Object.keys(manifest.peerDependencies));
 
 // Parses every source file, which takes its time on a machine that is busy with other tests.
 describe('the source tree', { timeout: 60_000 }, () => {
   it('obeys the import direction, keeps packages in their rooms and has no cycles', () => {
-    expect(checkTree(sourceRoot, shippedPackages()).map(({ rule, text }) => `${rule}: ${text}`)).toEqual([]);
+    const violations = checkTree(sourceRoot, shippedPackages(), onDemandPackages());
+    expect(violations.map(({ rule, text }) => `${rule}: ${text}`)).toEqual([]);
   });
 
   it('is looked at in full: every file has its imports read', () => {
@@ -33,8 +39,8 @@ describe('the source tree', { timeout: 60_000 }, () => {
   });
 
   it('has a rule for every package that package.json ships and that belongs to one room', () => {
-    const shipped = shippedPackages();
-    expect(Object.keys(packageRooms).filter((name) => !shipped.has(name))).toEqual([]);
+    const known = new Set([...shippedPackages(), ...onDemandPackages()]);
+    expect(Object.keys(packageRooms).filter((name) => !known.has(name))).toEqual([]);
   });
 });
 
@@ -160,6 +166,29 @@ describe('the checker', { timeout: 30_000 }, () => {
     expect(check({ 'lib/a.ts': "import fc from 'fast-check';\nexport { fc };\n" })).toEqual([
       'manifest: lib/a.ts imports fast-check, not a dependency of package.json',
     ]);
+  });
+
+  it('lets packages that operators install be loaded on demand alone', () => {
+    const judged = (text: string): number => {
+      const root = mkdtempSync(join(tmpdir(), 'sip2wa-imports-'));
+      trees.push(root);
+      mkdirSync(join(root, 'lib'));
+      writeFileSync(join(root, 'lib/a.ts'), text);
+      return checkTree(root, new Set(), new Set(['on-demand'])).length;
+    };
+    for (const lazy of [
+      "export const load = () => import('on-demand');\n",
+      "import type { X } from 'on-demand';\nexport type Y = X;\n",
+      "export type { X } from 'on-demand';\n",
+    ])
+      expect([lazy, judged(lazy)]).toEqual([lazy, 0]);
+    for (const eager of [
+      "import { x } from 'on-demand';\nexport { x };\n",
+      "import { type X } from 'on-demand';\nexport type Y = X;\n",
+      "export * from 'on-demand';\n",
+      "import 'on-demand';\n",
+    ])
+      expect([eager, judged(eager)]).toEqual([eager, 1]);
   });
 
   it('finds cycles of two files, of three, of types alone, and a file that imports itself', () => {

@@ -11,6 +11,8 @@ export interface Import {
   readonly specifier: string;
   /** Imported file relative to the source root; undefined for packages and built-in modules. */
   readonly to: string | undefined;
+  /** Nothing of it is loaded with the file: a type, or `import()`. */
+  readonly isLazy: boolean;
 }
 
 /** A broken rule, in words a reader can act on. */
@@ -85,6 +87,10 @@ export const packageRooms: Readonly<Record<string, readonly string[]>> = {
   winston: ['observability'],
   fastify: ['http', 'sandbox'],
   '@roamhq/wrtc': ['sandbox'],
+  '@opentelemetry/api': ['observability'],
+  '@opentelemetry/exporter-trace-otlp-http': ['observability'],
+  '@opentelemetry/resources': ['observability'],
+  '@opentelemetry/sdk-trace-base': ['observability'],
 };
 
 /** Every TypeScript file under `root`, relative to it, with forward slashes, sorted. */
@@ -108,7 +114,9 @@ export function importsOf(root: string, file: string): Import[] {
   const found: Import[] = [];
   const visit = (node: ts.Node): void => {
     const specifier = specifierOf(node);
-    if (specifier !== undefined) found.push({ from: file, specifier, to: resolveRelative(root, file, specifier) });
+    if (specifier !== undefined) {
+      found.push({ from: file, specifier, to: resolveRelative(root, file, specifier), isLazy: isLazy(node) });
+    }
     ts.forEachChild(node, visit);
   };
   visit(tree);
@@ -123,6 +131,14 @@ function specifierOf(node: ts.Node): string | undefined {
   if (ts.isExternalModuleReference(node)) return literal(node.expression);
   if (ts.isCallExpression(node) && loads(node)) return literal(node.arguments[0]);
   return undefined;
+}
+
+function isLazy(node: ts.Node): boolean {
+  if (ts.isImportDeclaration(node)) return node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
+  if (ts.isExportDeclaration(node)) return node.isTypeOnly;
+  return (
+    ts.isImportTypeNode(node) || (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
+  );
 }
 
 /** `import(…)`, `require(…)`, `require.resolve(…)` and `createRequire(…)(…)`; also `new URL('./x', import.meta.url)` is no import. */
@@ -153,19 +169,29 @@ export function packageOf(specifier: string): string | undefined {
  * Checks a source tree against the house's rules.
  * @param root the source folder
  * @param shipped packages that an installation without development tools has (dependencies and optional ones)
+ * @param onDemand packages that it may have (optional peers): nothing may be loaded from them before they are asked for
  */
-export function checkTree(root: string, shipped: ReadonlySet<string>): Violation[] {
+export function checkTree(
+  root: string,
+  shipped: ReadonlySet<string>,
+  onDemand: ReadonlySet<string> = new Set(),
+): Violation[] {
   const files = sourceFiles(root);
   const imports = files.flatMap((file) => importsOf(root, file));
   const unknown = files
     .filter((file) => !(roomOf(file) in roomsAllowed))
     .map((file) => violation('room', `${file} is in no room of the house`));
-  return [...unknown, ...imports.flatMap((one) => judge(root, one, shipped)), ...cycles(imports)];
+  return [...unknown, ...imports.flatMap((one) => judge(root, one, { shipped, onDemand })), ...cycles(imports)];
 }
 
-function judge(root: string, one: Import, shipped: ReadonlySet<string>): Violation[] {
+interface Packages {
+  readonly shipped: ReadonlySet<string>;
+  readonly onDemand: ReadonlySet<string>;
+}
+
+function judge(root: string, one: Import, packages: Packages): Violation[] {
   const room = roomOf(one.from);
-  if (one.to === undefined) return judgePackage(one, room, shipped);
+  if (one.to === undefined) return judgePackage(one, room, packages);
   if (one.to.startsWith('..')) return [violation('direction', `${one.from} leaves the source tree: ${one.specifier}`)];
   // `./x.js` may be a script shipped as it is (a worker's entry); anything else unresolved is a mistake.
   if (!existsSync(join(root, one.to)) && !existsSync(resolve(root, dirname(one.from), one.specifier))) {
@@ -176,10 +202,14 @@ function judge(root: string, one: Import, shipped: ReadonlySet<string>): Violati
   return [violation('direction', `${one.from} (${room}) must not import ${one.to} (${target})`)];
 }
 
-function judgePackage(one: Import, room: string, shipped: ReadonlySet<string>): Violation[] {
+function judgePackage(one: Import, room: string, { shipped, onDemand }: Packages): Violation[] {
   const name = packageOf(one.specifier);
   if (name === undefined) return [];
-  if (!shipped.has(name))
+  if (onDemand.has(name) && !one.isLazy)
+    return [
+      violation('package', `${one.from} loads ${name}, which may not be there: import() it when it is asked for`),
+    ];
+  if (!shipped.has(name) && !onDemand.has(name))
     return [violation('manifest', `${one.from} imports ${name}, not a dependency of package.json`)];
   const rooms = packageRooms[name];
   if (!rooms || rooms.includes(room)) return [];

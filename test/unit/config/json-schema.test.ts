@@ -87,7 +87,10 @@ describe('config/schema.json', () => {
     );
     const names = new Set(secret.map(({ path }) => path.split('.').at(-1)));
     expect(names).toEqual(
-      new Set(['access_token', 'app_secret', 'verify_token', 'token', 'secret', 'password', 'sip_user_password']),
+      new Set([
+        ...['access_token', 'app_secret', 'verify_token', 'token', 'secret', 'password', 'sip_user_password'],
+        ...['headers', 'http_token'],
+      ]),
     );
     expect(leaves().filter(({ leaf }) => leaf.sensitive === true && leaf.format.json['writeOnly'] !== true)).toEqual(
       [],

@@ -1,0 +1,51 @@
+import type { Config } from './config.js';
+import type { Findings } from './issue.js';
+import type { Scalars } from './scalars.js';
+import type { Secrets } from './secrets.js';
+
+/** Where collectors take traces by OTLP over HTTP. */
+const TRACES_PATH = '/v1/traces';
+
+/** Where traces of calls go; undefined: nowhere. Its secret is not looked at then. */
+export function buildTracing(scalars: Scalars, secrets: Secrets, findings: Findings): Config['tracing'] {
+  const written = String(scalars['tracing.otlp_url']);
+  if (written === '') return undefined;
+  const path = ['tracing', 'headers'];
+  const headers = parseHeaders(secrets.optional(path, String(scalars['tracing.headers'])));
+  if (!headers) {
+    findings.error(path, {
+      message: 'are not NAME=VALUE, with commas in between',
+      cure: 'write for example authorization=Bearer%20abc,x-scope=calls; other characters in values as in URLs',
+    });
+  }
+  // Of `Bearer abc` the second word.
+  for (const value of Object.values(headers ?? {}))
+    for (const part of [value, value.split(' ').at(-1) ?? '']) secrets.add(part);
+  return { otlpUrl: tracesUrl(written), sampleRatio: Number(scalars['tracing.sample_ratio']), headers: headers ?? {} };
+}
+
+/** A collector's own address gets the path that OTLP has (OTLP specification 1.x, "OTLP/HTTP Request"). */
+function tracesUrl(written: string): string {
+  const url = new URL(written);
+  return url.pathname === '/' ? `${url.origin}${TRACES_PATH}` : url.href;
+}
+
+/** Reads `name=value,name=value`, the form of OTEL_EXPORTER_OTLP_HEADERS: values are percent-encoded. Undefined: it is not that. */
+function parseHeaders(written: string): Record<string, string> | undefined {
+  const headers: Record<string, string> = {};
+  for (const pair of written === '' ? [] : written.split(',')) {
+    const [, name, encoded] = /^\s*([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s*=\s*(.*?)\s*$/.exec(pair) ?? [];
+    const value = encoded === undefined ? undefined : decoded(encoded);
+    if (name === undefined || value === undefined || !/^[\t\u0020-\u007e]+$/.test(value)) return undefined;
+    headers[name.toLowerCase()] = value;
+  }
+  return headers;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
