@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { registerHepMetrics } from '../../../src/observability/hep/hep-metrics.js';
 import { MediaMetrics } from '../../../src/observability/media-metrics.js';
 import { Metrics } from '../../../src/observability/metrics.js';
 import { registerWorkerMetrics } from '../../../src/observability/worker-metrics.js';
@@ -51,6 +52,7 @@ beforeAll(async () => {
   const { registry } = new Metrics({ version: 'test' });
   new MediaMetrics(registry);
   registerWorkerMetrics(registry, () => []);
+  registerHepMetrics(registry, () => 0);
   for (const metric of await registry.getMetricsAsJSON()) {
     const { labelNames = [] } = registry.getSingleMetric(metric.name) as unknown as { labelNames?: readonly string[] };
     const suffixes = String(metric.type) === 'histogram' ? ['_bucket', '_count', '_sum'] : [''];
