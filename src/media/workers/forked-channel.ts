@@ -19,11 +19,14 @@ const maxLastWords = 2000;
 /** Longest wait for them, in milliseconds. */
 const lastWordsMs = 100;
 
-/** Starts a worker in a process of its own. */
-export function forkWorker(name: string, entry: URL = workerEntry): WorkerChannel {
+/**
+ * Starts a worker in a process of its own.
+ * @param nodeOptions for its Node, beside ours
+ */
+export function forkWorker(name: string, entry: URL = workerEntry, nodeOptions: readonly string[] = []): WorkerChannel {
   const child = fork(fileURLToPath(entry), [name], {
     serialization: 'advanced',
-    execArgv: v8Options,
+    execArgv: [...v8Options, ...nodeOptions],
     env: Object.fromEntries(
       inherited.flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]])),
     ),

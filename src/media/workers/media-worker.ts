@@ -4,6 +4,7 @@ import type { CallId, IdSource } from '../../lib/ids.js';
 import type { Logger, LogLevels } from '../../lib/logger.js';
 import type { RtpEndpoint, RtpEndpointOptions, WebRtcEndpoint, WebRtcEndpointOptions } from '../media-engine.js';
 import { MediaError } from '../media-error.js';
+import { noUsage } from '../media-usage.js';
 import type { MediaTimeout } from '../media-watchdog.js';
 import type { CaptureListener } from '../packet-capture.js';
 import { fullEffort } from './coder-effort.js';
@@ -45,6 +46,7 @@ const lateReports = 4;
 const noLoad: WorkerLoad = {
   ...{ loopDelayMs: 0, loopDelayMeanMs: 0, cpuMs: 0, rssBytes: 0, endpoints: 0, lostLogLines: 0 },
   opusComplexity: fullEffort.complexity,
+  usage: noUsage,
 };
 
 /**

@@ -11,6 +11,7 @@ import type {
   WebRtcEndpointOptions,
 } from '../media-engine.js';
 import { MediaError } from '../media-error.js';
+import { usageOf, type MediaUsage } from '../media-usage.js';
 import type { CaptureListener, MediaCapture } from '../packet-capture.js';
 import type { MediaWorker } from './media-worker.js';
 import { portShares } from './port-shares.js';
@@ -81,6 +82,11 @@ export class WorkerMediaEngine implements MediaEngine, MediaCapture {
       ...{ name, lost, isReady: ready !== undefined, pid: ready?.pid },
       ...{ calls: ready?.calls ?? 0, load: ready?.load },
     }));
+  }
+
+  /** Of all workers, as they said last. */
+  get usage(): MediaUsage {
+    return usageOf(this.#slots.map((slot) => slot.usage));
   }
 
   /** Resolves when one worker is warmed up; those that fail to start are tried again. @throws MediaError if all fail */

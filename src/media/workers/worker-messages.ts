@@ -5,6 +5,7 @@ import type { CallId } from '../../lib/ids.js';
 import type { LogFields } from '../../lib/logger.js';
 import { BadInputError } from '../../lib/bridge-error.js';
 import type { MediaEndpointEvent, RtpEndpointOptions, WebRtcEndpointOptions } from '../media-engine.js';
+import type { MediaUsage } from '../media-usage.js';
 import type { CapturedBatch } from '../packet-capture.js';
 import type { WorkerSettings } from './worker-settings.js';
 
@@ -65,6 +66,12 @@ const toWorker = z.discriminatedUnion('type', [
 ]);
 export type ToWorker = z.infer<typeof toWorker>;
 
+const codecName = z.string().max(16);
+const usage = z.object({
+  ...{ rtpPorts: z.number(), webrtcPorts: z.number() },
+  transcoded: z.array(z.object({ from: codecName, to: codecName, frames: z.number() })).max(100).readonly(),
+}) satisfies z.ZodType<MediaUsage>;
+
 /** How a worker is doing. */
 const load = z.object({
   /** Lateness of its event loop since the last report, in milliseconds: the 99th percentile, and the mean. */
@@ -79,6 +86,7 @@ const load = z.object({
   opusComplexity: z.number(),
   /** Log lines that it threw away since its start, as they were too many. */
   lostLogLines: z.number(),
+  usage,
 });
 export type WorkerLoad = z.infer<typeof load>;
 

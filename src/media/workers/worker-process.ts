@@ -1,6 +1,6 @@
 import { systemClock, type Timer } from '../../lib/clock.js';
 import { systemIds } from '../../lib/ids.js';
-import type { MediaEngine } from '../media-engine.js';
+import { noUsage } from '../media-usage.js';
 import { WeriftMediaEngine } from '../werift-media-engine.js';
 import { fullEffort } from './coder-effort.js';
 import { WorkerEffort } from './worker-effort.js';
@@ -19,7 +19,7 @@ class WorkerProcess {
   readonly #log = new WorkerLog((message) => this.#post(message));
   readonly #logger = this.#log.logger();
   readonly #load = new WorkerLoadMeter();
-  #engine: MediaEngine | undefined;
+  #engine: WeriftMediaEngine | undefined;
   #effort: WorkerEffort | undefined;
   #host: WorkerHost | undefined;
   #beat: Timer | undefined;
@@ -50,7 +50,7 @@ class WorkerProcess {
     this.#log.levels = levels;
     const engine = new WeriftMediaEngine({
       ...settings,
-      ...{ logger: this.#logger, clock: systemClock, ids: systemIds },
+      ...{ logger: this.#logger, clock: systemClock, ids: systemIds, rests: true },
     });
     this.#engine = engine;
     const setComplexity = (complexity: number): void => engine.setOpusComplexity(complexity);
@@ -75,7 +75,8 @@ class WorkerProcess {
     const seen = this.#load.read();
     this.#effort?.look(seen, systemClock.monotonicMs());
     const opusComplexity = this.#effort?.complexity ?? fullEffort.complexity;
-    this.#post({ type: 'beat', load: { ...seen, endpoints, lostLogLines, opusComplexity } });
+    const usage = this.#engine?.usage ?? noUsage;
+    this.#post({ type: 'beat', load: { ...seen, endpoints, lostLogLines, opusComplexity, usage } });
     this.#log.reported();
   }
 

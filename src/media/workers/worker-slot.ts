@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../../lib/clock.js';
 import type { IdSource } from '../../lib/ids.js';
 import type { Logger, LogLevels } from '../../lib/logger.js';
+import { noUsage, usageOf, type MediaUsage } from '../media-usage.js';
 import { MediaWorker } from './media-worker.js';
 import type { WorkerChannel } from './worker-channel.js';
 import type { WorkerSettings } from './worker-settings.js';
@@ -37,6 +38,8 @@ export class WorkerSlot {
   #isStopped = false;
   /** Workers that ended without having been stopped. */
   lost = 0;
+  /** What they had done. */
+  #before = noUsage;
 
   constructor(private readonly options: WorkerSlotOptions) {
     this.#logger = options.logger.child({ worker: options.name });
@@ -44,6 +47,11 @@ export class WorkerSlot {
 
   get name(): string {
     return this.options.name;
+  }
+
+  /** Of the worker that is there, as it said last; what is counted goes on from those before it. */
+  get usage(): MediaUsage {
+    return usageOf([this.#before, this.#worker?.load.usage ?? noUsage]);
   }
 
   /** The worker that is there and takes calls. */
@@ -87,6 +95,7 @@ export class WorkerSlot {
     this.lost++;
     this.#logger.error('media worker ended', { why, pid: worker?.pid, calls, livedMs: this.#ageMs() });
     this.#restingRtpPorts = worker?.usedRtpPorts ?? [];
+    this.#before = { ...noUsage, transcoded: this.usage.transcoded };
     this.#worker = undefined;
     this.#later();
     this.options.onChange();

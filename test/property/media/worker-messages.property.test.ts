@@ -72,9 +72,14 @@ const event = fc.oneof(
   fc.tuple(data, endCode).map(([more, code]) => ({ type: 'failed', reason: { ...more, code } })),
 );
 const number = fc.double({ noNaN: true, noDefaultInfinity: true });
+const codec = fc.constantFrom('opus', 'PCMA', 'PCMU', 'G722');
 const load = record({
   ...{ loopDelayMs: number, loopDelayMeanMs: number, cpuMs: number },
   ...{ rssBytes: number, endpoints: number, lostLogLines: number, opusComplexity: number },
+  usage: record({
+    ...{ rtpPorts: number, webrtcPorts: number },
+    transcoded: fc.array(record({ from: codec, to: codec, frames: number }), { maxLength: 5 }),
+  }),
 });
 const fromWorker = fc.oneof(
   tagged('reply', { request, value: fc.oneof(text, data, fc.nat(), fc.constant(undefined)) }),

@@ -34,7 +34,7 @@ describe('a flood of digits', () => {
     stream.start({ sendRtp, sendRtcp: () => undefined });
     clock.advance(200);
     const startMs = clock.monotonicMs();
-    for (let i = 0; i < flood; i++) stream.port.sendDtmf(String(i % 10), 60_000);
+    for (let i = 0; i < flood; i++) stream.sendDtmf(String(i % 10), 60_000);
     clock.advance(20_000);
     expect(eventsAtMs.at(-1)! - startMs).toBeLessThanOrEqual(longestMs + 100);
     expect(eventsAtMs.length).toBeGreaterThan(0);
@@ -43,7 +43,7 @@ describe('a flood of digits', () => {
     expect(troubles).toEqual([{ type: 'trouble', trouble: { kind: 'digits_dropped' } }]);
     // And the next one is played as ever.
     const before = eventsAtMs.length;
-    stream.port.sendDtmf('5', 100);
+    stream.sendDtmf('5', 100);
     clock.advance(1000);
     expect(eventsAtMs.length).toBe(before + 4 + 3);
     stream.stop(false);

@@ -49,7 +49,7 @@ class Scene {
     };
     this.stream.start({ sendRtp, sendRtcp: () => undefined });
     this.#bridge = new TranscodingBridge({
-      portOf: (id) => (id === 'wa' ? this.stream.port : this.pbx),
+      portOf: (id) => (id === 'wa' ? this.stream : this.pbx),
       ...{ codecs, clock: this.clock, logger: silentLogger },
     });
     this.#bridge.connect('wa', 'pbx');
@@ -196,7 +196,7 @@ describe('G.711 at Meta', () => {
   it('a digit from the PBX is an event at 8 kHz in the stream of the audio', () => {
     const scene = new Scene();
     for (let i = 0; i < 10; i++) scene.fromPbx(20, anyOctets(i));
-    scene.stream.port.sendDtmf('7', 100);
+    scene.stream.sendDtmf('7', 100);
     for (let i = 0; i < 20; i++) scene.fromPbx(20, anyOctets(i));
     const events = scene.toMeta.filter(({ payloadType }) => payloadType === 126);
     expect(events.map(({ payload }) => [payload[0], ((payload[2] ?? 0) << 8) | (payload[3] ?? 0)])).toEqual([
@@ -278,14 +278,14 @@ describe('G.711 at Meta', () => {
     const encoder = codecs.get('opus').createEncoder(8000, 160);
     const tone = new ToneSource(1000, amplitude);
     for (let i = 0; i < 5; i++) scene.fromMeta(toG711('PCMA', tone.next(160)));
-    expect(scene.stream.port.audio?.codec).toBe('PCMA');
+    expect(scene.stream.audio?.codec).toBe('PCMA');
     // A stray or two are none.
     const frames = Array.from({ length: 60 }, () => Uint8Array.from(encoder.encode(tone.next(160))));
     for (const frame of frames.slice(0, 2)) scene.fromMeta(frame, 111, 960);
     scene.fromMeta(toG711('PCMA', tone.next(160)));
-    expect(scene.stream.port.audio?.codec).toBe('PCMA');
+    expect(scene.stream.audio?.codec).toBe('PCMA');
     for (const frame of frames.slice(2)) scene.fromMeta(frame, 111, 960);
-    expect(scene.stream.port.audio).toMatchObject({ codec: 'opus', payloadType: 111, clockRate: 48_000 });
+    expect(scene.stream.audio).toMatchObject({ codec: 'opus', payloadType: 111, clockRate: 48_000 });
     expect(scene.stream.stats.codec).toBe('opus');
     const heard = fromG711(
       'PCMA',

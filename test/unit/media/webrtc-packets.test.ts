@@ -89,7 +89,7 @@ describe('header extensions of the peer', () => {
       telephoneEventPayloadType: 126,
     } as unknown as WhatsAppRemote);
     const heard: string[] = [];
-    stream.port.onAudio = ({ payload }) => heard.push(Buffer.from(payload).toString());
+    stream.onAudio = ({ payload }) => heard.push(Buffer.from(payload).toString());
     const plain = rtp(1, 'sound');
     const extension = Buffer.from([0xbe, 0xde, 0, 1, 0x10, 0x55, 0, 0]);
     const packet = Buffer.concat([plain.subarray(0, 12), extension, plain.subarray(12)]);

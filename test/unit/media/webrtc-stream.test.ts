@@ -27,9 +27,9 @@ describe('stream from and to WhatsApp, before it is bridged', () => {
     for (const sequence of [1, 2, 3]) receive(sequence);
     receive(4, 126);
     const heard: number[] = [];
-    stream.port.onAudio = ({ payload }) => heard.push(payload[0] ?? -1);
-    stream.port.recall?.();
-    stream.port.recall?.();
+    stream.onAudio = ({ payload }) => heard.push(payload[0] ?? -1);
+    stream.recall?.();
+    stream.recall?.();
     receive(5);
     expect(heard).toEqual([1, 2, 3, 5]);
   });
@@ -38,18 +38,18 @@ describe('stream from and to WhatsApp, before it is bridged', () => {
     const { stream, receive } = negotiated();
     for (let sequence = 1; sequence <= 100; sequence++) receive(sequence);
     const heard: number[] = [];
-    stream.port.onAudio = ({ payload }) => heard.push(payload[0] ?? -1);
-    stream.port.recall?.();
+    stream.onAudio = ({ payload }) => heard.push(payload[0] ?? -1);
+    stream.recall?.();
     expect(heard).toEqual([98, 99, 100]);
   });
 
   it('says that it sends from its start to its end', () => {
     const { stream } = negotiated();
-    const seen = [stream.port.sending];
+    const seen = [stream.sending];
     stream.start({ sendRtp: () => undefined, sendRtcp: () => undefined });
-    seen.push(stream.port.sending);
+    seen.push(stream.sending);
     stream.stop(false);
-    seen.push(stream.port.sending);
+    seen.push(stream.sending);
     expect(seen).toEqual([false, true, false]);
   });
 });

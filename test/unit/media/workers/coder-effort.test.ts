@@ -3,7 +3,7 @@ import { fullEffort, nextEffort, type CoderEffort, type LoadSeen } from '../../.
 
 const atEase: LoadSeen = { cpuShare: 0.3, loopDelayMeanMs: 0.5 };
 const busy: LoadSeen = { cpuShare: 0.95, loopDelayMeanMs: 1 };
-const late: LoadSeen = { cpuShare: 0.4, loopDelayMeanMs: 12 };
+const late: LoadSeen = { cpuShare: 0.4, loopDelayMeanMs: 6 };
 const between: LoadSeen = { cpuShare: 0.7, loopDelayMeanMs: 1 };
 
 const after = (from: CoderEffort, load: LoadSeen, looks: number): CoderEffort =>
