@@ -21,7 +21,7 @@ import type { HttpListener } from './http/http-listener.js';
 import { startWebhookListener, type WebhookListenerOptions } from './http/webhook-listener.js';
 import { Recovery, type RecoverableJournal } from './journal/recovery.js';
 import { openStore, type Store } from './journal/store.js';
-import { systemClock } from './lib/clock.js';
+import { systemClock, type Clock } from './lib/clock.js';
 import type { DnsClient } from './lib/dns-client.js';
 import type { CallLineSource, Logger } from './lib/logger.js';
 import { StopStack } from './lib/stop-stack.js';
@@ -56,6 +56,8 @@ export interface DaemonOptions {
   readonly media?: MediaPlacement;
   /** Default: the system's. */
   readonly dns?: DnsClient;
+  /** Of the embedded SIP server's timers; default: the system's. */
+  readonly sipServerClock?: Clock;
   /** Longest wait for live calls to end when the daemon stops, in milliseconds. */
   readonly stopCallsMs?: number;
 }
@@ -304,12 +306,8 @@ async function startSip(
 }
 
 /** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
-async function startSipServer(
-  base: Base,
-  stack: StopStack,
-  late: { readonly sip?: SipUserAgent },
-): Promise<SipServer> {
-  const { config, logger, dns } = base;
+async function startSipServer(base: Base, stack: StopStack, late: { readonly sip?: SipUserAgent }): Promise<SipServer> {
+  const { config, logger, dns, sipServerClock: clock } = base;
   if (config.sip.server === 'drachtio') {
     const options = { connect: config.sip.drachtio, watchesServer: true, wire: frameWatcher(base) };
     return { options, sockets: [], recovered: Promise.resolve() };
@@ -317,7 +315,7 @@ async function startSipServer(
   const { listen, advertisedHost, sessionExpiresMs, timers, tls } = config.sip;
   const { wire, onMessage } = embeddedWatcher(base);
   const server = await startEmbeddedSipServer({
-    ...{ listen, tls, timers, onMessage },
+    ...{ listen, tls, timers, onMessage, clock },
     isKnownSource: (address) => late.sip?.isKnownSource(address) ?? false,
     answerChallenge: (refresh) => late.sip?.answerChallenge(refresh),
     session: { expiresS: Math.ceil(sessionExpiresMs / 1000) },

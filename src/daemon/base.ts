@@ -43,6 +43,8 @@ export interface Base {
   readonly media: MediaEngine;
   readonly mediaPlane: MediaPlane;
   readonly dns: DnsClient;
+  /** Of the embedded SIP server's timers. */
+  readonly sipServerClock: Clock;
 }
 
 /** What of the surroundings is otherwise in tests. */
@@ -53,6 +55,8 @@ export interface BaseOptions {
   readonly media?: MediaPlacement | undefined;
   /** Lines of the log, for the HEP receiver; default: it gets none. */
   readonly lines?: CallLineSource | undefined;
+  /** Default: the system's. */
+  readonly sipServerClock?: Clock | undefined;
 }
 
 /** Makes it; nothing of it runs yet. */
@@ -60,7 +64,7 @@ export function createBase(
   config: Config,
   logger: Logger,
   journal: Journal,
-  { dns = systemDns(), media: placement = 'in-process', lines }: BaseOptions = {},
+  { dns = systemDns(), media: placement = 'in-process', lines, sipServerClock = systemClock }: BaseOptions = {},
 ): Base {
   const [clock, ids] = [systemClock, systemIds];
   const metrics = new Metrics({ version: packageVersion() });
@@ -84,7 +88,7 @@ export function createBase(
   const mediaPlane = createMediaPlane({ config: config.media, placement, logger, clock, ids });
   registerWorkerMetrics(metrics.registry, mediaPlane.workers);
   return {
-    ...{ config, logger, clock, ids, metrics, timeline, events, dns },
+    ...{ config, logger, clock, ids, metrics, timeline, events, dns, sipServerClock },
     journal: countedJournal(journal, () => metrics.journalFailed()),
     ...{ live: new LiveConfig(config), history, redaction, hep },
     ...{ mediaPlane, media: mediaPlane.engine, sipRings: new SipRings(fineClock(clock)) },

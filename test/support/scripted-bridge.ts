@@ -12,6 +12,7 @@ import { FileJournal } from '../../src/journal/file-journal.js';
 import { encodeLine } from '../../src/journal/line-codec.js';
 import type { OpenCall } from '../../src/journal/open-calls.js';
 import { segmentName } from '../../src/journal/segment-files.js';
+import type { Clock } from '../../src/lib/clock.js';
 import type { DnsClient } from '../../src/lib/dns-client.js';
 import { given } from '../../src/lib/given.js';
 import type { CallLineSource, Logger } from '../../src/lib/logger.js';
@@ -43,6 +44,8 @@ export interface BridgeOptions {
   readonly lines?: CallLineSource;
   /** Default: the system's. */
   readonly dns?: DnsClient;
+  /** Of the embedded SIP server's timers; default: the system's. */
+  readonly sipServerClock?: Clock;
   /** What an earlier run that was killed left in the journal. */
   readonly journal?: readonly JournalEntry[];
   /** As written in the file: a literal or a reference. */
@@ -91,6 +94,7 @@ export class ScriptedBridge {
       stopCallsMs: options.stopCallsMs ?? 10_000,
       media: (options.workers ?? workersOfAll) > 0 ? { workerEntry: builtWorkerEntry() } : 'in-process',
       ...given('dns', options.dns),
+      ...given('sipServerClock', options.sipServerClock),
       ...given('log', options.log),
       ...given('lines', options.lines),
       cdr: {
