@@ -1,11 +1,13 @@
 import { Argument, type Command } from 'commander';
 import { logLevel } from '../http/api/schemas.js';
 import type { AdminOptions } from './admin-client.js';
+import type { HangupOptions } from './call.js';
 import type { TraceOptions } from './call-trace-pcap.js';
 import type { CallsOptions } from './calls.js';
 import type { ConsoleIo } from './console-io.js';
 import type { DrainOptions } from './drain.js';
 import type { LogLevelOptions } from './log-level.js';
+import { terminalConfirm } from './terminal-confirm.js';
 
 type Done = (code: number) => void;
 
@@ -57,20 +59,25 @@ function addCall(program: Command, io: ConsoleIo, done: Done): void {
     .command('call')
     .description('show a call, trace its steps, or end it')
     .addHelpText('afterAll', CALL_HELP);
-  for (const [command, description, run] of [
-    ['show', 'show all that is known of a call', 'callShowCommand'],
-    ['hangup', 'end a call on both sides', 'callHangupCommand'],
-  ] as const) {
-    call
-      .command(`${command} <id>`)
-      .description(description)
-      .option(...CONFIG)
-      .option(...JSON_OPTION)
-      .action(async (id: string, options: AdminOptions) => {
-        const commands = await import('./call.js');
-        done(await commands[run](id, options, io));
-      });
-  }
+  call
+    .command('show <id>')
+    .description('show all that is known of a call')
+    .option(...CONFIG)
+    .option(...JSON_OPTION)
+    .action(async (id: string, options: AdminOptions) => {
+      const { callShowCommand } = await import('./call.js');
+      done(await callShowCommand(id, options, io));
+    });
+  call
+    .command('hangup <id>')
+    .description('end a call on both sides')
+    .option(...CONFIG)
+    .option(...JSON_OPTION)
+    .option('--yes', 'do not ask first; without a terminal nothing is asked')
+    .action(async (id: string, options: HangupOptions) => {
+      const { callHangupCommand } = await import('./call.js');
+      done(await callHangupCommand(id, options, io, terminalConfirm()));
+    });
   addTrace(call, io, done);
 }
 

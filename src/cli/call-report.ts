@@ -18,6 +18,16 @@ function lossOf({ received: { packets, lost } }: QualityOut): string {
 
 const fixed = (value: number | undefined): string => (value === undefined ? '-' : String(Math.round(value * 10) / 10));
 
+/** `call 01JD3Q8Z5K… of …4567 with sales by pbx, connected, 3:07`: enough to tell it from others. */
+export function whoseCall({ call, user, userId, number, trunk, state, durationMs }: CallDetailOut): string {
+  const parties = [
+    ['of', user ?? userId],
+    ['with', number],
+    ['by', trunk],
+  ].flatMap(([word, name]) => (name === undefined ? [] : [`${word} ${name}`]));
+  return [['call', call, ...parties].join(' '), state, shownDuration(durationMs)].join(', ');
+}
+
 /** All that is known of a call but its steps. */
 export function callText(call: CallDetailOut): string {
   const { direction, number, user, userId, trunk, start, answer, end, durationMs, billsecMs } = call;

@@ -1,11 +1,12 @@
 import type { CallDetailOut } from '../http/api/schemas.js';
-import type { AdminClient, AdminOptions } from './admin-client.js';
+import { AdminFault, type AdminClient, type AdminOptions } from './admin-client.js';
 import { adminCommand } from './admin-command.js';
-import { callText } from './call-report.js';
+import { callText, whoseCall } from './call-report.js';
 import { ladderText } from './call-ladder.js';
 import { callPcapCommand, type TraceOptions } from './call-trace-pcap.js';
 import type { ConsoleIo } from './console-io.js';
 import { UsageError } from './named-in-config.js';
+import type { Confirm } from './settings.js';
 
 const callNamed = (client: AdminClient, id: string): Promise<CallDetailOut> =>
   client.get(`/v1/calls/${encodeURIComponent(id)}`);
@@ -33,10 +34,22 @@ export function callTraceCommand(
   });
 }
 
-/** `sip2wa call hangup`: ends a call on both sides. */
-export const callHangupCommand = (id: string, options: AdminOptions, io: ConsoleIo): Promise<number> =>
+export interface HangupOptions extends AdminOptions {
+  readonly yes?: boolean;
+}
+
+/** `sip2wa call hangup`: ends a call on both sides, once whoever sits at the terminal has said so. */
+export const callHangupCommand = (
+  id: string,
+  options: HangupOptions,
+  io: ConsoleIo,
+  confirm?: Confirm,
+): Promise<number> =>
   adminCommand('call hangup', options, io, async (client) => {
-    const { call } = await callNamed(client, id);
+    const found = await callNamed(client, id);
+    const { call } = found;
+    const isAsked = confirm !== undefined && options.yes !== true && found.state !== 'ended';
+    if (isAsked && !(await confirm(`End ${whoseCall(found)} on both sides?`))) throw new AdminFault('the call goes on');
     await client.send('POST', `/v1/calls/${call}/hangup`, {});
     return { json: { call }, text: `${call}\n`, notes: ['sip2wa call hangup: the call is being ended on both sides'] };
   });

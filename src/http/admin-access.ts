@@ -13,8 +13,16 @@ export const mayKnow = (request: FastifyRequest, token: string): boolean =>
 export const mayChange = (request: FastifyRequest, token: string): boolean =>
   showsToken(request, token) || (token === '' && isOnThisMachine(request));
 
-function showsToken({ headers }: FastifyRequest, token: string): boolean {
-  const given = /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+/** Whether a request shows a token that is not the one. */
+export const showsWrongToken = (request: FastifyRequest, token: string): boolean =>
+  token !== '' && tokenShown(request) !== undefined && !showsToken(request, token);
+
+/** The bearer token of a request, right or wrong (RFC 6750 §2.1). */
+export const tokenShown = ({ headers }: Pick<FastifyRequest, 'headers'>): string | undefined =>
+  /^Bearer (.+)$/.exec(headers.authorization ?? '')?.[1];
+
+function showsToken(request: FastifyRequest, token: string): boolean {
+  const given = tokenShown(request);
   return given !== undefined && token !== '' && isSameSecret(given, token);
 }
 

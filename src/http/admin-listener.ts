@@ -1,10 +1,12 @@
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Clock } from '../lib/clock.js';
 import type { Logger } from '../lib/logger.js';
 import { askForToken, isDirectHost, isLoopback, mayKnow } from './admin-access.js';
 import type { AdminPort } from './api/admin-port.js';
 import { mountApi } from './api/mount-api.js';
 import { ProblemError, problemOf, sendProblem } from './api/problem.js';
 import { mountDashboard } from './dashboard.js';
+import { limitTokenAttempts } from './token-attempts.js';
 import { EventStreams, type EventFeed } from './event-streams.js';
 import { listenOn, type HttpListener } from './http-listener.js';
 
@@ -27,6 +29,7 @@ export interface AdminListenerOptions {
   /** What `/v1` asks; absent: there is no more of it than `/v1/events`. */
   readonly api?: AdminPort;
   readonly logger: Logger;
+  readonly clock?: Clock;
 }
 
 /**
@@ -59,6 +62,7 @@ export function createAdminApp(options: AdminListenerOptions): FastifyInstance {
     return sendProblem(reply, problem);
   });
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, new ProblemError('not_found')));
+  limitTokenAttempts(app, options);
   mountHealth(app, options);
   mountMetrics(app, options);
   if (options.api) mountDashboard(app);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { callHangupCommand, type HangupOptions } from '../../src/cli/call.js';
 import { callsCommand } from '../../src/cli/calls.js';
 import { drainCommand } from '../../src/cli/drain.js';
 import { runCli } from '../../src/cli/program.js';
@@ -182,6 +183,33 @@ describe('the command line beside a running daemon', () => {
     expect(await json('calls', '--all')).toMatchObject({ calls: [{ call: id, state: 'ended' }] });
     const again = await cli('call', 'hangup', id);
     expect(again).toEqual({ code: 1, out: '', err: 'sip2wa call hangup: The call is over\n' });
+  });
+
+  it('call hangup: asks on a terminal which call it is, and ends none without a yes', async () => {
+    await answered();
+    const asked: string[] = [];
+    const saying = (yes: boolean, options: HangupOptions = {}) =>
+      withIo((io) =>
+        callHangupCommand(liveId(), options, io, (question) => {
+          asked.push(question);
+          return Promise.resolve(yes);
+        }),
+      );
+    expect(await saying(false)).toEqual({ code: 1, out: '', err: 'sip2wa call hangup: the call goes on\n' });
+    const refused = await saying(false, { json: true });
+    expect(JSON.parse(refused.out)).toMatchObject({ ok: false, error: 'the call goes on' });
+    expect(asked).toHaveLength(2);
+    expect(asked[0]).toMatch(
+      new RegExp(`^End call ${liveId()} of …${USER.slice(-4)} with sales by pbx, connected, \\d s on both sides\\?$`),
+    );
+    expect(bridge.daemon.calls()).toBe(1);
+    expect(await saying(false, { yes: true })).toMatchObject({ code: 0, out: `${liveId()}\n` });
+    bridge.pbx.reply(await bridge.pbx.request('BYE'), 200, 'OK');
+    expect(await bridge.record()).toMatchObject({ code: 'admin' });
+    expect(asked).toHaveLength(2);
+    // A call that is over is none to ask about.
+    expect(await saying(true)).toMatchObject({ code: 1, err: 'sip2wa call hangup: The call is over\n' });
+    expect(asked).toHaveLength(2);
   });
 
   it.each(['show', 'trace', 'hangup'])('call %s: a call that is not known', async (command) => {

@@ -14,6 +14,7 @@ export type ProblemCode =
   | 'misdirected'
   | 'not_json'
   | 'too_large'
+  | 'too_many_attempts'
   | 'configuration_refused'
   | 'reload_impossible'
   | 'stopping'
@@ -33,6 +34,7 @@ const PROBLEMS: Readonly<Record<ProblemCode, { readonly status: number; readonly
   misdirected: { status: 421, title: 'This is another host' },
   not_json: { status: 415, title: 'The body must be application/json' },
   too_large: { status: 413, title: 'The body is too large' },
+  too_many_attempts: { status: 429, title: 'Too many wrong tokens came from there; try again in a few seconds' },
   configuration_refused: { status: 422, title: 'The configuration has errors; the old one stays in use' },
   reload_impossible: { status: 409, title: 'This process was not started from a configuration file' },
   stopping: { status: 409, title: 'The daemon is stopping' },
