@@ -212,6 +212,7 @@ function startWebhooks(base: Base, secrets: LiveSecrets, router: WebhookRouter, 
       return router.handle(delivered);
     },
     journal,
+    onRefused: (reason) => metrics.webhookRefused(reason),
     isOurNumber: (id) => live.current.numbers.some((number) => number.id === id),
     ...keepUnknown(store),
     logger,

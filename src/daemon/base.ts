@@ -13,12 +13,14 @@ import { countedJournal } from '../observability/counted-journal.js';
 import { EventBus } from '../observability/event-bus.js';
 import type { HepFeed } from '../observability/hep/hep-feed.js';
 import { MediaMetrics } from '../observability/media-metrics.js';
+import { registerMediaUsageMetrics } from '../observability/media-usage-metrics.js';
 import { Metrics } from '../observability/metrics.js';
+import { PostDialDelay } from '../observability/post-dial-delay.js';
 import { Redaction } from '../observability/redaction.js';
 import { Timeline } from '../observability/timeline.js';
 import { registerWorkerMetrics } from '../observability/worker-metrics.js';
 import { LiveConfig } from './live-config.js';
-import { createMediaPlane, type MediaPlacement, type MediaPlane } from './media-plane.js';
+import { createMediaPlane, portsOf, type MediaPlacement, type MediaPlane } from './media-plane.js';
 import { startHep } from './start-hep.js';
 
 /** What every room works with. */
@@ -71,10 +73,12 @@ export function createBase(
   const timeline = new Timeline(logger, clock);
   const events = new EventBus();
   const mediaMetrics = new MediaMetrics(metrics.registry);
+  const postDialDelay = new PostDialDelay(metrics.registry);
   timeline.subscribe((data) => {
     events.publish({ type: 'call_step', data });
     if (data.step === 'call.end_forced') metrics.callEndForced();
     mediaMetrics.step(data.step, data.detail);
+    postDialDelay.step(data);
   });
   const history = new CallHistory();
   const redaction = new Redaction();
@@ -87,6 +91,7 @@ export function createBase(
   };
   const mediaPlane = createMediaPlane({ config: config.media, placement, logger, clock, ids });
   registerWorkerMetrics(metrics.registry, mediaPlane.workers);
+  registerMediaUsageMetrics(metrics.registry, mediaPlane.usage, portsOf(config.media));
   return {
     ...{ config, logger, clock, ids, metrics, timeline, events, dns, sipServerClock },
     journal: countedJournal(journal, () => metrics.journalFailed()),

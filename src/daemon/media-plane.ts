@@ -1,9 +1,12 @@
+import type { MediaSide } from '../call/media-quality.js';
 import type { Config } from '../config/config.js';
 import type { ReadinessCheck } from '../http/admin-listener.js';
 import type { Clock } from '../lib/clock.js';
+import { given } from '../lib/given.js';
 import type { IdSource } from '../lib/ids.js';
 import type { Logger, LogLevelSource } from '../lib/logger.js';
 import type { MediaEngine } from '../media/media-engine.js';
+import type { MediaUsage } from '../media/media-usage.js';
 import type { MediaCapture } from '../media/packet-capture.js';
 import { WeriftMediaEngine } from '../media/werift-media-engine.js';
 import { availableCores } from '../media/workers/available-cores.js';
@@ -40,6 +43,7 @@ export interface MediaPlane {
   readonly beginStart: () => () => Promise<void>;
   /** None for media in this process. */
   readonly workers: () => readonly WorkerStatus[];
+  readonly usage: () => MediaUsage;
   readonly checks: () => readonly ReadinessCheck[];
 }
 
@@ -50,7 +54,8 @@ export function createMediaPlane(options: MediaPlaneOptions): MediaPlane {
   const settings = { listenIp, advertisedIp, rtpPorts, webrtcPorts, remoteNetworks };
   if (placement === 'in-process') {
     const engine = new WeriftMediaEngine({ ...settings, logger, clock, ids });
-    return { engine, beginStart: () => () => engine.start(), workers: () => [], checks: () => [] };
+    const usage = (): MediaUsage => engine.usage;
+    return { engine, beginStart: () => () => engine.start(), workers: () => [], usage, checks: () => [] };
   }
   const workers = workerCount(config.workers, availableCores(), settings);
   const { levels, workerEntry } = placement;
@@ -65,7 +70,15 @@ export function createMediaPlane(options: MediaPlaneOptions): MediaPlane {
     started.catch(() => undefined);
     return () => started;
   };
-  return { engine, beginStart, workers: () => engine.statuses, checks: () => [checkOf(engine.statuses)] };
+  const checks = (): ReadinessCheck[] => [checkOf(engine.statuses)];
+  return { engine, beginStart, workers: () => engine.statuses, usage: () => engine.usage, checks };
+}
+
+/** UDP ports that each side's range has; without a range the system gives any. */
+export function portsOf({ rtpPorts, webrtcPorts }: Config['media']): Partial<Record<MediaSide, number>> {
+  const sizeOf = ([first, last]: readonly [number, number]): number | undefined =>
+    last === 0 ? undefined : last - first + 1;
+  return { ...given('pbx', sizeOf(rtpPorts)), ...given('whatsapp', sizeOf(webrtcPorts)) };
 }
 
 /** Calls can be taken as long as one worker is up. */

@@ -2,7 +2,7 @@ import type { ReadinessCheck } from '../http/admin-listener.js';
 import type { EventBus } from '../observability/event-bus.js';
 import type { Metrics } from '../observability/metrics.js';
 import type { RegistrationStatus } from '../sip/registration/registrations.js';
-import type { ServerStatus } from '../sip/server-watch.js';
+import type { QualifyAnswer, ServerStatus } from '../sip/server-watch.js';
 import type { SipUserAgent } from '../sip/sip-user-agent.js';
 
 /**
@@ -10,6 +10,7 @@ import type { SipUserAgent } from '../sip/sip-user-agent.js';
  * readiness checks, and registrations as events.
  */
 export class ServerReports {
+  readonly #qualified: (answer: QualifyAnswer) => void;
   #servers: () => readonly ServerStatus[] = () => [];
   #registrations: () => readonly RegistrationStatus[] = () => [];
 
@@ -17,6 +18,7 @@ export class ServerReports {
     metrics: Metrics,
     private readonly events: EventBus,
   ) {
+    this.#qualified = ({ trunk, tookMs }) => metrics.trunkQualified(trunk, tookMs);
     metrics.probe({ servers: () => this.#servers().flatMap(gauge), registrations: () => this.#registrations() });
   }
 
@@ -25,6 +27,7 @@ export class ServerReports {
     this.#servers = () => servers.statuses();
     this.#registrations = () => registrations.statuses();
     servers.onChange((data) => this.events.publish({ type: 'trunk_server', data }));
+    servers.onQualified(this.#qualified);
     registrations.onChange((data) => this.events.publish({ type: 'registration', data }));
   }
 

@@ -2,6 +2,7 @@ import type { SeenKeys } from '../call/journal.js';
 import type { LiveSecrets } from '../config/live-secrets.js';
 import { explainUserCall } from '../routing/route-explain.js';
 import type { Trunk, WaNumber } from '../routing/types.js';
+import { registerPermissionMetrics } from '../observability/permission-metrics.js';
 import { CallDirectory } from '../whatsapp/call-directory.js';
 import { GraphClient } from '../whatsapp/graph-client.js';
 import type { LegCodecs } from '../whatsapp/leg-media.js';
@@ -46,6 +47,7 @@ export class WhatsAppSide {
     };
     const count: PermissionCount = (...counted) => metrics.permissionCheck(...counted);
     this.permissions = createPermissionGate(this.graph, config.permissions, { clock, logger, count, onEvent });
+    registerPermissionMetrics(metrics.registry, () => this.permissions.census());
     secrets.onTokenChange(() => this.graph.tokenChanged());
     const nameOf = (numberId: string): string => live.current.numbers.find(({ id }) => id === numberId)?.name ?? '';
     const directory = new CallDirectory(clock, (events) => {

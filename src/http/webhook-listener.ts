@@ -22,6 +22,12 @@ const MAX_CONNECTIONS = 1000;
 const JOURNAL_DEADLINE_MS = 5000;
 const VERIFY_ATTEMPTS_PER_MINUTE = 5;
 
+/**
+ * Why a request got no 200: a wrong or missing signature (401), a signed body that cannot be read (400), a journal that takes nothing
+ * (503), a verification with another token (403), or no proper request at all: too large, too slow (4xx).
+ */
+export type WebhookRefusal = 'signature' | 'body' | 'journal' | 'verification' | 'request';
+
 export interface WebhookListenerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   readonly path: string;
@@ -36,6 +42,8 @@ export interface WebhookListenerOptions {
   readonly isOurNumber?: (numberId: string) => boolean;
   /** Takes what of a delivery nobody understood, as one line, for an operator to look at. */
   readonly keepUnknown?: (items: string) => void;
+  /** Told of every request that was not taken. */
+  readonly onRefused?: (reason: WebhookRefusal) => void;
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly ids?: IdSource;
@@ -66,15 +74,16 @@ export function webhookApp(options: WebhookListenerOptions): FastifyInstance {
   app.server.maxConnections = MAX_CONNECTIONS;
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  setErrorAnswers(app, options.logger);
+  setErrorAnswers(app, options);
   new WebhookRoutes(options).mount(app);
   return app;
 }
 
 /** Answers without a word about the inside; what went wrong is in the log. */
-function setErrorAnswers(app: FastifyInstance, logger: Logger): void {
+function setErrorAnswers(app: FastifyInstance, { logger, onRefused }: WebhookListenerOptions): void {
   app.setErrorHandler<Error & { statusCode?: number }>((error, request, reply) => {
     const status = error.statusCode ?? 500;
+    onRefused?.('request');
     if (status >= 500) logger.error('webhook request failed', { err: error });
     else logger.warn('webhook request refused', { status, remote: request.ip });
     return reply.code(status).header('connection', 'close').send();
@@ -104,6 +113,7 @@ class WebhookRoutes {
       : challengeOf(request.query as Record<string, unknown>, this.options.verifyToken);
     if (challenge === undefined) {
       this.#attempts.failed(request.ip);
+      this.options.onRefused?.('verification');
       this.options.logger.warn('webhook verification refused', { remote: request.ip });
       return reply.code(403).send();
     }
@@ -116,15 +126,20 @@ class WebhookRoutes {
     const signature = request.headers['x-hub-signature-256'];
     if (!isSigned(body, Array.isArray(signature) ? undefined : signature, this.options.appSecrets())) {
       this.options.logger.warn('webhook signature is wrong or missing', { remote: request.ip, bytes: body.length });
+      this.options.onRefused?.('signature');
       return reply.code(401).send();
     }
     const events = this.#parse(body);
-    if (!events) return reply.code(400).send();
+    if (!events) {
+      this.options.onRefused?.('body');
+      return reply.code(400).send();
+    }
     try {
       await this.#journal(events);
     } catch (err) {
       // Not 200: Meta sends it again, and nothing of it has been acted on.
       this.options.logger.error('webhook could not be journalled', { events: events.length, err });
+      this.options.onRefused?.('journal');
       return reply.code(503).send();
     }
     this.#keepUnknown(body, events);

@@ -3,10 +3,13 @@ import type { AudioCodec } from './audio-codec.js';
 import { pcmaCodec, pcmuCodec } from './g711-codec.js';
 import { g722Codec } from './g722-codec.js';
 import { MediaError } from './media-error.js';
+import { TranscodeTally } from './media-usage.js';
 import { createOpusCodec } from './opus-codec.js';
 
 /** The codecs this daemon can turn into each other. Looked up once for each stream, never for a packet. */
 export class CodecRegistry {
+  /** What has been turned into what. */
+  readonly tally = new TranscodeTally();
   readonly #codecs = new Map<PbxCodec, AudioCodec>();
 
   constructor(codecs: readonly AudioCodec[]) {

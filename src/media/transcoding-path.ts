@@ -7,6 +7,7 @@ import { FrameFifo } from './frame-fifo.js';
 import { JitterMeter } from './jitter-meter.js';
 import type { KeptPacket } from './kept-audio.js';
 import { opusDurationMs } from './opus-codec.js';
+import type { FrameCount } from './media-usage.js';
 import type { MediaPacket, NegotiatedAudio } from './packet-port.js';
 import type { PlayoutSequencer, PlayoutSink, SequencerStats } from './playout-sequencer.js';
 import { loudnessOf } from './silence-gate.js';
@@ -45,6 +46,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
   readonly #noise = new ComfortNoise();
   readonly #expectedLoss = new ExpectedLoss();
   #lossPercent = 0;
+  #count: FrameCount;
   /** The payload that is being played, while it may go out as it came. */
   #unchanged: Uint8Array | undefined;
 
@@ -62,8 +64,9 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     this.#maxConcealment = (sampleRate * maxConcealmentMs) / 1000;
     this.#decoder = codecs.get(source.codec).createDecoder(sampleRate);
     this.#encoder = codecs.get(sink.codec).createEncoder(sampleRate, frameSamples);
+    this.#count = codecs.tally.of(source.codec, sink.codec);
     const backlog = new FrameBacklog<Int16Array>({
-      send: (frame, durationMs) => port.sendAudio(this.#unchanged ?? this.#encoder.encode(frame), durationMs),
+      send: (frame, durationMs) => port.sendAudio(this.#unchanged ?? this.#encode(frame), durationMs),
       copy: (frame) => frame.slice(),
       loudness: loudnessOf,
       blend: blendPcm,
@@ -73,7 +76,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     this.#fifo = new FrameFifo(frameSamples, (frame) => backlog.put(frame, frameMs));
     this.#fills = sink.codec !== 'opus' && port.leadMs === undefined;
     // Foreign silence between frames of one encoder would leave the far decoder with a state that the encoder does not share.
-    if (!this.#fills) port.fillSlot = () => this.#encoder.encode(backlog.take(frameMs) ?? this.#madeUpFrame());
+    if (!this.#fills) port.fillSlot = () => this.#encode(backlog.take(frameMs) ?? this.#madeUpFrame());
     this.#jitter = new JitterMeter(source.clockRate / 1000);
     this.#sequencer = sequencerOf(options, this, this.#fills, () => backlog.delayMs);
   }
@@ -123,6 +126,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     }
     this.#source = source;
     this.#sink = sink;
+    this.#count = codecs.tally.of(source.codec, sink.codec);
     this.#decodeAs(source);
     return true;
   }
@@ -167,6 +171,11 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     this.options.port.fillSlot = undefined;
     this.#decoder.close();
     this.#encoder.close();
+  }
+
+  #encode(frame: Int16Array): Uint8Array {
+    this.#count.frames++;
+    return this.#encoder.encode(frame);
   }
 
   /** G.711 on both sides: a packet that is just a frame of the sink's needs no coding. */

@@ -106,6 +106,11 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
     return this.#ice.isControlling;
   }
 
+  /** UDP ports that are bound. */
+  get openPorts(): number {
+    return this.#ice.openPorts;
+  }
+
   /** What was thrown away in front of and behind the stack, for the log and tests. */
   get dropped(): GuardCounters &
     SrtpRefusals & { readonly refusedSends: number; readonly frames: number; readonly digits: number } {

@@ -116,6 +116,11 @@ export class WeriftIce {
     return this.#connection.iceControlling;
   }
 
+  /** UDP ports that are bound. */
+  get openPorts(): number {
+    return this.#bases.filter(({ socket }) => !socket.closed).length;
+  }
+
   /** What was thrown away on the socket. */
   get counters(): GuardCounters & { readonly refusedSends: number } {
     const refusedSends = this.#bases.reduce((sum, { socket }) => sum + socket.refusedSends, 0);

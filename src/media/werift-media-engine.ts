@@ -20,6 +20,7 @@ import type {
   WebRtcEndpointOptions,
 } from './media-engine.js';
 import { MediaError } from './media-error.js';
+import type { MediaUsage } from './media-usage.js';
 import type { MediaWatchdogLimits } from './media-watchdog.js';
 import { PacketCaptures, type CaptureListener, type MediaCapture, type TappedEndpoint } from './packet-capture.js';
 import type { PacketPort } from './packet-port.js';
@@ -60,11 +61,12 @@ export interface WeriftMediaEngineOptions {
 interface Entry {
   readonly call: CallId;
   readonly side: MediaSide;
-  readonly endpoint: MediaEndpoint;
+  readonly endpoint: Registered;
   readonly port: PacketPort;
 }
 
-type Registered = MediaEndpoint & TappedEndpoint & { readonly port: PacketPort };
+/** `openPorts`: of one whose ports are not of the pool. */
+type Registered = MediaEndpoint & TappedEndpoint & { readonly port: PacketPort; readonly openPorts?: number };
 
 type Steps = Partial<Record<MediaEndpointEvent['type'], CallStep>>;
 
@@ -161,6 +163,12 @@ export class WeriftMediaEngine implements MediaEngine, MediaCapture {
       logger,
     });
     return this.#register(endpoint, options.call, 'pbx');
+  }
+
+  /** The ports that are bound and the frames that were coded so far. */
+  get usage(): MediaUsage {
+    const webrtcPorts = [...this.#entries.values()].reduce((sum, { endpoint }) => sum + (endpoint.openPorts ?? 0), 0);
+    return { rtpPorts: 2 * this.#ports.taken, webrtcPorts, transcoded: this.#codecs.tally.read() };
   }
 
   /** How hard encoders of Opus work, those at work too: 0 cheapest to 10 best. */

@@ -52,6 +52,7 @@ const BUCKETS = {
   setup: [0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 60],
   duration: [1, 5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400],
   delay: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600],
+  qualify: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
   request: [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
 } as const;
 
@@ -80,6 +81,9 @@ export class Metrics {
   readonly #forced = this.#counter('call_end_forced_total', 'Calls given up on since a leg did not end in time.');
   readonly #webhooks = this.#counter('webhooks_total', 'Webhook events by what became of them.', [
     ...['number', 'event', 'result'],
+  ]);
+  readonly #webhooksRefused = this.#counter('webhooks_refused_total', 'Webhook requests that were not taken, by why.', [
+    'reason',
   ]);
   readonly #webhookDelay = this.#histogram(
     'webhook_delay_seconds',
@@ -110,6 +114,9 @@ export class Metrics {
     'Look-ups of permissions, requests for them, and calls refused for want of one, by their result.',
     ['what', 'result', 'number'],
   );
+  readonly #qualify = this.#histogram('trunk_qualify_seconds', 'From OPTIONS to a server’s answer.', BUCKETS.qualify, [
+    'trunk',
+  ]);
   readonly #drainForced = this.#counter('drain_forced_total', 'Calls that the drain limit ended.');
   readonly #reloads = this.#counter('config_reloads_total', 'Configurations read anew.', ['result']);
   readonly #configRead = this.#gauge(
@@ -138,6 +145,7 @@ export class Metrics {
     );
     // So that a first refusal is an increase.
     for (const result of ['ok', 'refused']) this.#reloads.inc({ result }, 0);
+    this.#webhooksRefused.inc({ reason: 'signature' }, 0);
     collectDefaultMetrics({ register: this.registry });
   }
 
@@ -176,6 +184,16 @@ export class Metrics {
   /** `number` is an alias, or empty for numbers that are not ours. */
   webhookEvent(result: string, event: string, number: string): void {
     this.#webhooks.inc({ number, event, result });
+  }
+
+  /** A request was answered with something else than 200; `reason` is one of a fixed few. */
+  webhookRefused(reason: string): void {
+    this.#webhooksRefused.inc({ reason });
+  }
+
+  /** A server of a trunk answered OPTIONS. */
+  trunkQualified(trunk: string, tookMs: number): void {
+    this.#qualify.observe({ trunk }, seconds(tookMs));
   }
 
   /** Events that have just come in. Clocks may differ: what seems to come from the future took no time. */

@@ -36,6 +36,12 @@ export interface ServerChange {
   readonly health: ServerState['health'];
 }
 
+/** A server answered OPTIONS. */
+export interface QualifyAnswer {
+  readonly trunk: string;
+  readonly tookMs: number;
+}
+
 export interface ServerWatchOptions {
   readonly srf: SrfApi;
   readonly clock: Clock;
@@ -84,6 +90,7 @@ export class ServerWatch {
   /** Those to which a question is out. */
   readonly #asking = new Set<Watched>();
   readonly #listeners: ((change: ServerChange) => void)[] = [];
+  readonly #answerListeners: ((answer: QualifyAnswer) => void)[] = [];
   #isStopped = true;
 
   constructor(private readonly options: ServerWatchOptions) {
@@ -93,6 +100,11 @@ export class ServerWatch {
   /** Calls back with every server, or place of one, that answers from now on, or no longer. */
   onChange(listener: (change: ServerChange) => void): void {
     this.#listeners.push(listener);
+  }
+
+  /** Calls back with every answer to a question. */
+  onQualified(listener: (answer: QualifyAnswer) => void): void {
+    this.#answerListeners.push(listener);
   }
 
   /** The trunks are these from now on. What is known of servers that stay, and are reached as before, stays. */
@@ -214,9 +226,20 @@ export class ServerWatch {
     watched.state = serverTransition(watched.state, event);
     const { health } = watched.state;
     if (health === before) return;
-    if (health === 'down') this.options.logger.warn('server does not answer: tried last', nameOf(watched));
+    if (health === 'down') this.#isDown(watched);
     else this.options.logger.info('server answers', nameOf(watched));
     for (const listener of this.#listeners) listener({ ...nameOf(watched), health });
+  }
+
+  /** Its name may lead elsewhere by now: node tells no lifetime of DNS's answers, so it is asked rather than waited for. */
+  #isDown(watched: Watched): void {
+    const { trunk, server, place } = watched;
+    this.options.logger.warn('server does not answer: tried last', nameOf(watched));
+    if (!place) return;
+    void this.options.addresses.askAgain(siteOf(trunk, server)).then(() => {
+      const whole = this.#watched.get(keyOf({ trunk, server }));
+      if (whole) this.#askIn(whole, 0);
+    });
   }
 
   /** One question is out at a time: while one is, its own deadline is the timer, and the next follows from it. */
@@ -234,15 +257,21 @@ export class ServerWatch {
     if (!isDirect(watched) && !watched.place) return this.#watchPlaces(watched, nextHops);
     const { srf, clock, answerMs } = this.options;
     let isOpen = true;
+    const askedMs = clock.monotonicMs();
     const settle = (outcome: AskOutcome, response?: SrfResponse): void => {
       if (!isOpen) return;
       isOpen = false;
       watched.timer?.cancel();
       this.#settle(watched, outcome);
       if (response && outcome === 'answered') this.options.onAnswer?.(watched, response);
+      if (outcome === 'answered') this.#answered(watched, clock.monotonicMs() - askedMs);
     };
     watched.timer = clock.after(answerMs, () => settle('unreachable'));
     askServer(srf, watched.server, isDirect(watched) ? undefined : nextHops[0].uri, settle);
+  }
+
+  #answered({ trunk: { name: trunk } }: Watched, tookMs: number): void {
+    for (const listener of this.#answerListeners) listener({ trunk, tookMs });
   }
 
   /** Asks the places that are new, forgets those that are gone, and looks again after the interval. */

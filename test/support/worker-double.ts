@@ -1,4 +1,5 @@
 import { silentLogger } from '../../src/lib/logger.js';
+import { noUsage } from '../../src/media/media-usage.js';
 import type { MediaEngine } from '../../src/media/media-engine.js';
 import type { WorkerChannel } from '../../src/media/workers/worker-channel.js';
 import { WorkerHost } from '../../src/media/workers/worker-host.js';
@@ -11,6 +12,7 @@ import {
 
 export const quietLoad: WorkerLoad = {
   ...{ loopDelayMs: 0, loopDelayMeanMs: 0, cpuMs: 0, rssBytes: 0, endpoints: 0, lostLogLines: 0, opusComplexity: 5 },
+  usage: noUsage,
 };
 
 /** A worker in the process of the test: an engine behind the same messages, which are copied as on their way to a process. */

@@ -69,7 +69,10 @@ export type ToWorker = z.infer<typeof toWorker>;
 const codecName = z.string().max(16);
 const usage = z.object({
   ...{ rtpPorts: z.number(), webrtcPorts: z.number() },
-  transcoded: z.array(z.object({ from: codecName, to: codecName, frames: z.number() })).max(100).readonly(),
+  transcoded: z
+    .array(z.object({ from: codecName, to: codecName, frames: z.number() }))
+    .max(100)
+    .readonly(),
 }) satisfies z.ZodType<MediaUsage>;
 
 /** How a worker is doing. */

@@ -36,6 +36,11 @@ export class PairBook {
     return this.#entries.size;
   }
 
+  /** In the order of their last use. */
+  *pairs(): Iterable<Pair> {
+    for (const { pair } of this.#entries) yield pair;
+  }
+
   /** The pair of a number and a user; made when there is none. */
   of(numberId: string, user: UserIds): Pair {
     const keys = ID_KINDS.flatMap((kind) => (user[kind] === undefined ? [] : `${numberId}|${kind}|${user[kind]}`));

@@ -13,7 +13,7 @@ import { PermissionAsking } from './permission-asking.js';
 import { permissionEvent, type PermissionEvent } from './permission-event.js';
 import { PermissionLookUps } from './permission-look-ups.js';
 import { callLimit, noPermission, ownCallLimit } from './permission-refusals.js';
-import { isGranted } from './permission-state.js';
+import { isGranted, type PermissionName } from './permission-state.js';
 import type { GatedCall, PermissionCount } from './permission-types.js';
 
 /** Pairs of business number and user that are remembered. */
@@ -92,6 +92,17 @@ export class PermissionGate {
     }
     if (number.permission === 'check') return noPermission(pair.state.name);
     return this.#asking.ask(pair, { number, user, call, logger });
+  }
+
+  /** How many users are in each state, of all those that are remembered. */
+  census(): Record<PermissionName, number> {
+    const users = { unknown: 0, none: 0, requested: 0, temporary: 0, permanent: 0, expired: 0, revoked: 0 };
+    const atMs = this.options.clock.now();
+    for (const pair of this.#book.pairs()) {
+      pair.learn({ type: 'time', atMs });
+      users[pair.state.name]++;
+    }
+    return users;
   }
 
   /** A user's answer to a request, or a grant or revocation without one. Never throws. */
