@@ -6,6 +6,9 @@ import { locate, placesInOrder, type Endpoint, type LocationQuery, type Place } 
 import type { Logger } from '../lib/logger.js';
 import type { SipServer, Trunk } from '../routing/types.js';
 
+/** Between two questions for one name, whatever the reason. */
+const askAgainMs = 5_000;
+
 /** What is located: a server, or the proxy before it. */
 export type Site = Pick<SipServer, 'hostname' | 'port' | 'transport' | 'lookup'>;
 
@@ -79,6 +82,16 @@ export class ServerAddresses {
     await Promise.all(named.map((site) => this.#refreshOne(site)));
     if (this.#isStopped || this.#kept !== named) return;
     this.#refresh = this.options.clock.after(this.options.dnsRefreshMs, () => void this.keepFresh(named));
+  }
+
+  /**
+   * Looks a name up before its time: where a server is down, DNS may name another by now. At most every 5 s for each. Never
+   * rejects.
+   */
+  async askAgain(site: Site): Promise<void> {
+    const askedAgoMs = this.options.clock.monotonicMs() - this.#entry(site).atMs;
+    if (ownPlace(site) || this.#isStopped || askedAgoMs < askAgainMs) return;
+    await this.#refreshOne(site);
   }
 
   stop(): void {

@@ -16,7 +16,7 @@ const server = (hostname: string): SipServer => ({
 });
 
 /** A watch over two servers whose answers the test gives: each question is kept until then. */
-function scene(over: Partial<Trunk> = {}, random = 0) {
+function scene(over: Partial<Trunk> = {}, random = 0, dnsRefreshMs = 1) {
   const [clock, logger] = [new FakeClock(), new RecordingLogger()];
   const trunk: Trunk = { ...sceneTrunk, servers: [server('10.0.0.1'), server('pbx.test')], qualifyMs: 30_000, ...over };
   const asked: { uri: string; proxy: string | undefined; atMs: number; answer: (from: string) => void }[] = [];
@@ -40,7 +40,7 @@ function scene(over: Partial<Trunk> = {}, random = 0) {
     clock,
     logger,
     dnsMs: 1000,
-    dnsRefreshMs: 1,
+    dnsRefreshMs,
   });
   const watch = new ServerWatch({
     ...{ srf: srf as SrfApi, clock, logger, addresses, trunks: [trunk], answerMs: 4_000, random: () => random },
@@ -206,6 +206,22 @@ describe('ServerWatch of a server with several places', () => {
     names.answer = [b.address];
     for (let i = 0; i < 4; i++) await pass(30_000);
     expect(asked.slice(-2).map(({ proxy }) => proxy)).toEqual(['sip:10.0.0.3:5060', 'sip:10.0.0.3:5060']);
+  });
+
+  it('has DNS asked anew as soon as a place is down, not when the answer of before is old', async () => {
+    const { watch, asked, names, pass, first } = scene({ servers: [server('pbx.test')] }, 0, 3_600_000);
+    names.answer = [a.address];
+    watch.start();
+    await pass(0);
+    names.answer = [b.address];
+    await pass(4_000);
+    await pass(10_000);
+    expect(asked.map(({ proxy }) => proxy)).toEqual(['sip:10.0.0.2:5060', 'sip:10.0.0.2:5060']);
+    await pass(4_000);
+    await pass(0);
+    expect(asked.at(-1)?.proxy).toBe('sip:10.0.0.3:5060');
+    asked.at(-1)?.answer(b.address);
+    expect([watch.isWell({ ...first, place: b }), watch.isWell(first)]).toEqual([true, true]);
   });
 
   it('holds one place off, not its server, and keeps no more than 16 without asking', () => {
