@@ -3,13 +3,13 @@ import { withDeadline } from '../../src/lib/deadline.js';
 import { tone } from '../../src/sandbox/audio/signals.js';
 import type { PhoneCall } from '../../src/sandbox/phone/phone-call.js';
 import type { WhatsAppPhone } from '../../src/sandbox/phone/phone.js';
-import { startSandbox } from '../../src/sandbox/sandbox.js';
 import { address } from '../support/peers/addresses.js';
 import { Asterisk } from '../support/peers/asterisk.js';
 import { Baresip } from '../support/peers/baresip.js';
-import { Bridge, type BridgeOptions, type GraphSide } from '../support/peers/bridge.js';
+import type { Bridge, BridgeOptions, GraphSide } from '../support/peers/bridge.js';
 import { expectTone } from '../support/peers/hearing.js';
-import { business, secrets, user } from '../support/peers/meta.js';
+import { business, user } from '../support/peers/meta.js';
+import { heardBy, startWithSandbox } from '../support/peers/sandbox-scene.js';
 import { Scene } from '../support/peers/scene.js';
 import { judgeTone, sine } from '../support/peers/sound.js';
 import { listenFor } from '../support/peers/until.js';
@@ -28,17 +28,7 @@ describe('a WhatsApp phone of the sandbox', () => {
   afterEach(() => scene.close());
 
   const start = async (options: BridgeOptions): Promise<void> => {
-    const sandbox = scene.add(
-      await startSandbox({
-        appSecret: secrets.app,
-        accessToken: secrets.token,
-        numberId: business.id,
-        businessNumber: business.number,
-      }),
-    );
-    phone = await sandbox.phone({ waId: user, permission: 'permanent' });
-    const meta = { baseUrl: sandbox.graphUrl, deliverTo: (url: string) => sandbox.setWebhook(url) };
-    bridge = await Bridge.startBefore(scene, options, meta);
+    ({ phone, bridge } = await startWithSandbox(scene, options));
   };
 
   const talk = async (call: PhoneCall): Promise<void> => {
@@ -49,8 +39,7 @@ describe('a WhatsApp phone of the sandbox', () => {
 
   /** What the user heard, as this suite judges it; libwebrtc stretches the start of a stream, so only its frequency is exact. */
   const expectUserHeard = (call: PhoneCall, hz: number): void => {
-    const { rateHz, samples } = call.media.heard();
-    const heard = judgeTone({ rateHz, samples: Float64Array.from(samples) });
+    const heard = judgeTone(heardBy(call));
     expect(heard.hz / hz, JSON.stringify(heard)).toBeCloseTo(1, 2);
     expect(heard.activeMs, JSON.stringify(heard)).toBeGreaterThan(1_500);
     expect(call.packetsBeforeAnswer).toBe(0);

@@ -159,6 +159,11 @@ export class Asterisk {
     await this.ami.command('pjsip set logger on');
   }
 
+  /** From now on its log has a line for each RTP packet. */
+  async logRtp(): Promise<void> {
+    await this.ami.command('rtp set debug on');
+  }
+
   /** The only channel whose name begins so, once it stands there. */
   channel(start: string, deadlineMs = 5_000): Promise<string> {
     return until(`a channel ${start}`, deadlineMs, async () => {
@@ -175,9 +180,9 @@ export class Asterisk {
     return (await this.ami.action({ Action: 'Getvar', Channel: channel, Variable: variable })).Value ?? '';
   }
 
-  /** What was heard from the trunk in the extensions that record, or a call placed by `callOut`. */
-  heard(): Promise<Sound> {
-    const path = join(this.options.folder, 'spool/heard.wav');
+  /** What was heard from the trunk in the extensions that record, or a call placed by `callOut`; `wide` is what 624 records. */
+  heard(band: 'narrow' | 'wide' = 'narrow'): Promise<Sound> {
+    const path = join(this.options.folder, band === 'wide' ? 'spool/heard.wav16' : 'spool/heard.wav');
     return until('a recording by Asterisk', 5_000, () => {
       try {
         return readWav(path);

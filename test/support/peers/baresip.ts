@@ -29,7 +29,7 @@ export interface BaresipOptions {
   /** As its `audio_codecs` spells them. */
   readonly codecs: string;
   readonly answer: 'auto' | 'manual';
-  /** What the phone says, looped; 8 kHz. */
+  /** What the phone says, looped. Its rate is that of the phone's ear as well. */
   readonly play: Sound;
   /** As its `mediaenc` spells it: `srtp` (RTP/AVP with keys), `srtp-mand` (RTP/SAVP), `srtp-mandf` (RTP/SAVPF). */
   readonly mediaenc?: string;
@@ -47,12 +47,13 @@ export class Baresip {
   #commands = 0;
 
   private constructor(private readonly options: BaresipOptions) {
-    const { folder, address, user, codecs, answer, mediaenc, tls = false } = options;
+    const { folder, address, user, codecs, answer, mediaenc, tls = false, play } = options;
     mkdirSync(join(folder, 'heard'), { recursive: true });
-    writeWav(join(folder, 'play.wav'), options.play);
+    writeWav(join(folder, 'play.wav'), play);
     const config = readFileSync(join(import.meta.dirname, 'baresip/config.in'), 'utf8');
     const own = tls ? `${config}sip_certificate ${this.#certificate()}\nsip_cafile ${tlsFile('ca.pem')}\n` : config;
-    writeFileSync(join(folder, 'config'), own.replaceAll('@ADDRESS@', address).replaceAll('@FOLDER@', folder));
+    const filled = own.replaceAll('@ADDRESS@', address).replaceAll('@RATE@', String(play.rateHz));
+    writeFileSync(join(folder, 'config'), filled.replaceAll('@FOLDER@', folder));
     const parameters = [
       ...[`answermode=${answer}`, `audio_codecs=${codecs}`, 'regint=0', 'ptime=20', 'dtmfmode=auto'],
       ...(mediaenc === undefined ? [] : [`mediaenc=${mediaenc}`]),
@@ -136,7 +137,7 @@ export class Baresip {
     return until(`${count} digits at baresip`, deadlineMs, () => (all().length >= count ? all() : undefined));
   }
 
-  /** The last recording: what was heard of a call from its last hold or its beginning on, at 8 kHz. Lost packets are missing, not silent. */
+  /** The last recording: what was heard of a call from its last hold or its beginning on. Lost packets are missing, not silent. */
   heard(): Promise<Sound> {
     return until('a recording by baresip', 5_000, () => this.recordings().at(-1));
   }

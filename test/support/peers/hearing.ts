@@ -16,6 +16,8 @@ export function expectTone(sound: Sound, hz: number, atLeastMs: number): void {
 export interface ExpectedTone {
   readonly hz: number;
   readonly levelDb?: number;
+  /** How far from it the level may be; default: 3 dB. */
+  readonly withinDb?: number;
   readonly atLeastMs: number;
   readonly atMostMs?: number;
 }
@@ -28,8 +30,8 @@ export function expectTones(sound: Sound, expected: readonly ExpectedTone[]): vo
     heard.map(({ hz }) => hz),
     told,
   ).toEqual(expected.map(({ hz }) => hz));
-  for (const [index, { levelDb = -9, atLeastMs, atMostMs = Infinity }] of expected.entries()) {
-    expect(Math.abs((heard[index]?.levelDb ?? 0) - levelDb), told).toBeLessThan(3);
+  for (const [index, { levelDb = -9, withinDb = 3, atLeastMs, atMostMs = Infinity }] of expected.entries()) {
+    expect(Math.abs((heard[index]?.levelDb ?? 0) - levelDb), told).toBeLessThan(withinDb);
     expect(heard[index]?.durationMs, told).toBeGreaterThan(atLeastMs);
     expect(heard[index]?.durationMs, told).toBeLessThan(atMostMs);
   }
