@@ -172,6 +172,12 @@ describe('what the README says of symptoms', () => {
     expect(files.some((path) => textOf(path).includes(text))).toBe(true);
   });
 
+  it('says 488 of audio addresses that are refused, as test/e2e/nothing-leaves.test.ts shows', () => {
+    const text = bullets.find((bullet) => bullet.startsWith('488.**')) ?? '';
+    expect(text).toContain('outside the networks of the trunk');
+    expect(causeTable.no_codec.sipStatus).toBe(488);
+  });
+
   it('names the line of the doctor about SIP mode', () => {
     expect(flat).toContain('`signaling NUMBER`');
     expect(textOf('src/daemon/doctor/meta-checks.ts')).toContain('name: `signaling ${name}`');
