@@ -1,6 +1,5 @@
 import type { CallHoursBlock, HolidayEntry } from '../routing/calling-settings.js';
 import { hhmmOf, minutesOf, splitAtMidnight, type WeeklyEntry } from '../routing/week.js';
-import type { SettingsContext } from './check-settings.js';
 import type { Complaint, Findings, KeyPath } from './issue.js';
 import { MISSING } from './schema-value.js';
 import type { CallHoursItem } from './settings-schema.js';
@@ -8,11 +7,20 @@ import type { CallHoursItem } from './settings-schema.js';
 const ENTRIES_A_DAY = 2;
 const MAX_HOLIDAYS = 20;
 
+/** What a number's call hours are checked with. */
+export interface CallHoursContext {
+  /** Whether they are sent to Meta. */
+  readonly isPushed: boolean;
+  /** The date in a zone, YYYY-MM-DD. */
+  readonly todayIn: (timezoneId: string) => string;
+  readonly findings: Findings;
+}
+
 /** Meta's rules for `call_hours` that join several values (settings page), and what Meta gets of it: times as HHMM, no entry past midnight. */
 export function checkCallHours(
   written: CallHoursItem,
   path: KeyPath,
-  { findings, isPushed, todayIn }: Pick<SettingsContext, 'findings' | 'isPushed' | 'todayIn'>,
+  { findings, isPushed, todayIn }: CallHoursContext,
 ): CallHoursBlock {
   const { status, timezone_id, weekly_operating_hours: weekly, holiday_schedule: holidays } = written;
   if (weekly.length === 0 && !findings.isFaulty([...path, 'weekly_operating_hours'])) {

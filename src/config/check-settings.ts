@@ -1,19 +1,14 @@
 import { isIP } from 'node:net';
 import type { DesiredCalling, SettingsServer } from '../routing/calling-settings.js';
 import type { CallHours } from '../routing/types.js';
-import { checkCallHours } from './check-call-hours.js';
+import { checkCallHours, type CallHoursContext } from './check-call-hours.js';
 import type { Findings, KeyPath } from './issue.js';
 import type { CallingItem } from './settings-schema.js';
 
 /** What a number's settings are checked with. */
-export interface SettingsContext {
+export interface SettingsContext extends CallHoursContext {
   /** The number's calls come by webhook to this bridge. */
   readonly isOnGraph: boolean;
-  /** Whether they are sent to Meta. */
-  readonly isPushed: boolean;
-  /** The date in a zone, YYYY-MM-DD. */
-  readonly todayIn: (timezoneId: string) => string;
-  readonly findings: Findings;
 }
 
 /** Meta's rules that join several settings (settings page), and those that would stop this bridge; and what is wanted of Meta. */

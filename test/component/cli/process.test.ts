@@ -1,16 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startSandbox } from '../../../src/sandbox/sandbox.js';
 import { plainTree, type PlainTree } from '../../support/plain-node.js';
 
 let tree: PlainTree;
 beforeAll(() => {
   tree = plainTree(['src']);
   copyFileSync('package.json', tree.path('package.json'));
-});
+  // Everything is compiled, perhaps beside other tests.
+}, 90_000);
 afterAll(() => tree.remove());
 
 /** `sip2wa` as a process of its own. */
@@ -50,4 +52,56 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
     out: '',
     err: 'sip2wa permissions get: call_permissions did not get through: ECONNREFUSED\n',
   });
+});
+
+/** Of util-linux: it runs a command on a terminal of its own. */
+const script = '/usr/bin/script';
+
+describe.skipIf(!existsSync(script))('sip2wa settings apply on a terminal', () => {
+  /** What stands on the terminal at the end, and the exit code. `answer` is typed once the command asks. */
+  async function onTerminal(command: string, answer: string): Promise<{ code: number | null; screen: string }> {
+    const child = spawn(script, ['-qec', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    let screen = '';
+    child.stdout.setEncoding('utf8').on('data', (more: string) => {
+      if (!screen.includes('[y/N]') && (screen + more).includes('[y/N]')) child.stdin.write(`${answer}\n`);
+      screen += more;
+    });
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return { code, screen };
+  }
+
+  it('asks before it writes, and takes nothing but yes for it; --yes and --dry-run are not asked', async () => {
+    const meta = { appSecret: 'app-secret-of-the-test', accessToken: 'canary-token', numberId: '105615555715855' };
+    const sandbox = await startSandbox({ ...meta, businessNumber: '+15551112222' });
+    const file = tree.path('settings.yaml');
+    const settings = '{ calling: { callback_permission_status: ENABLED } }';
+    writeFileSync(
+      file,
+      `
+graph: { base_url: "${sandbox.graphUrl}", access_token: canary-token, app_secret: app-secret-of-the-test }
+webhook: { verify_token: verify-of-the-test }
+trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1 }] }]
+numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: pbx, settings: ${settings} }]
+`,
+      { mode: 0o600 },
+    );
+    const apply = `${process.execPath} ${tree.path('src/main.ts')} settings apply --config ${file}`;
+    const posts = (): number => sandbox.graph.received('settings').length;
+    try {
+      const refused = await onTerminal(apply, 'no');
+      expect([refused.code, posts()]).toEqual([1, 0]);
+      expect(refused.screen).toContain('callback_permission_status: DISABLED -> ENABLED');
+      expect(refused.screen).toContain('nothing was sent');
+      expect(await onTerminal(`${apply} --dry-run`, 'no')).toMatchObject({ code: 0 });
+      expect(posts()).toBe(0);
+      const applied = await onTerminal(apply, 'y');
+      expect([applied.code, posts()]).toEqual([0, 1]);
+      expect(applied.screen).toContain('1 of 1 numbers');
+      sandbox.exchange.settings.hold({ status: 'ENABLED' });
+      const unasked = await onTerminal(`${apply} --yes`, 'no');
+      expect([unasked.code, posts(), unasked.screen.includes('[y/N]')]).toEqual([0, 2, false]);
+    } finally {
+      await sandbox.stop();
+    }
+  }, 60_000);
 });
