@@ -9,7 +9,7 @@ export interface PacketPlace {
 
 export type CaptureSide = 'whatsapp' | 'pbx';
 
-/** An RTP packet of a leg in the clear, whatever sealed it on the wire. */
+/** A packet of RTP or RTCP of a leg in the clear, whatever sealed it on the wire. */
 export interface CapturedPacket {
   readonly side: CaptureSide;
   readonly isOutgoing: boolean;
@@ -39,7 +39,7 @@ export interface TappedEndpoint {
 
 /** Records the audio of calls that are asked for. */
 export interface MediaCapture {
-  /** Tells of the RTP of a call, of all its legs now and later, until the function returned is called. One at a time for each call. */
+  /** Tells of the RTP and RTCP of a call, of all its legs now and later, until the function returned is called. One at a time for each call. */
   capture(call: CallId, listener: CaptureListener): () => void;
 }
 

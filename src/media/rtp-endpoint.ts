@@ -71,11 +71,12 @@ export class UdpRtpEndpoint implements RtpEndpoint, TappedEndpoint {
 
   /** Our side is the one that our SDP shows. */
   setTap(tap: PacketTap | undefined): void {
-    const local = { address: this.options.address, port: this.rtpPort };
+    const own = { address: this.options.address, port: this.rtpPort };
+    const local = { rtp: own, rtcp: { ...own, port: own.port + 1 } };
     this.#stream.tap =
       tap &&
-      ((packet, { address, port }, isOutgoing) => {
-        tap(packet, local, { address, port }, isOutgoing);
+      ((packet, { address, port }, isOutgoing, ourPort) => {
+        tap(packet, local[ourPort], { address, port }, isOutgoing);
       });
   }
 

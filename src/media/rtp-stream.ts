@@ -63,8 +63,8 @@ export class RtpStream implements PacketPort {
   onAudio: ((packet: MediaPacket) => void) | undefined;
   onTelephoneEvent: ((packet: MediaPacket) => void) | undefined;
   onComfortNoise: ((packet: MediaPacket) => void) | undefined;
-  /** Sees each packet in the clear that comes from the PBX or goes there. */
-  tap: ((packet: Uint8Array, remote: PacketPlace, isOutgoing: boolean) => void) | undefined;
+  /** Sees each packet of RTP and RTCP in the clear that comes from the PBX or goes there; `port`: which of ours. */
+  tap: ((packet: Uint8Array, remote: PacketPlace, isOutgoing: boolean, port: 'rtp' | 'rtcp') => void) | undefined;
   readonly level = new LevelMeter();
   #audio: NegotiatedAudio | undefined;
   #media: PbxMedia | undefined;
@@ -118,7 +118,7 @@ export class RtpStream implements PacketPort {
     });
     sockets.listen(
       (datagram, from) => this.#receive(datagram, from),
-      (datagram, from) => this.#receiveRtcp(datagram, from),
+      (datagram, from) => this.#receiveRtcp(datagram, from, 'rtcp'),
       faultLog(options.logger, 'media packet failed'),
     );
   }
@@ -255,7 +255,7 @@ export class RtpStream implements PacketPort {
   #receive(datagram: Buffer, from: RemoteInfo): void {
     if (datagram.length > maxDatagramBytes) return;
     if (isRtcp(datagram)) {
-      this.#receiveRtcp(datagram, from);
+      this.#receiveRtcp(datagram, from, 'rtp');
       return;
     }
     if (this.#unheard && this.#isUnheard(datagram, from, this.#unheard)) return;
@@ -273,7 +273,7 @@ export class RtpStream implements PacketPort {
       return;
     }
     if (!wellFormed) return;
-    this.tap?.(datagram, from, false);
+    this.tap?.(datagram, from, false, 'rtp');
     // Events repeat the timestamp of their beginning, which says nothing of their arrival.
     this.#received.receive(fields.ssrc, fields.sequence, fields.timestamp, nowMs, kind !== payloadKind.event);
     if (this.#heard++ === 0) this.options.onEvent({ type: 'first_packet' });
@@ -312,10 +312,11 @@ export class RtpStream implements PacketPort {
     listener(packet);
   }
 
-  #receiveRtcp(datagram: Buffer, from: RemoteInfo): void {
+  #receiveRtcp(datagram: Buffer, from: RemoteInfo, port: 'rtp' | 'rtcp'): void {
     if (!this.#lock.admitsRtcp(from.address, from.port)) return;
     const { peer } = this.#rtcp;
     if (!peer.receive(datagram)) return;
+    this.tap?.(datagram, from, false, port);
     this.#heard++;
     if (!peer.takeBye()) return;
     this.#saidBye = true;
@@ -325,7 +326,7 @@ export class RtpStream implements PacketPort {
   #emit(packet: Buffer): void {
     const target = this.#lock.source;
     if (!target) return;
-    this.tap?.(packet, target, true);
+    this.tap?.(packet, target, true, 'rtp');
     this.options.sockets.sendRtp(packet, target.port, target.address);
   }
 
@@ -333,7 +334,9 @@ export class RtpStream implements PacketPort {
     const target = this.#lock.source;
     if (!target || target.rtcpPort > highestPort) return;
     // RTCP on the RTP port (RFC 5761) has to come from there, too.
-    if (target.rtcpPort === target.port) this.options.sockets.sendRtp(datagram, target.port, target.address);
+    const isMuxed = target.rtcpPort === target.port;
+    this.tap?.(datagram, { address: target.address, port: target.rtcpPort }, true, isMuxed ? 'rtp' : 'rtcp');
+    if (isMuxed) this.options.sockets.sendRtp(datagram, target.port, target.address);
     else this.options.sockets.sendRtcp(datagram, target.rtcpPort, target.address);
   }
 }

@@ -36,7 +36,7 @@ export class WebRtcStream {
   readonly cname = randomBytes(9).toString('hex');
   /** Called at the first packet heard, with troubles and with reports of the quality. */
   onEvent: (event: MediaEndpointEvent) => void = () => undefined;
-  /** Sees each RTP packet in the clear. */
+  /** Sees each packet of RTP and RTCP in the clear. */
   tap: ((packet: Uint8Array, isOutgoing: boolean) => void) | undefined;
   readonly #received = new ReceiveStatistics(opusClockRate);
   readonly #beat: WebRtcBeat;
@@ -71,7 +71,7 @@ export class WebRtcStream {
       cname: this.cname,
       beat: this.#beat,
       received: this.#received,
-      send: (compound) => this.#path?.sendRtcp(compound),
+      send: (compound) => this.#sendReport(compound),
     });
     this.#quality = new QualityMonitor({
       ...{ clock, received: this.#received, peer: this.#reports.peer, sent: sentBy(this.#beat), level: this.#level },
@@ -159,6 +159,7 @@ export class WebRtcStream {
   receiveReport(compound: Buffer): void {
     const { peer } = this.#reports;
     if (!peer.receive(compound)) return;
+    this.tap?.(compound, false);
     this.#heard++;
     this.#lastPacketMs = this.clock.monotonicMs();
     if (!peer.takeBye()) return;
@@ -192,6 +193,11 @@ export class WebRtcStream {
     const packets = this.#unheard?.take(this.clock.monotonicMs());
     this.#unheard = undefined;
     packets?.forEach((packet) => this.port.onAudio?.(packet));
+  }
+
+  #sendReport(compound: Buffer): void {
+    if (this.#path) this.tap?.(compound, true);
+    this.#path?.sendRtcp(compound);
   }
 
   get #eventPayloadType(): number {

@@ -14,7 +14,7 @@ import { WrtcPeer } from '../support/wrtc-peer.js';
 
 const run = promisify(execFile);
 /** What `Decode As` is to somebody in front of Wireshark: the audio of WhatsApp is in no SDP of the file. */
-const HEURISTICS = ['--enable-heuristic', 'rtp_udp'];
+const HEURISTICS = ['--enable-heuristic', 'rtp_udp', '--enable-heuristic', 'rtcp_udp'];
 
 /** Rows of the fields of the packets that fit, as tshark sees them. */
 async function tshark(file: string, filter: string, fields: readonly string[]): Promise<string[][]> {
@@ -69,7 +69,11 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
     const invite = await bridge.pbx.request('INVITE');
     const heard = new Promise<void>((resolve) => rtp.once('message', () => resolve()));
     bridge.pbx.reply(invite, 180, 'Ringing', { toTag: 'p1' });
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(rtp.address().port) });
+    const answer = { toTag: 'p1', body: pbxSdp(rtp.address().port) };
+    bridge.pbx.reply(invite, 200, 'OK', answer);
+    await bridge.pbx.request('ACK');
+    // as if the ACK had been lost: the server repeats it by itself
+    bridge.pbx.reply(invite, 200, 'OK', answer);
     await bridge.pbx.request('ACK');
     await until(() => bridge.graph.seen.length >= 2, 'accept', 10_000);
     const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
@@ -102,7 +106,8 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
     const recorded = trace(call, '--for', '20s');
     await new Promise<void>((resolve) => {
       let packets = 0;
-      rtp.on('message', () => ++packets === 100 && resolve());
+      // 8 s: libwebrtc has sent a report by then
+      rtp.on('message', () => ++packets === 400 && resolve());
     });
     await hangUp(invite);
     const { code, out, err, file } = await recorded;
@@ -118,6 +123,7 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
     );
     for (const part of ['INVITE  INVITE', '180 INVITE', '200 INVITE', 'ACK  ACK', 'BYE  BYE', '200 BYE'])
       expect(sip).toContain(part);
+    for (const part of ['200 INVITE', 'ACK  ACK']) expect(sip.filter((row) => row === part)).toHaveLength(2);
     const streams = await tshark(file, 'rtp', ['udp.srcport', 'udp.dstport', 'rtp.p_type', 'rtp.ssrc']);
     const counts = new Map<string, number>();
     for (const [from, to, type] of streams)
@@ -130,6 +136,15 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
     ).toBe(true);
     expect(ofPbx.some(([stream, packets]) => stream.includes(`>${pbx} 8`) && packets > 50)).toBe(true);
     expect(ofWhatsApp.filter(([stream, packets]) => stream.endsWith(' 111') && packets > 50)).toHaveLength(2);
+    const rtcp = await tshark(file, 'rtcp', ['udp.srcport', 'udp.dstport', 'rtcp.pt']);
+    const ways = rtcp.map(([from = '', to = '']) =>
+      to === String(Number(pbx) + 1) ? `${from} to PBX` : `${from}>${to}`,
+    );
+    // our own goodbye to the PBX, from the port above that of the audio, and reports of both sides on WhatsApp's
+    const ours = String(Number(ofPbx.find(([stream]) => stream.startsWith(`${pbx}>`))?.[0].split(/[> ]/)[1]) + 1);
+    expect(ways).toContain(`${ours} to PBX`);
+    expect(new Set(ways.filter((way) => way.includes('>'))).size).toBe(2);
+    for (const [, , types = ''] of rtcp) expect(types).toMatch(/^20[01]\b/);
     // Wireshark finds the PBX's audio by the SDP alone.
     const bySdp = await tshark(file, `rtp.setup-method == "SDP" && udp.port == ${pbx}`, ['rtp.ssrc']);
     expect(bySdp.length).toBeGreaterThan(100);

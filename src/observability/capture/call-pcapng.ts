@@ -3,7 +3,7 @@ import { withoutSipSecrets } from './sip-secrets.js';
 import type { SipMessageKept } from './sip-rings.js';
 import { udpPacket, type Place } from './udp-packet.js';
 
-/** An RTP packet in the clear. */
+/** A packet of RTP or RTCP in the clear. */
 export interface RtpPacketSeen {
   readonly side: 'whatsapp' | 'pbx';
   readonly isOutgoing: boolean;
