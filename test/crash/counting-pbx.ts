@@ -28,6 +28,8 @@ export interface PbxLeg {
   /** A response came: the far end knows of the call. */
   heard: boolean;
   readonly history: string[];
+  /** The final response that refused a call that the PBX placed. */
+  refusal?: SipMessage;
 }
 
 interface Dialog {
@@ -137,7 +139,10 @@ export class CountingPbx {
       if (response.status > 100 && leg.state === 'calling') leg.state = 'ringing';
       return;
     }
-    if (response.status >= 300) return this.#over(callId, 'refused');
+    if (response.status >= 300) {
+      leg.refusal = response;
+      return this.#over(callId, 'refused');
+    }
     const to = header(response, 'to');
     const remoteTarget = uriOf(header(response, 'contact'));
     if (leg.state !== 'over' && leg.state !== 'answered') {

@@ -18,11 +18,24 @@ export class DaemonProcess {
     return this.#child?.pid;
   }
 
-  start(): void {
+  /** `nodeArgs` go to Node itself. */
+  start(nodeArgs: readonly string[] = []): void {
     const log = openSync(this.logFile, 'a', 0o600);
-    const args = ['dist/main.js', 'run', '--config', this.configFile];
+    const args = [...nodeArgs, 'dist/main.js', 'run', '--config', this.configFile];
     this.#child = spawn(process.execPath, args, { stdio: ['ignore', log, log] });
     closeSync(log);
+  }
+
+  /** Sends a signal to the process, by its id. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Resolves with the exit code when the process is gone; null: by a signal. */
+  async exited(deadlineMs = 20_000): Promise<number | null> {
+    const isGone = (): boolean => this.#child?.exitCode !== null || this.#child.signalCode !== null;
+    await until(isGone, `end of the daemon\n${this.tail()}`, deadlineMs);
+    return this.#child?.exitCode ?? null;
   }
 
   /** Resolves when it takes calls. */
