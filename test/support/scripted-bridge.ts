@@ -38,6 +38,8 @@ export interface BridgeOptions {
   /** YAML of the media section without its ports, as a flow mapping's content. */
   readonly media?: string;
   readonly logger?: Logger;
+  /** Call records go where the file says, which `more` must then do; default: to the test alone. */
+  readonly ownRecords?: boolean;
   /** What of the log the admin API can change. */
   readonly log?: LevelSwitch;
   /** What of the log the HEP receiver gets. */
@@ -97,15 +99,24 @@ export class ScriptedBridge {
       ...given('sipServerClock', options.sipServerClock),
       ...given('log', options.log),
       ...given('lines', options.lines),
-      cdr: {
-        write: (record) => {
-          bridge.records.push(record);
-          for (const check of bridge.#waiting.splice(0)) check();
-        },
-        close: () => Promise.resolve(),
-      },
+      ...(options.ownRecords !== true && {
+        cdr: { write: (record: CallRecord) => bridge.#recorded(record), close: () => Promise.resolve() },
+      }),
     });
+    if (options.ownRecords === true) void bridge.#readRecords();
     return bridge;
+  }
+
+  #recorded(record: CallRecord): void {
+    this.records.push(record);
+    for (const check of this.#waiting.splice(0)) check();
+  }
+
+  /** As whoever watches the daemon is told of them. */
+  async #readRecords(): Promise<void> {
+    for await (const event of this.daemon.events.subscribe((type) => type === 'call_ended')) {
+      if (event.type === 'call_ended') this.#recorded(event.data);
+    }
   }
 
   /** Read at the start, and anew with every reload. */
