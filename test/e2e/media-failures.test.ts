@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { datagramKind } from '../../src/media/source-guard.js';
 import { FailingCall } from '../support/failing-call.js';
+import { LibWebRtcProcess } from '../support/libwebrtc-process.js';
 import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import type { RelayRule } from '../support/udp-relay.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
@@ -21,7 +22,8 @@ const wrongFingerprint = (sdp: string): string =>
 // Failures of media as the whole daemon sees them, by its real time limits: every call fails in its own way at the same time.
 describe('a call whose media fails', () => {
   let bridge: ScriptedBridge;
-  const calls: FailingCall[] = [];
+  const calls: { close(): void }[] = [];
+  let userKilled: FailingCall<LibWebRtcProcess>;
   let userGone: FailingCall;
   let pbxGone: FailingCall;
   let pbxPauses: FailingCall;
@@ -42,9 +44,14 @@ describe('a call whose media fails', () => {
     };
     const talking = async (id: string): Promise<FailingCall> => {
       const call = await open(id);
+      await call.user.reaches('connected');
+      call.user.play();
       await call.talk();
       return call;
     };
+    userKilled = await FailingCall.openFor(new LibWebRtcProcess(), bridge, 'wacid.user-killed');
+    calls.push(userKilled);
+    await userKilled.talk();
     userGone = await talking('wacid.user-gone');
     pbxGone = await talking('wacid.pbx-gone');
     pbxPauses = await talking('wacid.pbx-pauses');
@@ -60,6 +67,7 @@ describe('a call whose media fails', () => {
     noDtls.fails();
     foreignCertificate = await open('wacid.certificate', () => 1, wrongFingerprint);
     foreignCertificate.fails();
+    userKilled.fails(() => userKilled.user.kill());
     userGone.fails(() => (userGone.path.rule = () => 0));
     pbxGone.fails(() => pbxGone.pbx.close());
     pbxPauses.fails(() => pbxPauses.pbx.hush());
@@ -112,7 +120,8 @@ describe('a call whose media fails', () => {
   });
 
   it.each([
-    ['the user’s side', 'whatsapp', () => userGone],
+    ['the path to the user', 'whatsapp', () => userGone],
+    ['the user’s process, killed,', 'whatsapp', () => userKilled],
     ['the PBX’s side', 'pbx', () => pbxGone],
   ] as const)('%s is gone: noticed within 10 s, both sides told after 30 s (F-29, F-30)', async (_, from, which) => {
     const call = which();

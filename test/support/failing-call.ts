@@ -12,15 +12,23 @@ import { WrtcPeer } from './wrtc-peer.js';
 const pbxHz = 1000;
 const candidate = /(a=candidate:\S+ 1 udp \d+ 127\.0\.0\.1 )(\d+)/;
 
+/** The WhatsApp side of a call. */
+export interface CallUser {
+  /** In the form of Meta's. */
+  offer(): Promise<string>;
+  accept(answer: string): Promise<void>;
+  close(): void;
+}
+
 /** A user's call through the whole daemon; libwebrtc is behind a path that can be cut, and each side can fall silent or be gone. */
-export class FailingCall {
+export class FailingCall<U extends CallUser = WrtcPeer> {
   /** By the wall clock, and by the monotonic one. */
   #failedAt = { wallMs: 0, monotonicMs: 0 };
 
   private constructor(
     private readonly bridge: ScriptedBridge,
     readonly id: string,
-    readonly user: WrtcPeer,
+    readonly user: U,
     readonly path: UdpRelay,
     readonly pbx: PbxVoice,
     private readonly invite: PeerMessage,
@@ -28,13 +36,23 @@ export class FailingCall {
   ) {}
 
   /** Sets a call up until it is accepted at Meta; media comes up as far as the path lets it. One at a time. */
-  static async open(
+  static open(
+    bridge: ScriptedBridge,
+    id: string,
+    rule?: RelayRule,
+    edit?: (offer: string) => string,
+  ): Promise<FailingCall> {
+    return FailingCall.openFor(new WrtcPeer(), bridge, id, rule, edit);
+  }
+
+  static async openFor<U extends CallUser>(
+    user: U,
     bridge: ScriptedBridge,
     id: string,
     rule: RelayRule = () => 1,
     edit: (offer: string) => string = (offer) => offer,
-  ): Promise<FailingCall> {
-    const [user, pbx] = [new WrtcPeer(), await PbxVoice.open({ codec: 'PCMA', ptimeMs: 20 })];
+  ): Promise<FailingCall<U>> {
+    const pbx = await PbxVoice.open({ codec: 'PCMA', ptimeMs: 20 });
     const known = bridge.daemon.timeline.calls.length;
     const offer = await user.offer();
     const path = await UdpRelay.to(Number(candidate.exec(offer)?.[2]), rule);
@@ -53,12 +71,11 @@ export class FailingCall {
     return new FailingCall(bridge, id, user, path, pbx, invite, call);
   }
 
-  /** Both speak, and packets come from both. */
+  /** The PBX speaks and the user is expected to: waits until packets come from both. */
   async talk(): Promise<void> {
-    await this.user.reaches('connected');
-    this.user.play();
     this.speak();
-    await until(() => this.#saw('media.first_from_whatsapp') && this.#saw('media.first_from_pbx'), 'audio both ways');
+    const isHeard = (): boolean => this.#saw('media.first_from_whatsapp') && this.#saw('media.first_from_pbx');
+    await until(isHeard, `audio both ways in ${this.id}`, 10_000);
   }
 
   /** The PBX speaks. */

@@ -16,4 +16,6 @@ run 10 component test/component/media-adversity/leaks.test.ts   # 1,000 calls ma
 run 36 component test/component/media-adversity/loss.test.ts    # 50 calls for three minutes through 5 % loss and 60 ms ± 20 ms
 # 20 calls, a minute of each of 13 attacks, the attacker at an address of its own in a network of its own; needs root
 SIP2WA_RUNS=60 bash test/support/peers/in-namespace.sh npx vitest run --project component test/component/media-adversity/attacks.test.ts
+run 6 unit test/unit/media/playout-delay.test.ts             # clocks that differ, an hour of each
+run 20 unit test/unit/media/dtmf-inband.test.ts              # an hour of speech without a key
 run 3 property test/property/routing/call-hours.test.ts      # twelve zones, two years, every minute
