@@ -207,6 +207,21 @@ export function watchFrames(srf: SrfApi, listener: (frame: string) => void): voi
   wp.prependListener('msg', (_socket, frame) => listener(frame));
 }
 
+/**
+ * Has every frame judged by its size in bytes before srf sends it; to be called once, after `connect`. What the judge throws,
+ * whoever has srf send that frame gets.
+ */
+export function judgeFrames(srf: SrfApi, judge: (bytes: number, message: string) => void): void {
+  type Wire = { send(socket: unknown, message: string): string };
+  const { wp } = (srf as unknown as { _app: { client: { wp: Wire } } })._app.client;
+  const send = wp.send.bind(wp);
+  wp.send = (socket, message) => {
+    // srf puts the message id, a UUID and a bar, before it.
+    judge(37 + Buffer.byteLength(message), message);
+    return send(socket, message);
+  };
+}
+
 /** Parses a SIP or tel URI with srf's parser; never throws. */
 export function parseSrfUri(text: string): SrfUri | undefined {
   try {

@@ -4,8 +4,10 @@ import type { Clock } from '../lib/clock.js';
 import { DeadlineError, withDeadline } from '../lib/deadline.js';
 import { deferred } from '../lib/deferred.js';
 import type { Logger } from '../lib/logger.js';
-import { connectOver, createSrf, watchFrames, type SrfApi } from './drachtio-types.js';
+import { connectOver, createSrf, judgeFrames, watchFrames, type SrfApi } from './drachtio-types.js';
+import { frameLimitBytes } from './invite-headers.js';
 import type { ServerLiveness } from './liveness/server-liveness.js';
+import { plainSipText } from './sip-text.js';
 
 /** Where the SIP server takes drachtio's protocol. On loopback or a private network only: srf reconnects in plain TCP. */
 export interface SipServerAddress {
@@ -75,6 +77,7 @@ export class SipServerLink {
     if (connectInProcess) connectOver(connectInProcess, connectSrf);
     else connectSrf();
     if (this.options.onFrame) watchFrames(this.srf, this.options.onFrame);
+    judgeFrames(this.srf, (bytes, message) => this.#judge(bytes, message));
     try {
       await withDeadline(this.#first.promise, connectMs, 'connection to the SIP server', clock);
     } catch (err) {
@@ -92,6 +95,14 @@ export class SipServerLink {
     if (!wasUp) return;
     this.srf.disconnect();
     await withDeadline(this.#gone.promise, this.options.closeMs, 'close', this.options.clock).catch(() => undefined);
+  }
+
+  /** Whichever server it is: what one of them chokes on is a fault of ours (drachtio reference, §9.1). */
+  #judge(bytes: number, message: string): void {
+    if (bytes < frameLimitBytes) return;
+    const what = plainSipText(message.split('\r\n', 2)[1] ?? '');
+    this.options.logger.error('frame for the SIP server is too large, not sent', { bytes, what });
+    throw new SipServerError('SIP2WA_SIP_FRAME_TOO_LARGE', `a frame of ${bytes} bytes`);
   }
 
   #connected(error: Error | null, hostPorts: string | undefined): void {

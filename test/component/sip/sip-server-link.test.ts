@@ -9,6 +9,7 @@ import { SipServerLink, type SipServerAddress } from '../../../src/sip/sip-serve
 import { SipUserAgent, type SipUserAgentOptions } from '../../../src/sip/sip-user-agent.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeMediaEngine } from '../../support/fake-media-engine.js';
+import { RecordingLogger } from '../../support/recording-logger.js';
 import { SipScriptPeer } from '../../support/sip-script-peer.js';
 import { SipScene, sceneTrunk } from '../../support/sip-scene.js';
 import { LegLog } from '../../support/leg-log.js';
@@ -108,6 +109,37 @@ describe('the connection to the SIP server', () => {
     expect(error).toMatchObject({ code: 'SIP2WA_SIP_SERVER_SECRET' });
     expect(String(error)).not.toContain('wrong-secret');
     await agent.close();
+  });
+
+  it('carries no frame of 4,000 bytes or more, whoever makes it, and goes on with those below', async () => {
+    const bare = await BareServer.start({ isWelcoming: true });
+    cleanUp.push(() => bare.stop());
+    const logger = new RecordingLogger();
+    const options = { clock: systemClock, logger, connectMs: 2000, closeMs: 200 };
+    const link = new SipServerLink(
+      { ...options, connect: { host: '127.0.0.1', port: bare.port, secret: 's' } },
+      () => undefined,
+    );
+    await link.connect();
+    const before = bare.heard.length;
+    const ask = (bytes: number): void =>
+      link.srf.request(
+        'sip:1@127.0.0.1',
+        { method: 'MESSAGE', headers: { 'X-Long': 'é'.repeat(bytes / 2) } },
+        () => undefined,
+      );
+    expect(() => ask(4_000)).toThrow(expect.objectContaining({ code: 'SIP2WA_SIP_FRAME_TOO_LARGE' }));
+    // All but the header is some 100 bytes.
+    expect(() => ask(3_980)).toThrow();
+    ask(3_600);
+    await eventually(() => bare.heard.length > before + 1_800, 'the frame that is small enough');
+    expect(bare.heard.slice(before).match(/MESSAGE sip:/g)).toHaveLength(1);
+    expect(logger.lines.filter(({ level }) => level === 'error').map(({ fields }) => fields?.['what'])).toEqual([
+      ...['MESSAGE sip:1@127.0.0.1 SIP/2.0', 'MESSAGE sip:1@127.0.0.1 SIP/2.0'],
+    ]);
+    const closing = link.close();
+    bare.sockets.forEach((socket) => socket.end());
+    await closing;
   });
 
   it('is made again within seconds after a loss, and told about once', async () => {
