@@ -1,6 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { leaves } from '../../../src/config/scalar-schema.js';
+import { leaves, scalarSchema } from '../../../src/config/scalar-schema.js';
 import { loadConfig } from '../../../src/config/load-config.js';
 import { allOf, oneOf, parseMarkup } from './markup.js';
 import { isThere, manifest, textOf } from './repository.js';
@@ -9,6 +10,8 @@ interface Service {
   readonly image?: string;
   readonly build?: { readonly context: string; readonly dockerfile: string };
   readonly network_mode?: string;
+  readonly profiles?: readonly string[];
+  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
   readonly ports?: readonly string[];
   readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
@@ -20,7 +23,9 @@ interface Service {
 }
 
 interface Compose {
-  readonly services: Readonly<Record<'drachtio' | 'sip2wa' | 'prometheus' | 'grafana', Service>>;
+  readonly services: Readonly<
+    Record<'drachtio' | 'sip2wa' | 'prometheus' | 'grafana' | 'homer-db' | 'homer-capture' | 'homer', Service>
+  >;
   readonly secrets: Readonly<Record<string, { readonly file?: string; readonly environment?: string }>>;
 }
 
@@ -37,8 +42,9 @@ function loadDefaults() {
 
 describe('docker-compose.yml', () => {
   it('starts four services, all on the host network, so nothing is published by accident', () => {
-    expect(Object.keys(compose.services)).toEqual(['drachtio', 'sip2wa', 'prometheus', 'grafana']);
-    for (const service of Object.values(compose.services)) {
+    const usual = Object.entries(compose.services).filter(([, { profiles }]) => profiles === undefined);
+    expect(usual.map(([name]) => name)).toEqual(['drachtio', 'sip2wa', 'prometheus', 'grafana']);
+    for (const [, service] of usual) {
       expect(service.network_mode).toBe('host');
       expect(service.ports).toBeUndefined();
     }
@@ -159,6 +165,67 @@ describe('Prometheus and Grafana of docker-compose.yml', () => {
     };
     expect(home).toBe(`${provider.providers[0].options.path}/sip2wa.json`);
     expect(isThere('config/grafana/dashboards/sip2wa.json')).toBe(true);
+  });
+});
+
+describe('Homer of docker-compose.yml', () => {
+  const services = Object.entries(compose.services).filter(([name]) => name.startsWith('homer'));
+  const { 'homer-db': db, 'homer-capture': capture, homer } = compose.services;
+
+  it('is there with its profile alone, of versions that are named, and each part is asked whether it lives', () => {
+    expect(services.map(([name]) => name)).toEqual(['homer-db', 'homer-capture', 'homer']);
+    for (const [name, { profiles, image, healthcheck }] of services) {
+      expect(profiles, name).toEqual(['homer']);
+      expect(image, name).toMatch(/^[a-z./-]+:\d+\.\d+(\.\d+)?(-alpine)?$/);
+      expect(healthcheck.test.length, name).toBeGreaterThan(1);
+    }
+    for (const waits of [capture, homer])
+      expect(waits.depends_on).toEqual({ 'homer-db': { condition: 'service_healthy' } });
+    const { HEPLIFYSERVER_PROMADDR: metrics = '' } = capture.environment;
+    expect(capture.healthcheck.test.join(' ')).toContain(`http://127.0.0.1:${metrics.split(':')[1]}/metrics`);
+  });
+
+  it('can be reached from this machine alone, the data base by the other two alone', () => {
+    expect(services.map(([, { ports, network_mode }]) => [ports, network_mode])).toEqual([
+      [undefined, undefined],
+      [['127.0.0.1:9060:9060/udp'], undefined],
+      [['127.0.0.1:9080:80'], undefined],
+    ]);
+    expect(capture.environment.HEPLIFYSERVER_HEPADDR).toBe('0.0.0.0:9060');
+    expect(compose.services.drachtio.environment.DRACHTIO_HOMER_PORT).toBe('9060');
+    const comment = textOf('docker-compose.yml').split('\nname:')[0] ?? '';
+    for (const said of ['127.0.0.1:9060', 'http://127.0.0.1:9080', 'HOMER_PASSWORD', 'HOMER_DB_PASSWORD'])
+      expect(comment).toContain(said);
+  });
+
+  it('has no password that others know: without one it does not begin, and the rest begins without Homer’s', () => {
+    const password = '${HOMER_DB_PASSWORD:-}';
+    const given = [
+      db.environment.POSTGRES_PASSWORD,
+      capture.environment.HEPLIFYSERVER_DBPASS,
+      homer.environment.DB_PASS,
+    ];
+    expect(given).toEqual([password, password, password]);
+    expect(homer.environment.PROVISIONED_USERS_PASS).toBe('${HOMER_PASSWORD:-}');
+    const [shell, , script = '', name] = homer.entrypoint ?? [];
+    expect([shell, name, homer.command?.[0]]).toEqual(['bash', 'homer', '/homer-app']);
+    const start = (HOMER_PASSWORD: string): { status: number | null; said: string } => {
+      const plain = script.replaceAll('$$', '$').replace('exec /docker-entrypoint.sh', 'exec echo');
+      const args = ['--norc', '-c', plain, 'homer', 'the', 'program'];
+      const { status, stdout, stderr } = spawnSync('bash', args, { env: { PROVISIONED_USERS_PASS: HOMER_PASSWORD } });
+      return { status, said: `${String(stdout)}${String(stderr)}`.trim() };
+    };
+    expect(start('')).toEqual({ status: 1, said: 'set HOMER_PASSWORD to a random string' });
+    expect(start('random-9')).toEqual({ status: 0, said: 'the program' });
+    expect(textOf('docker-compose.yml')).not.toMatch(/homerSeven|sipcapture[^/]|\bHOMER\w*:\?/);
+  });
+
+  it('is sent nothing unless it is asked for', () => {
+    expect(sip2wa.environment.SIP2WA_HEP_ADDRESS).toBe('${SIP2WA_HEP_ADDRESS:-}');
+    expect(drachtio.environment.DRACHTIO_HOMER_ADDRESS).toBe('${DRACHTIO_HOMER_ADDRESS:-}');
+    expect(defaults.hep).toBeUndefined();
+    // the two are two sources
+    expect(Number(drachtio.environment.DRACHTIO_HOMER_ID)).not.toBe(scalarSchema.hep.capture_id.default);
   });
 });
 
