@@ -23,6 +23,7 @@ let deliveries: (readonly WebhookEvent[])[];
 let onDelivery: (events: readonly WebhookEvent[]) => void;
 /** What happened, in order. */
 let order: string[];
+let refused: string[];
 
 beforeEach(async () => {
   logger = new RecordingLogger();
@@ -30,6 +31,7 @@ beforeEach(async () => {
   journalFails = undefined;
   deliveries = [];
   order = [];
+  refused = [];
   onDelivery = (events) => {
     order.push('delivered');
     deliveries.push(events);
@@ -48,6 +50,7 @@ beforeEach(async () => {
         entries.push(entry);
       },
     },
+    onRefused: (reason) => refused.push(reason),
     logger,
   });
 });
@@ -105,6 +108,7 @@ describe('deliveries', () => {
     expect((await fetch(url(), { method: 'POST', body })).status).toBe(401);
     expect((await fetch(url(), { method: 'POST' })).status).toBe(401);
     await nothingHappened();
+    expect(refused).toEqual(['signature', 'signature']);
   });
 
   it('that are signed but not readable get 400 and are logged', async () => {
@@ -113,6 +117,7 @@ describe('deliveries', () => {
     }
     await nothingHappened();
     expect(logger.lines.filter(({ level }) => level === 'error')).toHaveLength(4);
+    expect(refused).toEqual(['body', 'body', 'body', 'body']);
   });
 
   it('that are compressed are not inflated', async () => {
@@ -125,6 +130,7 @@ describe('deliveries', () => {
     const big = 'x'.repeat(1024 * 1024 + 1);
     expect((await post(big)).status).toBe(413);
     await nothingHappened();
+    expect(refused).toEqual(['request']);
   });
 
   it('that cannot be journalled get 503 and are not acted on', async () => {
@@ -134,6 +140,7 @@ describe('deliveries', () => {
     journalFails = undefined;
     expect((await post(body)).status).toBe(200);
     await eventually(() => deliveries.length === 1, 'the repeated delivery');
+    expect(refused).toEqual(['journal']);
   });
 
   it('that make their receiver throw were answered all the same', async () => {

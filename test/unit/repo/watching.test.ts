@@ -1,8 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { registerHepMetrics } from '../../../src/observability/hep/hep-metrics.js';
+import { noUsage } from '../../../src/media/media-usage.js';
+import { RecordMetrics } from '../../../src/observability/cdr/record-metrics.js';
 import { MediaMetrics } from '../../../src/observability/media-metrics.js';
+import { registerMediaUsageMetrics } from '../../../src/observability/media-usage-metrics.js';
 import { Metrics } from '../../../src/observability/metrics.js';
+import { registerPermissionMetrics } from '../../../src/observability/permission-metrics.js';
+import { PostDialDelay } from '../../../src/observability/post-dial-delay.js';
 import { registerWorkerMetrics } from '../../../src/observability/worker-metrics.js';
 import { textOf } from './repository.js';
 
@@ -53,6 +58,10 @@ beforeAll(async () => {
   new MediaMetrics(registry);
   registerWorkerMetrics(registry, () => []);
   registerHepMetrics(registry, () => 0);
+  registerMediaUsageMetrics(registry, () => noUsage, {});
+  registerPermissionMetrics(registry, () => ({}));
+  new PostDialDelay(registry);
+  new RecordMetrics(registry);
   for (const metric of await registry.getMetricsAsJSON()) {
     const { labelNames = [] } = registry.getSingleMetric(metric.name) as unknown as { labelNames?: readonly string[] };
     const suffixes = String(metric.type) === 'histogram' ? ['_bucket', '_count', '_sum'] : [''];
@@ -108,5 +117,47 @@ describe('alerts and dashboard', () => {
       .map((name) => name.replace(/_(?:bucket|count|sum)$/, ''));
     const untold = [...new Set(ours)].filter((name) => !asked.has(name));
     expect(untold).toEqual(['sip2wa_build_info', 'sip2wa_webhook_parked']);
+  });
+});
+
+/** What people who run this look for, with the labels they group by (decision 0362 says which have another name, and why). */
+const EXPECTED: Readonly<Record<string, readonly string[]>> = {
+  build_info: ['version', 'node'],
+  calls_active: ['direction', 'trunk'],
+  calls_total: ['direction', 'trunk', 'number', 'result', 'cause'],
+  call_setup_seconds_bucket: ['direction'],
+  post_dial_delay_seconds_bucket: ['direction'],
+  call_duration_seconds_bucket: ['direction'],
+  call_end_forced_total: [],
+  webhooks_total: ['number', 'event', 'result'],
+  webhooks_refused_total: ['reason'],
+  webhook_delay_seconds_bucket: ['event'],
+  webhook_parked: [],
+  graph_requests_total: ['operation', 'code'],
+  graph_request_seconds_bucket: ['operation'],
+  graph_rate_limited_total: ['operation'],
+  permissions: ['state'],
+  trunk_up: ['trunk', 'server'],
+  trunk_qualify_seconds_bucket: ['trunk'],
+  drachtio_connected: [],
+  rtp_packets_total: ['leg', 'dir'],
+  rtp_lost_packets_total: ['leg', 'dir'],
+  rtp_jitter_seconds_bucket: ['leg', 'dir'],
+  rtp_round_trip_seconds_bucket: ['leg'],
+  transcode_frames_total: ['from', 'to'],
+  media_worker_loop_delay_seconds: ['worker'],
+  ports_in_use: ['leg'],
+  settings_drift: ['number'],
+  config_reloads_total: ['result'],
+  config_last_success_timestamp_seconds: [],
+  draining: [],
+  hep_dropped_total: [],
+  cdr_records_total: ['sink', 'result'],
+  cdr_spooled: [],
+};
+
+describe('metrics', () => {
+  it.each(Object.entries(EXPECTED))('have %s by %j', (name, by) => {
+    expect(labels.get(`sip2wa_${name}`)).toEqual(by);
   });
 });

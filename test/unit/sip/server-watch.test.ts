@@ -55,6 +55,27 @@ function scene(over: Partial<Trunk> = {}, random = 0, dnsRefreshMs = 1) {
 }
 
 describe('ServerWatch', () => {
+  it('tells how long each answer took, and nothing of questions without one', async () => {
+    const { watch, asked, pass } = scene();
+    const answers: { trunk: string; tookMs: number }[] = [];
+    watch.onQualified((answer) => answers.push(answer));
+    watch.start();
+    await pass(0);
+    await pass(30);
+    asked[0]?.answer('10.0.0.1');
+    await pass(12);
+    asked[1]?.answer('10.0.0.2');
+    expect(answers).toEqual([
+      { trunk: sceneTrunk.name, tookMs: 30 },
+      { trunk: sceneTrunk.name, tookMs: 42 },
+    ]);
+    await pass(30_000);
+    await pass(4_000);
+    expect(asked.length).toBeGreaterThan(2);
+    expect(answers).toHaveLength(2);
+    watch.stop();
+  });
+
   it('asks each server, by its address if it has a name, and again after the interval', async () => {
     const { watch, asked, pass, health, logger } = scene();
     watch.start();

@@ -252,6 +252,22 @@ describe('the engine of workers', () => {
     await other.close();
   });
 
+  it('adds up what its workers use, and loses no count with one that dies', async () => {
+    scene = await Scene.started();
+    const transcoded = (frames: number) => [{ from: 'opus', to: 'PCMA', frames }];
+    scene.workers[0]!.beat({ usage: { rtpPorts: 4, webrtcPorts: 2, transcoded: transcoded(100) } });
+    scene.workers[1]!.beat({ usage: { rtpPorts: 2, webrtcPorts: 1, transcoded: transcoded(10) } });
+    await settled();
+    expect(scene.engine.usage).toEqual({ rtpPorts: 6, webrtcPorts: 3, transcoded: transcoded(110) });
+    scene.workers[0]!.die('SIGKILL');
+    expect(scene.engine.usage).toEqual({ rtpPorts: 2, webrtcPorts: 1, transcoded: transcoded(110) });
+    await scene.pass(100);
+    scene.workers[2]!.beat({ usage: { rtpPorts: 2, webrtcPorts: 1, transcoded: transcoded(5) } });
+    scene.workers[1]!.beat({ usage: { rtpPorts: 2, webrtcPorts: 1, transcoded: transcoded(10) } });
+    await settled();
+    expect(scene.engine.usage).toEqual({ rtpPorts: 4, webrtcPorts: 2, transcoded: transcoded(115) });
+  });
+
   it('tells all legs though one of them throws', async () => {
     scene = await Scene.started(1);
     const [a, b] = [await scene.rtp('a'), await scene.rtp('b')];

@@ -566,3 +566,17 @@ describe('users’ replies', () => {
     expect(said(await mayCall('check'))).toEqual(['no_permission', 403]);
   });
 });
+
+describe('the census of permissions', () => {
+  it('counts the users that are known here by what is known of them now', async () => {
+    expect(gate.census()).toEqual({
+      ...{ unknown: 0, none: 0, requested: 0, temporary: 0, permanent: 0, expired: 0, revoked: 0 },
+    });
+    reply({ permanent: false });
+    await mayCall('none', annaById);
+    await mayCall('none', { number: '+4930123456' as E164 });
+    expect(gate.census()).toMatchObject({ unknown: 1, temporary: 1, expired: 0 });
+    clock.advance(8 * DAY);
+    expect(gate.census()).toMatchObject({ unknown: 1, temporary: 0, expired: 1 });
+  });
+});
