@@ -19,10 +19,12 @@ export class DrachtioServer {
   private constructor(
     readonly adminPort: number,
     readonly sipPort: number,
+    private readonly env: NodeJS.ProcessEnv,
   ) {}
 
-  static async start(): Promise<DrachtioServer> {
-    const server = new DrachtioServer(await freePort(), await freePort());
+  /** `env` is for the server, beside ours. */
+  static async start(env: NodeJS.ProcessEnv = {}): Promise<DrachtioServer> {
+    const server = new DrachtioServer(await freePort(), await freePort(), env);
     await server.run();
     return server;
   }
@@ -35,7 +37,7 @@ export class DrachtioServer {
       <sip><contacts><contact>sip:127.0.0.1:${this.sipPort};transport=udp,tcp</contact></contacts></sip>
       <logging><file><name>${join(this.#dir, 'log')}</name></file><loglevel>error</loglevel></logging></drachtio>`,
     );
-    this.#process = spawn(drachtioBinary!, ['-f', conf], { stdio: 'ignore' });
+    this.#process = spawn(drachtioBinary!, ['-f', conf], { stdio: 'ignore', env: { ...process.env, ...this.env } });
     const ready = { admin: false };
     const asked = setInterval(() => {
       isListening(this.adminPort).then(
