@@ -12,8 +12,10 @@ export interface AudioPath {
   acceptNoise?(packet: MediaPacket): void;
   /** Whether this path can carry what is in the packet; absent: it always can. */
   suits?(packet: MediaPacket): boolean;
-  /** Every 20 ms or so. */
+  /** Every 20 ms or so, and every 100 ms at least while it rests. */
   tick(nowMs: number): void;
+  /** Whether nothing waits for `tick`. */
+  readonly isResting: boolean;
   /** Plays packets that were kept, in real time from now on; what is accepted meanwhile comes behind them. */
   playKept(packets: readonly KeptPacket[], nowMs: number): void;
   /** Takes what was agreed on anew; false, and nothing is changed, if that needs another path. */

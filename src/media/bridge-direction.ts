@@ -33,6 +33,8 @@ export class BridgeDirection {
     kept: KeptAudio | undefined,
     private readonly options: DirectionOptions,
     private readonly onPacket: () => void,
+    /** Called when a packet leaves something that waits for ticks. */
+    private readonly onRestless: () => void,
   ) {
     if (kept?.port === source) this.#kept = kept;
     const { clock, codecs } = options;
@@ -42,6 +44,7 @@ export class BridgeDirection {
     source.onComfortNoise = (packet) => this.#acceptNoise(packet);
   }
 
+  /** Every 20 ms, or 100 ms while it rests. */
   tick(nowMs: number): void {
     this.#keys.tick(nowMs);
     const path = this.#currentPath(nowMs);
@@ -49,6 +52,11 @@ export class BridgeDirection {
     path.muted = this.#keys.active;
     if (this.#kept && this.sink.sending !== false) this.#playKept(this.#kept, path, nowMs);
     path.tick(nowMs);
+  }
+
+  /** Whether nothing waits for a tick. */
+  get isResting(): boolean {
+    return this.#path?.isResting === true && !this.#keys.active && !this.#kept;
   }
 
   close(): void {
@@ -77,6 +85,7 @@ export class BridgeDirection {
     if (!path) return;
     path.muted = this.#keys.active;
     path.accept(packet, nowMs);
+    if (!this.isResting) this.onRestless();
   }
 
   #acceptNoise(packet: MediaPacket): void {
@@ -96,6 +105,7 @@ export class BridgeDirection {
   #acceptEvent(packet: MediaPacket): void {
     this.onPacket();
     this.#keys.acceptEvent(packet);
+    this.onRestless();
   }
 
   #playKept(kept: KeptAudio, path: AudioPath, nowMs: number): void {

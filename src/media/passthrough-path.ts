@@ -74,6 +74,10 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
     this.#backlog.tick(nowMs);
   }
 
+  get isResting(): boolean {
+    return this.#sequencer.isResting && !this.#backlog.isBehind;
+  }
+
   playKept(packets: readonly KeptPacket[], nowMs: number): void {
     this.#backlog.fallBehind(nowMs);
     for (const packet of packets) this.#sequencer.accept(packet, nowMs);

@@ -120,6 +120,11 @@ export class PlayoutSequencer {
     else if (this.options.fill) this.#fillFrame();
   }
 
+  /** Whether `tick` has nothing to do until another packet comes. */
+  get isResting(): boolean {
+    return this.#held === 0 && !this.options.fill;
+  }
+
   /** A packet of this number was no audio: it leaves no gap. */
   pass(sequence: number): void {
     if (this.#started && sequence === this.#nextSequence) this.#nextSequence = (sequence + 1) & 0xffff;

@@ -2,6 +2,8 @@ import { rtpHeaderBytes, writeRtpHeader } from './rtp-packet.js';
 
 /** How many packets may wait in a full socket buffer before their memory is used again. */
 const ringSize = 16;
+/** Enough for 20 ms of any codec. */
+const ringBytes = 384;
 
 /**
  * Numbers the packets of one outgoing stream: one SSRC for its whole life, sequence numbers without a gap, timestamps that
@@ -14,7 +16,8 @@ export class RtpSender {
   #timestamp: number;
   #markerDue = true;
   #next = 0;
-  readonly #ring: Buffer[] = Array.from({ length: ringSize }, () => Buffer.alloc(0));
+  readonly #memory = Buffer.alloc(ringSize * ringBytes);
+  readonly #ring: (Buffer | undefined)[] = Array.from({ length: ringSize }, () => undefined);
 
   constructor(
     readonly ssrc: number,
@@ -64,13 +67,14 @@ export class RtpSender {
     this.emit(packet);
   }
 
-  /** The longest unused buffer; a new one only when packets change in length. */
+  /** The longest unused buffer; a new view of its memory only when packets change in length. */
   #buffer(bytes: number): Buffer {
     const index = this.#next;
     this.#next = (index + 1) % ringSize;
     let buffer = this.#ring[index];
     if (buffer?.length !== bytes) {
-      buffer = Buffer.alloc(bytes);
+      buffer =
+        bytes <= ringBytes ? this.#memory.subarray(index * ringBytes, index * ringBytes + bytes) : Buffer.alloc(bytes);
       this.#ring[index] = buffer;
     }
     return buffer;

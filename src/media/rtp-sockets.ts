@@ -1,14 +1,13 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { deferred } from '../lib/deferred.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { Clock } from '../lib/clock.js';
+import type { DatagramListener } from './datagram-batches.js';
 import { MediaError } from './media-error.js';
 import type { PortPool } from './port-pool.js';
+import { arrived, sendDepartures } from './udp-batches.js';
 import { addressOnly, UdpSender } from './udp-sending.js';
-
-/** Takes datagrams; the buffer belongs to the receiver. */
-export type DatagramListener = (datagram: Buffer, from: RemoteInfo) => void;
 
 /** Where a stream's packets come in and go out. */
 export type MediaSockets = Pick<RtpSockets, 'rtpPort' | 'errors' | 'listen' | 'sendRtp' | 'sendRtcp' | 'close'>;
@@ -62,8 +61,12 @@ export class RtpSockets {
 
   /** Sets the receivers; what arrived before is lost. What they throw would end the process: `onFault` is told instead. */
   listen(onRtp: DatagramListener, onRtcp: DatagramListener, onFault: (error: unknown) => void): void {
-    this.rtp.on('message', guarded(onRtp, onFault));
-    this.rtcp.on('message', guarded(onRtcp, onFault));
+    for (const [socket, take] of [[this.rtp, onRtp] as const, [this.rtcp, onRtcp] as const]) {
+      const listener = guarded((datagram, from) => {
+        if (!this.#closed) take(datagram, from);
+      }, onFault);
+      socket.on('message', (datagram, from) => arrived(listener, datagram, from));
+    }
   }
 
   /** Sends from the RTP port. The kernel takes the datagram before this returns, unless its buffer is full. */
@@ -80,6 +83,7 @@ export class RtpSockets {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    sendDepartures();
     await Promise.all([closed(this.rtp), closed(this.rtcp)]);
     this.pool.release(this.rtpPort);
   }

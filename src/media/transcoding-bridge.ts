@@ -12,6 +12,8 @@ export interface TranscodingBridgeOptions extends DirectionOptions {
 }
 
 const tickMs = 20;
+/** While nothing waits: only the watchdog has to look. */
+const restMs = 100;
 
 /** Joins two ports: audio is transcoded, digits are recognised and made anew, silence is watched. */
 export class TranscodingBridge implements MediaBridge {
@@ -69,6 +71,7 @@ class Joint {
   readonly #directions: readonly [BridgeDirection, BridgeDirection];
   #timer: Timer;
   #nextTickMs: number;
+  #isResting = false;
   #closed = false;
 
   constructor(
@@ -81,9 +84,12 @@ class Joint {
     const nowMs = options.clock.monotonicMs();
     const watchdog = new MediaWatchdog(a, b, options.watchdog ?? defaultWatchdogLimits, nowMs);
     this.#watchdog = watchdog;
+    const wake = (): void => {
+      if (this.#isResting) this.#wake();
+    };
     this.#directions = [
-      new BridgeDirection(a, b, kept, options, () => watchdog.packetFrom(0)),
-      new BridgeDirection(b, a, kept, options, () => watchdog.packetFrom(1)),
+      new BridgeDirection(a, b, kept, options, () => watchdog.packetFrom(0), wake),
+      new BridgeDirection(b, a, kept, options, () => watchdog.packetFrom(1), wake),
     ];
     this.#nextTickMs = nowMs + (kept ? 1 : tickMs);
     this.#timer = options.clock.after(this.#nextTickMs - nowMs, () => this.#tick());
@@ -104,15 +110,27 @@ class Joint {
     for (const direction of this.#directions) direction.close();
   }
 
+  #wake(): void {
+    const nowMs = this.options.clock.monotonicMs();
+    this.#isResting = false;
+    this.#timer.cancel();
+    this.#armFor(Math.min(this.#nextTickMs, nowMs + tickMs), nowMs);
+  }
+
+  #armFor(atMs: number, nowMs: number): void {
+    this.#nextTickMs = atMs;
+    this.#timer = this.options.clock.after(atMs - nowMs, () => this.#tick());
+  }
+
   #tick(): void {
     const nowMs = this.options.clock.monotonicMs();
+    const [there, back] = this.#directions;
+    this.#isResting = there.isResting && back.isResting;
     // Aims at the beat, not at 20 ms from now, so that lateness does not add up; armed first, so that no exception ends the beat.
-    this.#nextTickMs = Math.max(this.#nextTickMs + tickMs, nowMs + 1);
-    this.#timer = this.options.clock.after(this.#nextTickMs - nowMs, () => this.#tick());
+    this.#armFor(Math.max(this.#nextTickMs + (this.#isResting ? restMs : tickMs), nowMs + 1), nowMs);
     const timeout = this.#watchdog.check(nowMs);
     if (timeout) this.onTimeout(timeout);
     if (this.#closed) return;
-    const [there, back] = this.#directions;
     try {
       there.tick(nowMs);
     } finally {

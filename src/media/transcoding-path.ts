@@ -103,6 +103,10 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     this.#prepareForLoss(nowMs);
   }
 
+  get isResting(): boolean {
+    return this.#sequencer.isResting && !this.#backlog.isBehind;
+  }
+
   playKept(packets: readonly KeptPacket[], nowMs: number): void {
     this.#backlog.fallBehind(nowMs);
     for (const packet of packets) {

@@ -2,7 +2,9 @@ import { createSocket, Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { withDeadline } from '../lib/deadline.js';
 import type { Logger } from '../lib/logger.js';
+import type { SendNow } from './departures.js';
 import { MediaError } from './media-error.js';
+import { depart } from './udp-batches.js';
 
 /**
  * What stands below a socket: the binding of libuv. It sends at once and returns more than zero, unless the kernel has no room;
@@ -24,15 +26,16 @@ let list: Buffer[] = [];
 
 /** Sends the datagrams of one bound socket: by Node's public way, or by what is below it, which costs half as much. */
 export class UdpSender {
-  readonly #handle: UdpHandle | undefined;
+  readonly #sendDirectly: SendNow | undefined;
 
   constructor(private readonly socket: Socket) {
-    this.#handle = Request && handleOf(socket);
+    const handle = Request && handleOf(socket);
+    this.#sendDirectly = handle && ((datagram, port, address) => sendDirectly(handle, datagram, port, address));
   }
 
   /** Sends to an address, never a name. The datagram may be overwritten afterwards. Errors are no news: none is reported. */
   send(datagram: Buffer, port: number, address: string): void {
-    if (this.#handle && Socket.prototype.send === publicSend) sendDirectly(this.#handle, datagram, port, address);
+    if (this.#sendDirectly && Socket.prototype.send === publicSend) depart(this.#sendDirectly, datagram, port, address);
     else this.socket.send(datagram, port, address);
   }
 }

@@ -98,7 +98,7 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
   }
 
   get port(): PacketPort {
-    return this.#stream.port;
+    return this.#stream;
   }
 
   /** Controlling, always: Meta never is. */

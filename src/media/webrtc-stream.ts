@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
 import { given } from '../lib/given.js';
 import type { WhatsAppFormat, WhatsAppRemote } from '../sdp/whatsapp-remote.js';
-import type { MediaEndpointEvent, MediaStats } from './media-engine.js';
+import type { MediaEndpointEvent, MediaStats, MediaTrouble } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { LevelMeter } from './quality/level-meter.js';
 import { QualityMonitor } from './quality/quality-monitor.js';
@@ -28,8 +28,7 @@ const strangersToFollow = 3;
 const freshMs = 1000;
 
 /** The RTP of one WhatsApp leg: one audio stream each way, reports, and the bridge's face of it. Knows no ICE and no DTLS. */
-export class WebRtcStream {
-  readonly port: PacketPort;
+export class WebRtcStream implements PacketPort {
   /** The one SSRC of the whole call. */
   readonly ssrc = randomInt(1, 2 ** 32 - 1);
   /** A random name: a CNAME must not tell who or where we are (RFC 7022). */
@@ -38,13 +37,16 @@ export class WebRtcStream {
   onEvent: (event: MediaEndpointEvent) => void = () => undefined;
   /** Sees each packet of RTP and RTCP in the clear. */
   tap: ((packet: Uint8Array, isOutgoing: boolean) => void) | undefined;
+  onAudio: ((packet: MediaPacket) => void) | undefined;
+  onTelephoneEvent: ((packet: MediaPacket) => void) | undefined;
+  fillSlot: (() => Uint8Array) | undefined;
+  readonly level = new LevelMeter();
   readonly #received = new ReceiveStatistics(opusClockRate);
   readonly #beat: WebRtcBeat;
   readonly #reports: WebRtcReports;
   readonly #quality: QualityMonitor;
   #path: PacketSender | undefined;
   #remote: WhatsAppRemote | undefined;
-  readonly #level = new LevelMeter();
   #audio: NegotiatedAudio | undefined;
   #silence = silenceFrames.opus;
   #strangers = 0;
@@ -62,7 +64,7 @@ export class WebRtcStream {
       clock,
       (kind, packet) => this.#send(kind, packet),
       origin,
-      () => this.port.fillSlot?.() ?? this.#silence,
+      () => this.fillSlot?.() ?? this.#silence,
       () => this.onEvent({ type: 'trouble', trouble: { kind: 'digits_dropped' } }),
     );
     this.#reports = new WebRtcReports({
@@ -74,11 +76,10 @@ export class WebRtcStream {
       send: (compound) => this.#sendReport(compound),
     });
     this.#quality = new QualityMonitor({
-      ...{ clock, received: this.#received, peer: this.#reports.peer, sent: sentBy(this.#beat), level: this.#level },
+      ...{ clock, received: this.#received, peer: this.#reports.peer, sent: sentBy(this.#beat), level: this.level },
       audio: () => this.#audio,
       onReport: (report, total) => this.onEvent({ type: 'quality', report, total }),
     });
-    this.port = this.#makePort();
   }
 
   /** Frames of the bridge that had no place in the beat. */
@@ -107,6 +108,48 @@ export class WebRtcStream {
   /** Digits for Meta dropped so far, since too many waited. */
   get droppedDigits(): number {
     return this.#beat.droppedDigits;
+  }
+
+  get audio(): NegotiatedAudio | undefined {
+    return this.#audio;
+  }
+
+  get heard(): number {
+    return this.#heard;
+  }
+
+  get sending(): boolean {
+    return this.#beat.isRunning;
+  }
+
+  get departed(): boolean {
+    return this.#saidBye;
+  }
+
+  get leadMs(): number {
+    return this.#beat.leadMs;
+  }
+
+  get lossSeenByPeer(): number | undefined {
+    return this.#reports.peer.fractionLost;
+  }
+
+  report(trouble: MediaTrouble): void {
+    this.onEvent({ type: 'trouble', trouble });
+  }
+
+  recall(): void {
+    const packets = this.#unheard?.take(this.clock.monotonicMs());
+    this.#unheard = undefined;
+    packets?.forEach((packet) => this.onAudio?.(packet));
+  }
+
+  sendAudio(payload: Uint8Array, durationMs: number): void {
+    this.#beat.sendAudio(payload, durationMs);
+  }
+
+  sendDtmf(digit: string, durationMs: number): void {
+    if (this.#remote?.telephoneEventPayloadType !== undefined) this.#beat.sendDtmf(digit, durationMs);
   }
 
   /** Sets the payload types. Of several formats the first is what is sent. */
@@ -152,7 +195,7 @@ export class WebRtcStream {
     if (isAudio) {
       this.#strangers = 0;
       this.#deliver(packet);
-    } else if (payloadType === this.#eventPayloadType) this.port.onTelephoneEvent?.(packet);
+    } else if (payloadType === this.#eventPayloadType) this.onTelephoneEvent?.(packet);
   }
 
   /** Takes a compound RTCP packet that proved authentic and new. */
@@ -183,16 +226,10 @@ export class WebRtcStream {
   }
 
   #deliver(packet: MediaPacket): void {
-    if (this.port.onAudio) {
+    if (this.onAudio) {
       this.#unheard = undefined;
-      this.port.onAudio(packet);
+      this.onAudio(packet);
     } else this.#unheard?.add({ ...packet, payload: Uint8Array.from(packet.payload) }, this.#lastPacketMs);
-  }
-
-  #recall(): void {
-    const packets = this.#unheard?.take(this.clock.monotonicMs());
-    this.#unheard = undefined;
-    packets?.forEach((packet) => this.port.onAudio?.(packet));
   }
 
   #sendReport(compound: Buffer): void {
@@ -215,45 +252,6 @@ export class WebRtcStream {
     const datagram = packet.subarray(0, bytes);
     this.tap?.(datagram, true);
     this.#path?.sendRtp(datagram);
-  }
-
-  #makePort(): PacketPort {
-    const audio = () => this.#audio;
-    const heard = () => this.#heard;
-    const sending = () => this.#beat.isRunning;
-    const departed = () => this.#saidBye;
-    const leadMs = () => this.#beat.leadMs;
-    const lossSeenByPeer = () => this.#reports.peer.fractionLost;
-    return {
-      get audio() {
-        return audio();
-      },
-      get heard() {
-        return heard();
-      },
-      get sending() {
-        return sending();
-      },
-      get departed() {
-        return departed();
-      },
-      get leadMs() {
-        return leadMs();
-      },
-      get lossSeenByPeer() {
-        return lossSeenByPeer();
-      },
-      level: this.#level,
-      report: (trouble) => this.onEvent({ type: 'trouble', trouble }),
-      recall: () => this.#recall(),
-      onAudio: undefined,
-      onTelephoneEvent: undefined,
-      fillSlot: undefined,
-      sendAudio: (payload, durationMs) => this.#beat.sendAudio(payload, durationMs),
-      sendDtmf: (digit, durationMs) => {
-        if (this.#remote?.telephoneEventPayloadType !== undefined) this.#beat.sendDtmf(digit, durationMs);
-      },
-    };
   }
 }
 

@@ -29,6 +29,7 @@ import { remoteNetworks, type RemoteNetworks } from './remote-networks.js';
 import { UdpRtpEndpoint } from './rtp-endpoint.js';
 import { RtpSockets } from './rtp-sockets.js';
 import { TranscodingBridge } from './transcoding-bridge.js';
+import { batchDatagrams } from './udp-batches.js';
 import { enableDirectSending } from './udp-sending.js';
 import { createWeriftEndpoint } from './webrtc-endpoint.js';
 import type { PacketPath } from './werift-packets.js';
@@ -54,6 +55,8 @@ export interface WeriftMediaEngineOptions {
   readonly watchdog?: MediaWatchdogLimits;
   /** How packets run on the WhatsApp side; default: by our own SRTP if the check at start finds that it works. */
   readonly packetPath?: PacketPath;
+  /** Nothing else is done in this process: under load it may block for a millisecond, so that datagrams come in batches. */
+  readonly rests?: boolean;
   /** RTP ports that somebody else had a moment ago: they rest before they are used. */
   readonly restingRtpPorts?: readonly number[];
 }
@@ -108,6 +111,7 @@ export class WeriftMediaEngine implements MediaEngine, MediaCapture {
     await enableDirectSending(this.options.logger);
     const working = await warmUpWerift(this.options.logger);
     this.#packetPath = this.options.packetPath ?? working;
+    batchDatagrams(this.options.rests === true);
   }
 
   async stop(): Promise<void> {

@@ -2,10 +2,12 @@ import { createSocket, type Socket } from 'node:dgram';
 import { randomInt } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { Logger } from '../lib/logger.js';
+import type { DatagramListener } from './datagram-batches.js';
 import { faultLog } from './fault-log.js';
 import { FlightGatherer } from './flight-gatherer.js';
 import { MediaError } from './media-error.js';
 import { datagramKind, type Endpoint, type SourceGuard } from './source-guard.js';
+import { arrived, sendDepartures } from './udp-batches.js';
 import { addressOnly, UdpSender } from './udp-sending.js';
 
 /** A werift address: host and port. */
@@ -38,13 +40,14 @@ export class WeriftSocket {
     this.socketType = socketType;
     this.#sender = new UdpSender(socket);
     const onFault = faultLog(logger, 'WebRTC packet failed');
-    socket.on('message', (data, from) => {
+    const take: DatagramListener = (data, from) => {
       try {
-        if (this.guard.admits(data, from.address, from.port)) this.onData(data, from);
+        if (!this.closed && this.guard.admits(data, from.address, from.port)) this.onData(data, from);
       } catch (error) {
         onFault(error);
       }
-    });
+    };
+    socket.on('message', (data, from) => arrived(take, data, from));
     socket.on('error', (err) => logger.warn('WebRTC socket error', { err }));
   }
 
@@ -93,6 +96,7 @@ export class WeriftSocket {
   readonly close = (): Promise<void> => {
     if (this.closed) return Promise.resolve();
     this.closed = true;
+    sendDepartures();
     return new Promise((resolve) => this.socket.close(() => resolve()));
   };
 }

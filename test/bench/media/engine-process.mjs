@@ -26,6 +26,7 @@ const engine = new WeriftMediaEngine({
   logger,
   clock: systemClock,
   ids: systemIds,
+  rests: true,
 });
 await engine.start();
 

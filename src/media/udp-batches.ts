@@ -1,0 +1,41 @@
+import type { RemoteInfo } from 'node:dgram';
+import { DatagramBatches, type DatagramListener } from './datagram-batches.js';
+import { Departures, type SendNow } from './departures.js';
+
+const departures = new Departures();
+let batches: DatagramBatches | undefined;
+
+/**
+ * From now on the datagrams of all media sockets of this process go through in batches. With `rests` the process, which has
+ * nothing else to do, blocks for up to a millisecond while it is busy, so that batches grow. Once a process.
+ */
+export function batchDatagrams(rests: boolean): void {
+  const never = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const rest = (ms: number): void => void Atomics.wait(never, 0, 0, ms);
+  batches ??= new DatagramBatches(
+    { defer: setImmediate, nowMs: () => performance.now(), ...(rests && { rest }) },
+    sendDepartures,
+  );
+}
+
+/** Back to one by one. */
+export function stopBatching(): void {
+  batches = undefined;
+}
+
+/** Hands a datagram to `listener`, which must not throw, together with others that have arrived. */
+export function arrived(listener: DatagramListener, datagram: Buffer, source: RemoteInfo): void {
+  if (batches) batches.arrived(listener, datagram, source);
+  else listener(datagram, source);
+}
+
+/** Sends by `send`: at once, or with the others of the batch that is worked on. The bytes may be overwritten afterwards. */
+export function depart(send: SendNow, datagram: Buffer, port: number, address: string): void {
+  if (batches?.isUnderWay === true) departures.add(send, datagram, port, address);
+  else send(datagram, port, address);
+}
+
+/** Sends what waits for the end of the batch: before a socket is closed. */
+export function sendDepartures(): void {
+  departures.sendAll();
+}

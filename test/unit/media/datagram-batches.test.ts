@@ -1,0 +1,148 @@
+import type { RemoteInfo } from 'node:dgram';
+import { describe, expect, it } from 'vitest';
+import { DatagramBatches } from '../../../src/media/datagram-batches.js';
+import { Departures } from '../../../src/media/departures.js';
+
+const source: RemoteInfo = { address: '127.0.0.1', family: 'IPv4', port: 4000, size: 1 };
+
+function scene({ rests = true } = {}) {
+  const log: string[] = [];
+  const deferred: (() => void)[] = [];
+  const rested: number[] = [];
+  const time = { ms: 0 };
+  const departures = new Departures();
+  const batches = new DatagramBatches(
+    {
+      defer: (run) => deferred.push(run),
+      nowMs: () => time.ms,
+      ...(rests && { rest: (ms: number) => rested.push(ms) }),
+    },
+    () => departures.sendAll(),
+  );
+  const listener = (datagram: Buffer): void => {
+    log.push(`takes ${datagram.toString()}`);
+    departures.add(
+      (bytes, port, address) => log.push(`sends ${bytes.toString()} to ${address}:${port}`),
+      datagram,
+      9,
+      'b',
+    );
+  };
+  const arrive = (...texts: string[]): void =>
+    texts.forEach((text) => batches.arrived(listener, Buffer.from(text), source));
+  const turn = (): void => deferred.splice(0).forEach((run) => run());
+  return { batches, departures, log, deferred, rested, time, arrive, turn };
+}
+
+describe('batches of datagrams', () => {
+  it('are worked on together, in order, and sent when all are done', () => {
+    const { arrive, turn, log, deferred } = scene();
+    arrive('1', '2');
+    expect([log, deferred.length]).toEqual([[], 1]);
+    turn();
+    expect(log).toEqual(['takes 1', 'takes 2', 'sends 1 to b:9', 'sends 2 to b:9']);
+    arrive('3');
+    turn();
+    expect(log.slice(4)).toEqual(['takes 3', 'sends 3 to b:9']);
+  });
+
+  it('take in what arrives while they are worked on', () => {
+    const { batches, turn, log, deferred } = scene();
+    const again = (datagram: Buffer): void => {
+      log.push(datagram.toString());
+      if (datagram.toString() === 'first') batches.arrived(again, Buffer.from('second'), source);
+    };
+    batches.arrived(again, Buffer.from('first'), source);
+    turn();
+    expect([log, deferred]).toEqual([['first', 'second'], []]);
+  });
+
+  it('say whether one is under way', () => {
+    const { batches, turn } = scene();
+    const seen: boolean[] = [];
+    batches.arrived(() => seen.push(batches.isUnderWay), Buffer.from('x'), source);
+    seen.push(batches.isUnderWay);
+    turn();
+    expect([...seen, batches.isUnderWay]).toEqual([false, true, false]);
+  });
+
+  it('go on behind a listener that throws', () => {
+    const { batches, arrive, turn, log } = scene();
+    batches.arrived(
+      () => {
+        throw new Error('no');
+      },
+      Buffer.from('x'),
+      source,
+    );
+    expect(turn).toThrow('no');
+    expect(batches.isUnderWay).toBe(false);
+    arrive('1');
+    turn();
+    expect(log).toEqual(['takes 1', 'sends 1 to b:9']);
+  });
+
+  it('rest for what is left of a millisecond, but only where two datagrams a millisecond come', () => {
+    const { arrive, turn, rested, time } = scene();
+    const tenth = (count: number): void => {
+      for (const endMs = time.ms + 100; time.ms < endMs; time.ms += 1) {
+        arrive(...Array.from({ length: count }, () => 'x'));
+        turn();
+      }
+    };
+    tenth(1);
+    tenth(1);
+    expect(rested).toEqual([]);
+    tenth(3);
+    tenth(3);
+    expect(rested.length).toBeGreaterThan(90);
+    expect(new Set(rested)).toEqual(new Set([1]));
+    tenth(1);
+    rested.length = 0;
+    tenth(1);
+    tenth(1);
+    expect(rested.length).toBeLessThanOrEqual(1);
+  });
+
+  it('do not rest when the work itself takes as long', () => {
+    const { batches, rested, time, turn } = scene();
+    for (let i = 0; i < 300; i++) {
+      for (let k = 0; k < 10; k++) batches.arrived(() => (time.ms += 0.1), Buffer.from('x'), source);
+      turn();
+    }
+    expect(rested).toEqual([]);
+  });
+
+  it('never rest where other work is done, too', () => {
+    const { arrive, turn, time, deferred } = scene({ rests: false });
+    for (let i = 0; i < 300; i++, time.ms++) {
+      arrive('1', '2', '3', '4');
+      expect(turn).not.toThrow();
+    }
+    expect(deferred).toEqual([]);
+  });
+});
+
+describe('departures', () => {
+  const sentBy = (departures: Departures, texts: readonly string[]): string[] => {
+    const sent: string[] = [];
+    const bytes = Buffer.alloc(2000);
+    for (const text of texts) {
+      bytes.write(text);
+      departures.add((datagram) => sent.push(datagram.toString()), bytes.subarray(0, text.length), 1, 'a');
+    }
+    departures.sendAll();
+    return sent;
+  };
+
+  it('are copies: whoever sends may use his memory again', () => {
+    expect(sentBy(new Departures(), ['one', 'three', 'of'])).toEqual(['one', 'three', 'of']);
+  });
+
+  it('keep their order when there are more than places, and when one is longer than a place', () => {
+    const departures = new Departures();
+    const texts = Array.from({ length: 1300 }, (_, i) => (i === 700 ? 'x'.repeat(1800) : `n${i}`));
+    expect(sentBy(departures, texts)).toEqual(texts);
+    expect(sentBy(departures, ['again'])).toEqual(['again']);
+  });
+});
