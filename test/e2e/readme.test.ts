@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { commandsOf, fencesOf } from '../support/markdown.js';
-import { ReadmeScene, type Said } from '../support/readme-scene.js';
+import { ReadmeScene, secrets, type Said } from '../support/readme-scene.js';
 
 const top = resolve(import.meta.dirname, '../..');
 const textOf = (path: string): string => readFileSync(join(top, path), 'utf8');
@@ -19,6 +19,8 @@ interface Ran {
   readonly before?: (scene: ReadmeScene) => void;
   /** Exit status; default 0. */
   readonly code?: number;
+  /** What the reader types. */
+  readonly typed?: string;
   /** What is looked at in the same shell afterwards. */
   readonly after?: string;
   readonly out: RegExp;
@@ -59,10 +61,16 @@ const ways: Readonly<Record<string, Ran | Served | Watched | Read>> = {
   'npx sip2wa sandbox': { says: /open http:\/\/localhost:\d+\/? in a browser[^]*built in/ },
   'npx sip2wa sandbox --pbx 192.168.1.10:5060': { says: /open http:\/\/localhost:\d+[^]*yours: to call the user/ },
   'npx sip2wa sandbox --config sip2wa.yaml': { says: /open http:\/\/localhost:\d+[^]*business number \+15551112222/ },
-  'export SIP2WA_VERIFY_TOKEN=$(openssl rand -hex 24)': {
-    after: 'echo "$SIP2WA_VERIFY_TOKEN"',
-    out: /^[0-9a-f]{48}\n$/,
+  'mkdir -p -m 700 var/secrets': { after: 'ls -d var/secrets', out: /^var\/secrets\n$/ },
+  'install -m 600 /dev/stdin var/secrets/whatsapp_token': {
+    ...{ typed: `${secrets.token}\n`, after: 'ls -l var/secrets/whatsapp_token' },
+    out: /^-rw------- /,
   },
+  'install -m 600 /dev/stdin var/secrets/whatsapp_app_secret': {
+    ...{ typed: `${secrets.appSecret}\n`, after: 'ls -l var/secrets/whatsapp_app_secret' },
+    out: /^-rw------- /,
+  },
+  '(umask 077; openssl rand -hex 24 | tee var/secrets/verify_token)': { out: /^[0-9a-f]{48}\n$/ },
   'npx sip2wa check --config sip2wa.yaml': { out: /^sip2wa\.yaml: ok: 1 number, 1 trunk, 0 routes\n$/ },
   [run]: { logs: /"configuration read".*"numbers":1,"trunks":1/ },
   'curl localhost:8081/readyz': { needs: 'daemon', out: /^ok\n$/ },
@@ -191,7 +199,7 @@ describe('the commands of the README', () => {
     if ('says' in way) expect((await scene.watch(line, way.says)).out).toMatch(way.says);
     else {
       way.before?.(scene);
-      const said = await scene.run(line, way.after);
+      const said = await scene.run(line, { after: way.after, typed: way.typed });
       expect(said.code, said.out + said.err).toBe(way.code ?? 0);
       expect(said.out, said.err).toMatch(way.out);
       await way.then?.(scene, said);

@@ -1,6 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -16,7 +26,11 @@ import { until } from './until.js';
 const PROJECT = resolve(import.meta.dirname, '../..');
 /** On a machine that is busy with other tests. */
 const SLOW_START_MS = 50_000;
-const secrets = { token: 'token-of-the-readme', appSecret: 'app-secret-of-the-readme', verify: 'verify-of-the-readme' };
+export const secrets = {
+  token: 'token-of-the-readme',
+  appSecret: 'app-secret-of-the-readme',
+  verify: 'verify-of-the-readme',
+};
 
 export interface Said {
   readonly code: number | null;
@@ -72,8 +86,10 @@ export class ReadmeScene {
     const npx = `#!/bin/bash\n[ "$1" = sip2wa ] || exit 64\nshift\nexec "${process.execPath}" "${this.#tree.path('src/main.ts')}" "$@"\n`;
     writeFileSync(join(bin, 'npx'), npx);
     chmodSync(join(bin, 'npx'), 0o755);
-    this.#store('token', secrets.token);
-    this.#store('app-secret', secrets.appSecret);
+    mkdirSync(join(this.folder, 'var/secrets'), { recursive: true });
+    this.#store('var/secrets/whatsapp_token', secrets.token);
+    this.#store('var/secrets/whatsapp_app_secret', secrets.appSecret);
+    this.#store('var/secrets/verify_token', secrets.verify);
     this.write('first');
   }
 
@@ -93,12 +109,7 @@ export class ReadmeScene {
     const [trunk] = config.trunks;
     return {
       ...config,
-      graph: {
-        ...config.graph,
-        access_token: `\${file:${join(this.folder, 'token')}}`,
-        app_secret: `\${file:${join(this.folder, 'app-secret')}}`,
-        base_url: this.sandbox.graphUrl,
-      },
+      graph: { ...config.graph, base_url: this.sandbox.graphUrl },
       webhook: { ...config.webhook, listen: `127.0.0.1:${webhook}` },
       admin: { listen: `127.0.0.1:${admin}` },
       sip: { ...config.sip, listen: config.sip.listen.map((text) => text.replace(/\/\/.*$/, `//127.0.0.1:${sip}`)) },
@@ -130,26 +141,25 @@ export class ReadmeScene {
       PATH: `${join(this.folder, 'bin')}:${process.env['PATH'] ?? ''}`,
       HOME: this.folder,
       SIP2WA_CONFIG: join(this.folder, 'sip2wa.yaml'),
-      SIP2WA_VERIFY_TOKEN: secrets.verify,
       NO_COLOR: '1',
     };
   }
 
-  #spawn(script: string): { readonly process: ChildProcess; readonly said: () => Said } {
-    const child = spawn('bash', ['-euc', script], {
-      cwd: this.folder,
-      env: this.#env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+  #spawn(script: string, typed = ''): { readonly process: ChildProcess; readonly said: () => Said } {
+    this.#store('typed', typed);
+    const input = openSync(join(this.folder, 'typed'), 'r');
+    const options = { cwd: this.folder, env: this.#env };
+    const child = spawn('bash', ['-euc', script], { ...options, stdio: [input, 'pipe', 'pipe'] });
+    closeSync(input);
     let [out, err] = ['', ''];
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => (out += text));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => (err += text));
     return { process: child, said: () => ({ code: child.exitCode, out, err }) };
   }
 
-  /** Runs a line, and what is to be looked at in the same shell after it, to its end. */
-  async run(line: string, after = ''): Promise<Said> {
-    const { process: child, said } = this.#spawn(`${this.#here(line)}\n${after}`);
+  /** Runs a line, and what is to be looked at in the same shell after it, to its end; `typed` is what the reader types. */
+  async run(line: string, { after = '', typed = '' } = {}): Promise<Said> {
+    const { process: child, said } = this.#spawn(`${this.#here(line)}\n${after}`, typed);
     await once(child, 'close');
     return said();
   }
@@ -174,7 +184,8 @@ export class ReadmeScene {
       return said().err.includes('"msg":"ready"');
     };
     await until(isReady, 'a daemon that is ready', SLOW_START_MS);
-    if (!(await this.sandbox.webhooks.verify(secrets.verify))) throw new Error('the webhook did not verify');
+    const verifyToken = this.fileOf('var/secrets/verify_token').toString().trim();
+    if (!(await this.sandbox.webhooks.verify(verifyToken))) throw new Error('the webhook did not verify');
   }
 
   /** The beginning of the id of a call that is up: the user has called, the PBX has answered. */

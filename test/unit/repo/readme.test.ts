@@ -32,7 +32,7 @@ describe('the configurations of the README', () => {
   const load = (yaml: string) =>
     loadConfig({
       file: 'sip2wa.yaml',
-      env: { SIP2WA_VERIFY_TOKEN: 'told-to-meta' },
+      env: {},
       readFile: (path) => ({ text: path.endsWith('sip2wa.yaml') ? yaml : `content of ${path}`, mode: 0o600 }),
     });
 
