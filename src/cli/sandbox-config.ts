@@ -26,6 +26,7 @@ export function rehearsalConfig(config: Config, identity: DemoIdentity, graphUrl
     settings: { ...config.settings, push: 'off', pollMs: undefined },
     journal: { ...config.journal, dir: '' },
     cdr: { ...config.cdr, file: '', csvFile: '', httpUrl: '' },
+    hep: undefined,
     tracing: undefined,
   };
 }

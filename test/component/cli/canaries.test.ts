@@ -24,6 +24,9 @@ const SECRETS = {
   auth_password: 'canary5-trunk-password',
   accept_password: 'canary6-accept-password',
   drachtio_secret: 'canary7-drachtio-secret',
+  http_token: 'canary8-record-token',
+  hep_password: 'canary9-hep-password',
+  tracing_headers: 'x-scope=canary0-tracing-header',
 } as const;
 type Secret = keyof typeof SECRETS;
 const names = Object.keys(SECRETS) as Secret[];
@@ -85,6 +88,9 @@ graph: { base_url: "${baseUrl}", access_token: ${written('access_token')}, app_s
 webhook: { verify_token: ${written('verify_token')} }
 admin: { listen: "127.0.0.1:${(echo.address() as AddressInfo).port}", token: ${written('admin_token')} }
 sip: { server: drachtio, drachtio: { secret: ${written('drachtio_secret')} } }
+cdr: { http_url: "http://127.0.0.1:9/records", http_token: ${written('http_token')}, http_spool_dir: "${join(folder, 'spool')}" }
+hep: { address: "127.0.0.1:9", password: ${written('hep_password')} }
+tracing: { otlp_url: "http://127.0.0.1:9", headers: ${written('tracing_headers')} }
 trunks:
   - name: pbx
     servers: [{ hostname: 127.0.0.1 }]
