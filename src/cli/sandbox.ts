@@ -9,6 +9,7 @@ import type { Pbx } from '../sandbox/pbx/pbx.js';
 import { BrowserPhone } from '../sandbox/rehearsal/browser-phone.js';
 import { PhonePage } from '../sandbox/rehearsal/phone-page.js';
 import { startSandbox, type Sandbox } from '../sandbox/sandbox.js';
+import { jsonText } from './admin-command.js';
 import { printIssues } from './check.js';
 import { EXIT, processIo, type ConsoleIo } from './console-io.js';
 import { demoConfig, demoIdentity, parsePbx, type DemoIdentity, BUSINESS_NUMBER } from './demo-config.js';
@@ -22,6 +23,7 @@ export interface SandboxCommandOptions {
   readonly user: string;
   readonly name: string;
   readonly port: string;
+  readonly json?: boolean;
 }
 
 /** A test puts its own in place of the signals. */
@@ -37,6 +39,8 @@ interface Plan {
   readonly waId: string;
   readonly profileName: string;
   readonly port: number;
+  /** Where everything is is printed as one JSON object. */
+  readonly isJson: boolean;
   /** The built-in PBX takes part. */
   readonly ownPbx: boolean;
   /** Of the file: those towards its PBX are in use. */
@@ -71,7 +75,7 @@ function planOf(options: SandboxCommandOptions, io: ConsoleIo): Plan | undefined
   if (waId === undefined) throw new UsageError('--user is a number with country code, for example +12025550173');
   const port = Number(options.port);
   if (!/^\d+$/.test(options.port) || port > 65_535) throw new UsageError('--port is a number from 0 to 65535');
-  const rest = { waId, profileName: options.name, port };
+  const rest = { waId, profileName: options.name, port, isJson: options.json === true };
   if (options.config === undefined) return { ...rest, ...builtIn(options) };
   if (options.pbx !== undefined) throw new UsageError('--pbx goes without --config, which has trunks of its own');
   const result = loadConfig({ file: options.config, env: io.env });
@@ -172,13 +176,20 @@ function showSteps({ graph, webhooks }: Sandbox, page: PhonePage): void {
     page.show({ from: 'bridge', text: `${action ?? `${method} ${url}`}: answered ${status ?? '?'}` });
 }
 
-function intro(url: string, { waId, businessNumber, ownPbx }: Plan, daemon: Daemon, sandbox: Sandbox): string {
-  const sip = daemon.addresses.sip.map(({ transport, host, port }) => `${transport}://${host}:${port}`).join(' ');
+/** Where everything is, once it is up. */
+function intro(url: string, plan: Plan, daemon: Daemon, sandbox: Sandbox): string {
+  const { waId, businessNumber, ownPbx } = plan;
+  const sip = daemon.addresses.sip.map(({ transport, host, port }) => `${transport}://${host}:${port}`);
   const { host, port } = daemon.addresses.admin;
+  const calls = `http://${host}:${port}/`;
+  if (plan.isJson) {
+    const places = { page: url, calls, meta: sandbox.graphUrl, sip, pbx: ownPbx ? 'own' : 'built-in' };
+    return jsonText({ ok: true, ...places, user: `+${waId}`, number: businessNumber });
+  }
   return `sip2wa sandbox: open ${url} in a browser; Ctrl-C ends it
-  calls   http://${host}:${port}/ shows them as they go
+  calls   ${calls} shows them as they go
   Meta    stand-in at ${sandbox.graphUrl}
-  bridge  SIP at ${sip}
+  bridge  SIP at ${sip.join(' ')}
   PBX     ${ownPbx ? `yours: to call the user, let it dial +${waId} through this trunk` : 'built in: it greets you, then you hear yourself'}
   user    +${waId}, business number ${businessNumber}
 `;
