@@ -13,7 +13,7 @@ import { DrachtioServer, drachtioSecret } from './drachtio-server.js';
 import { FakeMediaEngine } from './fake-media-engine.js';
 import { LegLog } from './leg-log.js';
 import { RecordingLogger } from './recording-logger.js';
-import type { SipScriptPeer } from './sip-script-peer.js';
+import { SipScriptPeer } from './sip-script-peer.js';
 
 /** RFC 3261 timers ten times faster, so that what takes 32 s takes 3. */
 const fastTimers = { t1Ms: 50, t2Ms: 400, t4Ms: 500 };
@@ -65,6 +65,23 @@ async function drachtioServer(): Promise<SceneServer> {
     sockets: [{ transport: 'udp', host: '127.0.0.1', port: server.sipPort }],
     stop: () => server.stop(),
   };
+}
+
+/** A drachtio-server hears which methods we take after it has let us in, and answers 503 until then. */
+async function routed({ sockets: [socket] }: SceneServer): Promise<void> {
+  if (!socket) throw new Error('no socket');
+  const peer = await SipScriptPeer.udp();
+  let isOurs = false;
+  for (let asked = 0; asked < 30 && !isOurs; asked++) {
+    peer.send(peer.newRequest('OPTIONS', `sip:${socket.host}:${socket.port}`), socket);
+    const answer = peer.next(({ status = 0 }) => status >= 200, 'answer to OPTIONS', 300);
+    isOurs = await answer.then(
+      ({ status }) => status === 200,
+      () => false,
+    );
+  }
+  if (!isOurs) throw new Error('drachtio-server hands us no requests');
+  await peer.stop();
 }
 
 const embeddedServer = (
@@ -122,6 +139,7 @@ export class SipScene {
     });
     late.agent = agent;
     await agent.connect();
+    if (options.onDrachtio) await routed(server);
     return new SipScene(server, agent, media, journal, logger, steps, trunk);
   }
 
