@@ -125,7 +125,9 @@ export class FleetCall {
   }
 
   async up(deadlineMs = 10_000): Promise<void> {
-    await until(() => this.events.some(({ type }) => type === 'dtls_connected'), `call ${this.index} up`, deadlineMs);
+    const isUp = (): boolean => this.events.some(({ type }) => type === 'dtls_connected');
+    await until(() => isUp() || this.failure !== undefined, `call ${this.index} up`, deadlineMs);
+    if (!isUp()) throw new Error(`never came up: ${this.failure ?? ''}`);
     await this.peer.connected(deadlineMs);
   }
 
