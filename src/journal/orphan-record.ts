@@ -1,10 +1,19 @@
+import { createHash } from 'node:crypto';
 import type { CallRecord } from '../call/call-record.js';
 import { endReason } from '../call/end-reason.js';
-import type { CallId } from '../lib/ids.js';
+import { ulid, type CallId } from '../lib/ids.js';
 import type { OpenCall } from './open-calls.js';
 
 /** A call that a crash left open, with an id of its own also where no call had been made of a user's connect. */
 export type Orphan = OpenCall & { readonly call: CallId };
+
+/** The id of a call that had none yet: the same at every start, so that a second crash gives it no second record. */
+export function orphanId({ startMs = 0, waCalls }: OpenCall): CallId {
+  const digest = createHash('sha256')
+    .update(waCalls[0]?.waCallId ?? '')
+    .digest();
+  return ulid(Math.max(0, startMs), digest) as CallId;
+}
 
 /** The record of a call that a crash ended: what the journal knows. When the crash was nobody knows, so it ends now. */
 export function orphanRecord(orphan: Orphan, nowMs: number): CallRecord {

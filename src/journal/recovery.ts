@@ -5,7 +5,7 @@ import { withDeadline } from '../lib/deadline.js';
 import type { CallId, IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { OpenCalls, OpenWaCall } from './open-calls.js';
-import { orphanRecord, type Orphan } from './orphan-record.js';
+import { orphanId, orphanRecord, type Orphan } from './orphan-record.js';
 
 /** Longest that the start waits for Meta and the PBXs, in milliseconds; what is on its way then goes on without it. */
 const START_WAITS_MS = 4000;
@@ -52,9 +52,9 @@ export class Recovery {
 
   /** Resolves when everything is ended and the disk has it, or after 5 s at most. Never rejects. */
   async run(): Promise<void> {
-    const { journal, clock, logger, ids } = this.options;
+    const { journal, clock, logger } = this.options;
     const startedMs = clock.monotonicMs();
-    const orphans = journal.open.calls().map((open): Orphan => ({ ...open, call: open.call ?? ids.callId() }));
+    const orphans = journal.open.calls().map((open): Orphan => ({ ...open, call: open.call ?? orphanId(open) }));
     const replies = journal.open.permissionReplies();
     const dialogs = orphans.flatMap((orphan) => orphan.dialogs);
     const dialogsEnded = this.#endDialogs(dialogs);

@@ -65,7 +65,7 @@ describe('switchboard', () => {
     board = build();
   });
 
-  const build = (gate?: CallGate, numbers = [sales]): Switchboard =>
+  const build = (gate?: CallGate, numbers = [sales], stored?: () => Promise<void>): Switchboard =>
     new Switchboard({
       ...(gate && { gate }),
       numbers,
@@ -87,7 +87,13 @@ describe('switchboard', () => {
       random: () => 0,
       observer: { step: () => undefined },
       journal,
-      cdr: { write: (record) => void records.push(record), close: () => Promise.resolve() },
+      cdr: {
+        write: (record) => {
+          records.push(record);
+          return stored?.();
+        },
+        close: () => Promise.resolve(),
+      },
       logger: silentLogger,
     });
 
@@ -131,6 +137,18 @@ describe('switchboard', () => {
       { call, event: 'began', data: { ...facts, startMs: String(clock.now()) } },
       { call, event: 'ended', data: { waCallId: 'wacid.1' } },
     ]);
+  });
+
+  it('says that a call is over when its record is safe, and not before: a crash in between costs no record', async () => {
+    const safe = deferred<undefined>();
+    board = build(undefined, [sales], () => safe.promise);
+    userCall({ ...sales, trunk: undefined }).say({ type: 'terminated' });
+    await settled();
+    expect(journal.entries().map(({ event }) => event)).toEqual(['began']);
+    expect(board.calls.size).toBe(0);
+    safe.resolve(undefined);
+    await settled();
+    expect(journal.entries().map(({ event }) => event)).toEqual(['began', 'ended']);
   });
 
   it('dials the user for a call from the PBX', () => {

@@ -3,6 +3,7 @@ import type { CallRecord } from '../../../src/call/call-record.js';
 import type { JournalData, JournalEntry, JournalEvent, OrphanDialog } from '../../../src/call/journal.js';
 import { OpenCalls, type OpenWaCall } from '../../../src/journal/open-calls.js';
 import { Recovery, type RecoveryOptions } from '../../../src/journal/recovery.js';
+import { deferred } from '../../../src/lib/deferred.js';
 import { FakeClock } from '../../../src/lib/clock.js';
 import type { CallId } from '../../../src/lib/ids.js';
 import { settled } from '../../support/eventually.js';
@@ -105,8 +106,24 @@ describe('recovery', () => {
     await settled();
     expect(log).toContain('terminate w1');
     expect(records).toMatchObject([
-      { call: 'NEW', number: 'sales', waCallId: 'w1', start: '2025-12-31T23:59:50.000Z' },
+      { call: expect.stringMatching(/^01[0-9A-HJKMNP-TV-Z]{24}$/), number: 'sales', waCallId: 'w1' },
     ]);
+    expect(records[0]?.start).toBe('2025-12-31T23:59:50.000Z');
+    const again = setUp([connect]);
+    await again.recovery.run();
+    expect(again.records[0]?.call).toBe(records[0]?.call);
+    expect(open.calls()).toEqual([]);
+  });
+
+  it('keeps an orphan open until its record is safe, however soon all else is done', async () => {
+    const safe = deferred<undefined>();
+    const { recovery, open, clock } = setUp(userCall, { cdr: { write: () => safe.promise } });
+    await recovery.run();
+    clock.advance(120_000);
+    await settled();
+    expect(open.calls()).toMatchObject([{ call: 'C1', isRecorded: false }]);
+    safe.resolve(undefined);
+    await settled();
     expect(open.calls()).toEqual([]);
   });
 

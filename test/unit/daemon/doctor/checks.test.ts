@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { failed, ok, runChecks, skipped, warning, type Finding } from '../../../../src/daemon/doctor/check.js';
 import { diskChecks, spaceCheck } from '../../../../src/daemon/doctor/disk-checks.js';
 import type { DoctorScope } from '../../../../src/daemon/doctor/doctor-scope.js';
@@ -149,6 +152,33 @@ describe('what is written to disk', () => {
       skipped('cdr.file is empty: no call records are written'),
       skipped('nothing is written to disk'),
     ]);
+  });
+});
+
+describe('the spool of call records', () => {
+  const found = async (httpSpoolDir: string): Promise<Finding | undefined> => {
+    const cdr = { file: '', csvFile: '', httpUrl: 'https://x.example/', httpSpoolDir };
+    const checks = diskChecks({ config: { journal: { dir: '' }, cdr } } as unknown as DoctorScope);
+    return checks.find(({ name }) => name === 'call record spool')?.run();
+  };
+
+  it('is made by the daemon, tells what waits, and warns of what was refused', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'doctor-spool-'));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    const spool = join(dir, 'spool');
+    expect(await found(spool)).toEqual(ok(`${spool} is not there yet, and can be made`));
+    mkdirSync(join(spool, 'rejected'), { recursive: true });
+    writeFileSync(join(spool, '1.json'), '{}');
+    expect(await found(spool)).toEqual(ok(`${spool} can be written; 1 records wait, 0 were refused`));
+    writeFileSync(join(spool, 'rejected', '0.json'), '{}');
+    expect(await found(spool)).toMatchObject({
+      state: 'warning',
+      detail: expect.stringContaining('1 were refused') as string,
+    });
+    expect(await found(join(spool, '1.json'))).toMatchObject({
+      state: 'failed',
+      detail: expect.stringContaining('is no directory') as string,
+    });
   });
 });
 
