@@ -36,8 +36,8 @@ export interface SipRingLimits {
 const LIMITS: SipRingLimits = { messages: 64, characters: 65_536, allCharacters: 32 * 2 ** 20, calls: 1_000 };
 /** What began a call is not pushed out by what goes on in it: its SDP tells how the audio is to be read. */
 const FIRST_KEPT = 8;
-/** Messages of nobody's that are kept for a moment: an INVITE is seen before it is known to be a call. */
-const UNCLAIMED = 32;
+/** Messages of nobody's that are kept for a moment: an INVITE and its 100 are seen before it is known to be a call. */
+const UNCLAIMED = 64;
 
 /** The last SIP messages of each call, whoever handles SIP. Bounded in all directions; the call that said nothing for longest goes first. */
 export class SipRings {

@@ -67,8 +67,10 @@ describe('listening', () => {
 
   it('traces every message and survives a tracer that throws', async () => {
     const lines: string[] = [];
+    const ways: unknown[] = [];
     const bench = await started({
       onMessage: (message) => {
+        ways.push([message.local, message.remote]);
         lines.push(`${message.direction} ${message.transport} ${message.text.split('\r\n')[0]}`);
         throw new Error('broken tracer');
       },
@@ -76,6 +78,8 @@ describe('listening', () => {
     bench.send('OPTIONS');
     await bench.peer.response(503, 'OPTIONS');
     expect(lines).toEqual([`in udp OPTIONS ${bench.uri()} SIP/2.0`, 'out udp SIP/2.0 503 Service Unavailable']);
+    const [us, peer] = [bench.sip.port, bench.peer.port].map((port) => ({ host: '127.0.0.1', port }));
+    for (const way of ways) expect(way).toMatchObject([us, peer]);
   });
 });
 

@@ -29,6 +29,15 @@ describe('LocalAddresses', () => {
     expect(asked).toHaveLength(2);
   });
 
+  it('tells what was said last without asking, however long ago, and nothing before', async () => {
+    const { addresses, clock, asked } = scripted('192.0.2.1', undefined);
+    expect(addresses.latest('198.51.100.1')).toBeUndefined();
+    await addresses.towards('198.51.100.1');
+    clock.advance(3_600_000);
+    expect([addresses.latest('198.51.100.1'), addresses.latest('198.51.100.2')]).toEqual(['192.0.2.1', undefined]);
+    expect(asked).toEqual(['198.51.100.1']);
+  });
+
   it.each([undefined, '0.0.0.0', '::'])('does not remember %s', async (nothing) => {
     const { addresses } = scripted(nothing, '192.0.2.1');
     expect(await addresses.towards('198.51.100.1')).toBe('127.0.0.1');
