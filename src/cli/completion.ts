@@ -50,7 +50,8 @@ const optionOf = ({ short, long, description, flags }: Option): Node['options'][
 });
 
 /** What shells would read as something of theirs is left out. */
-const firstLine = (text: string): string => (text.split('\n')[0] ?? '').replace(/['"`$\\[\]:]/g, '');
+const firstLine = (text: string): string =>
+  (text.split('\n')[0] ?? '').replaceAll(': ', ' - ').replace(/['"`$\\[\]:]/g, '');
 
 const all = (node: Node): Node[] => [node, ...node.commands.flatMap(all)];
 const key = ({ path }: Node): string => path.join(' ');
