@@ -44,6 +44,10 @@ interface Read {
   readonly holds: (command: string) => void;
 }
 
+const { services } = parse(textOf('docker-compose.yml')) as {
+  services: Readonly<Record<string, { profiles?: readonly string[]; ports?: readonly string[] }>>;
+};
+
 const named = (command: string, pattern: RegExp): string => pattern.exec(command)?.[1] ?? '';
 const isScript = (command: string): void => {
   const scripts = Object.keys((JSON.parse(textOf('package.json')) as { scripts: object }).scripts);
@@ -122,9 +126,16 @@ const ways: Readonly<Record<string, Ran | Served | Watched | Read>> = {
   },
   'sudo systemctl enable --now sip2wa': { why: 'changes the machine', holds: verifiedUnit },
   'docker compose up -d': {
-    why: 'needs Docker and its images',
-    holds: () =>
-      expect(Object.keys((parse(textOf('docker-compose.yml')) as { services: object }).services)).toContain('sip2wa'),
+    why: 'needs Docker and its images; test/unit/repo/deployment.test.ts holds the file against the code',
+    holds: () => expect(Object.keys(services)).toContain('sip2wa'),
+  },
+  'docker compose --profile homer up -d': {
+    why: 'the same',
+    holds: () => {
+      expect(services['homer']?.profiles).toEqual(['homer']);
+      expect(services['homer']?.ports).toEqual(['127.0.0.1:9080:80']);
+      expect(readme).toContain('http://127.0.0.1:9080');
+    },
   },
   'npx sip2wa calls --watch': { needs: 'call', says: /connected[^]*1 call/ },
   'npx sip2wa call show 01M82J': { needs: 'call', out: /connected[^]*whatsapp[^]*opus/i },
