@@ -8,6 +8,7 @@ import { registerMediaUsageMetrics } from '../../../src/observability/media-usag
 import { Metrics } from '../../../src/observability/metrics.js';
 import { registerPermissionMetrics } from '../../../src/observability/permission-metrics.js';
 import { PostDialDelay } from '../../../src/observability/post-dial-delay.js';
+import { registerTracingMetrics } from '../../../src/observability/tracing/tracing-metrics.js';
 import { registerWorkerMetrics } from '../../../src/observability/worker-metrics.js';
 import { textOf } from './repository.js';
 
@@ -57,6 +58,7 @@ beforeAll(async () => {
   const { registry } = new Metrics({ version: 'test' });
   new MediaMetrics(registry);
   registerWorkerMetrics(registry, () => []);
+  registerTracingMetrics(registry);
   registerHepMetrics(registry, () => 0);
   registerMediaUsageMetrics(registry, () => noUsage, {});
   registerPermissionMetrics(registry, () => ({}));
@@ -152,6 +154,7 @@ const EXPECTED: Readonly<Record<string, readonly string[]>> = {
   config_last_success_timestamp_seconds: [],
   draining: [],
   hep_dropped_total: [],
+  tracing_dropped_total: ['reason'],
   cdr_records_total: ['sink', 'result'],
   cdr_spooled: [],
 };
