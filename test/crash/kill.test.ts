@@ -1,9 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { csvFormat } from '../../src/observability/cdr/csv-format.js';
+import { jsonlFormat } from '../../src/observability/cdr/jsonl-format.js';
+import type { RecordFormat } from '../../src/observability/cdr/record-format.js';
 import { APP_SECRET, BUSINESS, NUMBER_ID } from '../support/test-number.js';
 import { until } from '../support/until.js';
+import { RecordEndpoint } from '../support/record-endpoint.js';
 import { CountingMeta } from './counting-meta.js';
 import { CountingPbx } from './counting-pbx.js';
 import { DaemonProcess, freeTcpPort, freeUdpPort } from './daemon-process.js';
@@ -22,6 +26,7 @@ const folder = mkdtempSync(join(tmpdir(), 'sip2wa-crash-'));
 const figures: { readonly atKill: string; readonly recoveryMs: number }[] = [];
 let meta: CountingMeta;
 let pbx: CountingPbx;
+let billing: RecordEndpoint;
 let daemon: DaemonProcess;
 let sip: { host: string; port: number };
 
@@ -29,6 +34,7 @@ beforeAll(async () => {
   const [webhook, admin, sipPort] = [await freeTcpPort(), await freeTcpPort(), await freeUdpPort()];
   meta = await CountingMeta.start(`http://127.0.0.1:${webhook}/webhook`);
   pbx = await CountingPbx.start();
+  billing = await RecordEndpoint.start();
   sip = { host: '127.0.0.1', port: sipPort };
   const file = join(folder, 'sip2wa.yaml');
   const yaml = `
@@ -43,7 +49,7 @@ trunks:
 numbers:
   - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
 journal: { dir: "${folder}/journal" }
-cdr: { file: "${folder}/cdr.jsonl" }
+cdr: { file: "${folder}/cdr.jsonl", csv_file: "${folder}/cdr.csv", http_url: "${billing.url}", http_spool_dir: "${folder}/spool" }
 `;
   writeFileSync(file, yaml, { mode: 0o600 });
   daemon = new DaemonProcess(file, join(folder, 'log'), admin);
@@ -55,6 +61,7 @@ afterAll(async () => {
   await daemon.stop();
   await pbx.close();
   await meta.close();
+  await billing.close();
   rmSync(folder, { recursive: true });
   const times = figures.map(({ recoveryMs }) => recoveryMs).sort((a, b) => a - b);
   const median = times[Math.floor(times.length / 2)];
@@ -94,6 +101,13 @@ function load(): () => void {
   );
   return () => timers.forEach(clearTimeout);
 }
+
+/** Calls that have a row in a file of records. */
+const callsOf = (name: string, format: RecordFormat): string[] =>
+  readFileSync(join(folder, name), 'utf8')
+    .split(/\r?\n/)
+    .flatMap((line) => format.callOf(line) ?? []);
+const spooled = (): string[] => readdirSync(join(folder, 'spool')).filter((name) => name.endsWith('.json'));
 
 function legsUp(): string {
   const sipLegs = pbx.up.map(({ kind, state, history }) => `SIP ${kind} ${state}: ${history.join(', ')}`);
@@ -136,6 +150,15 @@ describe('kill -9 at a random moment under load', () => {
     },
     30_000,
   );
+
+  it('left one record of every call in both files, and posted each at least once', async () => {
+    await until(() => spooled().length === 0, 'an empty spool', 10_000);
+    const rows = callsOf('cdr.jsonl', jsonlFormat);
+    expect(rows.length).toBeGreaterThan(KILLS);
+    expect(new Set(rows).size).toBe(rows.length);
+    expect(callsOf('cdr.csv', csvFormat).sort()).toEqual([...rows].sort());
+    expect([...new Set(billing.taken.map(({ key }) => key ?? ''))].sort()).toEqual([...rows].sort());
+  });
 
   it('met calls in every state', () => {
     const sum = (pattern: RegExp): number =>

@@ -105,9 +105,8 @@ describe('recovery', () => {
     await recovery.run();
     await settled();
     expect(log).toContain('terminate w1');
-    expect(records).toMatchObject([
-      { call: expect.stringMatching(/^01[0-9A-HJKMNP-TV-Z]{24}$/), number: 'sales', waCallId: 'w1' },
-    ]);
+    expect(records).toMatchObject([{ number: 'sales', waCallId: 'w1' }]);
+    expect(records[0]?.call).toMatch(/^01[0-9A-HJKMNP-TV-Z]{24}$/);
     expect(records[0]?.start).toBe('2025-12-31T23:59:50.000Z');
     const again = setUp([connect]);
     await again.recovery.run();
