@@ -88,14 +88,15 @@ const ways: Readonly<Record<string, Ran | Served | Watched | Read>> = {
       expect(readme).toContain(`https://${named(command, /--from (\S+)/)}/webhook`);
     },
   },
-  'curl -X POST -H "Authorization: Bearer $TOKEN" https://graph.facebook.com/v23.0/$WABA_ID/subscribed_apps': {
-    why: 'is Meta’s to answer',
-    holds: (command) => {
-      const { graph } = parse(textOf('config/default.yaml')) as { graph: { base_url: string; version: string } };
-      expect(command).toContain(`${graph.base_url}/${graph.version}/$WABA_ID/subscribed_apps`);
-      isShell(command);
+  'curl -X POST -H "Authorization: Bearer $(cat var/secrets/whatsapp_token)" https://graph.facebook.com/v23.0/WABA_ID/subscribed_apps':
+    {
+      why: 'is Meta’s to answer',
+      holds: (command) => {
+        const { graph } = parse(textOf('config/default.yaml')) as { graph: { base_url: string; version: string } };
+        expect(command).toContain(`${graph.base_url}/${graph.version}/WABA_ID/subscribed_apps`);
+        isShell(command);
+      },
     },
-  },
   'npx sip2wa settings plan --config sip2wa.yaml': {
     needs: 'daemon',
     before: (scene) => scene.write('whole'),
