@@ -5,7 +5,7 @@ import type { LeakReport } from '../../support/media/leak-child.js';
 import { runsOf } from '../../support/runs.js';
 
 /** In full: 1,000 calls made and ended (SIP2WA_RUNS=10). */
-const { runs: calls, timeoutMs } = runsOf(100, 90_000);
+const { runs: calls, timeoutMs } = runsOf(100, 180_000);
 const mostBytesPerCall = 2048;
 /** What a garbage collector leaves undone, whatever the number of calls; it would hide a leak in a short run only. */
 const noiseBytes = 150_000;
