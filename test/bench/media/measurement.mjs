@@ -169,7 +169,7 @@ export class Measurement {
       tried.push({ ...window, fault });
       this.#tell(bed, window, fault);
       if (!fault) return true;
-      if (bed.relay.isSpoiltByOverload && fault === 'loss') await bed.resize(0);
+      if (bed.relay.isSpoiltBy?.(fault)) await bed.resize(0);
       if (!isDoubtful(window)) break;
       await bed.resize(calls);
     }

@@ -34,6 +34,11 @@ export class EngineRelay {
     this.mode = mode;
   }
 
+  /** A transcoder that was caught cold buffers more for a while: its calls are opened anew, as those of rtpengine. */
+  isSpoiltBy(fault) {
+    return this.mode.whatsApp !== 'stamped' && fault !== undefined;
+  }
+
   static async start({ mode, core, profileDir }) {
     return new EngineRelay(
       await MeasuredProcess.start('engine-process.mjs', { core, profileDir, flags: NODE_FLAGS }),

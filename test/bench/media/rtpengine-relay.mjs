@@ -19,8 +19,14 @@ const opus = { name: 'opus', format: MODES.passthrough.format };
 /** rtpengine in userspace (no kernel table), one thread for packets; its other settings are its defaults. */
 export class RtpengineRelay {
   name = 'rtpengine';
-  /** Once a queue of a call has been too long for it, it discards that call's packets for ever (10.5). */
-  isSpoiltByOverload = true;
+
+  /**
+   * Once a queue of a call has been too long for it, it discards that call's packets for ever (10.5). And a transcoder that was
+   * caught cold buffers more for a while: calls are opened anew, so that a window is not judged by the one before.
+   */
+  isSpoiltBy(fault) {
+    return fault === 'loss' || (fault === 'delay' && this.mode.whatsApp !== 'stamped');
+  }
 
   constructor(child, mode) {
     this.child = child;

@@ -56,7 +56,7 @@ describe('what Meta gets', { timeout: timeoutMs }, () => {
           },
         });
         const pbxs: FakePacketPort[] = [new FakePacketPort(g711Audio('PCMA'))];
-        const ports = (id: string): PacketPort | undefined => (id === 'wa' ? stream.port : pbxs[Number(id)]);
+        const ports = (id: string): PacketPort | undefined => (id === 'wa' ? stream : pbxs[Number(id)]);
         const bridge = new TranscodingBridge({ portOf: ports, codecs: standardCodecs(), clock, logger: silentLogger });
         bridge.connect('wa', '0');
         let [count, base] = [0, 0];
