@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { CdrSink } from './call/call-record.js';
 import type { Config } from './config/config.js';
 import { LiveSecrets } from './config/live-secrets.js';
@@ -10,8 +9,8 @@ import { Control } from './daemon/control.js';
 import { createSwitchboard } from './daemon/create-switchboard.js';
 import type { MediaPlacement } from './daemon/media-plane.js';
 import { createSettingsWatch, settingsChecks } from './daemon/settings-keeper.js';
-import { embeddedWatcher, frameWatcher } from './daemon/sip-wire.js';
 import { withHep } from './daemon/start-hep.js';
+import { startSip, type SipServer } from './daemon/start-sip.js';
 import type { ReloadOutcome } from './daemon/reload.js';
 import { ServerReports } from './daemon/server-reports.js';
 import { tracedRecords } from './daemon/start-tracing.js';
@@ -29,12 +28,10 @@ import { CallReports } from './observability/call-reports.js';
 import type { EventBus } from './observability/event-bus.js';
 import type { Metrics } from './observability/metrics.js';
 import type { Timeline } from './observability/timeline.js';
-import { startEmbeddedSipServer } from './sip-server/start-embedded-sip-server.js';
-import { SipUserAgent, type SipUserAgentOptions } from './sip/sip-user-agent.js';
+import type { SipUserAgent } from './sip/sip-user-agent.js';
 import { replyOf } from './whatsapp/webhook-journal.js';
 import type { SettingsWatch } from './whatsapp/settings/settings-watch.js';
 import type { WebhookRouter } from './whatsapp/webhook-router.js';
-import { trunkOfCall } from './routing/number-of-call.js';
 import type { Switchboard } from './switchboard.js';
 
 export interface DaemonOptions {
@@ -280,69 +277,3 @@ async function recover(journal: RecoverableJournal | undefined, parts: Recovered
 
 const keepUnknown = ({ unknownWebhooks }: Store): Pick<WebhookListenerOptions, 'keepUnknown'> =>
   unknownWebhooks ? { keepUnknown: (items) => unknownWebhooks.keep(items) } : {};
-
-interface SipServer {
-  readonly options: Pick<
-    SipUserAgentOptions,
-    'connect' | 'serverEndsOrphans' | 'watchesServer' | 'onConnectionLost' | 'wire'
-  >;
-  readonly sockets: DaemonAddresses['sip'];
-  /** Resolves when it has ended what a crash left up on it, or after 4 s. */
-  readonly recovered: Promise<void>;
-}
-
-async function startSip(
-  base: Base,
-  stack: StopStack,
-  { takesCalls }: Control,
-): Promise<{ server: SipServer; sip: SipUserAgent }> {
-  // The server is there first; until the list of sources is, it takes nothing from anybody, and peers repeat themselves.
-  const late: { sip?: SipUserAgent } = {};
-  const server = await startSipServer(base, stack, late);
-  const sip = new SipUserAgent({ ...sipOptions(base), ...server.options, takesCalls });
-  late.sip = sip;
-  stack.add('SIP user agent', () => sip.close());
-  await sip.connect();
-  return { server, sip };
-}
-
-/** The SIP server that drachtio-srf talks to: the embedded one, or a drachtio-server that runs by itself. */
-async function startSipServer(base: Base, stack: StopStack, late: { readonly sip?: SipUserAgent }): Promise<SipServer> {
-  const { config, logger, dns, sipServerClock: clock } = base;
-  if (config.sip.server === 'drachtio') {
-    const options = { connect: config.sip.drachtio, watchesServer: true, wire: frameWatcher(base) };
-    return { options, sockets: [], recovered: Promise.resolve() };
-  }
-  const { listen, advertisedHost, sessionExpiresMs, timers, tls } = config.sip;
-  const { wire, onMessage } = embeddedWatcher(base);
-  const server = await startEmbeddedSipServer({
-    ...{ listen, tls, timers, onMessage, clock },
-    isKnownSource: (address) => late.sip?.isKnownSource(address) ?? false,
-    answerChallenge: (refresh) => late.sip?.answerChallenge(refresh),
-    session: { expiresS: Math.ceil(sessionExpiresMs / 1000) },
-    dns,
-    logger: logger.child({ room: 'sip-server' }),
-    ...(config.journal.dir === '' ? {} : { recordFile: join(config.journal.dir, 'sip-open-calls.record') }),
-    ...(advertisedHost === '' ? {} : { advertisedHost }),
-  });
-  stack.add('embedded SIP server', () => server.stop());
-  const { host, port, secret, connectInProcess, sockets, recovery, onConnectionLost } = server;
-  const connect = { host, port, secret, connectInProcess };
-  const options = { connect, serverEndsOrphans: recovery.covers, onConnectionLost, wire };
-  return { options, sockets, recovered: recovery.settled };
-}
-
-function sipOptions({
-  config,
-  live,
-  logger,
-  clock,
-  ids,
-  journal,
-  timeline,
-  media,
-  dns,
-}: Base): Omit<SipUserAgentOptions, 'connect'> {
-  const chooseTrunk: SipUserAgentOptions['chooseTrunk'] = (...asked) => trunkOfCall(live.current.numbers, ...asked);
-  return { trunks: config.trunks, chooseTrunk, media, journal, observer: timeline, logger, clock, ids, dns };
-}

@@ -8,7 +8,14 @@ const LIVE: ReadonlySet<string> = new Set([
 ]);
 
 /** Blocks that are compared whole. */
-const WHOLE: ReadonlySet<string> = new Set(['webhook.listen', 'admin.listen', 'sip.tls', 'graph.secretFiles', 'hep.receiver', 'tracing.headers']);
+const WHOLE: ReadonlySet<string> = new Set([
+  'webhook.listen',
+  'admin.listen',
+  'sip.tls',
+  'graph.secretFiles',
+  'hep.receiver',
+  'tracing.headers',
+]);
 
 /** Where the key of the file is called otherwise. */
 const NAMES: Readonly<Record<string, string>> = {
