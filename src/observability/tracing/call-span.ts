@@ -35,10 +35,17 @@ export interface Moment {
 /** What a span may say beyond its name and times. */
 type SpanMore = Partial<Pick<CallSpan, 'kind' | 'attributes' | 'events' | 'error' | 'children'>>;
 
-/** A span; one whose end was found to lie before its start has no length. */
+/** A span; one whose end was found to lie before its start has no length. Children are cut to it: their times are rounded. */
 export function span(name: string, startMs: number, endMs: number, more: SpanMore = {}): CallSpan {
   const { kind = 'internal', attributes = {}, events = [], error, children = [] } = more;
-  return { name, kind, startMs, endMs: Math.max(startMs, endMs), attributes, events, error, children };
+  const bounds = { startMs, endMs: Math.max(startMs, endMs) };
+  return { name, kind, ...bounds, attributes, events, error, children: children.map((one) => within(one, bounds)) };
+}
+
+function within(one: CallSpan, { startMs, endMs }: Pick<CallSpan, 'startMs' | 'endMs'>): CallSpan {
+  const cut = (atMs: number): number => Math.min(endMs, Math.max(startMs, atMs));
+  const bounds = { startMs: cut(one.startMs), endMs: cut(one.endMs) };
+  return { ...one, ...bounds, children: one.children.map((child) => within(child, bounds)) };
 }
 
 /** The first moment of one of these steps whose detail fits. */

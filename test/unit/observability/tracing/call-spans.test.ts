@@ -98,6 +98,16 @@ describe('the spans of a call', () => {
     }
   });
 
+  it('are cut to their parents where rounding lets them begin too soon', () => {
+    const steps: Step[] = [
+      [0, 'webhook.connect'],
+      [100, 'call.state', { from: 'dialing', to: 'ending', event: 'b.failed' }],
+      [150, 'graph.terminate', { ok: true, tookMs: 51 }],
+      [160, 'call.ended'],
+    ];
+    expect(drawn(named(treeOf(steps), 'hang-up'))).toEqual(['hang-up', 100, 160, ['graph terminate', 100, 150]]);
+  });
+
   it('begin and end as the record says, whatever the steps do', () => {
     const late: Step[] = [...userCall, [70_000, 'webhook.terminate', { direction: 'in' }]];
     const root = treeOf(late, recordOf(61_000));
