@@ -9,11 +9,11 @@ const report = (received: QualityReport['received']): QualityReport => ({
 describe('the audio of a call over time', () => {
   it('keeps what a chart shows of each report', () => {
     const history = new QualityHistory();
-    history.add('whatsapp', 1_000, report({ packets: 225, lost: 25, jitterMs: 7, mos: 4.1 }));
+    history.add('whatsapp', 1_000, report({ packets: 225, lost: 25, jitterMs: 7, mos: 4.1, levelDbfs: -21.5 }));
     history.add('pbx', 1_100, report({ packets: 0 }));
     history.add('pbx', 6_100, report({ packets: 250, lost: -2 }));
     expect(history.samples).toEqual([
-      { side: 'whatsapp', at: 1_000, loss: 0.1, jitterMs: 7, mos: 4.1, roundTripMs: 40 },
+      { side: 'whatsapp', at: 1_000, loss: 0.1, jitterMs: 7, mos: 4.1, roundTripMs: 40, levelDbfs: -21.5 },
       { side: 'pbx', at: 1_100, loss: 0, roundTripMs: 40 },
       { side: 'pbx', at: 6_100, loss: 0, roundTripMs: 40 },
     ]);

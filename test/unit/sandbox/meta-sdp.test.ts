@@ -3,6 +3,8 @@ import { checkBusinessSdp } from '../../../src/sandbox/graph/sdp-check.js';
 import { fromBusiness, prepareLocalOffer, toMetaForm } from '../../../src/sandbox/meta-sdp.js';
 import { readFixture } from '../../support/fixtures.js';
 
+const crlf = (path: string): string => readFixture(path).replace(/\r?\n/g, '\r\n');
+
 /** An offer as libwebrtc M106 (@roamhq/wrtc 0.10.0) gathers it; recorded for this test, addresses replaced by those for documentation. */
 const gathered = [
   'v=0',
@@ -126,7 +128,6 @@ describe("the business's description on its way to libwebrtc", () => {
 });
 
 describe("Meta's own samples pass the checks", () => {
-  const crlf = (path: string) => readFixture(path).replace(/\r?\n/g, '\r\n');
   it.each([
     ['offer', 'sdp/meta-business-initiated-offer-from-business.sdp'],
     ['answer', 'sdp/meta-user-initiated-answer-from-business.sdp'],
@@ -135,5 +136,35 @@ describe("Meta's own samples pass the checks", () => {
   });
   it('and those of Meta are not taken for a business', () => {
     expect(() => checkBusinessSdp('offer', crlf('sdp/meta-user-initiated-offer-from-meta.sdp'))).toThrow(/full ICE/);
+  });
+});
+
+describe('codecs that a number has beside Opus', () => {
+  const formats = (sdp: string): string | undefined => /^m=audio \d+ \S+ (.*)\r$/m.exec(sdp)?.[1];
+
+  it("stand in the relay's offer and answer, under libwebrtc's own numbers and in its order, and no others", () => {
+    expect(formats(toMetaForm(prepareLocalOffer(gathered)))).toBe('111 126');
+    const offer = toMetaForm(prepareLocalOffer(gathered, ['PCMA']), 'loopback', ['PCMA']);
+    expect(formats(offer)).toBe('111 8 126');
+    expect(offer).toContain('a=rtpmap:8 PCMA/8000\r\n');
+    expect(offer).not.toContain('PCMU');
+    expect(formats(toMetaForm(gathered, 'loopback', ['PCMA', 'PCMU']))).toBe('111 0 8 126');
+  });
+
+  it('may stand in what the business sends, and no others; an answer may do without Opus then', () => {
+    const sample = crlf('sdp/meta-user-initiated-answer-from-business.sdp');
+    const withFormats = (types: string, lines: string): string =>
+      sample.replace(/(SAVPF) .*\r\n/, `$1 ${types}\r\n`).replace(/(a=(rtpmap|fmtp|rtcp-fb):.*\r\n)+/, lines);
+    const opus = 'a=rtpmap:111 opus/48000/2\r\n';
+    const pcma = 'a=rtpmap:8 PCMA/8000\r\n';
+    const both = withFormats('8 111', pcma + opus);
+    expect(() => checkBusinessSdp('answer', both, ['PCMA'])).not.toThrow();
+    expect(() => checkBusinessSdp('answer', both, ['PCMU'])).toThrow(/PCMA is not a codec of this number/);
+    expect(() => checkBusinessSdp('answer', both, [])).toThrow(/PCMA is not a codec of this number/);
+    expect(() => checkBusinessSdp('answer', both)).not.toThrow();
+    const alone = withFormats('8', pcma);
+    expect(() => checkBusinessSdp('answer', alone, ['PCMA'])).not.toThrow();
+    expect(() => checkBusinessSdp('answer', alone, [])).toThrow(/opus/);
+    expect(() => checkBusinessSdp('offer', alone.replace('setup:active', 'setup:actpass'), ['PCMA'])).toThrow(/opus/);
   });
 });
