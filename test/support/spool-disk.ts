@@ -54,7 +54,8 @@ export class DiskOfProcess implements SpoolFiles {
     if (this.isDead) return never();
     if (this.left-- > 0) return effect();
     this.isDead = true;
-    if (this.diesAfterEffect) effect();
+    // Nobody is left who could be told of its fault.
+    if (this.diesAfterEffect) await Promise.resolve(effect()).catch(() => undefined);
     return never();
   }
 

@@ -37,7 +37,11 @@ export const systemDisk: RecordDisk = {
         await rename(path, aside);
         return { calls: new Set(), aside };
       }
-      return { calls: await callsIn(handle, size, format) };
+      const calls = await callsIn(handle, size, format);
+      // A process that was killed may have left rows that are not safe yet: who trusts them would lose them with the power.
+      await handle.datasync();
+      await syncDirectory(dirname(path));
+      return { calls };
     } finally {
       await handle.close();
     }
@@ -46,14 +50,25 @@ export const systemDisk: RecordDisk = {
     await mkdir(dirname(path), { recursive: true });
     const handle = await open(path, 'a+', 0o640);
     try {
-      await appendTo(handle, lines, format);
+      const isNew = await appendTo(handle, lines, format);
+      if (isNew) await syncDirectory(dirname(path));
     } finally {
       await handle.close();
     }
   },
 };
 
-async function appendTo(handle: FileHandle, lines: string, format: RecordFormat): Promise<void> {
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** @returns whether the file was empty. */
+async function appendTo(handle: FileHandle, lines: string, format: RecordFormat): Promise<boolean> {
   const { size } = await handle.stat();
   const cutShort = await cutLine(handle, size);
   const before = size === 0 ? format.header : cutShort === '' ? '' : format.mend(cutShort);
@@ -65,6 +80,7 @@ async function appendTo(handle: FileHandle, lines: string, format: RecordFormat)
     await handle.truncate(size).catch(() => undefined);
     throw error;
   }
+  return size === 0;
 }
 
 /** The last line, if it has no end: a crash or a full disk cut it short. */

@@ -76,6 +76,8 @@ export class Spool {
     const rejected = await this.#files.list(join(directory, rejectedFolder));
     // What is unfinished was safe for nobody: whoever gave it to us gives it again.
     for (const { name } of left) if (name.endsWith(unfinished)) await this.#files.remove(join(directory, name));
+    // A process that was killed may have left files that are not safe yet: who trusts them would lose them with the power.
+    for (const folder of [directory, join(directory, rejectedFolder)]) await this.#files.syncDirectory(folder);
     const held = this.#waiting;
     this.#waiting = [...left.flatMap(entryOf).sort(byOrder), ...held];
     this.#rejected = rejected.flatMap(entryOf).sort(byOrder);
