@@ -1,7 +1,6 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import {
-  chmodSync,
   closeSync,
   copyFileSync,
   mkdirSync,
@@ -30,6 +29,12 @@ export const secrets = {
   token: 'token-of-the-readme',
   appSecret: 'app-secret-of-the-readme',
   verify: 'verify-of-the-readme',
+};
+
+/** What the page uses besides Node, for machines that lack it: `npm test` needs Node and npm packages alone. */
+const standIns: Readonly<Record<string, string>> = {
+  curl: 'fetch("http://" + process.argv[1]).then((r) => r.text()).then((text) => process.stdout.write(text))',
+  openssl: 'console.log(require("crypto").randomBytes(Number(process.argv[3])).toString("hex"))',
 };
 
 export interface Said {
@@ -83,9 +88,14 @@ export class ReadmeScene {
     copyFileSync(join(PROJECT, 'package.json'), this.#tree.path('package.json'));
     const bin = join(this.folder, 'bin');
     mkdirSync(bin);
-    const npx = `#!/bin/bash\n[ "$1" = sip2wa ] || exit 64\nshift\nexec "${process.execPath}" "${this.#tree.path('src/main.ts')}" "$@"\n`;
-    writeFileSync(join(bin, 'npx'), npx);
-    chmodSync(join(bin, 'npx'), 0o755);
+    const program = (name: string, command: string): void =>
+      writeFileSync(join(bin, name), `#!/bin/bash\n${command}\n`, { mode: 0o755 });
+    const node = `exec "${process.execPath}"`;
+    program('npx', `[ "$1" = sip2wa ] || exit 64\nshift\n${node} "${this.#tree.path('src/main.ts')}" "$@"`);
+    for (const [name, script] of Object.entries(standIns)) {
+      const isThere = spawnSync('bash', ['-c', `command -v ${name}`]).status === 0;
+      if (!isThere) program(name, `${node} -e '${script}' -- "$@"`);
+    }
     mkdirSync(join(this.folder, 'var/secrets'), { recursive: true });
     this.#store('var/secrets/whatsapp_token', secrets.token);
     this.#store('var/secrets/whatsapp_app_secret', secrets.appSecret);
