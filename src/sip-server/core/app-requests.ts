@@ -65,7 +65,11 @@ export class AppRequests {
     if (!dialog || dialog.owner !== to.client) {
       return to.client.respond(to.messageId, ['NOK', 'Server error: unable to find dialog for dialog id provided']);
     }
-    this.#guard(to, 'Server error: ', async () => {
+    // Who hangs up asks for nothing more, whether the peer can be told or not (RFC 3261 §15.1.1).
+    const onRefused = (): void => {
+      if (message.method === 'BYE') this.uac.forget(dialog);
+    };
+    const sending = async (): Promise<void> => {
       const type = contentTypeOf(message);
       if (!type) throw new RefusedError('missing content-type');
       if (message.method === 'INVITE' && this.#hasInvite(dialog))
@@ -74,7 +78,8 @@ export class AppRequests {
       const way = await again();
       if (message.method === 'BYE') this.#cancelPendingInvites(dialog);
       this.#send(to, { way, again }, dialog, () => this.#dialogRequest(dialog, message, way, type.header));
-    });
+    };
+    this.#guard(to, 'Server error: ', sending, onRefused);
   }
 
   cancel(to: FrameOrigin, txn: string, message: SipRequest): void {
@@ -133,13 +138,14 @@ export class AppRequests {
   }
 
   /** Exactly one answer per frame, whatever goes wrong. */
-  #guard(to: FrameOrigin, prefix: string, work: () => Promise<void>): void {
+  #guard(to: FrameOrigin, prefix: string, work: () => Promise<void>, onRefused: () => void = () => undefined): void {
     this.#busy++;
     work()
       .catch((error: unknown) => {
         if (!(error instanceof RefusedError)) this.core.logger.warn('sip request could not be sent', { err: error });
         const text = error instanceof Error ? error.message : String(error);
         to.client.respond(to.messageId, ['NOK', prefix + text.replace(/[|\r\n]/g, ' ')]);
+        onRefused();
       })
       .finally(() => this.#busy--);
   }

@@ -200,17 +200,18 @@ export class UserAgentClient {
     if (!dialog) return keepFlow(record.request, response, record.flow);
     const method = record.request.method;
     this.sessions.onFinal(record, dialog, received);
-    if (method === 'INVITE' && record.initial && response.status >= 300) this.#forget(dialog);
+    if (method === 'INVITE' && record.initial && response.status >= 300) this.forget(dialog);
     if (method === 'BYE') this.#afterBye(record, dialog, response.status);
   }
 
   /** A challenged BYE is tried again with credentials, unless the application has none. */
   #afterBye(record: ClientRequest, dialog: Dialog, status: number): void {
-    if ((status !== 401 && status !== 407) || !record.client) return this.#forget(dialog);
-    this.core.clock.after(transactionLifeMs(this.core.timers), () => this.#forget(dialog));
+    if ((status !== 401 && status !== 407) || !record.client) return this.forget(dialog);
+    this.core.clock.after(transactionLifeMs(this.core.timers), () => this.forget(dialog));
   }
 
-  #forget(dialog: Dialog): void {
+  /** The dialog is over, for us and for the process after us. */
+  forget(dialog: Dialog): void {
     this.core.dialogs.remove(dialog);
     this.core.record.ended(dialog.inviteTxn);
   }
@@ -230,7 +231,7 @@ export class UserAgentClient {
     if (client) localEvent(this.core, client, response, record.txn, dialog?.id ?? '');
     if (!dialog) return;
     if (record.refresh) return this.sessions.refused(dialog, status);
-    if (request.method === 'BYE' || (request.method === 'INVITE' && record.initial)) this.#forget(dialog);
+    if (request.method === 'BYE' || (request.method === 'INVITE' && record.initial)) this.forget(dialog);
   }
 
   /** CANCEL leaves at once if the peer has answered provisionally, else with its first such answer (RFC 3261 §9.1). */
