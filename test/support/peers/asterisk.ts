@@ -183,12 +183,13 @@ export class Asterisk {
   /** What was heard from the trunk in the extensions that record, or a call placed by `callOut`; `wide` is what 624 records. */
   heard(band: 'narrow' | 'wide' = 'narrow'): Promise<Sound> {
     const path = join(this.options.folder, band === 'wide' ? 'spool/heard.wav16' : 'spool/heard.wav');
+    let before = 0;
+    // It is written to its end after the channel is gone: what is read twice alike is whole.
     return until('a recording by Asterisk', 5_000, () => {
-      try {
-        return readWav(path);
-      } catch {
-        return undefined;
-      }
+      const sound = soundIn(path);
+      const [length, last] = [sound?.samples.length ?? 0, before];
+      before = length;
+      return length > 0 && length === last ? sound : undefined;
     });
   }
 
@@ -200,5 +201,14 @@ export class Asterisk {
   async stop(): Promise<void> {
     this.#ami?.close();
     await this.#process.stop();
+  }
+}
+
+/** What is written so far. */
+function soundIn(path: string): Sound | undefined {
+  try {
+    return readWav(path);
+  } catch {
+    return undefined;
   }
 }
