@@ -100,7 +100,12 @@ async function pbxCalls(options: PbxVoiceOptions, agreedMs = options.ptimeMs): P
 /** All calls that are up are judged at both ends: tone, level, length of packets. */
 async function expectAllHeard(withinDb: (ptimeMs: number) => number): Promise<void> {
   // The first second of a stream is stretched by libwebrtc until its buffer is as it wants it.
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  const isHeard = ({ user, pbx }: LiveCall): boolean =>
+    tonesIn(soundAt(user), [pbxHz]).length > 0 && tonesIn(pbx.heard(), [userHz]).length > 0;
+  for (let looks = 0; looks < 10; looks++) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    if (live.every(isHeard)) break;
+  }
   for (const { user, pbx } of live) {
     user.forget();
     pbx.forget();
