@@ -47,7 +47,11 @@ export class WeriftSocket {
         onFault(error);
       }
     };
-    socket.on('message', (data, from) => arrived(take, data, from));
+    socket.on('message', (data, from) => {
+      // Only packets wait for their batch: werift's steps of ICE and DTLS are promises, which must settle before the next datagram.
+      if (datagramKind(data) === 'srtp') arrived(take, data, from);
+      else take(data, from);
+    });
     socket.on('error', (err) => logger.warn('WebRTC socket error', { err }));
   }
 

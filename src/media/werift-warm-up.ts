@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Logger } from '../lib/logger.js';
 import { silentLogger } from '../lib/logger.js';
 import { systemClock } from '../lib/clock.js';
@@ -58,11 +57,8 @@ async function checkGuard(): Promise<void> {
   const unsigned = new Message(methods.BINDING, classes.REQUEST).setAttribute('USERNAME', 'a:b');
   socket.show(unsigned.bytes, peer);
   socket.show(signed.bytes, stranger);
-  // An engine that was started before has datagrams of this process go through in batches.
-  await nextTurn();
   const before = requests;
   socket.show(signed.bytes, peer);
-  await nextTurn();
   await ice.close();
   if (before !== 0 || requests !== 1) throw new MediaError('internal', 'the source guard is not in the path of WebRTC');
 }
