@@ -179,7 +179,11 @@ describe(`four calls and ${packets} mutated packets of each kind`, () => {
       await fleet.talk(talkMs);
       const counts = await fleet.talk(talkMs);
       attacker.close();
-      const faults = fleet.logger.lines.filter(({ level }) => level === 'error' || level === 'warn');
+      // Mutated digits are as many as no finger presses, and that is said.
+      const faults = fleet.logger.lines.filter(
+        ({ level, message }) =>
+          (level === 'error' || level === 'warn') && !message.includes('came faster than they can be played'),
+      );
       const told = JSON.stringify({ name, seed, packets, leaked, ...counts, faults: faults.length });
       if (isFull) process.stdout.write(`${told}\n`);
       expect(
