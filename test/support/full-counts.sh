@@ -18,4 +18,6 @@ run 36 component test/component/media-adversity/loss.test.ts    # 50 calls for t
 SIP2WA_RUNS=60 bash test/support/peers/in-namespace.sh npx vitest run --project component test/component/media-adversity/attacks.test.ts
 run 6 unit test/unit/media/playout-delay.test.ts             # clocks that differ, an hour of each
 run 20 unit test/unit/media/dtmf-inband.test.ts              # an hour of speech without a key
+run 40 property test/property/observability/record-spool.test.ts  # 12,000 sequences of crashes
+run 5 component test/component/observability/record-kill.test.ts # 40 kills, one record of every call
 run 3 property test/property/routing/call-hours.test.ts      # twelve zones, two years, every minute
