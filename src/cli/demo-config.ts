@@ -81,6 +81,14 @@ const callTerms = {
   preAccept: 'immediate',
 } as const;
 
+const nothingLeftBehind = {
+  // in memory
+  journal: { dir: '' },
+  cdr: { file: '', csvFile: '', httpUrl: '', httpToken: '', httpSpoolDir: '', httpSpoolMaxBytes: 0 },
+  hep: undefined,
+  tracing: undefined,
+} as const;
+
 /** A whole configuration on loopback; on all addresses for SIP and RTP if the PBX is another machine. */
 export function demoConfig(options: {
   readonly identity: DemoIdentity;
@@ -137,10 +145,6 @@ export function demoConfig(options: {
       unansweredInARow: 4,
     },
     log: { level: 'warn', format: 'pretty' },
-    // in memory: the demo leaves nothing behind
-    journal: { dir: '' },
-    cdr: { file: '', csvFile: '', httpUrl: '', httpToken: '', httpSpoolDir: '', httpSpoolMaxBytes: 0 },
-    hep: undefined,
-    tracing: undefined,
+    ...nothingLeftBehind,
   };
 }

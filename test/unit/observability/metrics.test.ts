@@ -68,7 +68,7 @@ describe('metrics of calls', () => {
     const subscription = events.subscribe();
     const reports = new CallReports(records, metrics, events, new CallHistory());
     reports.started(start);
-    reports.write(record);
+    await reports.write(record);
     await reports.close();
     events.close();
     const told: unknown[] = [];
