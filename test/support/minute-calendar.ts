@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** Call hours as a file has them, natural: a closing time before the opening one is on the next day. */
 export interface WrittenHours {
   readonly zone: string;
@@ -14,7 +16,7 @@ const DAYS = 'MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY SUNDAY'.split(' 
 
 /**
  * Call hours once more, by other means than the bridge's: sets of open minutes, and a walk over UTC minutes with the offset
- * that a zone's name has then. What `routing/` says is held against it.
+ * that a table of zones has then, which is not Node's. What `routing/` says is held against it.
  */
 export class MinuteCalendar {
   /** 1 for each minute of UTC from `firstMs` that is open. */
@@ -95,12 +97,13 @@ function dayNumber(date: string): number {
   return julian - 2_440_588;
 }
 
-const offsetNames = new Map<string, Intl.DateTimeFormat>();
+const { zones } = JSON.parse(readFileSync(new URL('../fixtures/time-zones.json', import.meta.url), 'utf8')) as {
+  readonly zones: Readonly<Record<string, readonly (readonly [since: string, minutes: number])[]>>;
+};
 
-/** What a zone is ahead of UTC, from its name for it (`GMT+05:45`). */
-function offsetMinutes(atMs: number, timeZone: string): number {
-  const names = offsetNames.get(timeZone) ?? new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' });
-  offsetNames.set(timeZone, names);
-  const [, sign = '+', hours = '0', minutes = '0'] = /GMT(?:([+-])(\d\d):(\d\d))?/.exec(names.format(atMs)) ?? [];
-  return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes));
+/** What a zone is ahead of UTC, by somebody else's table than Node's. */
+function offsetMinutes(atMs: number, zone: string): number {
+  const entry = zones[zone]?.findLast(([since]) => Date.parse(since) <= atMs);
+  if (!entry) throw new Error(`test/fixtures/time-zones.json does not know ${zone} at ${new Date(atMs).toISOString()}`);
+  return entry[1];
 }
