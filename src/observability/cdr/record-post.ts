@@ -28,10 +28,11 @@ export interface PostTerms extends RecordReceiver {
 }
 
 /**
- * Statuses of 4xx that say nothing of the record: it is we who are to wait, or to show another token. A redirection is not followed,
- * since the token would go along, and is tried again like a receiver that is down.
+ * Statuses of 4xx that say nothing of the record: the token, the address, a proxy is wrong (401, 403, 404, 405, 407), it is we who
+ * are to wait (408, 425, 429), or an earlier attempt with this key is still being worked on (409, as the draft of Idempotency-Key has
+ * it). A redirection is not followed, since the token would go along, and is tried again like a receiver that is down.
  */
-const passing: ReadonlySet<number> = new Set([401, 408, 425, 429]);
+const passing: ReadonlySet<number> = new Set([401, 403, 404, 405, 407, 408, 409, 425, 429]);
 /** Longest pause that a receiver is granted, in milliseconds. */
 const longestRetryAfterMs = 600_000;
 /** As much of an answer is read: it says what is wrong, if anything. */

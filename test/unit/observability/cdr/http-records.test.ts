@@ -86,7 +86,7 @@ describe('records over HTTP', () => {
     expect(sink.backlog.records).toBe(0);
   });
 
-  it.each([400, 403, 404, 409, 410, 413, 422])('are put aside at status %i, and hold nothing up', async (status) => {
+  it.each([400, 402, 406, 410, 413, 415, 422])('are put aside at status %i, and hold nothing up', async (status) => {
     const { sink, receiver, disk, logger, counted } = httpScene();
     receiver.answers = [status];
     await Promise.all([sink.write(recordOf('01A')), sink.write(recordOf('01B'))]);
@@ -106,7 +106,7 @@ describe('records over HTTP', () => {
     ]);
   });
 
-  it.each([401, 408, 425, 429, 500, 302])('are kept and tried again at status %i', async (status) => {
+  it.each([401, 403, 404, 405, 407, 408, 409, 425, 429, 500, 302])('are kept and tried again at status %i', async (status) => {
     const { sink, receiver, clock, counted, disk } = httpScene();
     receiver.answers = [status, 200];
     void sink.write(recordOf('01A'));
