@@ -42,6 +42,8 @@ export class DiskOfProcess implements SpoolFiles {
   isDead = false;
   /** Set: every write fails with this. */
   fault: Error | undefined;
+  /** Paths that cannot be read, with the system's code. */
+  readonly unreadable = new Map<string, string>();
 
   constructor(
     private readonly disk: SpoolDisk,
@@ -81,7 +83,8 @@ export class DiskOfProcess implements SpoolFiles {
   async read(path: string): Promise<string> {
     return this.step(() => {
       const text = this.disk.files.get(path);
-      if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+      const code = this.unreadable.get(path) ?? 'ENOENT';
+      if (text === undefined || this.unreadable.has(path)) throw Object.assign(new Error('cannot be read'), { code });
       return text;
     });
   }

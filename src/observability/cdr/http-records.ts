@@ -13,6 +13,8 @@ const closeDeadlineMs = 5_000;
 /** First pause after an attempt that failed; doubled with each up to the longest, and shortened by up to a half by chance. */
 const firstPauseMs = 1_000;
 const longestPauseMs = 300_000;
+/** Of this file alone, which is not to hold up the others; any other fault is the disk's, and passes. */
+const faultsOfOneFile: ReadonlySet<string> = new Set(['ENOENT', 'EACCES', 'EPERM', 'EISDIR']);
 
 export type PostResult = 'sent' | 'rejected' | 'dropped' | 'unspooled';
 
@@ -142,7 +144,8 @@ export class HttpRecords implements CdrSink {
       text = await this.#spool.read(entry);
     } catch (err) {
       const { code = 'unreadable' } = err as NodeJS.ErrnoException;
-      return { kind: 'again', why: `spool: ${code}`, afterMs: 0 };
+      if (!faultsOfOneFile.has(code)) return { kind: 'again', why: `spool: ${code}`, afterMs: 0 };
+      return { kind: 'refused', status: 0, said: `the spooled file cannot be read: ${code}` };
     }
     // A power cut may leave a file empty; nothing of it can be sent, and nothing behind it shall wait for it.
     if (!isRecord(text)) return { kind: 'refused', status: 0, said: 'the spooled file is damaged' };

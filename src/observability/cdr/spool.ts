@@ -120,13 +120,16 @@ export class Spool {
     await this.#files.remove(join(this.options.directory, entry.name));
   }
 
-  /** Puts it aside: it is not wanted. It waits no more also if this rejects. */
+  /** Puts it aside: it is not wanted. It waits no more also if this rejects. One whose file is gone is done with. */
   async reject(entry: Spooled): Promise<void> {
     const { directory } = this.options;
     this.#drop(entry);
     const [from, to] = [join(directory, entry.name), join(directory, rejectedFolder, entry.name)];
     if (entry.text !== undefined) await this.#files.write(from, entry.text);
-    await this.#files.rename(from, to);
+    // A folder that is missing is not to look like a record that is gone.
+    await this.#files.make(join(directory, rejectedFolder));
+    const isThere = await this.#files.rename(from, to).then(() => true, unlessGone);
+    if (!isThere) return;
     await this.#files.syncDirectory(join(directory, rejectedFolder));
     this.#rejected.push(entry);
     this.#bytes += entry.bytes;
@@ -175,6 +178,11 @@ export class Spool {
     this.#waiting.splice(index, 1);
     this.#bytes -= entry.bytes;
   }
+}
+
+function unlessGone(error: unknown): false {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+  throw error;
 }
 
 const orderDigits = 17;

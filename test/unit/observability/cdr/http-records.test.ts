@@ -106,16 +106,19 @@ describe('records over HTTP', () => {
     ]);
   });
 
-  it.each([401, 403, 404, 405, 407, 408, 409, 425, 429, 500, 302])('are kept and tried again at status %i', async (status) => {
-    const { sink, receiver, clock, counted, disk } = httpScene();
-    receiver.answers = [status, 200];
-    void sink.write(recordOf('01A'));
-    await settled();
-    expect([disk.files.size, counted]).toEqual([1, {}]);
-    clock.advance(1_000);
-    await settled();
-    expect([disk.files.size, counted]).toEqual([0, { sent: 1 }]);
-  });
+  it.each([401, 403, 404, 405, 407, 408, 409, 425, 429, 500, 302])(
+    'are kept and tried again at status %i',
+    async (status) => {
+      const { sink, receiver, clock, counted, disk } = httpScene();
+      receiver.answers = [status, 200];
+      void sink.write(recordOf('01A'));
+      await settled();
+      expect([disk.files.size, counted]).toEqual([1, {}]);
+      clock.advance(1_000);
+      await settled();
+      expect([disk.files.size, counted]).toEqual([0, { sent: 1 }]);
+    },
+  );
 
   it('that were put aside are sent again when they are moved back', async () => {
     const first = httpScene();
