@@ -21,7 +21,7 @@ export interface PostTerms extends RecordReceiver {
   readonly call: string;
   /** The record as JSON. */
   readonly text: string;
-  /** Longest wait for the whole answer, in milliseconds. */
+  /** Longest wait for the status, in milliseconds. */
   readonly timeoutMs: number;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
@@ -37,21 +37,28 @@ const passing: ReadonlySet<number> = new Set([401, 403, 404, 405, 407, 408, 409,
 const longestRetryAfterMs = 600_000;
 /** As much of an answer is read: it says what is wrong, if anything. */
 const mostAnswerBytes = 16_384;
+/** For so long at most, in milliseconds. */
+const answerMs = 1_000;
 const saidCharacters = 200;
 
-/** Posts one record. `Idempotency-Key` is the call's id: a receiver that has seen it knows the record. Never rejects. */
+/**
+ * Posts one record. `Idempotency-Key` is the call's id: a receiver that has seen it knows the record. The status alone says what became
+ * of it: a body that does not end is no reason to post again what was taken. Never rejects.
+ */
 export async function postRecord(terms: PostTerms): Promise<Verdict> {
+  const { timeoutMs, clock } = terms;
   const abort = new AbortController();
   try {
-    return await withDeadline(exchange(terms, abort.signal), terms.timeoutMs, 'posting a call record', terms.clock);
+    const response = await withDeadline(request(terms, abort.signal), timeoutMs, 'posting a call record', clock);
+    return verdictOf(response, await startOf(response, clock), clock);
   } catch (error) {
     abort.abort();
     return { kind: 'again', why: faultOf(error), afterMs: 0 };
   }
 }
 
-async function exchange({ url, token, call, text, clock, fetch }: PostTerms, signal: AbortSignal): Promise<Verdict> {
-  const response = await fetch(url, {
+const request = ({ url, token, call, text, fetch }: PostTerms, signal: AbortSignal): Promise<Response> =>
+  fetch(url, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -62,28 +69,31 @@ async function exchange({ url, token, call, text, clock, fetch }: PostTerms, sig
     redirect: 'manual',
     signal,
   });
-  const answer = await startOf(response);
-  const { status } = response;
+
+function verdictOf({ status, headers }: Response, answer: string, clock: Clock): Verdict {
   if (status >= 200 && status < 300) return { kind: 'taken' };
   if (status >= 400 && status < 500 && !passing.has(status)) return { kind: 'refused', status, said: plain(answer) };
-  const afterMs = retryAfterMs(response.headers.get('retry-after'), clock.now());
-  return { kind: 'again', why: `status ${status}`, afterMs };
+  return { kind: 'again', why: `status ${status}`, afterMs: retryAfterMs(headers.get('retry-after'), clock.now()) };
 }
 
-/** Reads on, so that the connection can be used again, but not for ever. */
-async function startOf(response: Response): Promise<string> {
-  if (!response.body) return '';
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+/** Reads on, so that the connection can be used again, but neither for ever nor everything. Never rejects. */
+async function startOf({ body }: Response, clock: Clock): Promise<string> {
+  if (!body) return '';
+  const reader = (body as ReadableStream<Uint8Array>).getReader();
   const parts: Uint8Array[] = [];
-  let bytes = 0;
-  while (bytes < mostAnswerBytes) {
+  await withDeadline(readInto(parts, reader), answerMs, 'reading an answer', clock).catch(() => undefined);
+  // Gives the connection up if there is more to come.
+  reader.cancel().catch(() => undefined);
+  return Buffer.concat(parts).toString('utf8');
+}
+
+async function readInto(parts: Uint8Array[], reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
+  for (let bytes = 0; bytes < mostAnswerBytes;) {
     const { done, value } = await reader.read();
-    if (done) return Buffer.concat(parts).toString('utf8');
+    if (done) return;
     parts.push(value);
     bytes += value.byteLength;
   }
-  await reader.cancel();
-  return Buffer.concat(parts).toString('utf8');
 }
 
 /** Words from outside go to the log: one short line. */
