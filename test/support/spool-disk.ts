@@ -40,7 +40,7 @@ export class SpoolDisk {
 /** One process' way to the disk and to the network. */
 export class DiskOfProcess implements SpoolFiles {
   isDead = false;
-  /** Set: every write fails with this. */
+  /** Set: every write fails with this, half way. */
   fault: Error | undefined;
   /** Paths that cannot be read, with the system's code. */
   readonly unreadable = new Map<string, string>();
@@ -75,8 +75,8 @@ export class DiskOfProcess implements SpoolFiles {
 
   async write(path: string, text: string): Promise<void> {
     return this.step(() => {
+      this.disk.change(path, this.fault ? text.slice(0, text.length / 2) : text);
       if (this.fault) throw this.fault;
-      this.disk.change(path, text);
     });
   }
 

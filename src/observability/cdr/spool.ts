@@ -145,8 +145,15 @@ export class Spool {
 
   async #store(name: string, text: string): Promise<void> {
     const path = join(this.options.directory, name);
-    await this.#files.write(`${path}${unfinished}`, text);
-    await this.#files.rename(`${path}${unfinished}`, path);
+    const begun = `${path}${unfinished}`;
+    try {
+      await this.#files.write(begun, text);
+      await this.#files.rename(begun, path);
+    } catch (error) {
+      // Or a full disk would be kept full by what nobody counts.
+      await this.#files.remove(begun).catch(() => undefined);
+      throw error;
+    }
   }
 
   #take(entries: readonly Spooled[]): void {

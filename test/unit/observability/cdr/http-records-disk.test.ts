@@ -58,3 +58,23 @@ describe('records whose file cannot be read', () => {
     expect(receiver.taken).toEqual(['01A', '01B']);
   });
 });
+
+describe('a disk that takes no records', () => {
+  const noSpace = Object.assign(new Error('no space'), { code: 'ENOSPC' });
+
+  it.each(['write', 'rename'])('is left without the file that a failed %s began', async (step) => {
+    const { sink, disk, files } = httpScene();
+    if (step === 'write') files.fault = noSpace;
+    else files.rename = () => Promise.reject(noSpace);
+    await sink.write(recordOf('01A'));
+    expect([[...disk.files.keys()], sink.backlog.records]).toEqual([[], 1]);
+  });
+
+  it('is said to fail as it did, also when the begun file cannot be removed', async () => {
+    const { sink, files, logger } = httpScene();
+    files.fault = noSpace;
+    files.remove = () => Promise.reject(new Error('not that either'));
+    await sink.write(recordOf('01A'));
+    expect(logger.lines).toMatchObject([{ level: 'error', fields: { records: 1, err: noSpace } }]);
+  });
+});
