@@ -1,10 +1,13 @@
 import type { Config } from './config.js';
+import { isLoopback } from './formats.js';
 import type { Findings } from './issue.js';
 import type { Scalars } from './scalars.js';
 import type { Secrets } from './secrets.js';
 
 /** Where collectors take traces by OTLP over HTTP. */
 const TRACES_PATH = '/v1/traces';
+/** Names of tenants are shorter. */
+const surelySecretLength = 16;
 
 /** Where traces of calls go; undefined: nowhere. Its secret is not looked at then. */
 export function buildTracing(scalars: Scalars, secrets: Secrets, findings: Findings): Config['tracing'] {
@@ -18,10 +21,25 @@ export function buildTracing(scalars: Scalars, secrets: Secrets, findings: Findi
       cure: 'write for example authorization=Bearer%20abc,x-scope=calls; other characters in values as in URLs',
     });
   }
+  warnOfPlainHttp(written, headers ?? {}, findings);
   // Of `Bearer abc` the second word.
-  for (const value of Object.values(headers ?? {}))
-    for (const part of [value, value.split(' ').at(-1) ?? '']) secrets.add(part);
+  for (const [name, value] of Object.entries(headers ?? {}))
+    if (isSecret(name, value)) for (const part of [value, value.split(' ').at(-1) ?? '']) secrets.add(part);
   return { otlpUrl: tracesUrl(written), sampleRatio: Number(scalars['tracing.sample_ratio']), headers: headers ?? {} };
+}
+
+/** A tenant's name is none: it would be blacked out of every line that has the word. */
+function isSecret(name: string, value: string): boolean {
+  return /auth|key|token|secret|pass|cookie|sign/.test(name) || value.length >= surelySecretLength;
+}
+
+function warnOfPlainHttp(url: string, headers: Readonly<Record<string, string>>, findings: Findings): void {
+  const { protocol, hostname } = new URL(url);
+  if (Object.keys(headers).length === 0 || protocol !== 'http:' || isLoopback(hostname)) return;
+  findings.warn(['tracing', 'otlp_url'], {
+    message: 'is plain http: whoever is on the way can read tracing.headers',
+    cure: 'write https://, or leave the headers to a collector on this machine',
+  });
 }
 
 /** A collector's own address gets the path that OTLP has (OTLP specification 1.x, "OTLP/HTTP Request"). */

@@ -58,6 +58,7 @@ export class DatagramBatches {
     } finally {
       this.isUnderWay = false;
       this.#count(this.#arrived, beganMs);
+      // Of a batch whose listener threw, which none of ours does, the rest is lost.
       this.#arrived = 0;
       this.sendAll();
     }

@@ -1,5 +1,5 @@
-/** Sends a datagram at once; its bytes may be overwritten afterwards. */
-export type SendNow = (datagram: Buffer, port: number, address: string) => void;
+/** Sends a datagram at once; true if the kernel had no room for it, and its bytes must stay as they are. */
+export type SendNow = (datagram: Buffer, port: number, address: string) => boolean;
 
 const places = 512;
 /** An Ethernet frame's worth; what is longer does not wait. */
@@ -13,11 +13,11 @@ interface Place {
   address: string;
 }
 
-const nothing: SendNow = () => undefined;
+const nothing: SendNow = () => false;
 
 /** Copies of datagrams that leave together, in the order in which they came. */
 export class Departures {
-  readonly #places: Place[] = [];
+  readonly #places: (Place | undefined)[] = [];
   #waiting = 0;
 
   add(send: SendNow, datagram: Buffer, port: number, address: string): void {
@@ -37,10 +37,16 @@ export class Departures {
   }
 
   sendAll(): void {
-    for (let i = 0; i < this.#waiting; i++) {
-      const place = this.#places[i];
-      place?.send(place.bytes.subarray(0, place.length), place.port, place.address);
-    }
+    const waiting = this.#waiting;
     this.#waiting = 0;
+    for (let i = 0; i < waiting; i++) {
+      const place = this.#places[i];
+      if (!place) continue;
+      const { send, bytes, length, port, address } = place;
+      // Senders of sockets that are closed since must not stay.
+      place.send = nothing;
+      // Memory that is under way still is given up: another call's packet must not go out in its place.
+      if (send(bytes.subarray(0, length), port, address)) this.#places[i] = undefined;
+    }
   }
 }

@@ -143,7 +143,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     const samples = this.#decoder.decode(payload, this.#pcm);
     this.options.level?.add(this.#pcm, samples);
     // Behind a loss the decoder has blended what it made up into what came.
-    if (this.#mayPass(samples) && this.#concealedInARow === 0) this.#unchanged = payload;
+    this.#unchanged = this.#mayPass(samples) && this.#concealedInARow === 0 ? payload : undefined;
     this.#concealedInARow = 0;
     this.#covered = 0;
     this.#noise.stop();

@@ -10,17 +10,13 @@ let batches: DatagramBatches | undefined;
  * nothing else to do, blocks for up to a millisecond while it is busy, so that batches grow. Once a process.
  */
 export function batchDatagrams(rests: boolean): void {
+  if (batches) return;
   const never = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   const rest = (ms: number): void => void Atomics.wait(never, 0, 0, ms);
-  batches ??= new DatagramBatches(
+  batches = new DatagramBatches(
     { defer: setImmediate, nowMs: () => performance.now(), ...(rests && { rest }) },
     sendDepartures,
   );
-}
-
-/** Back to one by one. */
-export function stopBatching(): void {
-  batches = undefined;
 }
 
 /** Hands a datagram to `listener`, which must not throw, together with others that have arrived. */

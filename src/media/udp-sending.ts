@@ -71,13 +71,15 @@ export function addressOnly(
   callback(null, address, isIPv6(address) ? 6 : 4);
 }
 
-function sendDirectly(handle: UdpHandle, datagram: Buffer, port: number, address: string): void {
+/** True if the kernel had no room: libuv sends the very bytes later. */
+function sendDirectly(handle: UdpHandle, datagram: Buffer, port: number, address: string): boolean {
   list[0] = datagram;
-  if (handle.send(request, list, 1, port, address, false) !== 0 || !Request) return;
+  if (handle.send(request, list, 1, port, address, false) !== 0 || !Request) return false;
   // Under way still: both have to stay as they are until then.
   Object.assign(request, { list });
   request = new Request();
   list = [];
+  return true;
 }
 
 /** Undefined if this socket is not built as expected. */

@@ -23,10 +23,12 @@ export function acknowledgeProvisional(options: PrackOptions, response: SrfRespo
   const cseq = invite?.get('CSeq');
   if (invite === undefined || rseq === undefined || cseq === undefined || stackDialogId === undefined) return;
   keepUnacknowledged(response);
+  // What is no number (RFC 3262 §7.1) gets into no header of ours.
+  if (!/^\d{1,10}$/.test(rseq)) return;
   const dialog = earlyDialog(options, invite.uri, stackDialogId);
   const prack = { method: 'PRACK', headers: { RAck: `${rseq} ${cseq}` } } as const;
   requestInDialog({ ...options, dialog }, prack, (status) => {
-    if (status === undefined || status >= 300) options.logger.warn('PRACK refused', { status });
+    if (status !== undefined && status >= 300) options.logger.warn('PRACK refused', { status });
   });
 }
 

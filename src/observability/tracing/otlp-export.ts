@@ -59,10 +59,7 @@ export async function createOtlpExport(
 function unavailable(cause: unknown): TracingUnavailableError {
   const isMissing = (cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_MODULE_NOT_FOUND';
   const state = isMissing ? 'are not installed' : 'cannot be loaded';
-  const wanted = Object.entries(TRACING_PACKAGES).map(([name, range]) => `'${name}@${range}'`);
-  // As dependencies, if only for this installation: npm leaves out what a manifest has for development.
-  const command = `npm install --no-save --save-prod --omit=dev --ignore-scripts ${wanted.join(' ')}`;
-  const message = `tracing.otlp_url is set, and the packages of OpenTelemetry ${state}; in the folder of sip2wa: ${command}`;
+  const message = `tracing.otlp_url is set, and the packages of OpenTelemetry ${state}; in the folder of sip2wa: ${installCommand()}`;
   return new TracingUnavailableError('SIP2WA_TRACING_UNAVAILABLE', message, { cause });
 }
 
@@ -154,3 +151,10 @@ class SpanBasket implements SpanProcessor {
 
 /** A bare number might be taken for the time since the start of the process. */
 const hrTime = (ms: number): HrTime => [Math.floor(ms / 1000), Math.round((ms % 1000) * 1e6)];
+
+/** What puts the packages where they are looked for. */
+export function installCommand(): string {
+  const wanted = Object.entries(TRACING_PACKAGES).map(([name, range]) => `'${name}@${range}'`);
+  // As dependencies, if only for this installation: npm leaves out what a manifest has for development.
+  return `npm install --no-save --save-prod --omit=dev --ignore-scripts ${wanted.join(' ')}`;
+}

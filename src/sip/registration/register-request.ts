@@ -79,13 +79,16 @@ export class RegisterRequest {
 
   async #sendTo(hop: NextHop, lifetimeMs: number, signal: AbortSignal): Promise<RegisterAnswer> {
     const { trunk, server, logins } = this.options;
-    const login = logins.loginAt({ trunk, server, place: hop });
+    let login = logins.loginAt({ trunk, server, place: hop });
     let credentials: Credentials = {};
     for (;;) {
       signal.throwIfAborted();
       const { contact, response } = await this.#exchange(lifetimeMs, credentials, hop);
       if (response.status === lacksOutbound && this.#flow) {
         this.#flow = undefined;
+        // Another request: credentials must not come twice (RFC 7616 §3.4).
+        login = logins.loginAt({ trunk, server, place: hop });
+        credentials = {};
         continue;
       }
       const isChallenged = response.status === 401 || response.status === 407;

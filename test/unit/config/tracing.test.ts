@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { reloaded } from '../../../src/config/reload-keys.js';
-import { configOf, errorsOf, load, working } from './load.js';
+import { configOf, errorsOf, load, warningsOf, working } from './load.js';
 
 const withTracing = (...lines: string[]): string => working({ top: ['tracing:', ...lines.map((line) => `  ${line}`)] });
 const tracingOf = (...lines: string[]) => configOf(withTracing(...lines)).tracing;
@@ -45,8 +45,23 @@ describe('tracing', () => {
     const result = load(text, { env });
     if (!result.ok) throw new Error(JSON.stringify(result.errors));
     expect(result.config.tracing?.headers).toEqual({ authorization: 'Bearer abc,def', 'x-scope-orgid': 'calls' });
-    expect(result.secrets).toEqual(expect.arrayContaining([env.OTLP_HEADERS, 'Bearer abc,def', 'abc,def', 'calls']));
+    expect(result.secrets).toEqual(expect.arrayContaining([env.OTLP_HEADERS, 'Bearer abc,def', 'abc,def']));
     expect(result.secrets).not.toContain('Bearer');
+    // A tenant's name: every line with the word would be blacked out.
+    expect(result.secrets).not.toContain('calls');
+  });
+
+  it('warns of headers that go to another machine in plain http', () => {
+    const headers = 'headers: "x-scope-orgid=calls"';
+    const warned = (url: string, ...more: string[]) => warningsOf(withTracing(`otlp_url: ${url}`, ...more));
+    expect(warned('http://collector.example.com', headers)).toEqual([
+      expect.stringMatching(
+        /tracing\.otlp_url: is plain http: whoever is on the way can read tracing\.headers; write https/,
+      ),
+    ]);
+    expect(warned('http://collector.example.com')).toEqual([]);
+    expect(warned('https://collector.example.com', headers)).toEqual([]);
+    expect(warned('http://127.0.0.1:4318', headers)).toEqual([]);
   });
 
   it.each(['no-value-at-all', 'two words=c', 'empty-one=', 'bad-one=%zz', 'broken=b%0d%0ax-b:c', 'gap=b,,gap=d'])(

@@ -21,12 +21,9 @@ function scene({ rests = true } = {}) {
   );
   const listener = (datagram: Buffer): void => {
     log.push(`takes ${datagram.toString()}`);
-    departures.add(
-      (bytes, port, address) => log.push(`sends ${bytes.toString()} to ${address}:${port}`),
-      datagram,
-      9,
-      'b',
-    );
+    const send = (bytes: Buffer, port: number, address: string): boolean =>
+      log.push(`sends ${bytes.toString()} to ${address}:${port}`) === 0;
+    departures.add(send, datagram, 9, 'b');
   };
   const arrive = (...texts: string[]): void =>
     texts.forEach((text) => batches.arrived(listener, Buffer.from(text), source));
@@ -129,7 +126,7 @@ describe('departures', () => {
     const bytes = Buffer.alloc(2000);
     for (const text of texts) {
       bytes.write(text);
-      departures.add((datagram) => sent.push(datagram.toString()), bytes.subarray(0, text.length), 1, 'a');
+      departures.add((datagram) => sent.push(datagram.toString()) === 0, bytes.subarray(0, text.length), 1, 'a');
     }
     departures.sendAll();
     return sent;
@@ -137,6 +134,26 @@ describe('departures', () => {
 
   it('are copies: whoever sends may use his memory again', () => {
     expect(sentBy(new Departures(), ['one', 'three', 'of'])).toEqual(['one', 'three', 'of']);
+  });
+
+  it('give up the memory of what the kernel had no room for: no other packet goes out in its place', () => {
+    const departures = new Departures();
+    const late: Buffer[] = [];
+    const full = (datagram: Buffer): boolean => late.push(datagram) > 0;
+    departures.add(full, Buffer.from('of the first call'), 1, 'a');
+    departures.sendAll();
+    expect(sentBy(departures, ['of another call'])).toEqual(['of another call']);
+    expect(late.map(String)).toEqual(['of the first call']);
+  });
+
+  it('go on behind a sender that throws, and send nothing twice', () => {
+    const departures = new Departures();
+    const broken = (): never => {
+      throw new Error('no');
+    };
+    departures.add(broken, Buffer.from('x'), 1, 'a');
+    expect(() => departures.sendAll()).toThrow('no');
+    expect(sentBy(departures, ['next'])).toEqual(['next']);
   });
 
   it('keep their order when there are more than places, and when one is longer than a place', () => {

@@ -9,10 +9,12 @@ import { ephemeralCheck } from '../../../../src/daemon/doctor/socket-checks.js';
 import {
   dtlsCheck,
   nodeCheck,
+  tracingCheck,
   openFilesCheck,
   opusCheck,
   zonesCheck,
 } from '../../../../src/daemon/doctor/system-checks.js';
+import { installCommand } from '../../../../src/observability/tracing/otlp-export.js';
 import { FakeClock } from '../../../../src/lib/clock.js';
 import { CodecRegistry } from '../../../../src/media/codec-registry.js';
 import { pcmaCodec } from '../../../../src/media/g711-codec.js';
@@ -30,6 +32,18 @@ describe('checks of this machine', () => {
   it.each<[string, () => Finding, Finding['state'], string, string | undefined]>([
     ['Node', () => nodeCheck('20.19.0'), 'ok', '20.19.0', undefined],
     ['Node', () => nodeCheck('24.1.0'), 'ok', '24.1.0', undefined],
+    ['tracing', () => tracingCheck(() => '/there'), 'ok', 'installed', undefined],
+    [
+      'tracing',
+      () =>
+        tracingCheck((name) => {
+          if (name.endsWith('/api')) throw new Error('no');
+          return '/there';
+        }),
+      'failed',
+      '@opentelemetry/api is not installed',
+      `in the folder of sip2wa: ${installCommand()}`,
+    ],
     ['Node', () => nodeCheck('20.18.9'), 'failed', '20.18.9 is too old', 'install Node 20.19 or later'],
     ['files', () => openFilesCheck(100, limits('524288')), 'ok', '524288, 100 calls need about 600', undefined],
     ['files', () => openFilesCheck(100, limits('unlimited')), 'ok', 'unlimited, 100 calls need about 600', undefined],
