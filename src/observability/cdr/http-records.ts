@@ -83,7 +83,7 @@ export class HttpRecords implements CdrSink {
     });
   }
 
-  /** Waits for what is under way; the rest is sent after the next start. */
+  /** Waits for what is under way; the rest is sent after the next start, if the disk has it. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#pause?.cancel();
@@ -93,7 +93,9 @@ export class HttpRecords implements CdrSink {
     } catch (err) {
       this.options.logger.warn('call record was being sent when the daemon stopped', { err });
     }
-    const { records } = this.backlog;
+    const { held: lost } = this.#spool;
+    if (lost > 0) this.options.logger.error('call records are lost: the disk never took them', { lost });
+    const records = this.#spool.waiting - lost;
     if (records > 0) this.options.logger.info('call records wait for the next start', { records });
   }
 

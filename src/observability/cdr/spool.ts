@@ -57,6 +57,11 @@ export class Spool {
     return this.#waiting.length;
   }
 
+  /** Those of them that the disk did not take: they go when the process does. */
+  get held(): number {
+    return this.#held().length;
+  }
+
   /** On the disk, rejected records included, in whole blocks. */
   get bytes(): number {
     return this.#bytes;
@@ -90,7 +95,7 @@ export class Spool {
 
   /**
    * Keeps records, but for those of calls whose record an earlier run left here. They are safe when it resolves; if it rejects they
-   * wait in memory.
+   * wait in memory, where they take up no more than they may on the disk.
    */
   async add(records: readonly ToSpool[]): Promise<void> {
     let placed: readonly (Spooled & ToSpool)[] = [];
@@ -103,6 +108,7 @@ export class Spool {
       await this.#files.syncDirectory(this.options.directory);
     } catch (error) {
       this.#take(placed.length > 0 ? placed : records.map((record) => this.#place(record)));
+      this.#trim();
       throw error;
     }
     this.#take(placed.map(({ call, name, bytes, sinceMs }) => ({ call, name, bytes, sinceMs })));
@@ -177,6 +183,28 @@ export class Spool {
     } finally {
       if (dropped.length > 0) onDropped(dropped);
     }
+  }
+
+  /** The same for memory, which needs no disk. */
+  #trim(): void {
+    const { limitBytes, onDropped } = this.options;
+    const held = this.#held();
+    let bytes = sum(held);
+    const dropped = new Set<Spooled>();
+    for (const entry of held) {
+      if (bytes <= limitBytes) break;
+      if (entry === this.first) continue;
+      bytes -= entry.bytes;
+      dropped.add(entry);
+    }
+    if (dropped.size === 0) return;
+    this.#waiting = this.#waiting.filter((entry) => !dropped.has(entry));
+    this.#bytes -= sum([...dropped]);
+    onDropped([...dropped]);
+  }
+
+  #held(): readonly Spooled[] {
+    return this.#waiting.filter(({ text }) => text !== undefined);
   }
 
   #drop(entry: Spooled): void {

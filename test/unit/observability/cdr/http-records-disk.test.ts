@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { recordOf } from '../../../support/call-records.js';
 import { settled } from '../../../support/eventually.js';
-import { httpScene, SPOOL } from '../../../support/record-receiver.js';
+import { httpScene, SPOOL, type Answer } from '../../../support/record-receiver.js';
 
 const FIRST = '00000000000000001-01A.json';
 const SECOND = '00000000000000002-01B.json';
@@ -76,5 +76,47 @@ describe('a disk that takes no records', () => {
     files.remove = () => Promise.reject(new Error('not that either'));
     await sink.write(recordOf('01A'));
     expect(logger.lines).toMatchObject([{ level: 'error', fields: { records: 1, err: noSpace } }]);
+  });
+
+  it('loses what it never took when the daemon stops: that is an error, and told apart from what waits', async () => {
+    const { sink, receiver, files, logger } = httpScene();
+    receiver.answers = Array<Answer>(9).fill(500);
+    await sink.write(recordOf('01A'));
+    files.fault = noSpace;
+    await sink.write(recordOf('01B'));
+    await sink.write(recordOf('01C'));
+    logger.lines.length = 0;
+    await sink.close();
+    expect(logger.lines).toMatchObject([
+      { level: 'error', message: 'call records are lost: the disk never took them', fields: { lost: 2 } },
+      { level: 'info', message: 'call records wait for the next start', fields: { records: 1 } },
+    ]);
+  });
+
+  it('makes no promise of a next start to those in memory alone', async () => {
+    const { sink, receiver, files, logger } = httpScene();
+    receiver.answers = [500];
+    files.fault = noSpace;
+    await sink.write(recordOf('01A'));
+    logger.lines.length = 0;
+    await sink.close();
+    expect(logger.lines).toMatchObject([{ level: 'error', fields: { lost: 1 } }]);
+  });
+
+  it('has no more waiting in memory than it may take up itself: the oldest go, but not the one being sent', async () => {
+    const { sink, receiver, files, logger, counted, clock } = httpScene({ limitBytes: 3 * 4096 });
+    receiver.answers = [500];
+    files.make = () => Promise.reject(noSpace);
+    for (const call of ['01A', '01B', '01C', '01D', '01E']) {
+      await sink.write(recordOf(call));
+      await settled();
+    }
+    expect(counted).toEqual({ unspooled: 5, dropped: 2 });
+    expect(sink.backlog).toMatchObject({ records: 3, bytes: 3 * 4096 });
+    const dropped = logger.lines.filter(({ message }) => message === 'call records dropped: the spool is full');
+    expect(dropped.map(({ fields }) => fields)).toMatchObject([{ calls: ['01B'] }, { calls: ['01C'] }]);
+    clock.advance(1_000);
+    await settled();
+    expect(receiver.taken).toEqual(['01A', '01D', '01E']);
   });
 });
