@@ -110,6 +110,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   const base = createBase(config, logger, store.journal, options);
   stack.add('HEP', () => base.hep?.close());
   const sinks = options.cdr ? recordsTo(options.cdr) : createCallRecords(base);
+  stack.add('call records', () => sinks.sink.close());
   const records = await tracedRecords(base, sinks.sink, stack);
   const { readiness, servers, kept, checks } = createReadiness(base);
   const { metrics, events } = base;
@@ -125,7 +126,6 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   servers.watch(sip);
 
   const cdr = withHep(base.hep, new CallReports(records, metrics, events, base.history));
-  stack.add('call records', () => cdr.close());
   const secrets = liveSecrets(options, base, stack);
   const whatsapp = new WhatsAppSide(base, secrets);
   stack.add('Graph client', () => Promise.resolve(whatsapp.graph.close()));
@@ -151,6 +151,7 @@ async function start(options: DaemonOptions, stack: StopStack): Promise<Daemon> 
   readiness.set('not stopping', () => stopping === undefined);
   readiness.set('not draining', control.takesCalls);
   control.attach({ sip, graph: whatsapp.graph, secrets, settings, switchboard, records: sinks });
+  sinks.reconfigured();
   const addresses = addressesOf(config, server, webhook, admin);
   logger.info('ready', { ...addresses });
   return {

@@ -11,11 +11,11 @@ import type { Base } from './base.js';
 /** Where call records go. */
 export interface CallRecords {
   readonly sink: CdrSink;
-  /** The configuration is another one: what waits is tried with it at once. */
+  /** The daemon is up, or its configuration is another one: what waits is tried at once. Before the first time nothing is sent. */
   readonly reconfigured: () => void;
 }
 
-/** The sinks of the configuration: a JSON file, a CSV file, a receiver over HTTP. What an earlier run did not send is sent now. */
+/** The sinks of the configuration: a JSON file, a CSV file, a receiver over HTTP. */
 export function createCallRecords({ config, live, clock, logger, metrics }: Base): CallRecords {
   const { file, csvFile, httpSpoolDir, httpSpoolMaxBytes } = config.cdr;
   const counts = new RecordMetrics(metrics.registry);
@@ -27,7 +27,6 @@ export function createCallRecords({ config, live, clock, logger, metrics }: Base
     ...{ clock, logger },
   });
   counts.watch(() => http.backlog);
-  http.wake();
   const sinks = [...fileOf('jsonl', file, jsonlFormat), ...fileOf('csv', csvFile, csvFormat), http];
   return { sink: new RecordSinks(sinks, clock, logger), reconfigured: () => http.wake() };
 }

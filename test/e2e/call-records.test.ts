@@ -82,6 +82,21 @@ cdr:
     expect(logger.text()).not.toContain('token-of-billing');
   });
 
+  it('of a call that ends with the daemon are written everywhere', async () => {
+    billing.answers = Array<number>(50).fill(503);
+    await start();
+    await bridge.deliver(bridge.userConnect('wacid.1', await phone.offer()));
+    await bridge.pbx.request('INVITE');
+    expect(bridge.daemon.calls()).toBe(1);
+    await bridge.stop();
+    const [row = '{}', ...others] = rows('cdr.jsonl');
+    expect(others).toEqual([]);
+    const { call, waCallId } = JSON.parse(row) as CallRecord;
+    expect([waCallId, rows('cdr.csv').length]).toEqual(['wacid.1', 2]);
+    expect(spooled()).toEqual([expect.stringMatching(new RegExp(`-${call}\\.json$`))]);
+    await start();
+  });
+
   it('wait for the next start when the receiver is down to the end, and for a token that a reload brings', async () => {
     billing.answers = Array<number>(50).fill(401);
     await start('old-token');

@@ -58,8 +58,15 @@ export class ReceiverDouble {
   }
 }
 
-/** A sink on a disk of its own, or on that of a process that died. */
-export function httpScene(options: Partial<HttpRecordsOptions> = {}, disk = new SpoolDisk(), files = disk.process()) {
+/** A sink that sends, on a disk of its own or on that of a process that died. */
+export function httpScene(...args: Parameters<typeof asleepScene>) {
+  const scene = asleepScene(...args);
+  scene.sink.wake();
+  return scene;
+}
+
+/** The same of a daemon that is not up yet. */
+export function asleepScene(options: Partial<HttpRecordsOptions> = {}, disk = new SpoolDisk(), files = disk.process()) {
   const clock = new FakeClock();
   const logger = new RecordingLogger();
   const receiver = new ReceiverDouble();

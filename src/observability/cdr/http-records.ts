@@ -49,6 +49,7 @@ export class HttpRecords implements CdrSink {
   #pause: Timer | undefined;
   /** Attempts that failed in a row. */
   #failures = 0;
+  #isAwake = false;
   #isUnspoolable = false;
   #isClosed = false;
 
@@ -65,8 +66,12 @@ export class HttpRecords implements CdrSink {
     return { records: waiting, bytes, oldestMs };
   }
 
-  /** Sends what an earlier run left, and whatever waited for another receiver: now, not after the pause. */
+  /**
+   * Sends what an earlier run left, and whatever waited for another receiver: now, not after the pause. Before the first time nothing
+   * is sent: a daemon that does not come up, since another runs, would send that one's records.
+   */
   wake(): void {
+    this.#isAwake = true;
     if (this.#isClosed || this.options.receiver().url === '') return;
     this.#pause?.cancel();
     this.#pause = undefined;
@@ -118,7 +123,7 @@ export class HttpRecords implements CdrSink {
   }
 
   #send(): void {
-    if (!this.#isClosed && !this.#pause) this.#sending ??= this.#sendAll();
+    if (this.#isAwake && !this.#isClosed && !this.#pause) this.#sending ??= this.#sendAll();
   }
 
   /** Until nothing waits, the receiver does not take one, or there is none. Never rejects. */

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { recordOf } from '../../support/call-records.js';
-import { httpScene, ReceiverDouble, runDown, type Answer } from '../../support/record-receiver.js';
+import { asleepScene, ReceiverDouble, runDown, type Answer } from '../../support/record-receiver.js';
 import { runsOf } from '../../support/runs.js';
 import { SpoolDisk } from '../../support/spool-disk.js';
 
@@ -39,7 +39,7 @@ async function live(lives: readonly Life[]) {
   let unsafe: string[] = [];
   for (const { records, steps, diesAfterEffect, powerKept, answers } of [...lives, peace]) {
     const files = disk.process(steps, diesAfterEffect);
-    const { start, clock } = httpScene({}, disk, files);
+    const { start, clock } = asleepScene({}, disk, files);
     receiver.answers = [...answers];
     const sink = start(receiver, files);
     const fresh = Array.from({ length: records }, (_, index) => `C${String(all.length + index).padStart(3, '0')}`);

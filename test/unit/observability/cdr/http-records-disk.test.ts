@@ -19,9 +19,8 @@ function sceneOfTwo() {
 
 describe('records whose file cannot be read', () => {
   it.each(['EACCES', 'EPERM', 'EISDIR'])('are put aside at %s, and hold nothing up', async (code) => {
-    const { sink, receiver, disk, files, logger, counted } = sceneOfTwo();
+    const { receiver, disk, files, logger, counted } = sceneOfTwo();
     files.unreadable.set(`${SPOOL}/${FIRST}`, code);
-    sink.wake();
     await settled();
     expect([receiver.taken, [...disk.files.keys()]]).toEqual([['01B'], [`${SPOOL}/rejected/${FIRST}`]]);
     expect(counted).toEqual({ rejected: 1, sent: 1 });
@@ -37,7 +36,6 @@ describe('records whose file cannot be read', () => {
       disk.files.delete(`${SPOOL}/${FIRST}`);
       return read(path);
     };
-    sink.wake();
     await settled();
     expect([receiver.taken, [...disk.files.keys()]]).toEqual([['01B'], []]);
     expect([counted, sink.backlog.records, sink.backlog.bytes]).toEqual([{ rejected: 1, sent: 1 }, 0, 0]);
@@ -47,9 +45,8 @@ describe('records whose file cannot be read', () => {
   });
 
   it('wait for a disk that is at fault itself', async () => {
-    const { sink, receiver, files, counted, clock } = sceneOfTwo();
+    const { receiver, files, counted, clock } = sceneOfTwo();
     files.unreadable.set(`${SPOOL}/${FIRST}`, 'EIO');
-    sink.wake();
     await settled();
     expect([receiver.taken, counted]).toEqual([[], {}]);
     files.unreadable.clear();

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { recordOf } from '../../../support/call-records.js';
 import { settled } from '../../../support/eventually.js';
-import { httpScene, RECEIVER, SPOOL, type Answer } from '../../../support/record-receiver.js';
+import { asleepScene, httpScene, RECEIVER, SPOOL, type Answer } from '../../../support/record-receiver.js';
 
 const callsOf = (requests: readonly { readonly call: string }[]): string[] => requests.map(({ call }) => call);
 
@@ -129,7 +129,6 @@ describe('records over HTTP', () => {
     first.disk.files.set(path.replace('/rejected', ''), first.disk.files.get(path) ?? '');
     first.disk.files.delete(path);
     const second = httpScene({}, first.disk);
-    second.sink.wake();
     await settled();
     expect([second.receiver.taken, first.disk.files.size]).toEqual([['01A'], 0]);
   });
@@ -153,7 +152,6 @@ describe('records over HTTP', () => {
   it('go nowhere and leave nothing without a receiver, until there is one', async () => {
     const target = { url: '', token: '' };
     const { sink, receiver, disk, clock } = httpScene({ receiver: () => target });
-    sink.wake();
     await sink.write(recordOf('01A'));
     await settled();
     expect([receiver.requests, disk.files.size, clock.armed]).toEqual([[], 0, 0]);
@@ -212,7 +210,6 @@ describe('records over HTTP', () => {
     first.disk.files.set(`${SPOOL}/00000000000000002-01B.json`, JSON.stringify(recordOf('01B')));
     first.disk.files.set(`${SPOOL}/notes.txt`, 'not ours');
     first.disk.files.set(`${SPOOL}/00000000000000003-01C.json.new`, 'half of i');
-    first.sink.wake();
     await settled();
     expect(first.receiver.taken).toEqual(['01B']);
     expect([...first.disk.files.keys()].sort()).toEqual([
@@ -245,6 +242,17 @@ describe('records over HTTP', () => {
     void second.sink.write(recordOf('01B'));
     await settled();
     expect(callsOf(second.receiver.requests)).toEqual(['01A', '01B']);
+  });
+
+  it('are kept but not sent before the daemon is up, then in order', async () => {
+    const { sink, receiver, disk, clock } = asleepScene();
+    await sink.write(recordOf('01A'));
+    await sink.write(recordOf('01B'));
+    await settled();
+    expect([receiver.requests, disk.files.size, clock.armed]).toEqual([[], 2, 0]);
+    sink.wake();
+    await settled();
+    expect([receiver.taken, disk.files.size]).toEqual([['01A', '01B'], 0]);
   });
 
   it('never show the token in the log', async () => {
