@@ -21,6 +21,8 @@ export interface SandboxOptions {
   readonly businessNumber: string;
   /** Where webhooks go; may be set later. Loopback only. */
   readonly webhookUrl?: string;
+  /** Refuses an SDP with codecs that the number's settings lack. Default: any beside Opus will do, as in Meta's samples. */
+  readonly strictCodecs?: boolean;
   /** How long a call may ring. Default 60 s. */
   readonly answerWindowMs?: number;
   /** Pauses before a webhook not answered with 200 is sent again. */
@@ -60,7 +62,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   });
   const { id: numberId, digits } = exchange.number;
   const account = new BusinessAccount({ accessToken, appSecret, numberId, digits });
-  const graph = new GraphServer({ accessToken, account, exchange, clock });
+  const graph = new GraphServer({ accessToken, account, exchange, clock, strictCodecs: options.strictCodecs });
   if (options.webhookUrl !== undefined) {
     webhooks.target(options.webhookUrl);
     account.callbackUrl = options.webhookUrl;

@@ -35,7 +35,7 @@ class Scene {
 
   static async start(push: Config['settings']['push']): Promise<Scene> {
     const identity = demoIdentity();
-    const sandbox = await startSandbox({ ...identity, businessNumber: BUSINESS_NUMBER });
+    const sandbox = await startSandbox({ ...identity, businessNumber: BUSINESS_NUMBER, strictCodecs: true });
     const pbx = await sandbox.pbx();
     const phone = await sandbox.phone({ waId: USER_WA_ID, permission: 'permanent' });
     const scene = new Scene(sandbox, pbx, phone);

@@ -56,6 +56,8 @@ export interface GraphServerOptions {
   readonly account: BusinessAccount;
   readonly exchange: Exchange;
   readonly clock: Clock;
+  /** Refuses codecs that the number's settings lack, as the field reports; Meta's own samples list more, and pass. */
+  readonly strictCodecs?: boolean | undefined;
 }
 
 const ACTIONS = ['connect', 'pre_accept', 'accept', 'reject', 'terminate'] as const;
@@ -243,7 +245,8 @@ export class GraphServer {
   }
 
   #session(body: Fields, type: 'offer' | 'answer'): string {
-    return readSession(body['session'], type, this.options.exchange.settings.additionalCodecs);
+    const { exchange, strictCodecs } = this.options;
+    return readSession(body['session'], type, strictCodecs ? exchange.settings.additionalCodecs : undefined);
   }
 
   #message(body: Fields): object {

@@ -79,7 +79,7 @@ export function checkBusinessSdp(type: 'offer' | 'answer', sdp: string, addition
 }
 
 /** The `session` of a request. @throws GraphRefusal 100 if it is missing, of the other type, or its SDP is at fault */
-export function readSession(value: unknown, type: 'offer' | 'answer', additional: AdditionalCodecs): string {
+export function readSession(value: unknown, type: 'offer' | 'answer', additional?: AdditionalCodecs): string {
   const session = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
   const sdp = session['sdp'];
   if (typeof sdp !== 'string' || sdp === '') throw invalidParameter('session.sdp is required');

@@ -28,11 +28,14 @@ export type Headers = Readonly<Record<string, string>>;
 export class Message extends Emitter {
   readonly raw = '';
 
+  private readonly headers: Headers;
+
   constructor(
-    private readonly headers: Headers,
+    headers: Headers,
     readonly body = '',
   ) {
     super();
+    this.headers = { ...(body !== '' && { 'Content-Type': 'application/sdp' }), ...headers };
   }
 
   get(name: string): string | undefined {
