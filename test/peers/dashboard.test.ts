@@ -80,7 +80,7 @@ describe('the dashboard in Chromium', () => {
       'accept',
     ])
       expect(ladder).toContain(label);
-    await expect.poll(() => shown.locator('figure').count(), { timeout: 15_000 }).toBe(3);
+    await expect.poll(() => shown.locator('figure').count(), { timeout: 15_000 }).toBe(4);
     await page.screenshot({ path: `${artefacts}/dashboard-call.png` });
 
     await shown.getByRole('button', { name: 'Hang up' }).click();
