@@ -7,7 +7,7 @@ let batches: DatagramBatches | undefined;
 
 /**
  * From now on the datagrams of all media sockets of this process go through in batches. With `rests` the process, which has
- * nothing else to do, blocks for up to a millisecond while it is busy, so that batches grow. Once a process.
+ * nothing else to do, blocks for up to half a millisecond while it is busy, so that batches grow. Once a process.
  */
 export function batchDatagrams(rests: boolean): void {
   if (batches) return;

@@ -55,7 +55,7 @@ export interface WeriftMediaEngineOptions {
   readonly watchdog?: MediaWatchdogLimits;
   /** How packets run on the WhatsApp side; default: by our own SRTP if the check at start finds that it works. */
   readonly packetPath?: PacketPath;
-  /** Nothing else is done in this process: under load it may block for a millisecond, so that datagrams come in batches. */
+  /** Nothing else is done in this process: under load it may block for half a millisecond, so that datagrams come in batches. */
   readonly rests?: boolean;
   /** RTP ports that somebody else had a moment ago: they rest before they are used. */
   readonly restingRtpPorts?: readonly number[];

@@ -79,7 +79,7 @@ describe('batches of datagrams', () => {
     expect(log).toEqual(['takes 1', 'sends 1 to b:9']);
   });
 
-  it('rest for what is left of a millisecond, but only where two datagrams a millisecond come', () => {
+  it('rest for what is left of half a millisecond, but only where two datagrams a millisecond come', () => {
     const { arrive, turn, rested, time } = scene();
     const tenth = (count: number): void => {
       for (const endMs = time.ms + 100; time.ms < endMs; time.ms += 1) {
@@ -93,7 +93,7 @@ describe('batches of datagrams', () => {
     tenth(3);
     tenth(3);
     expect(rested.length).toBeGreaterThan(90);
-    expect(new Set(rested)).toEqual(new Set([1]));
+    expect(new Set(rested)).toEqual(new Set([0.5]));
     tenth(1);
     rested.length = 0;
     tenth(1);
