@@ -88,8 +88,7 @@ function createSink(stream: LossyStream): winston.Logger {
 /** Writes the message, which is the whole line already. */
 function streamTransport(stream: NodeJS.WritableStream): winston.transport {
   const format = winston.format.printf((info) => String(info.message));
-  // winston declares its transports as interfaces with a construct signature, which the rule takes for another class
-  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- winston declares its transports as interfaces with a construct signature
   return new winston.transports.Stream({ stream, format });
 }
 
