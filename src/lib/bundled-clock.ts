@@ -1,15 +1,7 @@
-import type { Clock, Timer } from './clock.js';
+import type { Clock, ReusableTimer, Timer } from './clock.js';
 
-interface Entry {
-  callback: (() => void) | undefined;
-}
-
-interface Bundle {
-  readonly entries: Entry[];
-  /** Entries that were not cancelled. */
-  live: number;
-  timer: Timer | undefined;
-}
+/** Timers wait in so many places, round and round; who waits for longer than a round is passed over until its turn comes. */
+const places = 512;
 
 /**
  * A clock whose timers fire together: all that fall due within one `quantumMs` share a single timer of `clock`, at the end of
@@ -17,44 +9,146 @@ interface Bundle {
  * quantum at the most.
  */
 export function bundledClock(clock: Clock, quantumMs: number): Clock {
-  const bundles = new Map<number, Bundle>();
-  const fire = (entries: readonly Entry[], from: number): void => {
-    let next = from;
+  return new TimingWheel(clock, quantumMs);
+}
+
+/** A timer, and its links in the place where it waits. */
+class WheelTimer implements ReusableTimer {
+  /** The quantum at whose end it fires; below zero: none. */
+  quantum = -1;
+  /** Its quantum is over, its turn about to come. */
+  isDue = false;
+  previous: WheelTimer | undefined;
+  next: WheelTimer | undefined;
+
+  constructor(
+    private readonly wheel: TimingWheel,
+    readonly callback: () => void,
+  ) {}
+
+  arm(delayMs: number): void {
+    this.cancel();
+    this.wheel.add(this, delayMs);
+  }
+
+  cancel(): void {
+    this.isDue = false;
+    if (this.quantum >= 0) this.wheel.remove(this);
+  }
+}
+
+/** A hashed timing wheel: arming and cancelling neither search nor make anything. */
+class TimingWheel implements Clock {
+  readonly #first: (WheelTimer | undefined)[] = Array.from({ length: places }, () => undefined);
+  readonly #last: (WheelTimer | undefined)[] = Array.from({ length: places }, () => undefined);
+  #waiting = 0;
+  /** The last quantum whose timers have fired. */
+  #fired = -1;
+  #timer: Timer | undefined;
+  #timerQuantum = Infinity;
+  /** What fires now, in order; what is before `#nextDue` has fired. */
+  readonly #due: WheelTimer[] = [];
+  #nextDue = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly quantumMs: number,
+  ) {}
+
+  now(): number {
+    return this.clock.now();
+  }
+
+  monotonicMs(): number {
+    return this.clock.monotonicMs();
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const timer = new WheelTimer(this, callback);
+    this.add(timer, delayMs);
+    return timer;
+  }
+
+  reusable(callback: () => void): ReusableTimer {
+    return new WheelTimer(this, callback);
+  }
+
+  add(timer: WheelTimer, delayMs: number): void {
+    const dueMs = this.clock.monotonicMs() + Math.max(0, delayMs);
+    const quantum = Math.max(this.#fired + 1, Math.ceil(dueMs / this.quantumMs));
+    const place = quantum % places;
+    timer.quantum = quantum;
+    timer.previous = this.#last[place];
+    if (timer.previous) timer.previous.next = timer;
+    else this.#first[place] = timer;
+    this.#last[place] = timer;
+    this.#waiting++;
+    if (quantum < this.#timerQuantum) this.#wakeAt(quantum);
+  }
+
+  remove(timer: WheelTimer): void {
+    const place = timer.quantum % places;
+    if (timer.previous) timer.previous.next = timer.next;
+    else this.#first[place] = timer.next;
+    if (timer.next) timer.next.previous = timer.previous;
+    else this.#last[place] = timer.previous;
+    timer.previous = timer.next = undefined;
+    timer.quantum = -1;
+    if (--this.#waiting === 0) this.#wakeAt(Infinity);
+  }
+
+  #wakeAt(quantum: number): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerQuantum = quantum;
+    if (quantum === Infinity) return;
+    const delayMs = Math.ceil(quantum * this.quantumMs - this.clock.monotonicMs());
+    this.#timer = this.clock.after(Math.max(0, delayMs), () => this.#wake());
+  }
+
+  #wake(): void {
+    // Timers of the clock below may be early by less than it can tell.
+    const now = Math.max(this.#timerQuantum, Math.floor(this.clock.monotonicMs() / this.quantumMs));
+    const from = Math.max(this.#fired + 1, now - places + 1);
+    this.#fired = now;
+    for (let quantum = from; quantum <= now; quantum++) this.#collect(quantum % places, now);
+    this.#wakeAt(this.#waiting > 0 ? this.#nextQuantum() : Infinity);
+    this.#fire();
+  }
+
+  #collect(place: number, now: number): void {
+    let timer = this.#first[place];
+    while (timer) {
+      const { next } = timer;
+      if (timer.quantum <= now) {
+        this.remove(timer);
+        timer.isDue = true;
+        this.#due.push(timer);
+      }
+      timer = next;
+    }
+  }
+
+  /** Where somebody waits next; no further than one round ahead. */
+  #nextQuantum(): number {
+    for (let quantum = this.#fired + 1; quantum < this.#fired + places; quantum++) {
+      if (this.#first[quantum % places]) return quantum;
+    }
+    return this.#fired + places;
+  }
+
+  #fire(): void {
     try {
-      while (next < entries.length) entries[next++]?.callback?.();
+      for (let timer = this.#due[this.#nextDue]; timer; timer = this.#due[this.#nextDue]) {
+        this.#nextDue++;
+        if (!timer.isDue) continue;
+        timer.isDue = false;
+        timer.callback();
+      }
     } finally {
       // One that throws must not take the others' turn away.
-      if (next < entries.length) clock.after(0, () => fire(entries, next));
+      if (this.#nextDue < this.#due.length) this.clock.after(0, () => this.#fire());
+      else this.#due.length = this.#nextDue = 0;
     }
-  };
-  const bundleAt = (place: number): Bundle => {
-    const known = bundles.get(place);
-    if (known) return known;
-    const bundle: Bundle = { entries: [], live: 0, timer: undefined };
-    bundles.set(place, bundle);
-    bundle.timer = clock.after(Math.ceil(place * quantumMs - clock.monotonicMs()), () => {
-      bundles.delete(place);
-      fire(bundle.entries, 0);
-    });
-    return bundle;
-  };
-  const cancel = (entry: Entry, place: number, bundle: Bundle): void => {
-    if (!entry.callback) return;
-    entry.callback = undefined;
-    if (--bundle.live > 0 || bundles.get(place) !== bundle) return;
-    bundles.delete(place);
-    bundle.timer?.cancel();
-  };
-  return {
-    now: () => clock.now(),
-    monotonicMs: () => clock.monotonicMs(),
-    after: (delayMs, callback) => {
-      const place = Math.ceil((clock.monotonicMs() + Math.max(0, delayMs)) / quantumMs);
-      const bundle = bundleAt(place);
-      const entry: Entry = { callback };
-      bundle.entries.push(entry);
-      bundle.live++;
-      return { cancel: () => cancel(entry, place, bundle) };
-    },
-  };
+  }
 }

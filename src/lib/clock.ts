@@ -3,6 +3,11 @@ export interface Timer {
   cancel(): void;
 }
 
+/** A timer that is armed again and again: arming it anew replaces what was armed. */
+export interface ReusableTimer extends Timer {
+  arm(delayMs: number): void;
+}
+
 /** Time as the daemon sees it. Injected everywhere, so that tests of 64·T1 run in microseconds. */
 export interface Clock {
   /** Wall clock, milliseconds since the Unix epoch. For stamps that leave the process, never for durations. */
@@ -11,6 +16,19 @@ export interface Clock {
   monotonicMs(): number;
   /** Runs `callback` once after `delayMs`, or after 24 days if that is sooner. The timer never keeps the process alive. */
   after(delayMs: number, callback: () => void): Timer;
+  /** A timer that costs nothing to arm anew; offered by clocks made for beats. See `reusableTimer`. */
+  reusable?(callback: () => void): ReusableTimer;
+}
+
+/** A timer for what is armed many times a second; not armed yet. */
+export function reusableTimer(clock: Clock, callback: () => void): ReusableTimer {
+  let armed: Timer | undefined;
+  const cancel = (): void => armed?.cancel();
+  const arm = (delayMs: number): void => {
+    cancel();
+    armed = clock.after(delayMs, callback);
+  };
+  return clock.reusable?.(callback) ?? { arm, cancel };
 }
 
 /** What node can wait for, in milliseconds (24 days); for anything longer it would not wait at all. */

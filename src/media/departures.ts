@@ -6,8 +6,9 @@ const places = 512;
 const placeBytes = 1500;
 
 interface Place {
-  readonly bytes: Buffer;
-  length: number;
+  readonly memory: Buffer;
+  /** Of the memory: the datagram. */
+  bytes: Buffer;
   send: SendNow;
   port: number;
   address: string;
@@ -26,11 +27,10 @@ export class Departures {
       send(datagram, port, address);
       return;
     }
-    const place = (this.#places[this.#waiting++] ??= {
-      ...{ bytes: Buffer.allocUnsafeSlow(placeBytes), length: 0, send: nothing, port: 0, address: '' },
-    });
+    const place = (this.#places[this.#waiting++] ??= newPlace());
+    // Most datagrams are as long as the one before: the view of it does as well.
+    if (place.bytes.length !== datagram.length) place.bytes = place.memory.subarray(0, datagram.length);
     place.bytes.set(datagram);
-    place.length = datagram.length;
     place.send = send;
     place.port = port;
     place.address = address;
@@ -42,11 +42,16 @@ export class Departures {
     for (let i = 0; i < waiting; i++) {
       const place = this.#places[i];
       if (!place) continue;
-      const { send, bytes, length, port, address } = place;
+      const { send, bytes, port, address } = place;
       // Senders of sockets that are closed since must not stay.
       place.send = nothing;
       // Memory that is under way still is given up: another call's packet must not go out in its place.
-      if (send(bytes.subarray(0, length), port, address)) this.#places[i] = undefined;
+      if (send(bytes, port, address)) this.#places[i] = undefined;
     }
   }
+}
+
+function newPlace(): Place {
+  const memory = Buffer.allocUnsafeSlow(placeBytes);
+  return { memory, bytes: memory, send: nothing, port: 0, address: '' };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { MediaError } from './media-error.js';
+import { hasSimd, instantiateWasm } from './wasm.js';
 
 /** What libopus exports from the package's WebAssembly build; pointers are offsets into its memory. */
 export interface OpusExports {
@@ -24,21 +25,9 @@ export interface OpusExports {
   opus_encoder_ctl_set(encoder: number, request: number, value: number): number;
 }
 
-/** The parts of Node's WebAssembly that are used; its types belong to the DOM library, which is not loaded here. */
-interface WasmApi {
-  validate(bytes: Uint8Array): boolean;
-  Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object, imports: Record<string, Record<string, () => void>>) => { exports: unknown };
-}
-
 /** Longest packet and longest audio of one packet (RFC 6716 §3.2: 120 ms, here at 48 kHz). */
 const packetBytes = 1500;
 const pcmBytes = 2 * 5760;
-
-/** A function body with one SIMD instruction: valid only where the engine knows WebAssembly SIMD. */
-const simdProbe = Uint8Array.of(
-  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11],
-);
 
 /** libopus in WebAssembly with one packet and one audio buffer, shared by all coders of the process: calls never overlap. */
 export class OpusWasm {
@@ -90,16 +79,14 @@ export class OpusWasm {
 }
 
 function loadExports(): OpusExports {
-  const wasm = (globalThis as unknown as { WebAssembly: WasmApi }).WebAssembly;
-  const build = wasm.validate(simdProbe) ? 'simd' : 'opus';
+  const build = hasSimd() ? 'simd' : 'opus';
   const ignore = (): void => undefined;
   try {
     const file = createRequire(import.meta.url).resolve(`@evan/opus/wasm/${build}.wasm`);
-    const instance = new wasm.Instance(new wasm.Module(readFileSync(file)), {
+    const exports = instantiateWasm(readFileSync(file), {
       wasi_snapshot_preview1: { fd_seek: ignore, fd_write: ignore, fd_close: ignore, proc_exit: ignore },
       env: { emscripten_notify_memory_growth: ignore },
-    });
-    const exports = instance.exports as OpusExports;
+    }) as OpusExports;
     exports._initialize();
     return exports;
   } catch (cause) {

@@ -7,7 +7,7 @@ import type { DatagramListener } from './datagram-batches.js';
 import { MediaError } from './media-error.js';
 import type { PortPool } from './port-pool.js';
 import { arrived, sendDepartures } from './udp-batches.js';
-import { addressOnly, UdpSender } from './udp-sending.js';
+import { addressOnly, onDatagram, UdpSender } from './udp-sending.js';
 
 /** Where a stream's packets come in and go out. */
 export type MediaSockets = Pick<RtpSockets, 'rtpPort' | 'errors' | 'listen' | 'sendRtp' | 'sendRtcp' | 'close'>;
@@ -65,7 +65,7 @@ export class RtpSockets {
       const listener = guarded((datagram, from) => {
         if (!this.#closed) take(datagram, from);
       }, onFault);
-      socket.on('message', (datagram, from) => arrived(listener, datagram, from));
+      onDatagram(socket, (datagram, from) => arrived(listener, datagram, from));
     }
   }
 

@@ -55,6 +55,10 @@ interface MutablePacket extends MediaPacket {
   payload: Uint8Array;
 }
 
+/** Packets are read one at a time, and whoever is handed one is done with it before the next: what they need is there once, and warm. */
+const fields: RtpFields = emptyRtpFields();
+const incoming: MutablePacket = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) };
+
 /**
  * The packets of one plain RTP leg: what comes from the agreed source is sorted into audio and events, what goes out has one
  * SSRC and unbroken numbers for the whole call. Nothing is sent before `apply` names a target, or while on hold.
@@ -85,8 +89,6 @@ export class RtpStream implements PacketPort {
   readonly #keys: DtmfOutlet;
   readonly #quality: QualityMonitor;
   #saidBye = false;
-  readonly #fields: RtpFields = emptyRtpFields();
-  readonly #packet: MutablePacket = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) };
 
   constructor(private readonly options: RtpStreamOptions) {
     const { sockets, clock, ids } = options;
@@ -182,8 +184,8 @@ export class RtpStream implements PacketPort {
     this.#unheard = undefined;
     const source = this.#lock.source;
     for (const { datagram, from } of packets) {
-      if (source?.port !== from.port || source.address !== from.address || !parseRtp(datagram, this.#fields)) continue;
-      const kind = this.#types.kindOf(this.#fields.payloadType);
+      if (source?.port !== from.port || source.address !== from.address || !parseRtp(datagram, fields)) continue;
+      const kind = this.#types.kindOf(fields.payloadType);
       if (kind !== payloadKind.event && this.#mayReceive) this.#deliver(datagram, kind);
     }
   }
@@ -263,7 +265,6 @@ export class RtpStream implements PacketPort {
   }
 
   #take(datagram: Buffer, from: RemoteInfo): void {
-    const fields = this.#fields;
     const nowMs = this.options.clock.monotonicMs();
     const wellFormed = parseRtp(datagram, fields);
     const kind = wellFormed ? this.#types.kindOf(fields.payloadType) : payloadKind.unknown;
@@ -301,15 +302,14 @@ export class RtpStream implements PacketPort {
   #deliver(datagram: Buffer, kind: number): void {
     const listener = this.#listenerOf(kind);
     if (!listener) return;
-    const { payloadStart, payloadEnd, sequence, timestamp, marker } = this.#fields;
+    const { payloadStart, payloadEnd } = fields;
     if (payloadStart === payloadEnd) return;
-    const packet = this.#packet;
-    packet.sequence = sequence;
-    packet.timestamp = timestamp;
-    packet.marker = marker;
-    packet.payload = datagram.subarray(payloadStart, payloadEnd);
-    if (kind === payloadKind.otherLaw) recodeG711(this.#recodeTable, packet.payload);
-    listener(packet);
+    incoming.sequence = fields.sequence;
+    incoming.timestamp = fields.timestamp;
+    incoming.marker = fields.marker;
+    incoming.payload = datagram.subarray(payloadStart, payloadEnd);
+    if (kind === payloadKind.otherLaw) recodeG711(this.#recodeTable, incoming.payload);
+    listener(incoming);
   }
 
   #receiveRtcp(datagram: Buffer, from: RemoteInfo, port: 'rtp' | 'rtcp'): void {

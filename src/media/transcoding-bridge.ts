@@ -1,5 +1,5 @@
 import type { MediaBridge } from '../call/media-bridge.js';
-import type { Timer } from '../lib/clock.js';
+import { reusableTimer, type ReusableTimer } from '../lib/clock.js';
 import { BridgeDirection, type DirectionOptions } from './bridge-direction.js';
 import { KeptAudio } from './kept-audio.js';
 import { defaultWatchdogLimits, MediaWatchdog, type MediaTimeout, type MediaWatchdogLimits } from './media-watchdog.js';
@@ -69,7 +69,7 @@ export class TranscodingBridge implements MediaBridge {
 class Joint {
   readonly #watchdog: MediaWatchdog;
   readonly #directions: readonly [BridgeDirection, BridgeDirection];
-  #timer: Timer;
+  readonly #timer: ReusableTimer;
   #nextTickMs: number;
   #isResting = false;
   #closed = false;
@@ -92,7 +92,8 @@ class Joint {
       new BridgeDirection(b, a, kept, options, () => watchdog.packetFrom(1), wake),
     ];
     this.#nextTickMs = nowMs + (kept ? 1 : tickMs);
-    this.#timer = options.clock.after(this.#nextTickMs - nowMs, () => this.#tick());
+    this.#timer = reusableTimer(options.clock, () => this.#tick());
+    this.#timer.arm(this.#nextTickMs - nowMs);
   }
 
   joins(a: string, b: string): boolean {
@@ -113,13 +114,12 @@ class Joint {
   #wake(): void {
     const nowMs = this.options.clock.monotonicMs();
     this.#isResting = false;
-    this.#timer.cancel();
     this.#armFor(Math.min(this.#nextTickMs, nowMs + tickMs), nowMs);
   }
 
   #armFor(atMs: number, nowMs: number): void {
     this.#nextTickMs = atMs;
-    this.#timer = this.options.clock.after(atMs - nowMs, () => this.#tick());
+    this.#timer.arm(atMs - nowMs);
   }
 
   #tick(): void {

@@ -1,7 +1,8 @@
-import { createSocket, Socket } from 'node:dgram';
+import { createSocket, Socket, type RemoteInfo } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { withDeadline } from '../lib/deadline.js';
 import type { Logger } from '../lib/logger.js';
+import type { DatagramListener } from './datagram-batches.js';
 import type { SendNow } from './departures.js';
 import { MediaError } from './media-error.js';
 import { depart } from './udp-batches.js';
@@ -12,6 +13,8 @@ import { depart } from './udp-batches.js';
  */
 interface UdpHandle {
   send(request: object, list: readonly Buffer[], count: number, port: number, address: string, tells: boolean): number;
+  /** Is handed each datagram, or an error below zero. */
+  onmessage: (bytesOrError: number, handle: UdpHandle, datagram: Buffer | undefined, from: RemoteInfo) => void;
 }
 
 const checkDeadlineMs = 2000;
@@ -40,8 +43,23 @@ export class UdpSender {
   }
 }
 
+/** Has `listener` take the datagrams of a bound socket that nobody listens to yet: from below it, if that works, which costs less. */
+export function onDatagram(socket: Socket, listener: DatagramListener): void {
+  const handle = Request && handleOf(socket);
+  // The function is Node's, set when the socket is bound.
+  if (typeof handle?.onmessage !== 'function') {
+    socket.on('message', listener);
+    return;
+  }
+  const publicly = handle.onmessage;
+  handle.onmessage = (bytesOrError, self, datagram, from) => {
+    if (datagram && bytesOrError >= 0) listener(datagram, from);
+    else publicly(bytesOrError, self, datagram, from);
+  };
+}
+
 /**
- * Has sockets made from now on send directly, if a check with datagrams to ourselves finds that this works on this Node;
+ * Has sockets made from now on send and receive directly, if a check with datagrams to ourselves finds that this works on this Node;
  * else everything goes Node's public way, with a warning. Once a process.
  */
 export async function enableDirectSending(logger: Logger): Promise<void> {
@@ -50,7 +68,7 @@ export async function enableDirectSending(logger: Logger): Promise<void> {
     await checkDirectSending();
   } catch (err) {
     disableDirectSending();
-    logger.warn('datagrams are sent the slow way: Node is not as expected', { err });
+    logger.warn('datagrams go the slow way: Node is not as expected', { err });
   }
 }
 
@@ -104,13 +122,14 @@ async function checkDirectSending(): Promise<void> {
     const handle = handleOf(socket);
     if (!handle) throw new MediaError('internal', 'the sockets of Node are not built as expected');
     const heard: number[] = [];
+    Request = requestOf(handle, () => socket.send(Buffer.of(0), port, '127.0.0.1'));
+    request = new Request();
     const all = new Promise<void>((resolve) =>
-      socket.on('message', ([first]) => {
+      onDatagram(socket, ([first], from) => {
+        if (from.port !== port || from.address !== '127.0.0.1') return;
         if (heard.push(first ?? 0) === 1 + checkedDatagrams) resolve();
       }),
     );
-    Request = requestOf(handle, () => socket.send(Buffer.of(0), port, '127.0.0.1'));
-    request = new Request();
     for (let i = 1; i <= checkedDatagrams; i++) sendDirectly(handle, Buffer.of(i), port, '127.0.0.1');
     await withDeadline(all, checkDeadlineMs, 'a datagram to ourselves');
     if (heard.some((first, i) => first !== i)) throw new MediaError('internal', 'datagrams arrive otherwise than sent');

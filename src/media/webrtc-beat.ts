@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../lib/clock.js';
+import { reusableTimer, type Clock, type ReusableTimer } from '../lib/clock.js';
 import { DigitQueue } from './digit-queue.js';
 import { dtmfCode, dtmfEventBytes, writeDtmfEvent } from './dtmf-event.js';
 import type { MediaPacket } from './packet-port.js';
@@ -62,7 +62,8 @@ export class WebRtcBeat {
   #timestamp: number;
   #isMarked = true;
   #isDeferred = false;
-  #timer: Timer | undefined;
+  #isRunning = false;
+  readonly #timer: ReusableTimer;
   #packets = 0;
   #octets = 0;
   #dropped = 0;
@@ -83,12 +84,13 @@ export class WebRtcBeat {
   ) {
     const limits = { leastMs: minEventMs, mostMs: maxEventMs, pauseMs: eventGapSlots * frameMs };
     this.#queue = new DigitQueue(limits, onDigitsDropped);
+    this.#timer = reusableTimer(clock, () => this.#beat());
     this.#sequence = origin.sequence & 0xffff;
     this.#timestamp = origin.timestamp >>> 0;
   }
 
   get isRunning(): boolean {
-    return this.#timer !== undefined;
+    return this.#isRunning;
   }
 
   /** RTP clock of the audio in Hz, to be set before the stream begins; default: that of Opus. */
@@ -123,21 +125,22 @@ export class WebRtcBeat {
 
   /** Sends the first packet at once. Idempotent. */
   start(): void {
-    if (this.#timer) return;
+    if (this.#isRunning) return;
+    this.#isRunning = true;
     this.#dueMs = this.clock.monotonicMs() - this.#slackMs;
     this.#fill(this.clock.monotonicMs());
     this.#arm();
   }
 
   stop(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#timer.cancel();
+    this.#isRunning = false;
     this.#queue.clear();
   }
 
   /** Sends one frame of `durationMs` at once, unless the stream does not run, is ahead of the clock or plays a digit. */
   sendAudio(payload: Uint8Array, durationMs: number): void {
-    if (!this.#timer) return;
+    if (!this.#isRunning) return;
     if (this.#event || (!this.#queue.isEmpty && this.#gapSlots === 0) || this.leadMs >= maxLeadMs) {
       this.#dropped++;
       return;
@@ -151,7 +154,7 @@ export class WebRtcBeat {
   /** Queues a digit (0-9, *, #, A-D); anything else is ignored. Length in ms, 100 at least. */
   sendDtmf(digit: string, durationMs: number): void {
     const code = dtmfCode(digit);
-    if (code !== undefined && this.#timer) this.#queue.add(code, durationMs, !this.#event && this.#gapSlots === 0);
+    if (code !== undefined && this.#isRunning) this.#queue.add(code, durationMs, !this.#event && this.#gapSlots === 0);
   }
 
   get #slackMs(): number {
@@ -160,7 +163,7 @@ export class WebRtcBeat {
 
   #arm(): void {
     const waitMs = this.#dueMs + this.#slackMs - this.clock.monotonicMs();
-    this.#timer = this.clock.after(Math.max(1, Math.ceil(waitMs)), () => this.#beat());
+    if (this.#isRunning) this.#timer.arm(Math.max(1, Math.ceil(waitMs)));
   }
 
   #beat(): void {
@@ -168,7 +171,7 @@ export class WebRtcBeat {
     // After a stall of this process the frames for the missed slots lie in the sockets: they are read before silence goes out.
     if (nowMs - this.#dueMs - this.#slackMs >= frameMs && !this.#isDeferred) {
       this.#isDeferred = true;
-      this.#timer = this.clock.after(1, () => this.#beat());
+      this.#timer.arm(1);
       return;
     }
     this.#isDeferred = false;

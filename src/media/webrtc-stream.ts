@@ -10,12 +10,18 @@ import { ReceiveStatistics } from './receive-statistics.js';
 import { RecentPackets } from './recent-packets.js';
 import { emptyRtpFields, parseRtp, rtpHeaderBytes, writeRtpHeader } from './rtp-packet.js';
 import { silenceFrames } from './silence-frames.js';
+import { Views } from './views.js';
 import { WebRtcBeat } from './webrtc-beat.js';
 import type { PacketSender } from './webrtc-packets.js';
 import { WebRtcReports } from './webrtc-reports.js';
 
 /** Longer than any frame that fits into a datagram. */
 const maxPacketBytes = 2048;
+
+/** Packets are read and built one at a time, and whoever is handed one is done with it before the next: what they need is there once, and warm. */
+const fields = emptyRtpFields();
+const incoming = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) as Uint8Array };
+const outgoing = new Views(Buffer.alloc(maxPacketBytes));
 
 /** What Meta sends DTMF on when its SDP names no payload type. */
 const defaultEventPayloadType = 126;
@@ -54,9 +60,6 @@ export class WebRtcStream implements PacketPort {
   #lastPacketMs = 0;
   #saidBye = false;
   #unheard: RecentPackets<MediaPacket> | undefined = new RecentPackets(freshMs);
-  readonly #fields = emptyRtpFields();
-  readonly #packet = { sequence: 0, timestamp: 0, marker: false, payload: new Uint8Array(0) as Uint8Array };
-  readonly #outgoing = Buffer.alloc(maxPacketBytes);
 
   constructor(private readonly clock: Clock) {
     const origin = { sequence: randomInt(2 ** 15), timestamp: randomInt(2 ** 32) };
@@ -176,7 +179,6 @@ export class WebRtcStream implements PacketPort {
 
   /** Takes an RTP packet that proved authentic and new; the bytes are not needed afterwards. */
   receive(datagram: Buffer): void {
-    const fields = this.#fields;
     if (!parseRtp(datagram, fields)) return;
     this.tap?.(datagram, false);
     const { ssrc, sequence, timestamp, payloadType } = fields;
@@ -187,15 +189,14 @@ export class WebRtcStream implements PacketPort {
     this.#received.receive(ssrc, sequence, timestamp, this.#lastPacketMs, isAudio);
     this.#saidBye = false;
     if (isFirst) this.onEvent({ type: 'first_packet' });
-    const packet = this.#packet;
-    packet.sequence = sequence;
-    packet.timestamp = timestamp;
-    packet.marker = fields.marker;
-    packet.payload = datagram.subarray(fields.payloadStart, fields.payloadEnd);
+    incoming.sequence = sequence;
+    incoming.timestamp = timestamp;
+    incoming.marker = fields.marker;
+    incoming.payload = datagram.subarray(fields.payloadStart, fields.payloadEnd);
     if (isAudio) {
       this.#strangers = 0;
-      this.#deliver(packet);
-    } else if (payloadType === this.#eventPayloadType) this.onTelephoneEvent?.(packet);
+      this.#deliver(incoming);
+    } else if (payloadType === this.#eventPayloadType) this.onTelephoneEvent?.(incoming);
   }
 
   /** Takes a compound RTCP packet that proved authentic and new. */
@@ -246,10 +247,9 @@ export class WebRtcStream implements PacketPort {
     const payloadType = kind === 'audio' ? this.#audio?.payloadType : remote?.telephoneEventPayloadType;
     const bytes = rtpHeaderBytes + payload.length;
     if (payloadType === undefined || bytes > maxPacketBytes) return;
-    const packet = this.#outgoing;
-    writeRtpHeader(packet, payloadType, marker, sequence, timestamp, this.ssrc);
-    packet.set(payload, rtpHeaderBytes);
-    const datagram = packet.subarray(0, bytes);
+    const datagram = outgoing.of(bytes);
+    writeRtpHeader(datagram, payloadType, marker, sequence, timestamp, this.ssrc);
+    datagram.set(payload, rtpHeaderBytes);
     this.tap?.(datagram, true);
     this.#path?.sendRtp(datagram);
   }

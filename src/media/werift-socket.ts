@@ -8,7 +8,7 @@ import { FlightGatherer } from './flight-gatherer.js';
 import { MediaError } from './media-error.js';
 import { datagramKind, type Endpoint, type SourceGuard } from './source-guard.js';
 import { arrived, sendDepartures } from './udp-batches.js';
-import { addressOnly, UdpSender } from './udp-sending.js';
+import { addressOnly, onDatagram, UdpSender } from './udp-sending.js';
 
 /** A werift address: host and port. */
 type Address = readonly [string, number];
@@ -47,7 +47,7 @@ export class WeriftSocket {
         onFault(error);
       }
     };
-    socket.on('message', (data, from) => {
+    onDatagram(socket, (data, from) => {
       // Only packets wait for their batch: werift's steps of ICE and DTLS are promises, which must settle before the next datagram.
       if (datagramKind(data) === 'srtp') arrived(take, data, from);
       else take(data, from);

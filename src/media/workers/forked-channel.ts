@@ -9,7 +9,7 @@ export const workerEntry = new URL('./worker-main.js', import.meta.url);
  * V8's options of a worker. A young generation of 2 MB: larger ones are collected more seldom and for so much longer that packets
  * are late by tens of milliseconds.
  */
-const v8Options = ['--max-semi-space-size=2'];
+const v8Options = ['--max-semi-space-size=2', '--use-largepages=silent'];
 
 /** What a worker gets of our environment: it faces the network, and none of our secrets are its business. */
 const inherited = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'LD_LIBRARY_PATH', 'NODE_ENV', 'OPENSSL_CONF'];

@@ -1,6 +1,12 @@
 import { createSocket, Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { addressOnly, disableDirectSending, enableDirectSending, UdpSender } from '../../../src/media/udp-sending.js';
+import {
+  addressOnly,
+  disableDirectSending,
+  enableDirectSending,
+  onDatagram,
+  UdpSender,
+} from '../../../src/media/udp-sending.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { until } from '../../support/until.js';
 
@@ -68,6 +74,43 @@ describe('datagrams from memory that is used again', () => {
   });
 });
 
+describe('datagrams that arrive', () => {
+  /** What a listener is told of two datagrams, and how often Node's own event was seen. */
+  async function receiveTwo(): Promise<{ told: unknown[]; port: number; events: number }> {
+    const [from, to] = [await bound(), await bound()];
+    const told: unknown[] = [];
+    onDatagram(to, (datagram, { address, port }) => told.push([datagram.toString(), address, port]));
+    const emitted = vi.spyOn(to, 'emit');
+    for (const text of ['one', '']) from.send(text, to.address().port, '127.0.0.1');
+    await until(() => told.length === 2, 'both datagrams');
+    return { told, port: from.address().port, events: emitted.mock.calls.length };
+  }
+
+  it('are handed on with their source from below the socket, empty ones too', async () => {
+    await enableDirectSending(logger);
+    const { told, port, events } = await receiveTwo();
+    expect(told).toEqual(['one', ''].map((text) => [text, '127.0.0.1', port]));
+    expect(events).toBe(0);
+  });
+
+  it('are handed on by Node before that is known to work', async () => {
+    const { told, port, events } = await receiveTwo();
+    expect(told).toEqual(['one', ''].map((text) => [text, '127.0.0.1', port]));
+    expect(events).toBe(2);
+  });
+
+  it("an error in their place is Node's to tell of", async () => {
+    await enableDirectSending(logger);
+    const socket = await bound();
+    onDatagram(socket, () => expect.unreachable());
+    const errors: unknown[] = [];
+    socket.on('error', (error: NodeJS.ErrnoException) => errors.push(error.syscall));
+    const handle = handleOf(socket) as { onmessage: (...words: unknown[]) => void };
+    handle.onmessage(-111, handle, undefined, undefined);
+    expect(errors).toEqual(['recvmsg']);
+  });
+});
+
 describe('a datagram for which the kernel has no room', () => {
   it('keeps its request and its memory, and the next one gets others', async () => {
     await enableDirectSending(logger);
@@ -92,10 +135,16 @@ describe('a datagram for which the kernel has no room', () => {
 /** Nobody gets to know of datagrams any more. */
 function deafen(): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the socket it was taken from
-  const { on } = Socket.prototype;
-  vi.spyOn(Socket.prototype, 'on').mockImplementation(function (this: Socket, name: string, listener) {
-    return name === 'message' ? this : (on as (...args: unknown[]) => Socket).call(this, name, listener);
+  const { address } = Socket.prototype;
+  vi.spyOn(Socket.prototype, 'address').mockImplementation(function (this: Socket) {
+    Object.defineProperty(handleOf(this), 'onmessage', { get: () => () => undefined, set: () => undefined });
+    return address.call(this);
   });
+}
+
+function handleOf(socket: Socket): object {
+  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
+  return (Reflect.get(socket, symbol!) as { handle: object }).handle;
 }
 
 describe('the check of direct sending at start', () => {

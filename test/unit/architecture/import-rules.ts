@@ -95,10 +95,14 @@ export const packageRooms: Readonly<Record<string, readonly string[]>> = {
 
 /** Every TypeScript file under `root`, relative to it, with forward slashes, sorted. */
 export function sourceFiles(root: string): string[] {
-  return readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.m?ts$/.test(path) && statSync(join(root, path)).isFile())
-    .map((path) => path.split(sep).join('/'))
-    .sort();
+  return (
+    readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.m?ts$/.test(path) && statSync(join(root, path)).isFile())
+      .map((path) => path.split(sep).join('/'))
+      // AssemblyScript: another language, with a compiler of its own.
+      .filter((path) => !path.includes('/assembly/'))
+      .sort()
+  );
 }
 
 /** The room of a source file: its first folder, or the file's own name at the top (`main.ts`, `daemon.ts`). */

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { bundledClock } from '../../../src/lib/bundled-clock.js';
-import { FakeClock, type Clock } from '../../../src/lib/clock.js';
+import { FakeClock, reusableTimer, type Clock } from '../../../src/lib/clock.js';
 
 const quantumMs = 5;
 
@@ -18,7 +18,7 @@ describe('timers that fire together', () => {
   it('share one timer within a quantum, and fire at its end in the order they were armed', () => {
     for (const delayMs of [4, 1, 5, 3]) clock.after(delayMs, note(String(delayMs)));
     clock.after(6, note('later'));
-    expect(real.armed).toBe(2);
+    expect(real.armed).toBe(1);
     real.advance(20);
     expect(fired).toEqual(['4 5', '1 5', '5 5', '3 5', 'later 10']);
     expect(real.armed).toBe(0);
@@ -76,6 +76,37 @@ describe('timers that fire together', () => {
     expect(() => real.advance(5)).toThrow('of b');
     real.advance(5);
     expect(fired).toEqual(['a 5', 'c 5']);
+  });
+
+  it('fire in their turn however far ahead they are, and however long the process stood still', () => {
+    for (const delayMs of [10_000, 3, 2562, 5122]) clock.after(delayMs, note(String(delayMs)));
+    real.advance(6000);
+    expect(fired).toEqual(['3 5', '2562 2565', '5122 5125']);
+    real.advance(10_000);
+    expect(fired.slice(3)).toEqual(['10000 10000']);
+    expect(real.armed).toBe(0);
+  });
+
+  it('are armed again and again without a new one, each time anew', () => {
+    const timer = reusableTimer(clock, note('beat'));
+    timer.arm(20);
+    timer.arm(7);
+    real.advance(30);
+    timer.arm(4);
+    timer.cancel();
+    real.advance(30);
+    timer.arm(0);
+    real.advance(30);
+    expect(fired).toEqual(['beat 10', 'beat 60']);
+    expect(real.armed).toBe(0);
+  });
+
+  it('fire once when they are armed anew by what fires before them in the same moment', () => {
+    const late = reusableTimer(clock, note('late'));
+    clock.after(5, () => late.arm(5));
+    late.arm(5);
+    real.advance(30);
+    expect(fired).toEqual(['late 10']);
   });
 
   it('tell the time of the clock they stand on', () => {
