@@ -188,6 +188,7 @@ export class Engine {
     await this.#apps.stop();
     this.#core.transactions.terminateAll();
     this.#core.ended.stop();
+    this.#core.registered.clear();
     for (const dialog of this.#core.dialogs.all()) this.#core.dialogs.remove(dialog);
     for (const record of this.#core.serverRequests.all()) {
       record.silence?.cancel();

@@ -53,7 +53,8 @@ export class AppRequests {
       if (!parseSipUri(message.uri)) throw new RefusedError(`invalid request-uri: ${message.uri}`);
       const callId = first(message, 'call-id');
       if (callId !== undefined && !isCallId(callId)) throw new RefusedError('invalid call-id');
-      const again = (): Promise<Way> => wayOutside(this.core, routeUrl === '' ? message.uri : routeUrl);
+      const at = routeUrl === '' ? message.uri : routeUrl;
+      const again = (): Promise<Way> => wayOutside(this.core, at, first(message, 'to'));
       const way = await again();
       this.#send(to, { way, again }, undefined, () => this.#freshRequest(message, way, type.header));
     });

@@ -33,9 +33,9 @@ export async function wayTo(core: Core, uriText: string, otherwise: Protocol = '
   return { flow: deadFlow(protocol, local), shown: local };
 }
 
-/** The way of a request outside dialogs: to a contact that was registered over a connection, by that. @throws RefusedError */
-export async function wayOutside(core: Core, uriText: string): Promise<Way> {
-  const flow = core.registered.to(uriText);
+/** The way of a request outside dialogs, with this To: to a contact that was registered over a connection, by that. @throws RefusedError */
+export async function wayOutside(core: Core, uriText: string, to: string | undefined): Promise<Way> {
+  const flow = core.registered.to(uriText, to);
   return flow ? { flow, shown: await core.transports.shownAddress(flow) } : wayTo(core, uriText);
 }
 

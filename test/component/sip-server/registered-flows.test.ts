@@ -22,9 +22,9 @@ beforeEach(async () => {
 });
 afterEach(() => bench.stop());
 
-async function register(): Promise<void> {
-  const text = bench.peer.newRequest('REGISTER', bench.uri(), { headers: ['Expires: 3600'] });
-  bench.peer.send(text.replace(/Contact: .*/, `Contact: "Alice" <${CONTACT}>;+sip.instance="<urn:x>";reg-id=1`), line);
+async function register(user = '100', over = line): Promise<void> {
+  const text = bench.peer.newRequest('REGISTER', bench.uri(user), { headers: ['Expires: 3600'] });
+  bench.peer.send(text.replace(/Contact: .*/, `Contact: "Alice" <${CONTACT}>;+sip.instance="<urn:x>";reg-id=1`), over);
   await bench.peer.response(200, 'REGISTER');
 }
 
@@ -67,6 +67,22 @@ describe('a contact that was registered over a connection', () => {
     expect((await bench.appHangsUp(dialog)).connection).toBe(line);
   });
 
+  it('is reached over the connection of whom the request names, where another phone has the same contact', async () => {
+    const other = await bench.peer.dial(bench.sip);
+    await register('alice');
+    await register('bob', other);
+    for (const [user, connection] of [
+      ['alice', line],
+      ['bob', other],
+    ] as const) {
+      bench.srf.request(CONTACT, { method: 'OPTIONS', headers: { To: `<${bench.uri(user)}>` } }, () => undefined);
+      const request = await bench.peer.request('OPTIONS');
+      expect([request.connection === connection, request.get('To')]).toEqual([true, `<${bench.uri(user)}>`]);
+      bench.peer.reply(request, 200, 'OK', { noContact: true });
+    }
+    other.destroy();
+  });
+
   it('is not reached by it once the binding has expired, was taken back, or the connection is gone', async () => {
     const isReached = async (): Promise<boolean> => {
       const before = bench.peer.count(({ method }) => method === 'OPTIONS');
@@ -84,6 +100,8 @@ describe('a contact that was registered over a connection', () => {
     await register();
     expect(await isReached()).toBe(true);
     bench.clock.skip(600_000);
+    // Fires after what has fallen due.
+    await new Promise<void>((resolve) => bench.clock.after(0, resolve));
     expect(await isReached()).toBe(false);
     await register();
     expect(await isReached()).toBe(true);
