@@ -15,8 +15,10 @@ export interface PingerOptions {
  */
 export class Pinger {
   #next: Timer;
+  /** Of the oldest ping since something was heard: a registrar may want them more often than an answer may take. */
   #deadline: Timer | undefined;
   #answers = false;
+  #stopped = false;
   #intervalMs: number;
 
   constructor(private readonly options: PingerOptions) {
@@ -27,11 +29,12 @@ export class Pinger {
   /** Bytes came: the peer lives. */
   heard(): void {
     this.#deadline?.cancel();
+    this.#deadline = undefined;
   }
 
   /** The peer waits for no longer than a little more than this. */
   atLeastEvery(intervalMs: number): void {
-    if (intervalMs >= this.#intervalMs) return;
+    if (this.#stopped || intervalMs >= this.#intervalMs) return;
     this.#intervalMs = intervalMs;
     this.#next.cancel();
     this.#next = this.#arm();
@@ -41,9 +44,11 @@ export class Pinger {
     this.#answers = true;
   }
 
+  /** For good. */
   stop(): void {
+    this.#stopped = true;
     this.#next.cancel();
-    this.#deadline?.cancel();
+    this.heard();
   }
 
   #arm(): Timer {
@@ -53,7 +58,7 @@ export class Pinger {
   #ping(): void {
     const { clock, pongMs, ping, onSilent } = this.options;
     this.#next = this.#arm();
-    if (this.#answers) this.#deadline = clock.after(pongMs, onSilent);
+    if (this.#answers) this.#deadline ??= clock.after(pongMs, onSilent);
     ping();
   }
 }
