@@ -9,6 +9,9 @@
 set -u
 host=$1 port=$2
 shift 2
+# Closes a TCP or TLS connection to the PBX on which three requests in a row were not answered. Off by default, and no key of
+# drachtio.conf.xml says it.
+export DRACHTIO_TPORT_MAX_CONSECUTIVE_TIMEOUTS="${DRACHTIO_TPORT_MAX_CONSECUTIVE_TIMEOUTS:-3}"
 "$@" &
 server=$!
 trap 'kill -TERM "$server" 2>/dev/null' TERM INT

@@ -1,44 +1,14 @@
 import { spawnSync } from 'node:child_process';
+import { basename, dirname } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { leaves, scalarSchema } from '../../../src/config/scalar-schema.js';
-import { loadConfig } from '../../../src/config/load-config.js';
+import { bindsOf, compose, loadDefaults, mountsOf } from './compose.js';
 import { allOf, oneOf, parseMarkup } from './markup.js';
 import { isThere, manifest, textOf } from './repository.js';
 
-interface Service {
-  readonly image?: string;
-  readonly build?: { readonly context: string; readonly dockerfile: string };
-  readonly network_mode?: string;
-  readonly profiles?: readonly string[];
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
-  readonly ports?: readonly string[];
-  readonly entrypoint?: readonly string[];
-  readonly command?: readonly string[];
-  readonly environment: Readonly<Record<string, string>>;
-  readonly volumes: readonly string[];
-  readonly secrets?: readonly string[];
-  readonly stop_grace_period?: string;
-  readonly healthcheck: { readonly test: readonly string[] };
-}
-
-interface Compose {
-  readonly services: Readonly<
-    Record<'drachtio' | 'sip2wa' | 'prometheus' | 'grafana' | 'homer-db' | 'homer-capture' | 'homer', Service>
-  >;
-  readonly secrets: Readonly<Record<string, { readonly file?: string; readonly environment?: string }>>;
-}
-
-const compose = parse(textOf('docker-compose.yml')) as Compose;
 const { drachtio, sip2wa, prometheus, grafana } = compose.services;
 const defaults = loadDefaults();
-
-/** The configuration without a file's or the environment's influence. */
-function loadDefaults() {
-  const result = loadConfig({ file: 'config/default.yaml', env: {} });
-  if (!result.ok) throw new Error('config/default.yaml is not valid');
-  return result.config;
-}
 
 describe('docker-compose.yml', () => {
   it('starts four services, all on the host network, so nothing is published by accident', () => {
@@ -54,7 +24,7 @@ describe('docker-compose.yml', () => {
     const [shell, script = '', host, port] = drachtio.entrypoint ?? [];
     expect([shell, host]).toEqual(['bash', '127.0.0.1']);
     expect(textOf('config/drachtio/drachtio.conf.xml')).toContain(`sip:*:${port};transport=udp,tcp`);
-    const mount = drachtio.volumes.map((volume) => volume.split(':')).find(([, inside]) => inside === script);
+    const mount = mountsOf(drachtio).find(([, inside]) => inside === script);
     expect(textOf(mount?.[0] ?? '')).toMatch(/^#!\/bin\/bash\n/);
   });
 
@@ -72,7 +42,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('sets only variables that the configuration knows', () => {
-    const overrides = leaves().map(({ leaf }) => leaf.env);
+    const overrides = [...leaves().map(({ leaf }) => leaf.env), 'SIP2WA_CONFIG'];
     const references = [...textOf('config/example.yaml').matchAll(/^[^#]+\$\{env:(\w+)\}/gm)].map(([, name]) => name);
     const mentioned = [...textOf('config/example.yaml').matchAll(/\$\{env:(\w+)\}/g)].map(([, name]) => name);
     const unknown = Object.keys(sip2wa.environment).filter(
@@ -83,17 +53,39 @@ describe('docker-compose.yml', () => {
     expect(sip2wa.environment.SIP2WA_SIP_SERVER).toBe('drachtio');
   });
 
-  it('has every secret file that the example refers to', () => {
-    const references = [...textOf('config/example.yaml').matchAll(/^[^#]+\$\{file:\/run\/secrets\/(\w+)\}/gm)].map(
-      ([, name]) => name,
-    );
+  it('has the folder of every secret that the example refers to, and says what belongs there', () => {
+    const references = [...textOf('config/example.yaml').matchAll(/^[^#]+\$\{file:(\/run\/secrets)\/(\w+)\}/gm)];
     expect(references.length).toBeGreaterThan(0);
-    expect(sip2wa.secrets).toEqual([...new Set(references)]);
-    const files = Object.entries(compose.secrets).filter(([, { file }]) => file !== undefined);
-    expect(files.map(([name]) => name)).toEqual(sip2wa.secrets);
+    const comment = textOf('docker-compose.yml').split('\nname:')[0] ?? '';
+    for (const [, folder, name = ''] of references) {
+      expect(bindsOf(sip2wa).map(({ target }) => target)).toContain(folder);
+      expect(comment).toContain(name);
+    }
     // kept out of the repository
-    for (const [, { file }] of files) expect(file).toMatch(/^\.\/var\//);
+    expect(bindsOf(sip2wa).find(({ target }) => target === '/run/secrets')?.source).toMatch(/^\.\/var\//);
     expect(textOf('.gitignore')).toContain('var/');
+  });
+
+  it('mounts what may change as folders, since a file that is replaced stays the old one, and makes none of them up', () => {
+    expect(bindsOf(sip2wa).map(({ target }) => target)).toEqual(['/etc/sip2wa', '/run/secrets']);
+    for (const { read_only, bind } of bindsOf(sip2wa))
+      expect([read_only, bind.create_host_path]).toEqual([true, false]);
+    expect(mountsOf(sip2wa)).toEqual([['sip2wa-var', '/app/var']]);
+  });
+
+  it('has none of compose’s secrets and configs: those that are no file are refused by a read-only container', () => {
+    expect([compose.secrets, compose.configs]).toEqual([undefined, undefined]);
+    for (const { secrets } of Object.values(compose.services)) expect(secrets).toBeUndefined();
+  });
+
+  it('names the version of every image, and declares every volume that it names', () => {
+    for (const [name, { image, volumes }] of Object.entries(compose.services)) {
+      if (name !== 'sip2wa') expect(image, name).toMatch(/^[a-z./-]+:v?\d+\.\d+(\.\d+)?(-alpine)?$/);
+      const named = (volumes ?? []).flatMap((one) =>
+        typeof one === 'string' && !one.startsWith('.') ? one.split(':')[0]! : [],
+      );
+      for (const volume of named) expect(Object.keys(compose.volumes), name).toContain(volume);
+    }
   });
 
   it('asks the right ports whether the services live', () => {
@@ -103,15 +95,19 @@ describe('docker-compose.yml', () => {
     expect(drachtio.healthcheck.test.join(' ')).toContain(`/dev/tcp/${command.host}/${command.port}`);
   });
 
-  it('mounts the configuration that is named on the command line, and a place for the journal', () => {
-    const file = sip2wa.command?.[2] ?? '';
-    expect(sip2wa.command?.slice(0, 2)).toEqual(['run', '--config']);
-    expect(sip2wa.volumes.some((volume) => volume.endsWith(`:${file}:ro`))).toBe(true);
-    expect(sip2wa.volumes).toContain('sip2wa-var:/app/var');
+  it('mounts the configuration that is named, for the command line in the container too, and a place for the journal', () => {
+    expect([sip2wa.command, sip2wa.entrypoint]).toEqual([undefined, undefined]);
+    expect(textOf('config/docker/Dockerfile')).toContain('CMD ["run"]');
+    const named = sip2wa.environment.SIP2WA_CONFIG ?? '';
+    const { source } = bindsOf(sip2wa).find(({ target }) => target === dirname(named))!;
+    expect(source).toBe('${SIP2WA_CONFIG_DIR:-./config}');
+    const comment = textOf('docker-compose.yml').split('\nname:')[0] ?? '';
+    expect(comment).toContain(`cp config/example.yaml config/${basename(named)} `);
+    expect(textOf('.gitignore').split('\n')).toContain(`config/${basename(named)}`);
     expect(defaults.journal.dir).toMatch(/(?:^\.|\/app)\/var\/|\/var\/journal$/);
-    const mounted = drachtio.volumes[0]?.split(':') ?? [];
-    expect(isThere(mounted[0] ?? '')).toBe(true);
-    expect(drachtio.command).toContain(mounted[1]);
+    const [file = '', inside = ''] = mountsOf(drachtio)[0] ?? [];
+    expect(isThere(file)).toBe(true);
+    expect(drachtio.command).toContain(inside);
   });
 
   it('tells the firewall the ports of the defaults', () => {
@@ -122,15 +118,15 @@ describe('docker-compose.yml', () => {
   });
 });
 
+interface Job {
+  readonly authorization?: unknown;
+  readonly static_configs: readonly [{ readonly targets: readonly string[] }];
+}
+
 describe('Prometheus and Grafana of docker-compose.yml', () => {
   const scraped = parse(textOf('config/prometheus/prometheus.yml')) as {
     readonly rule_files: readonly string[];
-    readonly scrape_configs: readonly [
-      {
-        readonly authorization: { readonly credentials_file: string };
-        readonly static_configs: readonly [{ readonly targets: readonly string[] }];
-      },
-    ];
+    readonly scrape_configs: readonly [Job, Job];
   };
   const source = parse(textOf('config/grafana/provisioning/datasources/prometheus.yml')) as {
     readonly datasources: readonly [{ readonly url: string; readonly uid: string }];
@@ -139,6 +135,9 @@ describe('Prometheus and Grafana of docker-compose.yml', () => {
   it('listen on loopback alone, and ask each other and the daemon where those listen', () => {
     const { host, port } = defaults.admin.listen;
     expect(scraped.scrape_configs[0].static_configs[0].targets).toEqual([`${host}:${port}`]);
+    const { DRACHTIO_PROMETHEUS_SCRAPE_PORT: ofDrachtio = '' } = drachtio.environment;
+    expect(ofDrachtio).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(scraped.scrape_configs[1].static_configs[0].targets).toEqual([ofDrachtio]);
     const address = /--web\.listen-address=(127\.0\.0\.1:\d+)/.exec(prometheus.command?.join(' ') ?? '')?.[1] ?? '';
     expect(source.datasources[0].url).toBe(`http://${address}`);
     expect(prometheus.healthcheck.test.join(' ')).toContain(`http://${address}/`);
@@ -147,17 +146,16 @@ describe('Prometheus and Grafana of docker-compose.yml', () => {
     expect(grafana.healthcheck.test.join(' ')).toContain(`http://127.0.0.1:${GF_SERVER_HTTP_PORT}/`);
   });
 
-  it('have no password of their own in the file, and the daemon’s token as a secret', () => {
+  it('have no password of their own in the file, and need none of the daemon’s, which tells this machine', () => {
     expect(grafana.environment.GF_SECURITY_ADMIN_PASSWORD).toMatch(/^\$\{GRAFANA_PASSWORD:\?.+\}$/);
-    expect(prometheus.secrets).toEqual(['admin_token']);
-    expect(compose.secrets.admin_token).toEqual({ environment: 'SIP2WA_ADMIN_TOKEN' });
-    expect(scraped.scrape_configs[0].authorization.credentials_file).toBe('/run/secrets/admin_token');
+    expect(scraped.scrape_configs[0].authorization).toBeUndefined();
+    expect(prometheus.network_mode).toBe('host');
   });
 
   it('mount files that are there, at the places that they are told', () => {
-    const mounts = [...prometheus.volumes, ...grafana.volumes].filter((volume) => volume.startsWith('./'));
+    const mounts = [...mountsOf(prometheus), ...mountsOf(grafana)].filter(([source]) => source?.startsWith('./'));
     expect(mounts).toHaveLength(3);
-    for (const mount of mounts) expect(isThere(mount.split(':')[0] ?? ''), mount).toBe(true);
+    for (const [source = ''] of mounts) expect(isThere(source), source).toBe(true);
     expect(prometheus.command).toContain('--config.file=/etc/prometheus/prometheus.yml');
     for (const file of scraped.rule_files) expect(isThere(`config/prometheus/${file}`), file).toBe(true);
     const home = grafana.environment.GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH ?? '';
@@ -230,46 +228,6 @@ describe('Homer of docker-compose.yml', () => {
   });
 });
 
-describe('config/docker/Dockerfile', () => {
-  const text = textOf('config/docker/Dockerfile');
-  const lines = text.split('\n');
-
-  it('is the one that compose builds', () => {
-    expect(sip2wa.build).toEqual({ context: '.', dockerfile: 'config/docker/Dockerfile' });
-  });
-
-  it('copies what is there and what the ignore file lets through', () => {
-    const sources = lines
-      .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
-      .flatMap((line) => line.split(/\s+/).slice(1, -1));
-    expect(sources.length).toBeGreaterThan(5);
-    expect(sources.filter((path) => !isThere(path))).toEqual([]);
-    const allowed = textOf('config/docker/Dockerfile.dockerignore').split('\n');
-    expect(sources.filter((path) => !allowed.includes(`!${path}`))).toEqual([]);
-  });
-
-  it('copies every file that the build script runs', () => {
-    const named = (manifest().scripts.build ?? '').match(/[\w./-]+\.(?:json|mjs|js)\b/g) ?? [];
-    expect(named.filter((path) => !text.includes(path) && !path.startsWith('src/'))).toEqual([]);
-    expect(lines).toContain('COPY src src');
-  });
-
-  it('runs a supported Node without privileges, and the program of package.json', () => {
-    const images = lines.filter((line) => line.startsWith('FROM ')).map((line) => line.split(' ')[1] ?? '');
-    const versions = images.map((image) => Number(/^node:(\d+)-/.exec(image)?.[1]));
-    expect(versions).toEqual([22, 22]);
-    expect(Math.min(...versions)).toBeGreaterThanOrEqual(Number(/\d+/.exec(manifest().engines.node)?.[0]));
-    expect(lines.indexOf('USER node')).toBeGreaterThan(lines.findIndex((line) => line.startsWith('RUN install')));
-    expect(text).toContain(`ENTRYPOINT ["node", "${manifest().bin.sip2wa ?? ''}"]`);
-    expect(text).toContain('npm ci');
-    expect(text).toContain('--omit=dev');
-  });
-
-  it('asks the admin listener whether it lives', () => {
-    expect(text).toContain(`http://${defaults.admin.listen.host}:${defaults.admin.listen.port}/livez`);
-  });
-});
-
 describe('config/drachtio/drachtio.conf.xml', () => {
   const root = parseMarkup(textOf('config/drachtio/drachtio.conf.xml'));
 
@@ -280,6 +238,13 @@ describe('config/drachtio/drachtio.conf.xml', () => {
     expect(Number(admin.attributes.port)).toBe(defaults.sip.drachtio.port);
     // Without the attribute drachtio-server would take a secret that everybody knows.
     expect(admin.attributes.secret).toBe('');
+  });
+
+  it('looks after its connection to the daemon more often than it would by itself', () => {
+    // Seconds between two keep-alives that are not answered; its own 45 make minutes of them.
+    const seconds = Number(oneOf(root, 'admin').attributes['tcp-keepalive']);
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(15);
   });
 
   it('refreshes sessions itself when nobody was named', () => {

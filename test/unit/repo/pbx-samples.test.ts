@@ -238,7 +238,75 @@ describe('config/freeswitch', () => {
     for (const number of ['110', '01511234567', '+0491511234567']) expect(dialOut.test(number)).toBe(false);
     const actions = allOf(plan, 'action').map(({ attributes }) => attributes.data ?? '');
     expect(actions).toContain(`absolute_codec_string=${trunk.codecs.join(',')}`);
-    expect(actions).toContain(`sofia/gateway/${gateway.attributes.name ?? ''}/+$1`);
+    expect(actions).toContain(`{sofia_session_timeout=1800}sofia/gateway/${gateway.attributes.name ?? ''}/+$1`);
+  });
+
+  /** What FreeSWITCH runs for a call: extensions in order, each up to a condition that fails; the first that does something is the last. */
+  const run = (name: string, call: Readonly<Record<string, string>>): string[] => {
+    const done: string[] = [];
+    for (const extension of allOf(plan, 'context').find(({ attributes }) => attributes.name === name)?.children ?? []) {
+      let isTaken = false;
+      for (const { attributes, children } of extension.children) {
+        const isMet = new RegExp(attributes.expression ?? '').test(call[attributes.field ?? ''] ?? '');
+        const actions = children.filter((one) => one.name === (isMet ? 'action' : 'anti-action'));
+        done.push(...actions.map((one) => `${one.attributes.application ?? ''} ${one.attributes.data ?? ''}`.trim()));
+        isTaken = isMet || actions.length > 0;
+        if (!isMet) break;
+      }
+      // A condition that is met ends the search, also where it has no action.
+      if (isTaken && extension.attributes.continue !== 'true') break;
+    }
+    return done;
+  };
+  const from = (place: string, number: string, payload = ''): string[] =>
+    run('from-whatsapp', { network_addr: place, destination_number: number, '${sip_h_X-WA-Payload}': payload });
+
+  it.each([
+    ['+15551112222', '', 'bridge user/1000'],
+    ['+15551112222', 'sales', 'bridge user/1001'],
+    ['600', '', 'echo'],
+  ])('brings a call of sip2wa to %s with the payload %j to its end: %s', (number, payload, last) => {
+    const done = from((param('proxy') ?? '').split(':')[0] ?? '', number, payload);
+    expect(done.at(-1)).toBe(last);
+    expect(done.join()).not.toContain('hangup CALL_REJECTED');
+  });
+
+  it('hands the calls of sip2wa that arrive in the context of the profile to the one of the gateway, and no other call', () => {
+    const to = (place: string): string[] => run('public', { network_addr: place, destination_number: '600' });
+    expect(to('192.0.2.20')).toEqual([`transfer \${destination_number} XML ${param('context') ?? ''}`]);
+    expect(to('192.0.2.99')).toEqual([]);
+  });
+
+  it('hangs up on whoever else calls, before anything else', () => {
+    expect(from('192.0.2.99', '+15551112222')[0]).toBe('hangup CALL_REJECTED');
+  });
+});
+
+describe('config/freeswitch/checklist.md', () => {
+  const page = textOf('config/freeswitch/checklist.md');
+  const samples = textOf('config/freeswitch/gateway.xml') + textOf('config/freeswitch/dialplan.xml');
+
+  it('goes through what the samples do, by the names that are in them', () => {
+    for (const name of [
+      '192.0.2.10',
+      '192.0.2.20',
+      '600',
+      '1000',
+      '1001',
+      'sales',
+      'whatsapp_number_id',
+      'CALL_REJECTED',
+    ]) {
+      expect(page).toContain(name);
+      expect(samples).toContain(name);
+    }
+    expect(page).toContain(`sofia status gateway ${/gateway name="(\w+)"/.exec(samples)?.[1] ?? '?'}`);
+    expect(page).toContain(`\`${/- name: (\w+)/.exec(samples)?.[1] ?? '?'}\``);
+  });
+
+  it('names every header that the samples read or send, and no other', () => {
+    const named = (text: string): Set<string> => new Set(text.match(/X-(?:WA-[A-Z][\w-]*\w|CID)\b/g));
+    expect(named(page)).toEqual(named(samples));
   });
 });
 
