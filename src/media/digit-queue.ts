@@ -15,8 +15,8 @@ interface Waiting<T> {
 const mostWaitingMs = 3000;
 
 /**
- * Digits that wait for those before them, 3 s of them at most: one that would make it more is played for no longer than it takes
- * to be understood, and if even that is too much it is dropped.
+ * Digits that wait for those before them, 3 s of them at most, pauses included. One that would make it more is cut: the first that
+ * waits to what there is room for, any other to the least a digit takes; if there is no room even for that, it is dropped.
  */
 export class DigitQueue<T> {
   readonly #waiting: Waiting<T>[] = [];

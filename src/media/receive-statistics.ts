@@ -11,6 +11,7 @@ const maxTransitJumpMs = 1000;
 export class ReceiveStatistics {
   /** Packets of all streams. */
   packets = 0;
+  #clockRate: number;
   #ssrc: number | undefined;
   #baseSequence = 0;
   #highest = 0;
@@ -22,10 +23,23 @@ export class ReceiveStatistics {
   #priorExpected = 0;
   #priorReceived = 0;
 
-  constructor(
-    /** RTP clock in Hz. */
-    public clockRate: number,
-  ) {}
+  /** @param clockRate RTP clock in Hz */
+  constructor(clockRate: number) {
+    this.#clockRate = clockRate;
+  }
+
+  /** RTP clock in Hz; another one when the codec changes. Jitter so far stays what it was in milliseconds. */
+  get clockRate(): number {
+    return this.#clockRate;
+  }
+
+  set clockRate(clockRate: number) {
+    if (clockRate === this.#clockRate) return;
+    this.#jitter *= clockRate / this.#clockRate;
+    this.#clockRate = clockRate;
+    // Transit times in ticks of two clocks have no difference that means anything.
+    this.#lastTransit = undefined;
+  }
 
   /** Source of the current stream. */
   get ssrc(): number | undefined {
@@ -39,7 +53,7 @@ export class ReceiveStatistics {
 
   /** Interarrival jitter in milliseconds. */
   get jitterMs(): number {
-    return (this.#jitter * 1000) / this.clockRate;
+    return (this.#jitter * 1000) / this.#clockRate;
   }
 
   /** Takes note of a packet that arrived at `nowMs`. Its timestamp counts for jitter only if it is `timed` audio. */
@@ -92,12 +106,12 @@ export class ReceiveStatistics {
   }
 
   #measureJitter(timestamp: number, nowMs: number): void {
-    const arrival = Math.round((nowMs * this.clockRate) / 1000);
+    const arrival = Math.round((nowMs * this.#clockRate) / 1000);
     const transit = (arrival - timestamp) | 0;
     const last = this.#lastTransit;
     this.#lastTransit = transit;
     if (last === undefined) return;
     const change = Math.abs((transit - last) | 0);
-    if (change <= (maxTransitJumpMs * this.clockRate) / 1000) this.#jitter += (change - this.#jitter) / 16;
+    if (change <= (maxTransitJumpMs * this.#clockRate) / 1000) this.#jitter += (change - this.#jitter) / 16;
   }
 }

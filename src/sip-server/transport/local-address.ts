@@ -51,7 +51,10 @@ export class LocalAddresses {
     return address;
   }
 
-  /** What the kernel said last, however long ago; undefined if it never did. */
+  /**
+   * What the kernel said last, however long ago. Undefined before its first answer, once it knew no way, and for peers that
+   * were forgotten since a thousand others came.
+   */
   latest(peerHost: string): string | undefined {
     return this.#known.get(peerHost)?.found;
   }

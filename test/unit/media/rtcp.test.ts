@@ -86,6 +86,32 @@ describe('receive statistics', () => {
     for (let i = 0; i < 100; i++) still.receive(1, i, i * 160, i * 20, true);
     expect(still.jitterMs).toBe(0);
   });
+
+  it('keeps its jitter when the codec, and with it the clock, changes in mid-stream', () => {
+    const statistics = new ReceiveStatistics(48_000);
+    const receiveAt = (i: number, timestamp: number): void =>
+      statistics.receive(1, i, timestamp, i * 20 + (i % 2) * 8, true);
+    for (let i = 0; i < 400; i++) receiveAt(i, i * 960);
+    const before = statistics.jitterMs;
+    statistics.clockRate = 8000;
+    expect(statistics.jitterMs).toBeCloseTo(before, 9);
+    // Late by as much as ever; the new codec's timestamps begin within a second of the old ones, as ticks of one clock.
+    const origin = 400 * 960 - 400 * 160 + 5000;
+    for (let i = 400; i < 410; i++) {
+      receiveAt(i, origin + i * 160);
+      expect(Math.abs(statistics.jitterMs - 8)).toBeLessThan(0.1);
+    }
+    expect(statistics.report(0, 0)?.jitter).toBeGreaterThanOrEqual(63);
+  });
+
+  it('makes nothing of being told its clock again', () => {
+    const statistics = new ReceiveStatistics(8000);
+    for (let i = 0; i < 400; i++) {
+      statistics.clockRate = 8000;
+      statistics.receive(1, i, i * 160, i * 20 + (i % 2) * 8, true);
+    }
+    expect(statistics.jitterMs).toBeCloseTo(8, 1);
+  });
 });
 
 describe('RTCP session', () => {
