@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/load-config.js';
 import { startDaemon } from '../../src/daemon.js';
 import { silentLogger as logger } from '../../src/lib/logger.js';
 import { recordOf } from '../support/call-records.js';
+import { rtpPorts, webrtcPorts } from '../support/ports.js';
 import { RecordEndpoint } from '../support/record-endpoint.js';
 
 const LEFT = '00000000000000001-01A.json';
@@ -34,7 +35,7 @@ graph: { access_token: token-of-the-test, app_secret: app-secret-of-the-test, ba
 webhook: { listen: ${listen('webhook')}, verify_token: verify-of-the-test }
 admin: { listen: ${listen('admin')} }
 sip: { listen: ["udp://127.0.0.1:0"] }
-media: { listen_ip: 127.0.0.1, remote_networks: [127.0.0.0/8], rtp_ports: 20000-20999, webrtc_ports: 10000-10999 }
+media: { listen_ip: 127.0.0.1, remote_networks: [127.0.0.0/8], rtp_ports: ${rtpPorts.join('-')}, webrtc_ports: ${webrtcPorts.join('-')} }
 trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1, port: 9 }], accept_from: [127.0.0.1/32] }]
 trunk_defaults: { qualify: 0s }
 numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: pbx }]

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { freePort, rtpPorts, webrtcPorts } from '../support/ports.js';
 import { until } from '../support/until.js';
-import { freeTcpPort } from './daemon-process.js';
 import { ProcessScene } from './process-scene.js';
 
 // Commands that stay until they are told to end, and what they say meanwhile: each as the built program.
@@ -53,10 +53,10 @@ describe('run', () => {
   const config = async (format: string): Promise<string> => {
     const file = join(folder, 'sip2wa.yaml');
     const text = `
-webhook: { listen: "127.0.0.1:${await freeTcpPort()}" }
-admin: { listen: "127.0.0.1:${await freeTcpPort()}" }
+webhook: { listen: "127.0.0.1:${await freePort()}" }
+admin: { listen: "127.0.0.1:${await freePort()}" }
 sip: { listen: ["udp://127.0.0.1:0"] }
-media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999 }
+media: { listen_ip: 127.0.0.1, rtp_ports: ${rtpPorts.join('-')}, webrtc_ports: ${webrtcPorts.join('-')} }
 log: { format: ${format} }
 journal: { dir: "${folder}/journal" }
 cdr: { file: "${folder}/cdr.jsonl" }

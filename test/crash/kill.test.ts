@@ -1,20 +1,18 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { csvFormat } from '../../src/observability/cdr/csv-format.js';
 import { jsonlFormat } from '../../src/observability/cdr/jsonl-format.js';
 import type { RecordFormat } from '../../src/observability/cdr/record-format.js';
-import { APP_SECRET, BUSINESS, NUMBER_ID } from '../support/test-number.js';
+import { Dice } from '../support/dice.js';
 import { until } from '../support/until.js';
 import { RecordEndpoint } from '../support/record-endpoint.js';
-import { CountingMeta } from './counting-meta.js';
-import { CountingPbx } from './counting-pbx.js';
-import { DaemonProcess, freeTcpPort, freeUdpPort } from './daemon-process.js';
-import { Random } from './random.js';
+import type { CountingMeta } from './counting-meta.js';
+import type { CountingPbx } from './counting-pbx.js';
+import type { DaemonProcess } from './daemon-process.js';
+import { ProcessScene } from './process-scene.js';
 
-/** How often the daemon is killed; `SIP2WA_KILLS` for more. */
-const KILLS = Number(process.env['SIP2WA_KILLS'] ?? 30);
+/** How often the daemon is killed; in full: `SIP2WA_KILLS=100`. */
+const KILLS = Number(process.env['SIP2WA_KILLS'] ?? 15);
 const CALLS = 20;
 /** Calls after each recovery: no other call is this user's. */
 const CLEAN_USER = '491700000001';
@@ -23,9 +21,9 @@ const LOAD_MS = 1500;
 /** By then, from the start of the new process, no leg is up on either side; more for a machine under load. */
 const RECOVERY_MS = Number(process.env['SIP2WA_RECOVERY_MS'] ?? 5000);
 
-const random = new Random(Number(process.env['SIP2WA_SEED'] ?? Date.now() % 2 ** 31));
-const folder = mkdtempSync(join(tmpdir(), 'sip2wa-crash-'));
+const random = new Dice(Number(process.env['SIP2WA_SEED'] ?? Date.now() % 2 ** 31));
 const figures: { readonly atKill: string; readonly recoveryMs: number }[] = [];
+let scene: ProcessScene;
 let meta: CountingMeta;
 let pbx: CountingPbx;
 let billing: RecordEndpoint;
@@ -33,38 +31,16 @@ let daemon: DaemonProcess;
 let sip: { host: string; port: number };
 
 beforeAll(async () => {
-  const [webhook, admin, sipPort] = [await freeTcpPort(), await freeTcpPort(), await freeUdpPort()];
-  meta = await CountingMeta.start(`http://127.0.0.1:${webhook}/webhook`);
-  pbx = await CountingPbx.start();
   billing = await RecordEndpoint.start();
-  sip = { host: '127.0.0.1', port: sipPort };
-  const file = join(folder, 'sip2wa.yaml');
-  const yaml = `
-graph: { base_url: "${meta.baseUrl}", access_token: token-of-the-test, app_secret: ${APP_SECRET}, timeout: 5s }
-webhook: { listen: "127.0.0.1:${webhook}", verify_token: verify-of-the-test }
-admin: { listen: "127.0.0.1:${admin}" }
-sip: { listen: ["udp://127.0.0.1:${sipPort}"] }
-media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
-settings: { push: "off" }
-trunks:
-  - { name: pbx, servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }], accept_from: [127.0.0.1/32], qualify: 0s }
-numbers:
-  - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
-journal: { dir: "${folder}/journal" }
-cdr: { file: "${folder}/cdr.jsonl", csv_file: "${folder}/cdr.csv", http_url: "${billing.url}", http_spool_dir: "${folder}/spool" }
-`;
-  writeFileSync(file, yaml, { mode: 0o600 });
-  daemon = new DaemonProcess(file, join(folder, 'log'), admin);
-  daemon.start();
-  await daemon.ready();
+  const cdr = `csv_file: "@FOLDER@/cdr.csv", http_url: "${billing.url}", http_spool_dir: "@FOLDER@/spool"`;
+  scene = await ProcessScene.start('', cdr);
+  ({ meta, pbx, daemon, sip } = scene);
 });
 
 afterAll(async () => {
   await daemon.stop();
-  await pbx.close();
-  await meta.close();
+  await scene.close();
   await billing.close();
-  rmSync(folder, { recursive: true });
   const times = figures.map(({ recoveryMs }) => recoveryMs).sort((a, b) => a - b);
   const median = times[Math.floor(times.length / 2)];
   process.stderr.write(
@@ -106,10 +82,10 @@ function load(): () => void {
 
 /** Calls that have a row in a file of records. */
 const callsOf = (name: string, format: RecordFormat): string[] =>
-  readFileSync(join(folder, name), 'utf8')
+  readFileSync(scene.path(name), 'utf8')
     .split(/\r?\n/)
     .flatMap((line) => format.callOf(line) ?? []);
-const spooled = (): string[] => readdirSync(join(folder, 'spool')).filter((name) => name.endsWith('.json'));
+const spooled = (): string[] => readdirSync(scene.path('spool')).filter((name) => name.endsWith('.json'));
 
 function legsUp(): string {
   const sipLegs = pbx.up.map(({ kind, state, history }) => `SIP ${kind} ${state}: ${history.join(', ')}`);
@@ -156,7 +132,7 @@ describe('kill -9 at a random moment under load', () => {
   it('left one record of every call in both files, and posted each at least once', async () => {
     // The record of the last call of all, a clean one, is on its way when its BYE is.
     const cleanOnes = (): number =>
-      readFileSync(join(folder, 'cdr.jsonl'), 'utf8')
+      readFileSync(scene.path('cdr.jsonl'), 'utf8')
         .split('\n')
         .filter((line) => line.includes(CLEAN_USER)).length;
     const posted = (): string[] => [...new Set(billing.taken.map(({ key }) => key ?? ''))].sort();

@@ -2,11 +2,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdminAsker } from '../support/admin-asker.js';
+import { freePort, rtpPorts, webrtcPorts } from '../support/ports.js';
 import { APP_SECRET, BUSINESS, NUMBER_ID } from '../support/test-number.js';
 import { until } from '../support/until.js';
 import { CountingMeta } from './counting-meta.js';
 import { CountingPbx } from './counting-pbx.js';
-import { DaemonProcess, freeTcpPort, freeUdpPort } from './daemon-process.js';
+import { DaemonProcess } from './daemon-process.js';
 
 /** The built daemon as a process, between a Meta and a PBX that count what is up. */
 export class ProcessScene {
@@ -19,28 +20,34 @@ export class ProcessScene {
     readonly pbx: CountingPbx,
     private readonly ports: { readonly webhook: number; readonly admin: number; readonly sip: number },
     more: string,
+    private readonly cdr: string,
   ) {
     this.daemon = new DaemonProcess(this.configFile, join(this.#folder, 'log'), ports.admin);
     this.admin = new AdminAsker(ports.admin);
     this.write(more);
   }
 
-  /** Not yet started. `more`: whole top-level sections of the configuration. */
-  static async prepare(more = ''): Promise<ProcessScene> {
-    const ports = { webhook: await freeTcpPort(), admin: await freeTcpPort(), sip: await freeUdpPort() };
+  /** Not yet started. `more`: whole top-level sections of the configuration; `cdr`: keys of that section beside its file. */
+  static async prepare(more = '', cdr = ''): Promise<ProcessScene> {
+    const ports = { webhook: await freePort(), admin: await freePort(), sip: await freePort() };
     const meta = await CountingMeta.start(`http://127.0.0.1:${ports.webhook}/webhook`);
-    return new ProcessScene(meta, await CountingPbx.start(), ports, more);
+    return new ProcessScene(meta, await CountingPbx.start(), ports, more, cdr);
   }
 
-  static async start(more = ''): Promise<ProcessScene> {
-    const scene = await ProcessScene.prepare(more);
+  static async start(more = '', cdr = ''): Promise<ProcessScene> {
+    const scene = await ProcessScene.prepare(more, cdr);
     scene.daemon.start();
     await scene.daemon.ready();
     return scene;
   }
 
+  /** A file or folder of the daemon's. */
+  path(name: string): string {
+    return join(this.#folder, name);
+  }
+
   get configFile(): string {
-    return join(this.#folder, 'sip2wa.yaml');
+    return this.path('sip2wa.yaml');
   }
 
   get sip(): { host: string; port: number } {
@@ -53,7 +60,7 @@ export class ProcessScene {
 
   /** Call records so far. */
   get records(): Record<string, unknown>[] {
-    const file = join(this.#folder, 'cdr.jsonl');
+    const file = this.path('cdr.jsonl');
     const lines = existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : [];
     return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
   }
@@ -72,14 +79,14 @@ graph: { base_url: "${this.meta.baseUrl}", access_token: token-of-the-test, app_
 webhook: { listen: "127.0.0.1:${webhook}", verify_token: verify-of-the-test }
 admin: { listen: "127.0.0.1:${admin}" }
 sip: { listen: ["udp://127.0.0.1:${sip}"] }
-media: { listen_ip: 127.0.0.1, rtp_ports: 20000-20999, webrtc_ports: 10000-10999, remote_networks: [127.0.0.0/8] }
+media: { listen_ip: 127.0.0.1, rtp_ports: ${rtpPorts.join('-')}, webrtc_ports: ${webrtcPorts.join('-')}, remote_networks: [127.0.0.0/8] }
 settings: { push: "off" }
 trunks:
   - { name: pbx, servers: [{ hostname: 127.0.0.1, port: ${this.pbx.port} }], accept_from: [127.0.0.1/32], qualify: 0s }
 numbers:
   - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
 journal: { dir: "${this.#folder}/journal" }
-cdr: { file: "${this.#folder}/cdr.jsonl" }
+cdr: { file: "${this.path('cdr.jsonl')}", ${this.cdr.replaceAll('@FOLDER@', this.#folder)} }
 ${more}
 `;
     writeFileSync(this.configFile, change(yaml), { mode: 0o600 });

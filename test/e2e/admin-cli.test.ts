@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callHangupCommand, type HangupOptions } from '../../src/cli/call.js';
 import { callsCommand } from '../../src/cli/calls.js';
@@ -7,21 +6,13 @@ import { drainCommand } from '../../src/cli/drain.js';
 import { runCli } from '../../src/cli/program.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { createLogger, type RootLogger } from '../../src/observability/logger.js';
+import { freePort } from '../support/ports.js';
 import { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 import { Lines } from '../unit/observability/lines.js';
 
 const TOKEN = 'admin-token-of-the-test';
-
-/** A port that somebody had and nobody has now. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 interface Said {
   readonly code: number;

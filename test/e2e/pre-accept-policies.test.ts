@@ -28,7 +28,7 @@ describe('calls.pre_accept, from the file to what Meta is asked', () => {
     return bridge.pbx.request('INVITE');
   };
   /** An INVITE that nobody answers is repeated after half a second: whatever was due at once has gone out by then. */
-  const nothingDueIsLeft = (): Promise<PeerMessage> => bridge.pbx.request('INVITE');
+  const nothingDueIsLeft = (invite: PeerMessage): Promise<PeerMessage> => bridge.pbx.copyOf(invite);
   const reply = (invite: PeerMessage, status: number, phrase: string, body?: string): void =>
     bridge.pbx.reply(invite, status, phrase, { toTag: 'p1', ...(body !== undefined && { body }) });
   const pickUp = async (invite: PeerMessage): Promise<void> => {
@@ -68,7 +68,7 @@ describe('calls.pre_accept, from the file to what Meta is asked', () => {
 
   it('never: the PBX rings and has early media, and Meta hears of it with accept only', async () => {
     const invite = await call('never');
-    await nothingDueIsLeft();
+    await nothingDueIsLeft(invite);
     reply(invite, 180, 'Ringing');
     await bridge.step('sip.ringing');
     reply(invite, 183, 'Session Progress', rtp.sdp());
@@ -94,7 +94,7 @@ describe('calls.pre_accept, from the file to what Meta is asked', () => {
 
   it('on_progress: nothing while the PBX is silent, and a refusal is rejected', async () => {
     const invite = await call('on_progress');
-    await nothingDueIsLeft();
+    await nothingDueIsLeft(invite);
     reply(invite, 486, 'Busy Here');
     expect(await bridge.record()).toMatchObject({ code: 'busy' });
     expect(bridge.actions).toEqual(['reject']);
@@ -102,7 +102,7 @@ describe('calls.pre_accept, from the file to what Meta is asked', () => {
 
   it('on_progress: ringing pre-accepts, and a refusal after it is terminated', async () => {
     const invite = await call('on_progress');
-    await nothingDueIsLeft();
+    await nothingDueIsLeft(invite);
     expect(bridge.actions).toEqual([]);
     reply(invite, 180, 'Ringing');
     await bridge.step('graph.pre_accept');
@@ -113,7 +113,7 @@ describe('calls.pre_accept, from the file to what Meta is asked', () => {
 
   it('on_progress: early media pre-accepts, ICE and DTLS come up, and no RTP reaches Meta before accept', async () => {
     const invite = await call('on_progress');
-    await nothingDueIsLeft();
+    await nothingDueIsLeft(invite);
     expect(bridge.actions).toEqual([]);
     reply(invite, 183, 'Session Progress', rtp.sdp());
     await bridge.step('graph.pre_accept');

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { metaError } from '../support/graph-double.js';
+import { freePort } from '../support/ports.js';
 import { pbxSdp, ScriptedBridge, type BridgeOptions } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
@@ -179,10 +180,7 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
   });
 
   it('tries the next server of the trunk when the first is not there', async () => {
-    const closed = createSocket('udp4');
-    await new Promise<void>((resolve) => closed.bind(0, '127.0.0.1', resolve));
-    const dead = closed.address().port;
-    await new Promise<void>((resolve) => closed.close(() => resolve()));
+    const dead = await freePort();
     await start({
       trunks: (pbx) => `
 trunks:
@@ -206,7 +204,7 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
     await start();
     expect(await bridge.deliver(bridge.userConnect('wacid.1', await phone.offer()), signature)).toBe(401);
     await call('wacid.2');
-    expect(bridge.pbx.count((message) => message.method === 'INVITE')).toBe(1);
+    expect(bridge.pbx.requestsOf('INVITE')).toBe(1);
     expect(bridge.daemon.calls()).toBe(1);
   });
 
@@ -217,7 +215,7 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
     expect(new Set(statuses)).toEqual(new Set([200]));
     await pickUp(await bridge.pbx.request('INVITE'));
     await bridge.step('call.state', (detail) => detail['to'] === 'connected');
-    expect(bridge.pbx.count((message) => message.method === 'INVITE')).toBe(1);
+    expect(bridge.pbx.requestsOf('INVITE')).toBe(1);
     expect(bridge.actions).toEqual(['pre_accept', 'accept']);
   });
 

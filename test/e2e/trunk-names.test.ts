@@ -4,6 +4,7 @@ import { DnsResponder } from '../support/dns-responder.js';
 import { readFixture } from '../support/fixtures.js';
 import { loopbackSdp } from '../support/loopback-sdp.js';
 import { OutgoingGuard } from '../support/outgoing-guard.js';
+import { freePort } from '../support/ports.js';
 import { NUMBER_ID, pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { SipScriptPeer, type PeerMessage } from '../support/sip-script-peer.js';
 
@@ -54,10 +55,8 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
   };
 
   it('is found by SRV; a call goes past the place that is closed and the one that says 503', async () => {
-    const gone = await SipScriptPeer.udp();
-    await gone.stop();
     const pbx = await SipScriptPeer.udp();
-    services(gone.port, other.port, pbx.port);
+    services(await freePort(), other.port, pbx.port);
     await start('servers: [{ hostname: pbx.test }]', pbx);
     await userCalls('wacid.1');
     other.reply(await other.request('INVITE'), 503, 'Service Unavailable', { toTag: 'x' });
@@ -68,9 +67,8 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
   });
 
   it('is asked by OPTIONS at each place, and one that is dead is not tried first', async () => {
-    const [gone, pbx] = [await SipScriptPeer.udp(), await SipScriptPeer.udp()];
-    await gone.stop();
-    services(gone.port, pbx.port);
+    const pbx = await SipScriptPeer.udp();
+    services(await freePort(), pbx.port);
     await start('servers: [{ hostname: pbx.test, transport: udp }], qualify: 1s', pbx);
     const metric = async (): Promise<string> => {
       const { host, port } = bridge.daemon.addresses.admin;

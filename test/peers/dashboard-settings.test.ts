@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
 import { signatureOf } from '../../src/sandbox/webhook-sender.js';
-import { DaemonProcess, freeTcpPort, freeUdpPort } from '../crash/daemon-process.js';
+import { DaemonProcess } from '../crash/daemon-process.js';
 import { launchChromium } from '../support/peers/chromium.js';
+import { freePort } from '../support/ports.js';
 
 const number = { numberId: '105615555715855', businessNumber: '+15551112222' };
 const secrets = { appSecret: 'app-secret-of-the-test', accessToken: 'token-of-the-test' };
@@ -42,7 +43,7 @@ async function changeAtMeta(calling: object, webhookPort: number): Promise<void>
 }
 
 async function startDaemon(): Promise<{ daemon: DaemonProcess; adminPort: number; webhookPort: number }> {
-  const [adminPort, webhookPort, sipPort] = [await freeTcpPort(), await freeTcpPort(), await freeUdpPort()];
+  const [adminPort, webhookPort, sipPort] = [await freePort(), await freePort(), await freePort()];
   const week = 'MONDAY TUESDAY WEDNESDAY THURSDAY FRIDAY SATURDAY SUNDAY'.split(' ');
   const weekly_operating_hours = week.map((day_of_week) => ({ day_of_week, open_time: '0000', close_time: '2359' }));
   const hours = { status: 'ENABLED', timezone_id: 'UTC', weekly_operating_hours };

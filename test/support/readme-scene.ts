@@ -10,7 +10,6 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
@@ -20,6 +19,7 @@ import type { Pbx } from '../../src/sandbox/pbx/pbx.js';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
 import { fencesOf } from './markdown.js';
 import { plainTree, type PlainTree } from './plain-node.js';
+import { freePort, rtpPorts, webrtcPorts } from './ports.js';
 import { until } from './until.js';
 
 const PROJECT = resolve(import.meta.dirname, '../..');
@@ -41,15 +41,6 @@ export interface Said {
   readonly code: number | null;
   readonly out: string;
   readonly err: string;
-}
-
-/** A TCP port of loopback that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 /**
@@ -125,7 +116,7 @@ export class ReadmeScene {
       sip: { ...config.sip, listen: config.sip.listen.map((text) => text.replace(/\/\/.*$/, `//127.0.0.1:${sip}`)) },
       media: {
         ...{ listen_ip: '127.0.0.1', remote_networks: ['127.0.0.0/8'], workers: 1 },
-        ...{ rtp_ports: '23000-23199', webrtc_ports: '13000-13199' },
+        ...{ rtp_ports: rtpPorts.join('-'), webrtc_ports: webrtcPorts.join('-') },
       },
       trunks: [
         {

@@ -19,6 +19,7 @@ import type { CallLineSource, Logger } from '../../src/lib/logger.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import type { StepDetail, TimelineEntry } from '../../src/observability/timeline.js';
 import { GraphDouble } from './graph-double.js';
+import { rtpPorts, webrtcPorts } from './ports.js';
 import { SipScriptPeer } from './sip-script-peer.js';
 import { builtWorkerEntry } from './media-workers.js';
 import { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, USER } from './test-number.js';
@@ -170,7 +171,7 @@ graph: { base_url: "${this.graph.baseUrl}", access_token: "${accessToken}", app_
 webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
 admin: { listen: "127.0.0.1:0", ${admin} }
 ${sip}
-media: { ${media}, workers: ${workers || 'auto'}, rtp_ports: 20000-20999, webrtc_ports: 10000-10999 }
+media: { ${media}, workers: ${workers || 'auto'}, rtp_ports: ${rtpPorts.join('-')}, webrtc_ports: ${webrtcPorts.join('-')} }
 settings: { push: "off" }
 journal: { dir: "${this.#journalDir}" }
 ${trunks ? trunks(this.pbx) : numberWithTrunk}

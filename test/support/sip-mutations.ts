@@ -1,4 +1,4 @@
-import type { Dice } from './webhook-mutations.js';
+import type { Dice } from './dice.js';
 
 /*
  * SIP as nobody would write it. Every mutation is chosen by a seeded generator, so that a seed names its messages for good.

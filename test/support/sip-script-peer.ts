@@ -111,6 +111,8 @@ export class SipScriptPeer {
   readonly received: PeerMessage[] = [];
   readonly #unread: PeerMessage[] = [];
   readonly #waiters: Waiter[] = [];
+  /** Requests that `request` has given out. */
+  readonly #given = new Set<string>();
   readonly #connections = new Set<Socket>();
   readonly #buffers = new Map<Socket, Buffer>();
 
@@ -200,8 +202,17 @@ export class SipScriptPeer {
     });
   }
 
-  request(method: string, deadlineMs?: number): Promise<PeerMessage> {
-    return this.next((message) => message.method === method, method, deadlineMs);
+  /** The next request of this method; but for ACK none that was given out before and is repeated, its answer being late. */
+  async request(method: string, deadlineMs?: number): Promise<PeerMessage> {
+    const isNew = ({ raw }: PeerMessage): boolean => method === 'ACK' || !this.#given.has(raw);
+    const request = await this.next((message) => message.method === method && isNew(message), method, deadlineMs);
+    this.#given.add(request.raw);
+    return request;
+  }
+
+  /** The next copy of a message that is repeated. */
+  copyOf({ raw, startLine }: PeerMessage, deadlineMs?: number): Promise<PeerMessage> {
+    return this.next((message) => message.raw === raw, `${startLine} again`, deadlineMs);
   }
 
   /** The next response with this status, for this method. */
@@ -216,6 +227,11 @@ export class SipScriptPeer {
   /** How many messages fit so far. */
   count(matches: (message: PeerMessage) => boolean): number {
     return this.received.filter(matches).length;
+  }
+
+  /** How many requests of this method came so far; one that was repeated, for an answer that was late, counts once. */
+  requestsOf(method: string): number {
+    return new Set(this.received.filter((message) => message.method === method).map(({ branch }) => branch)).size;
   }
 
   /** Builds and sends a request of a new dialog or outside any; returns its parts for later steps. */

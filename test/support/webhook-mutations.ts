@@ -1,33 +1,9 @@
+import type { Dice } from './dice.js';
+
 /*
  * Webhooks as nobody at Meta wrote them. Every mutation is chosen by a seeded generator, so that a number names an input for
  * good.
  */
-
-/** A small seeded generator (mulberry32): the same seed, the same numbers. */
-export class Dice {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** 0 to 1, 1 excluded. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  }
-
-  /** 0 to `below` - 1. */
-  int(below: number): number {
-    return Math.floor(this.next() * below);
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[this.int(items.length)]!;
-  }
-}
 
 type Tree = unknown;
 type Branch = Record<string, Tree>;

@@ -12,6 +12,7 @@ import { runCli } from '../../../src/cli/program.js';
 import { runCommand } from '../../../src/cli/run.js';
 import { sandboxCommand } from '../../../src/cli/sandbox.js';
 import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.js';
+import { freePort } from '../../support/ports.js';
 
 const NUMBER_ID = '105615555715855';
 
@@ -230,11 +231,7 @@ describe('commands that stay up', () => {
 
 describe('where nobody answers', () => {
   it.each(['settings plan', 'permissions get sales +49301234567'])('%s prints no secret', async (command) => {
-    const gone = await startEcho();
-    const { port } = gone.address() as AddressInfo;
-    gone.close();
-    await once(gone, 'close');
-    const text = await printed(command, 'literal', `http://127.0.0.1:${port}`);
+    const text = await printed(command, 'literal', `http://127.0.0.1:${await freePort()}`);
     expect(text).toContain('exit 1 1');
     expectNoCanary(text);
   });

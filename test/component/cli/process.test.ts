@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startSandbox } from '../../../src/sandbox/sandbox.js';
 import { plainTree, type PlainTree } from '../../support/plain-node.js';
+import { freePort } from '../../support/ports.js';
 
 let tree: PlainTree;
 beforeAll(() => {
@@ -26,21 +26,12 @@ async function sip2wa(...args: string[]): Promise<{ code: number | null; out: st
   return { code, out, err };
 }
 
-/** A port of loopback where nobody listens any more. */
-async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
-
 it('a command that waits before it tries again is not ended by having nothing else to do', async () => {
   const file = tree.path('sip2wa.yaml');
   writeFileSync(
     file,
     `
-graph: { base_url: "http://127.0.0.1:${await closedPort()}", access_token: canary-token, app_secret: app-secret-of-the-test }
+graph: { base_url: "http://127.0.0.1:${await freePort()}", access_token: canary-token, app_secret: app-secret-of-the-test }
 webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
 trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1 }], accept_from: [127.0.0.1/32] }]
 numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: pbx }]

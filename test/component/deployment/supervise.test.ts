@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../support/eventually.js';
+import { freePort } from '../../support/ports.js';
 
 /** A server that answers the first `answers` datagrams, says so on stdout, and then waits for ever, or ends at SIGTERM. */
 const server = (port: number, answers: number): string => `
@@ -15,14 +15,6 @@ const server = (port: number, answers: number): string => `
   process.on('SIGTERM', () => { console.log('terminated'); process.exit(3); });
   socket.bind(${port}, '127.0.0.1', () => console.log('pid=' + process.pid));
 `;
-
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
 
 async function supervised(answers: number) {
   const port = await freePort();

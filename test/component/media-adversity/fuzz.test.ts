@@ -16,7 +16,7 @@ import {
 import { mutatedPacket } from '../../support/media/packet-mutations.js';
 import { runsOf } from '../../support/runs.js';
 import { boundSocket } from '../../support/udp-relay.js';
-import { Dice } from '../../support/webhook-mutations.js';
+import { Dice } from '../../support/dice.js';
 
 /** In full: 13 kinds of 15,400 packets each, 200,200 in all (SIP2WA_RUNS=50). */
 const { runs: packets, timeoutMs } = runsOf(308, 20_000);

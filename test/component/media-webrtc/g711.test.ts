@@ -6,6 +6,7 @@ import type { RtpEndpoint, WebRtcEndpoint, WebRtcEndpointOptions } from '../../.
 import { WeriftMediaEngine } from '../../../src/media/werift-media-engine.js';
 import { amplitudeAt } from '../../../src/sandbox/audio/measure.js';
 import { pace } from '../../support/pace.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
 import { fromG711, toG711, ToneSource } from '../../support/tones.js';
 import { WrtcPeer } from '../../support/wrtc-peer.js';
@@ -22,7 +23,7 @@ const [least, most] = [10 ** (-1 / 20), 10 ** (1 / 20)];
 class Scene {
   readonly phone = new WrtcPeer(phoneHz, ['127.0.0.1'], [8, 0]);
   readonly engine = new WeriftMediaEngine({
-    ...{ listenIp: '127.0.0.1', advertisedIp: '', rtpPorts: [22_500, 22_999], webrtcPorts: [0, 0] },
+    ...{ listenIp: '127.0.0.1', advertisedIp: '', rtpPorts, webrtcPorts: [0, 0] },
     ...{ remoteNetworks: networks, logger: silentLogger, clock: systemClock, ids: systemIds },
   });
   pbx!: RtpPeer;

@@ -10,11 +10,12 @@ import { RtpSockets } from '../../../src/media/rtp-sockets.js';
 import { TranscodingBridge } from '../../../src/media/transcoding-bridge.js';
 import type { PbxCodec } from '../../../src/routing/types.js';
 import { pace } from '../../support/pace.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
 import { WebRtcScene } from '../../support/webrtc-scene.js';
 import { toneLevel } from '../../support/wrtc-peer.js';
 
-const pool = new PortPool({ range: [22_000, 22_499], clock: systemClock, random: Math.random, quarantineMs: 0 });
+const pool = new PortPool({ range: rtpPorts, clock: systemClock, random: Math.random, quarantineMs: 0 });
 const codecs = standardCodecs();
 const amplitude = 10_000;
 const heardFrames = 150;

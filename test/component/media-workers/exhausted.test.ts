@@ -9,12 +9,13 @@ import { forkWorker } from '../../../src/media/workers/forked-channel.js';
 import type { WorkerChannel } from '../../../src/media/workers/worker-channel.js';
 import { WorkerMediaEngine } from '../../../src/media/workers/worker-media-engine.js';
 import { builtWorkerEntry } from '../../support/media-workers.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { until } from '../../support/until.js';
 
 const settings = {
   ...{ listenIp: '127.0.0.1', advertisedIp: '', remoteNetworks: ['127.0.0.0/8'] },
-  ...{ rtpPorts: [23_000, 23_999] as const, webrtcPorts: [0, 0] as const },
+  ...{ rtpPorts, webrtcPorts: [0, 0] as const },
 };
 const startMs = 30_000;
 /** V8 tries hard, and says much, before it gives up; others use the processor as well. */

@@ -8,6 +8,7 @@ import { forkWorker } from '../../../src/media/workers/forked-channel.js';
 import type { WorkerChannel } from '../../../src/media/workers/worker-channel.js';
 import { WorkerMediaEngine } from '../../../src/media/workers/worker-media-engine.js';
 import { builtWorkerEntry } from '../../support/media-workers.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { runsOf } from '../../support/runs.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
@@ -15,7 +16,7 @@ import { until } from '../../support/until.js';
 
 const settings = {
   ...{ listenIp: '127.0.0.1', advertisedIp: '', remoteNetworks: ['127.0.0.0/8'] },
-  ...{ rtpPorts: [23_000, 23_999] as const, webrtcPorts: [0, 0] as const },
+  ...{ rtpPorts, webrtcPorts: [0, 0] as const },
 };
 const startMs = 20_000;
 const { runs: calls, timeoutMs: callsMs } = runsOf(40, 60_000);

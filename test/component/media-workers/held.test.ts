@@ -10,6 +10,7 @@ import { forkWorker } from '../../../src/media/workers/forked-channel.js';
 import { WorkerMediaEngine } from '../../../src/media/workers/worker-media-engine.js';
 import { FleetCall } from '../../support/media/fleet-call.js';
 import { builtWorkerEntry } from '../../support/media-workers.js';
+import { rtpPorts } from '../../support/ports.js';
 import { runsOf } from '../../support/runs.js';
 import { until } from '../../support/until.js';
 
@@ -23,7 +24,7 @@ const folder = mkdtempSync(join(tmpdir(), 'sip2wa-held-'));
 const figures = join(folder, 'memory.json');
 const settings = {
   ...{ listenIp: '127.0.0.1', advertisedIp: '', remoteNetworks: ['127.0.0.0/8'] },
-  ...{ rtpPorts: [23_000, 23_999] as const, webrtcPorts: [0, 0] as const },
+  ...{ rtpPorts, webrtcPorts: [0, 0] as const },
 };
 
 /** A real worker that collects its garbage and writes down what is left, once it gets SIGUSR2. */

@@ -9,6 +9,7 @@ import { writeRtpHeader } from '../../../src/media/rtp-packet.js';
 import { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
 import { WeriftMediaEngine } from '../../../src/media/werift-media-engine.js';
 import { pace } from '../../support/pace.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
 import { runsOf } from '../../support/runs.js';
 import { boundSocket } from '../../support/udp-relay.js';
@@ -16,8 +17,8 @@ import { boundSocket } from '../../support/udp-relay.js';
 /** G-A1 in full is 60 s: SIP2WA_RUNS=20. */
 const { runs: callSeconds, timeoutMs } = runsOf(3, 30_000);
 const ringSeconds = 1;
-const firstPort = 24_000;
-const lastPort = 24_199;
+const [firstPort] = rtpPorts;
+const lastPort = firstPort + 199;
 const packetsPerSecond = 1000;
 const theirs = 0xd5;
 const ours = 0x55;

@@ -11,6 +11,7 @@ import { levelDbfs, strongestHz, toneLoss } from '../../../src/sandbox/audio/mea
 import type { Pcm } from '../../../src/sandbox/audio/pcm.js';
 import { eventually } from '../../support/eventually.js';
 import { pace } from '../../support/pace.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
 import { fromG711, toG711, ToneSource } from '../../support/tones.js';
@@ -33,7 +34,7 @@ class Scene {
   readonly engine = new WeriftMediaEngine({
     listenIp: '127.0.0.1',
     advertisedIp: '',
-    rtpPorts: [22_000, 22_999],
+    rtpPorts,
     webrtcPorts: [0, 0],
     remoteNetworks: ['127.0.0.0/8'],
     logger: silentLogger,
@@ -191,7 +192,11 @@ describe('media engine, PBX to libwebrtc and back', () => {
 });
 
 describe('media engine, its ports', () => {
-  const engineWith = (rtpPorts: [number, number], listenIp = '0.0.0.0', advertisedIp = ''): WeriftMediaEngine =>
+  const engineWith = (
+    rtpPorts: readonly [number, number],
+    listenIp = '0.0.0.0',
+    advertisedIp = '',
+  ): WeriftMediaEngine =>
     new WeriftMediaEngine({
       listenIp,
       advertisedIp,
@@ -205,7 +210,7 @@ describe('media engine, its ports', () => {
   const options = { call, codecs: ['PCMA'] as const, localAddress: '127.0.0.1', remoteNetworks: ['127.0.0.0/8'] };
 
   it('refuses a call with `limit` when its ports are used up, also right after one became free', async () => {
-    const engine = engineWith([24_000, 24_005]);
+    const engine = engineWith([rtpPorts[0], rtpPorts[0] + 5]);
     const endpoints = await Promise.all([1, 2, 3].map(() => engine.createRtpEndpoint(options)));
     await expect(engine.createRtpEndpoint(options)).rejects.toMatchObject({ endCode: 'limit' });
     await endpoints[0]?.close();
@@ -214,7 +219,7 @@ describe('media engine, its ports', () => {
   });
 
   it('shows and binds the address the PBX is reached from when it listens on all', async () => {
-    const engine = engineWith([24_100, 24_199]);
+    const engine = engineWith(rtpPorts);
     const endpoint = await engine.createRtpEndpoint(options);
     expect(await endpoint.createOffer()).toContain('c=IN IP4 127.0.0.1');
     await expect(engine.createRtpEndpoint({ call, codecs: ['PCMA'], remoteNetworks: [] })).rejects.toMatchObject({
@@ -243,7 +248,7 @@ describe('media engine, its ports', () => {
   ] as const)(
     'on %s, public %j, from %s to %j: bound to %s, shown as %s',
     async (listenIp, advertisedIp, localAddress, remoteNetworks, bound, shown) => {
-      const engine = engineWith([24_300, 24_399], listenIp, advertisedIp);
+      const engine = engineWith(rtpPorts, listenIp, advertisedIp);
       const local = localAddress === undefined ? {} : { localAddress };
       const endpoint = await engine.createRtpEndpoint({ call, codecs: ['PCMA'], remoteNetworks, ...local });
       let isHeard = false;
@@ -266,7 +271,7 @@ describe('media engine, its ports', () => {
   );
 
   it('refuses codecs that are not built in, and does not leave sockets behind when stopped meanwhile', async () => {
-    const engine = engineWith([24_200, 24_299]);
+    const engine = engineWith(rtpPorts);
     await expect(engine.createRtpEndpoint({ ...options, codecs: [] })).rejects.toMatchObject({
       endCode: 'no_codec',
     });
@@ -286,7 +291,7 @@ describe('media engine, an exception', () => {
     engine = new WeriftMediaEngine({
       listenIp: '127.0.0.1',
       advertisedIp: '',
-      rtpPorts: [24_300, 24_399],
+      rtpPorts,
       webrtcPorts: [0, 0],
       remoteNetworks: ['127.0.0.0/8'],
       logger,

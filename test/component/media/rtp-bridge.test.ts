@@ -14,10 +14,11 @@ import type { Pcm } from '../../../src/sandbox/audio/pcm.js';
 import { eventually } from '../../support/eventually.js';
 import { pace } from '../../support/pace.js';
 import { FakePacketPort, whatsAppAudio } from '../../support/packet-ports.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RtpPeer, type ReceivedRtp } from '../../support/rtp-peer.js';
 import { fromG711, fromOpus, toG711, ToneSource } from '../../support/tones.js';
 
-const pool = new PortPool({ range: [23_000, 23_999], clock: systemClock, random: Math.random, quarantineMs: 0 });
+const pool = new PortPool({ range: rtpPorts, clock: systemClock, random: Math.random, quarantineMs: 0 });
 const amplitude = 8000;
 const codecs = standardCodecs();
 let scene: Scene | undefined;

@@ -11,12 +11,13 @@ import { buildRtcp, parseRtcp } from '../../../src/media/rtcp-packet.js';
 import { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
 import { RtpSockets } from '../../../src/media/rtp-sockets.js';
 import { eventually } from '../../support/eventually.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
 
 const call = 'test' as CallId;
 const frame = new Uint8Array(160).fill(0x55);
 const closing: (() => Promise<void> | void)[] = [];
-const pool = new PortPool({ range: [21_000, 21_999], clock: systemClock, random: Math.random, quarantineMs: 0 });
+const pool = new PortPool({ range: rtpPorts, clock: systemClock, random: Math.random, quarantineMs: 0 });
 
 interface EndpointScene {
   readonly endpoint: UdpRtpEndpoint;

@@ -15,12 +15,13 @@ import type { SrtpSuite } from '../../../src/routing/types.js';
 import { cryptoLines, srtpSuites, type CryptoLine, type SrtpKey } from '../../../src/sdp/sdes.js';
 import type { SrtpPolicy } from '../../../src/sdp/srtp-negotiation.js';
 import { eventually } from '../../support/eventually.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { KeepingSrtpSender, testKey } from '../../support/srtp-keys.js';
 
 const frame = Buffer.alloc(160, 0x55);
 const plainFrame = frame.toString('hex');
-const pool = new PortPool({ range: [22_000, 22_999], clock: systemClock, random: Math.random, quarantineMs: 0 });
+const pool = new PortPool({ range: rtpPorts, clock: systemClock, random: Math.random, quarantineMs: 0 });
 const closing: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();

@@ -1,9 +1,9 @@
-import { createSocket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock, systemClock } from '../../../src/lib/clock.js';
 import { HEP_TYPE, hepPacket } from '../../../src/observability/hep/hep-packet.js';
 import { HepSocket, type HepSocketOptions } from '../../../src/observability/hep/hep-socket.js';
 import { HepReceiver } from '../../support/hep-reader.js';
+import { freePort } from '../../support/ports.js';
 import { until } from '../../support/until.js';
 
 const place = { address: '127.0.0.1', port: 5060 };
@@ -11,15 +11,6 @@ const packet = (text: string): Buffer => {
   const same = { type: HEP_TYPE.log, from: place, to: place, isTcp: false, atUs: 1e15, captureId: 1, password: '' };
   return hepPacket({ ...same, correlationId: 'c', payload: Buffer.from(text) }) ?? Buffer.alloc(0);
 };
-
-/** A port that nobody has. */
-async function freePort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
 
 describe('the way to a HEP receiver', () => {
   let links: HepSocket[];

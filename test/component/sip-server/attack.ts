@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { PeerAddress, PeerMessage } from '../../support/sip-script-peer.js';
 import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
-import type { Dice } from '../../support/webhook-mutations.js';
+import type { Dice } from '../../support/dice.js';
 import type { HostileScene, UpCall } from './hostile-scene.js';
 import { UNANSWERED } from './hostile-scene.js';
 import { hopByHop, read } from './bench.js';

@@ -7,6 +7,7 @@ import type { MediaEngine, RtpEndpoint, RtpEndpointOptions } from '../../../src/
 import { WeriftMediaEngine } from '../../../src/media/werift-media-engine.js';
 import { eventually } from '../../support/eventually.js';
 import { FakeMediaEngine } from '../../support/fake-media-engine.js';
+import { rtpPorts } from '../../support/ports.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
 import type { PeerMessage } from '../../support/sip-script-peer.js';
 import { SipScriptPeer } from '../../support/sip-script-peer.js';
@@ -20,7 +21,7 @@ export class TwofoldMedia implements MediaEngine {
   readonly real = new WeriftMediaEngine({
     listenIp: '127.0.0.1',
     advertisedIp: '',
-    rtpPorts: [23_000, 23_199],
+    rtpPorts,
     webrtcPorts: [0, 0],
     remoteNetworks: ['127.0.0.0/8'],
     logger: silentLogger,

@@ -185,7 +185,7 @@ describe('a session refresh of the server’s that is challenged', () => {
     await bench.peer.response(200, 'INVITE');
     bench.peer.send(bench.peer.fromCallee('ACK', invite, 'peer1', 1), bench.sip);
     await bench.routed();
-    expect(bench.peer.count(({ method }) => method === 'INVITE')).toBe(2);
+    expect(bench.peer.requestsOf('INVITE')).toBe(2);
     await bench.appHangsUp(dialog);
     await bench.quiet();
   });

@@ -3,7 +3,7 @@ import { endReason } from '../../../src/call/end-reason.js';
 import { runsOf } from '../../support/runs.js';
 import { SipPhone } from '../../support/sip-phone.js';
 import { until } from '../../support/until.js';
-import { Dice } from '../../support/webhook-mutations.js';
+import { Dice } from '../../support/dice.js';
 import { UNANSWERED, type HostileScene } from './hostile-scene.js';
 
 const SEED = 487;

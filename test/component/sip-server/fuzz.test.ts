@@ -4,7 +4,7 @@ import { afterEach, expect, it } from 'vitest';
 import { runsOf } from '../../support/runs.js';
 import { mutateSip } from '../../support/sip-mutations.js';
 import { SipScriptPeer } from '../../support/sip-script-peer.js';
-import { Dice } from '../../support/webhook-mutations.js';
+import { Dice } from '../../support/dice.js';
 import { Attacker } from './attack.js';
 import { Bystander, TwofoldMedia } from './bystanders.js';
 import { HostileScene } from './hostile-scene.js';

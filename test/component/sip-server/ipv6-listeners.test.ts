@@ -1,5 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { startEmbeddedSipServer, type EmbeddedSipServer } from '../../../src/sip-server/start-embedded-sip-server.js';
+import { freePort } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { SipScriptPeer } from '../../support/sip-script-peer.js';
 
@@ -21,14 +22,13 @@ it.each(['udp', 'tcp'] as const)(
         ],
         logger: new RecordingLogger(),
       });
-    const probe = await SipScriptPeer[transport]();
-    await probe.stop();
-    server = await start(probe.port);
+    const port = await freePort();
+    server = await start(port);
     for (const host of ['127.0.0.1', '::1']) {
       const peer = await SipScriptPeer[transport](host);
       peers.push(peer);
-      const to = { host, port: probe.port };
-      const text = peer.newRequest('BYE', `sip:${host === '::1' ? '[::1]' : host}:${probe.port}`);
+      const to = { host, port };
+      const text = peer.newRequest('BYE', `sip:${host === '::1' ? '[::1]' : host}:${port}`);
       peer.send(text, transport === 'tcp' ? await peer.dial(to) : to);
       const refused = await peer.response(481, 'BYE');
       // No ::ffff: form of an IPv4 address.

@@ -5,7 +5,7 @@ import { runsOf } from '../../support/runs.js';
 import { SipPhone, type PhoneCall } from '../../support/sip-phone.js';
 import { UdpRelay, type RelayRule } from '../../support/udp-relay.js';
 import { until } from '../../support/until.js';
-import { Dice } from '../../support/webhook-mutations.js';
+import { Dice } from '../../support/dice.js';
 import { HostileScene } from './hostile-scene.js';
 
 const HANGUP = endReason('hangup');

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import { createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, settled } from '../../support/eventually.js';
+import { freePort } from '../../support/ports.js';
 import { PEER_SDP } from '../../support/sip-script-peer.js';
 import { Bench, LIFE_MS, read } from './bench.js';
 import { refusedWith } from './srf-app.js';
@@ -95,12 +95,7 @@ describe('over TCP', () => {
   });
 
   it('gives 503 at once when the connection is refused', async () => {
-    const probe = createServer();
-    await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-    const address = probe.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
-    await new Promise<void>((resolve) => probe.close(() => resolve()));
-    const calling = bench.srf.createUAC(`sip:bob@127.0.0.1:${port};transport=tcp`, { localSdp: PEER_SDP });
+    const calling = bench.srf.createUAC(`sip:bob@127.0.0.1:${await freePort()};transport=tcp`, { localSdp: PEER_SDP });
     expect(await refusedWith(calling)).toBe(503);
     await bench.quiet();
   });

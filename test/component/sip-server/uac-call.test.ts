@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createSocket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
+import { freePort } from '../../support/ports.js';
 import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
 import { Bench, LIFE_MS } from './bench.js';
 import { refusedWith } from './srf-app.js';
@@ -79,7 +79,7 @@ describe('a call from the app', () => {
   it('repeats the INVITE until something is heard, then no more', async () => {
     const { call } = await dial();
     const invite = await bench.peer.request('INVITE');
-    expect((await bench.peer.request('INVITE')).raw).toBe(invite.raw);
+    await bench.peer.copyOf(invite);
     bench.peer.reply(invite, 180, 'Ringing', { toTag: 'peer1' });
     bench.peer.reply(invite, 486, 'Busy Here', { toTag: 'peer1' });
     const ack = await bench.peer.request('ACK');
@@ -362,10 +362,7 @@ describe('when the peer cannot be reached', () => {
   });
 
   it('gives 503 at once when the port is closed', async () => {
-    const probe = createSocket('udp4');
-    await new Promise<void>((resolve) => probe.bind(0, '127.0.0.1', resolve));
-    const { port } = probe.address();
-    await new Promise<void>((resolve) => probe.close(resolve));
+    const port = await freePort();
     const startMs = performance.now();
     expect(await refusedWith(bench.srf.createUAC(`sip:bob@127.0.0.1:${port}`, { localSdp: PEER_SDP }))).toBe(503);
     expect(performance.now() - startMs).toBeLessThan(LIFE_MS / 2);

@@ -131,7 +131,7 @@ describe('a session refresh that the PBX challenges', () => {
     expect(performance.now() - startMs).toBeGreaterThan(1_500);
     expect(standing.log.types).not.toContain('ended');
     await hangUp(standing);
-    expect(pbx.count(({ method }) => method === 'BYE')).toBe(1);
+    expect(pbx.requestsOf('BYE')).toBe(1);
   });
 
   it('by INVITE carries them in the ACK as well, and the description of before', async () => {

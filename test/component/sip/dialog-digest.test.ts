@@ -110,7 +110,7 @@ describe('a BYE that is challenged', () => {
     // Whoever refuses the credentials is not asked a third time.
     challenge(again!, 'pbx.example', 'another');
     await call.log.saw('terminated');
-    expect(pbx.count(({ method }) => method === 'BYE')).toBe(2);
+    expect(pbx.requestsOf('BYE')).toBe(2);
     expect(scene.journal.entries().at(-1)).toMatchObject({ event: 'bye_unconfirmed' });
   });
 

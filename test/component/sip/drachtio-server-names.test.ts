@@ -10,6 +10,7 @@ import { drachtioSecret, DrachtioServer } from '../../support/drachtio-server.js
 import { DnsResponder } from '../../support/dns-responder.js';
 import { FakeMediaEngine } from '../../support/fake-media-engine.js';
 import { LegLog } from '../../support/leg-log.js';
+import { freePort } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { sceneTrunk } from '../../support/sip-scene.js';
 import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
@@ -28,10 +29,9 @@ describe('a trunk with names through a drachtio-server', () => {
   /** An agent on a drachtio-server of its own, a PBX, and DNS that knows both of its places: the first is closed. */
   const scene = async (over: Partial<Trunk> = {}) => {
     const [server, dns] = [await DrachtioServer.start(), await DnsResponder.start()];
-    const [pbx, gone] = [await SipScriptPeer.udp(), await SipScriptPeer.udp()];
-    await gone.stop();
+    const pbx = await SipScriptPeer.udp();
     dns.zone.set('host.pbx.test', { A: ['127.0.0.1'] });
-    const places = [gone.port, pbx.port].map((port, priority) => ({
+    const places = [await freePort(), pbx.port].map((port, priority) => ({
       port,
       priority,
       weight: 1,

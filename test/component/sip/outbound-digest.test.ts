@@ -63,6 +63,15 @@ function expected(message: PeerMessage, hash: 'md5' | 'sha256', uri = message.ur
   return of(secret, nonce, nc, cnonce, 'auth', of('INVITE', uri));
 }
 
+/** The first letter of each nonce that is shown. */
+const nonces = (message: PeerMessage): (string | undefined)[] =>
+  (['Proxy-Authorization', 'Authorization'] as const).map((name) => shown(message, name)['nonce']?.charAt(0));
+
+const NO_ROOM = 'INVITE is larger than a drachtio-server takes';
+/** Frames that were made, and never sent, since a drachtio-server would choke on them. */
+const tooLarge = (): unknown[] =>
+  scene.logger.lines.filter(({ message }) => message.startsWith('frame for the SIP server is too large'));
+
 /** Requests with credentials; the ACK to a 200 carries its INVITE's (RFC 3261 §13.2.2.4). */
 const credentialsSeen = (): number =>
   pbx.count((m) => m.method !== 'ACK' && (m.has('Authorization') || m.has('Proxy-Authorization')));
@@ -129,7 +138,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])(
       const headers = ['WWW-Authenticate: Digest realm="other.example",nonce="z",qop="auth"'];
       pbx.reply(bye, 401, 'Unauthorized', { noContact: true, headers });
       await log.saw('terminated');
-      expect(pbx.count(({ method }) => method === 'BYE')).toBe(1);
+      expect(pbx.requestsOf('BYE')).toBe(1);
       expect(credentialsSeen()).toBe(1);
     });
 
@@ -192,6 +201,51 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])(
       await log.saw('terminated');
     });
 
+    it('by both, each as long as one may be, is answered with both in a frame that a drachtio-server takes', async () => {
+      await setUp();
+      const { leg, log } = dialled();
+      const [realm, more] = ['r'.repeat(256), `,opaque="${'o'.repeat(256)}"`];
+      const first = await pbx.request('INVITE');
+      challenge(first, { status: 407, realm, more, nonce: `1${'n'.repeat(255)}`, algorithms: ['SHA-256'] });
+      const second = await inviteAfter(first);
+      challenge(second, { status: 401, realm, more, nonce: `2${'n'.repeat(255)}`, algorithms: ['SHA-256'] });
+      const third = await inviteAfter(second);
+      expect(nonces(third)).toEqual(['1', '2']);
+      pbx.reply(third, 200, 'OK', { toTag: 'x', body: pbxSdp(30_000) });
+      await log.saw('answered');
+      leg.hangup(endReason('hangup'));
+      const bare = await pbx.request('BYE');
+      challenge(bare, { status: 407, realm, more, nonce: `3${'n'.repeat(255)}`, algorithms: ['SHA-256'] });
+      const proven = await pbx.next(({ method, cseq }) => method === 'BYE' && cseq > bare.cseq, 'BYE with credentials');
+      challenge(proven, { status: 401, realm, more, nonce: `4${'n'.repeat(255)}`, algorithms: ['SHA-256'] });
+      const bye = await pbx.next(({ method, cseq }) => method === 'BYE' && cseq > proven.cseq, 'BYE with both');
+      expect(nonces(bye)).toEqual(['3', '4']);
+      pbx.reply(bye, 200, 'OK', { noContact: true });
+      await log.saw('terminated');
+      expect(tooLarge()).toEqual([]);
+    });
+
+    it('by both, when there is no room for what both want, is a refusal that says so', async () => {
+      await setUp({ username: 'ü'.repeat(500) });
+      const { log } = dialled();
+      const [realm, more] = ['r'.repeat(256), `,opaque="${'o'.repeat(256)}"`];
+      const first = await pbx.request('INVITE');
+      challenge(first, { status: 407, realm, more, nonce: `1${'n'.repeat(255)}`, algorithms: ['SHA-256'] });
+      challenge(await inviteAfter(first), {
+        status: 401,
+        realm,
+        more,
+        nonce: 'n'.repeat(256),
+        algorithms: ['SHA-256'],
+      });
+      expect(await log.saw('failed')).toMatchObject({ reason: { code: 'not_allowed' }, retry: false });
+      await log.saw('terminated');
+      expect(credentialsSeen()).toBe(1);
+      const said = scene.logger.lines.find(({ message }) => message === 'INVITE not repeated with credentials');
+      expect(said).toMatchObject({ level: 'warn', fields: { err: new RangeError(NO_ROOM) } });
+      expect(tooLarge()).toEqual([]);
+    });
+
     it('by both in turn, for ever, is answered twice each at most', async () => {
       await setUp();
       const { log } = dialled();
@@ -230,7 +284,8 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])(
       ['of MD5 where that is not allowed', { algorithms: ['SHA-256'] }, {}, 0],
       ['of an algorithm nobody knows', {}, { algorithms: ['SHA-999'] }, 0],
       ['of auth-int alone', {}, { more: '-int"' }, 0],
-      ['with a nonce that would fill the frame', {}, { nonce: 'n'.repeat(513) }, 0],
+      ['of as much as is given back', {}, { nonce: 'n'.repeat(757) }, 1],
+      ['of more than that', {}, { nonce: 'n'.repeat(758) }, 0],
     ])('%s', async (_what, auth, options, answered) => {
       await setUp(auth);
       const { log } = dialled();

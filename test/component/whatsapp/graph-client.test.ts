@@ -6,6 +6,7 @@ import { GraphClient, type GraphClientOptions } from '../../../src/whatsapp/grap
 import { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { metaFixture } from '../../support/fixtures.js';
 import { GraphDouble, metaError, type Reply } from '../../support/graph-double.js';
+import { freePort } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { someWaCall } from '../../support/whatsapp-fakes.js';
 
@@ -164,9 +165,7 @@ describe('answers', () => {
 
 describe('repeats', () => {
   it('knows that nothing was sent when nobody listens', async () => {
-    const gone = await GraphDouble.start();
-    const { baseUrl } = gone;
-    await gone.close();
+    const baseUrl = `http://127.0.0.1:${await freePort()}`;
     const error = await failure(client({ baseUrl }).connect({ numberId, user, sdp }));
     expect(error).toMatchObject({ fault: 'transport', unsent: true });
     expect(logger.lines).toHaveLength(2);

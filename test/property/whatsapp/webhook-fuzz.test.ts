@@ -7,10 +7,12 @@ import type { WebhookEvent } from '../../../src/whatsapp/webhook-events.js';
 import { parseWebhookBody } from '../../../src/whatsapp/webhook-parse.js';
 import { isSigned } from '../../../src/whatsapp/webhook-verify.js';
 import { BridgeScene } from '../../support/bridge/bridge-scene.js';
+import { Dice } from '../../support/dice.js';
 import { metaIndex, readFixture } from '../../support/fixtures.js';
+import { costMs } from '../../support/processor-time.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { runsOf } from '../../support/runs.js';
-import { Dice, mutated } from '../../support/webhook-mutations.js';
+import { mutated } from '../../support/webhook-mutations.js';
 import { runOut } from '../bridge/moves.js';
 
 /*
@@ -154,12 +156,6 @@ class Slowest {
   }
 }
 
-function timed(work: () => void): number {
-  const startMs = performance.now();
-  work();
-  return performance.now() - startMs;
-}
-
 const bodyCapBytes = 1024 * 1024;
 const stallLimitMs = 50;
 const perScene = 250;
@@ -182,14 +178,13 @@ async function finish(scene: BridgeScene, tally: Tally): Promise<void> {
   for (const [result, times] of results) tally.results.set(result, (tally.results.get(result) ?? 0) + times);
 }
 
-/** Processor time that one delivery takes a bridge that does nothing else, in milliseconds: the machine may have other work. */
+/** What one delivery costs a bridge that does nothing else, in milliseconds. */
 function alone(made: Delivery): number {
   const scene = new BridgeScene({ preAccept: 'immediate', numberIds, epochMs });
-  const before = process.cpuUsage();
-  const taken = take(made);
-  if (typeof taken !== 'string') scene.handle(taken);
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1000;
+  return costMs(() => {
+    const taken = take(made);
+    if (typeof taken !== 'string') scene.handle(taken);
+  });
 }
 
 /** What is wrong with what became of a delivery; counts it as well. */
@@ -219,7 +214,7 @@ describe('mutated webhooks', () => {
         // The listener refuses it unread; the other test sees to that.
         if (made.body.length > bodyCapBytes) continue;
         let taken: ReturnType<typeof take> = 'unsigned';
-        const tookMs = timed(() => {
+        const tookMs = costMs(() => {
           taken = take(made);
           if (typeof taken !== 'string') scene.handle(taken);
         });

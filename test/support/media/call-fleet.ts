@@ -2,6 +2,7 @@ import { systemClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import { WeriftMediaEngine } from '../../../src/media/werift-media-engine.js';
 import { given } from '../../../src/lib/given.js';
+import { rtpPorts } from '../ports.js';
 import { RecordingLogger } from '../recording-logger.js';
 import type { RelayRule } from '../udp-relay.js';
 import { FleetCall, type CallCounts, type FleetCallOptions } from './fleet-call.js';
@@ -24,7 +25,7 @@ const settleMs = 250;
 export class CallFleet {
   readonly logger = new RecordingLogger();
   readonly engine = new WeriftMediaEngine({
-    ...{ listenIp: '127.0.0.1', advertisedIp: '', rtpPorts: [26_000, 26_999], webrtcPorts: [0, 0] },
+    ...{ listenIp: '127.0.0.1', advertisedIp: '', rtpPorts, webrtcPorts: [0, 0] },
     ...{ remoteNetworks: ['127.0.0.0/8'], logger: this.logger, clock: systemClock, ids: systemIds },
   });
   readonly calls: FleetCall[] = [];

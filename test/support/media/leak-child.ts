@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { WeriftMediaEngine } from '../../../src/media/werift-media-engine.js';
+import { rtpPorts as ownPorts } from '../ports.js';
 import { SkippableClock } from '../skippable-clock.js';
 import { FleetCall } from './fleet-call.js';
 
@@ -23,8 +24,9 @@ export interface LeakReport {
 }
 
 const atOnce = 10;
+const [first] = ownPorts;
 /** No more pairs than a wave of calls takes: a port that is not given back is missed in the next one. */
-const rtpPorts = [28_000, 28_000 + 2 * atOnce - 1] as const;
+const rtpPorts = [first, first + 2 * atOnce - 1] as const;
 /** Longer than any port rests and any timer of an ended call may run. */
 const laterMs = 35_000;
 

@@ -1,4 +1,4 @@
-import type { Dice } from '../webhook-mutations.js';
+import type { Dice } from '../dice.js';
 
 type Mutation = (packet: Buffer, dice: Dice, others: readonly Buffer[]) => Buffer;
 

@@ -1,6 +1,6 @@
 import { datagramKind } from '../../../src/media/source-guard.js';
 import type { RelayRule } from '../udp-relay.js';
-import { Dice } from '../webhook-mutations.js';
+import { Dice } from '../dice.js';
 
 export interface LossyPath {
   readonly share: number;

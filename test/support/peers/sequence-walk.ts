@@ -1,5 +1,5 @@
 import { writeRtpHeader } from '../../../src/media/rtp-packet.js';
-import { Dice } from '../webhook-mutations.js';
+import { Dice } from '../dice.js';
 
 const ssrc = 0x5eed_cafe;
 const cycle = 0x1_0000;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isUnsupportedBody, sdpOf } from '../../../src/sip/session-body.js';
+import { costMs } from '../../support/processor-time.js';
 
 const SDP = 'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nm=audio 4000 RTP/AVP 8\r\n';
 const ISUP =
@@ -92,9 +93,10 @@ describe('the session description of a message', () => {
   });
 
   it('is looked for in a time that grows with the body alone', () => {
-    const startMs = performance.now();
-    for (const filler of ['--b\r\n', '\r\n', '--b--', ' ', 'Content-Type: multipart/mixed;boundary=b\r\n\r\n--b\r\n'])
-      sdpOf(message('multipart/mixed;boundary=b', filler.repeat(20_000)));
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    const tookMs = costMs(() => {
+      for (const filler of ['--b\r\n', '\r\n', '--b--', ' ', 'Content-Type: multipart/mixed;boundary=b\r\n\r\n--b\r\n'])
+        sdpOf(message('multipart/mixed;boundary=b', filler.repeat(20_000)));
+    });
+    expect(tookMs).toBeLessThan(2_000);
   });
 });

@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { doctorCommand, type DoctorSurroundings } from '../../../../src/cli/doctor.js';
 import { systemClock } from '../../../../src/lib/clock.js';
 import { startSandbox, type Sandbox } from '../../../../src/sandbox/sandbox.js';
+import { freePort, rtpPorts } from '../../../support/ports.js';
 import { SipScriptPeer, type PeerMessage } from '../../../support/sip-script-peer.js';
 
 export const NUMBER_ID = '105615555715855';
@@ -70,7 +70,7 @@ export class DoctorScene {
 
   write(file: SceneFile = {}): void {
     const { settings, number = NUMBER, numberId = NUMBER_ID, secret = 'canary-secret' } = file;
-    const base = 21_000 + (process.pid % 40) * 200 + (this.#ports++ % 2) * 100;
+    const base = rtpPorts[0] + (this.#ports++ % 2) * 100;
     const calling = settings === undefined ? '' : `\n    settings: { calling: { ${settings} } }`;
     writeFileSync(
       this.file,
@@ -153,13 +153,4 @@ function responseTo(request: PeerMessage, status: number): string {
     request.all(name).map((value) => `${name}: ${value}${name === 'To' ? ';tag=pbx' : ''}`),
   );
   return `${[`SIP/2.0 ${status} Said`, ...copied, 'Content-Length: 0'].join('\r\n')}\r\n\r\n`;
-}
-
-/** A TCP port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DoctorScene, freePort, NUMBER_ID, type SceneFile } from './doctor-scene.js';
+import { freePort } from '../../../support/ports.js';
+import { DoctorScene, NUMBER_ID, type SceneFile } from './doctor-scene.js';
 
 let scene: DoctorScene;
 beforeEach(async () => {

@@ -6,7 +6,8 @@ import { loadConfig } from '../../../../src/config/load-config.js';
 import { startDaemon, type Daemon } from '../../../../src/daemon.js';
 import { silentLogger } from '../../../../src/lib/logger.js';
 import { startEmbeddedSipServer } from '../../../../src/sip-server/start-embedded-sip-server.js';
-import { DoctorScene, freePort, NUMBER_ID } from './doctor-scene.js';
+import { freePort, rtpPorts } from '../../../support/ports.js';
+import { DoctorScene, NUMBER_ID } from './doctor-scene.js';
 
 let scene: DoctorScene;
 let closing: (() => Promise<unknown>)[];
@@ -34,14 +35,6 @@ async function udpSocket(port = 0): Promise<Socket> {
   return socket;
 }
 
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
-
 /** Something else that answers HTTP at a port of the file. */
 async function stranger(
   port: number,
@@ -55,7 +48,7 @@ async function stranger(
 
 describe('beside a running daemon', () => {
   it('sockets and journal are in use by it, and its webhook takes what Meta would send', async () => {
-    const [udp, tcp, journal] = [await freeUdpPort(), await freePort(), join(scene.folder, 'journal')];
+    const [udp, tcp, journal] = [await freePort(), await freePort(), join(scene.folder, 'journal')];
     scene.write({ sip: `{ listen: ["udp://127.0.0.1:${udp}", "tcp://127.0.0.1:${tcp}"] }`, journal });
     await daemon();
     const all = await scene.checks();
@@ -202,7 +195,7 @@ describe('without one', () => {
     [1, 'warning'],
     [30, 'failed'],
   ])('%i media ports that are taken: %s', async (count, state) => {
-    const base = 29_000 + (process.pid % 100) * 30;
+    const base = rtpPorts[0] + 300;
     for (let port = base; port < base + count; port++) await udpSocket(port);
     scene.write({
       media: `{ listen_ip: 127.0.0.1, rtp_ports: ${base}-${base + 29}, webrtc_ports: ${base + 40}-${base + 69} }`,

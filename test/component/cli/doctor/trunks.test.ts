@@ -4,9 +4,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkKeyPair } from '../../../../src/lib/certificates.js';
 import { systemClock } from '../../../../src/lib/clock.js';
 import type { DnsClient } from '../../../../src/lib/dns-client.js';
+import { freePort } from '../../../support/ports.js';
 import { SipScriptPeer } from '../../../support/sip-script-peer.js';
 import { keyPair, tlsFile, type FixtureName } from '../../../support/tls-fixtures.js';
-import { DoctorScene, freePort } from './doctor-scene.js';
+import { DoctorScene } from './doctor-scene.js';
 
 let scene: DoctorScene;
 let closing: (() => Promise<unknown>)[];

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually, settled } from '../../../support/eventually.js';
+import { freePort } from '../../../support/ports.js';
 import { sceneAuth } from '../../../support/sip-scene.js';
-import { PEER_SDP, SipScriptPeer } from '../../../support/sip-script-peer.js';
+import { PEER_SDP } from '../../../support/sip-script-peer.js';
 import { credentialsOf, expectedResponse } from './registrar.js';
 import { RegistrationScene, type RegistrationSceneOptions } from './registration-scene.js';
 
@@ -214,9 +215,7 @@ describe('a trunk that registers', () => {
   });
 
   it('whose registrar is not there is told so at once', async () => {
-    const gone = await SipScriptPeer.udp();
-    await gone.stop();
-    const place = { hostname: gone.host, port: gone.port, transport: gone.transport, priority: 1, weight: 1 };
+    const place = { hostname: '127.0.0.1', port: await freePort(), transport: 'udp', priority: 1, weight: 1 } as const;
     await start({ trunk: { servers: [{ ...place, requestUriUserParams: {} }] } });
     await isDown('no answer: 503');
     expect(scene.changes.map(({ state }) => state)).toEqual(['failed']);

@@ -88,7 +88,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])('on a drac
       await redirect(pbx, `<sip:a@${pbx.place}>, <sip:b@${pbx.place}>`);
       await refuse(pbx, 603);
       expect((await log.saw('failed')).reason.code).toBe('declined');
-      expect(pbx.count(({ method }) => method === 'INVITE')).toBe(2);
+      expect(pbx.requestsOf('INVITE')).toBe(2);
     });
 
     it.each([
@@ -102,7 +102,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])('on a drac
       await redirect(pbx, contacts === 'same' ? `<sip:+15551112222@${pbx.place}>` : contacts);
       expect((await log.saw('failed')).reason.code).toBe('unavailable');
       await log.saw('terminated');
-      expect([pbx, other].map((peer) => peer.count(({ method }) => method === 'INVITE'))).toEqual([1, 0]);
+      expect([pbx, other].map((peer) => peer.requestsOf('INVITE'))).toEqual([1, 0]);
       expect(leg.facts['sipCallId']).toBeDefined();
     });
 
@@ -110,7 +110,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])('on a drac
       const { log } = dial();
       for (let i = 0; i <= 5; i++) await redirect(pbx, `<sip:${i}@${pbx.place}>`);
       expect((await log.saw('failed')).reason.code).toBe('unavailable');
-      expect(pbx.count(({ method }) => method === 'INVITE')).toBe(6);
+      expect(pbx.requestsOf('INVITE')).toBe(6);
     });
 
     it('is cancelled where it has got to', async () => {

@@ -233,7 +233,7 @@ describe('a PBX that refers a call of ours', () => {
     await log.saw('mediaMoved');
     at.refer(at.to('611'));
     await pbx.response(603, 'REFER');
-    expect(at.other.count(({ method }) => method === 'INVITE')).toBe(1);
+    expect(at.other.requestsOf('INVITE')).toBe(1);
   });
 
   it('is told that an extension is unknown', async () => {

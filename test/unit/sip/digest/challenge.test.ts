@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DigestAlgorithm } from '../../../../src/routing/types.js';
 import { authHeaderLimit, parseAuthHeader } from '../../../../src/sip/digest/auth-header.js';
 import { chooseChallenge, parseChallenges } from '../../../../src/sip/digest/challenge.js';
+import { costMs } from '../../../support/processor-time.js';
 
 const read = (text: string): unknown[] =>
   parseAuthHeader(text).map(({ scheme, params }) => [scheme, Object.fromEntries(params)]);
@@ -41,9 +42,10 @@ describe('parseAuthHeader', () => {
 
   it('takes no longer for text made to be slow', () => {
     const bait = ['"\\'.repeat(2_000), ' '.repeat(4_000), ',"'.repeat(2_000), 'a '.repeat(2_000), '= '.repeat(2_000)];
-    const startMs = performance.now();
-    for (const text of bait) expect(read(text)).toEqual([]);
-    expect(performance.now() - startMs).toBeLessThan(500);
+    const tookMs = costMs(() => {
+      for (const text of bait) expect(read(text)).toEqual([]);
+    });
+    expect(tookMs).toBeLessThan(500);
   });
 });
 
