@@ -112,7 +112,8 @@ ${cases.join('\n')}
   esac
   _describe 'sip2wa' entries
 }
-compdef _sip2wa sip2wa
+# zsh runs a file of its function path at the first Tab, and expects what that is to offer
+if [[ "$funcstack[1]" == _sip2wa ]]; then _sip2wa "$@"; else compdef _sip2wa sip2wa; fi
 `;
 }
 

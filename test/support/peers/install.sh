@@ -1,11 +1,11 @@
 #!/bin/bash
 # Installs, as root on Debian 12, the independent peers that `npm run test:peers` talks to. Running it again costs a second.
-#   sip-tester (sipp), baresip-core (phone), rtpengine-daemon (ICE-lite relay), asterisk with Opus (PBX), chromium (browser), tshark (reads recordings), sngrep (takes HEP), and what rtpload is built with.
+#   sip-tester (sipp), baresip-core (phone), rtpengine-daemon (ICE-lite relay), asterisk with Opus (PBX), chromium (browser), tshark (reads recordings), sngrep (takes HEP), zsh and fish (complete command lines), and what rtpload is built with.
 # Debian 12 has no Asterisk; Debian 11's is installed next to it from a source pinned so low that nothing else comes from there,
 # and the source is taken away again. The mirror is the one apt uses here already: no address is written down.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
-packages=(sip-tester baresip-core rtpengine-daemon iproute2 curl gcc libc6-dev libsrtp2-dev libssl-dev libopus-dev chromium tshark sngrep)
+packages=(sip-tester baresip-core rtpengine-daemon iproute2 curl gcc libc6-dev libsrtp2-dev libssl-dev libopus-dev chromium tshark sngrep zsh fish)
 pbx=(asterisk asterisk-opus)
 apt_get=(apt-get -q -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 -o Acquire::Check-Valid-Until=false)
 
