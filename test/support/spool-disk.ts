@@ -42,6 +42,8 @@ export class DiskOfProcess implements SpoolFiles {
   isDead = false;
   /** Set: every write fails with this, half way. */
   fault: Error | undefined;
+  /** What else of the disk fails. */
+  readonly broken = new Set<Exclude<keyof SpoolFiles, 'write' | 'read'>>();
   /** Paths that cannot be read, with the system's code. */
   readonly unreadable = new Map<string, string>();
 
@@ -62,15 +64,16 @@ export class DiskOfProcess implements SpoolFiles {
   }
 
   async make(): Promise<void> {
-    return this.step(() => undefined);
+    return this.step(() => this.#mustDo('make'));
   }
 
   async list(directory: string): Promise<readonly SpooledFile[]> {
-    return this.step(() =>
-      [...this.disk.files]
+    return this.step(() => {
+      this.#mustDo('list');
+      return [...this.disk.files]
         .filter(([path]) => dirname(path) === directory)
-        .map(([path, text]) => ({ name: basename(path), bytes: text.length })),
-    );
+        .map(([path, text]) => ({ name: basename(path), bytes: text.length }));
+    });
   }
 
   async write(path: string, text: string): Promise<void> {
@@ -91,6 +94,7 @@ export class DiskOfProcess implements SpoolFiles {
 
   async rename(from: string, to: string): Promise<void> {
     return this.step(() => {
+      this.#mustDo('rename');
       const text = this.disk.files.get(from);
       if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
       this.disk.change(to, text);
@@ -99,10 +103,20 @@ export class DiskOfProcess implements SpoolFiles {
   }
 
   async remove(path: string): Promise<void> {
-    return this.step(() => this.disk.change(path, undefined));
+    return this.step(() => {
+      this.#mustDo('remove');
+      this.disk.change(path, undefined);
+    });
   }
 
   async syncDirectory(directory: string): Promise<void> {
-    return this.step(() => this.disk.sync(directory));
+    return this.step(() => {
+      this.#mustDo('syncDirectory');
+      this.disk.sync(directory);
+    });
+  }
+
+  #mustDo(what: Exclude<keyof SpoolFiles, 'write' | 'read'>): void {
+    if (this.broken.has(what)) throw Object.assign(new Error(`${what} fails`), { code: 'EIO' });
   }
 }

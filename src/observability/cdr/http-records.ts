@@ -4,7 +4,8 @@ import { withDeadline } from '../../lib/deadline.js';
 import type { Logger } from '../../lib/logger.js';
 import { postRecord, type RecordReceiver, type Verdict } from './record-post.js';
 import type { SpoolFiles } from './spool-files.js';
-import { Spool, type Spooled, type ToSpool } from './spool.js';
+import { Spool } from './spool.js';
+import type { Spooled, ToSpool } from './spooled.js';
 
 /** Longest wait for the receiver's answer, in milliseconds. */
 const postMs = 10_000;
@@ -13,6 +14,8 @@ const closeDeadlineMs = 5_000;
 /** First pause after an attempt that failed; doubled with each up to the longest, and shortened by up to a half by chance. */
 const firstPauseMs = 1_000;
 const longestPauseMs = 300_000;
+/** Pause before a disk that failed is tried again, unless the next record comes first. */
+const diskRetryMs = 5_000;
 /** Of this file alone, which is not to hold up the others; any other fault is the disk's, and passes. */
 const faultsOfOneFile: ReadonlySet<string> = new Set(['ENOENT', 'EACCES', 'EPERM', 'EISDIR']);
 
@@ -47,6 +50,7 @@ export class HttpRecords implements CdrSink {
   #spooling: Promise<void> | undefined;
   #sending: Promise<void> | undefined;
   #pause: Timer | undefined;
+  #diskRetry: Timer | undefined;
   /** Attempts that failed in a row. */
   #failures = 0;
   #isAwake = false;
@@ -76,7 +80,7 @@ export class HttpRecords implements CdrSink {
     this.#pause?.cancel();
     this.#pause = undefined;
     this.#failures = 0;
-    this.#spooling ??= this.#keep();
+    this.#begin();
   }
 
   /** Resolves when the record is on the disk, or is known not to get there. Never rejects. Without a receiver nothing is kept. */
@@ -84,42 +88,58 @@ export class HttpRecords implements CdrSink {
     if (this.#isClosed || this.options.receiver().url === '') return Promise.resolve();
     return new Promise((settle) => {
       this.#waiting.push({ call: record.call, text: JSON.stringify(record), settle });
-      this.#spooling ??= this.#keep();
+      this.#begin();
     });
   }
 
-  /** Waits for what is under way; the rest is sent after the next start, if the disk has it. */
+  /** Waits for what is under way, and tries the disk once more; what it has then is sent after the next start. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#pause?.cancel();
+    if (this.#spool.held > 0) this.#begin();
     try {
       await withDeadline(this.#spooling ?? Promise.resolve(), closeDeadlineMs, 'keeping the last call records');
       await withDeadline(this.#sending ?? Promise.resolve(), closeDeadlineMs, 'sending a call record');
     } catch (err) {
       this.options.logger.warn('call record was being sent when the daemon stopped', { err });
     }
-    const { held: lost } = this.#spool;
+    this.#diskRetry?.cancel();
+    const { held: lost, safe: records } = this.#spool;
     if (lost > 0) this.options.logger.error('call records are lost: the disk never took them', { lost });
-    const records = this.#spool.waiting - lost;
     if (records > 0) this.options.logger.info('call records wait for the next start', { records });
   }
 
-  /** Puts what came on the disk, in as few steps as possible, then has it sent. Never rejects. */
+  #begin(): void {
+    this.#spooling ??= this.#keep();
+  }
+
+  /** Puts what came on the disk, in as few steps as possible, then what it did not take before, then has it sent. Never rejects. */
   async #keep(): Promise<void> {
+    this.#diskRetry?.cancel();
     await Promise.resolve();
+    let isWell: boolean;
     do {
       const batch = this.#waiting.splice(0);
-      try {
-        await this.#spool.add(batch);
-        this.#spoolable();
-      } catch (err) {
-        this.#unspoolable(batch.length, err);
-      }
+      isWell = await this.#spooled(batch);
       for (const { settle } of batch) settle();
-    } while (this.#waiting.length > 0);
+    } while (this.#waiting.length > 0 || (isWell && this.#spool.held > 0));
     // In the same turn as the last look at what waits.
     this.#spooling = undefined;
+    if (!isWell && !this.#isClosed) this.#diskRetry = this.options.clock.after(diskRetryMs, () => this.#begin());
     this.#send();
+  }
+
+  /** Whether the disk took these; without any, some of those that it did not take before. */
+  async #spooled(batch: readonly ToSpool[]): Promise<boolean> {
+    try {
+      if (batch.length > 0) await this.#spool.add(batch);
+      const saved = batch.length > 0 ? batch.length : await this.#spool.save();
+      if (saved > 0 && this.#spool.held === 0) this.#spoolable();
+      return true;
+    } catch (err) {
+      this.#unspoolable(batch.length, err);
+      return false;
+    }
   }
 
   #send(): void {
@@ -159,21 +179,32 @@ export class HttpRecords implements CdrSink {
     return postRecord({ ...receiver, call: entry.call, text, timeoutMs: postMs, clock, fetch: send });
   }
 
-  async #settle(entry: Spooled, verdict: Exclude<Verdict, { kind: 'again' }>): Promise<void> {
-    const { call } = entry;
+  #settle(entry: Spooled, verdict: Exclude<Verdict, { kind: 'again' }>): Promise<void> {
+    return verdict.kind === 'taken' ? this.#sent(entry) : this.#refused(entry, verdict);
+  }
+
+  async #sent(entry: Spooled): Promise<void> {
     const { logger, count } = this.options;
+    count?.('sent', 1);
     try {
-      if (verdict.kind === 'taken') {
-        count?.('sent', 1);
-        await this.#spool.remove(entry);
-      } else {
-        const { status, said } = verdict;
-        count?.('rejected', 1);
-        logger.error('call record refused by its receiver: put aside', { call, status, said, file: entry.name });
-        await this.#spool.reject(entry);
-      }
+      await this.#spool.remove(entry);
     } catch (err) {
-      logger.error('call record stays in the spool: the next start sends it again', { call, file: entry.name, err });
+      const message = 'call record was sent, but its file cannot be removed: the next start sends it again';
+      logger.error(message, { call: entry.call, file: entry.name, err });
+    }
+  }
+
+  async #refused(entry: Spooled, { status, said }: Extract<Verdict, { kind: 'refused' }>): Promise<void> {
+    const { logger, count } = this.options;
+    count?.('rejected', 1);
+    const what = status === 0 ? 'call record cannot be read' : 'call record refused by its receiver';
+    const fields = { call: entry.call, status, said, file: entry.name };
+    try {
+      const isThere = await this.#spool.reject(entry);
+      logger.error(`${what}: ${isThere ? 'put aside' : 'it is gone'}`, fields);
+    } catch (err) {
+      const fate = this.#spool.holds(entry) ? 'waits in memory to be put aside' : 'the next start sends it again';
+      logger.error(`${what}: ${fate}`, { ...fields, err });
     }
   }
 
@@ -206,7 +237,7 @@ export class HttpRecords implements CdrSink {
   }
 
   #unspoolable(records: number, err: unknown): void {
-    this.options.count?.('unspooled', records);
+    if (records > 0) this.options.count?.('unspooled', records);
     if (!this.#isUnspoolable) {
       const { directory } = this.options;
       this.options.logger.error('call records cannot be spooled: they wait in memory', { directory, records, err });

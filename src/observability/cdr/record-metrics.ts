@@ -30,7 +30,7 @@ export class RecordMetrics {
     this.#gauge('cdr_spooled', 'Call records that wait for their receiver.', ({ records }) => records);
     this.#gauge(
       'cdr_spool_bytes',
-      'What the spool takes up on the disk, refused records included.',
+      'What the spool takes up, refused records and those in memory alone included.',
       ({ bytes }) => bytes,
     );
     this.#gauge('cdr_spool_oldest_seconds', 'How long the oldest call record has waited for its receiver.', (backlog) =>

@@ -1,23 +1,19 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../../lib/clock.js';
-import { systemSpoolFiles, type SpoolFiles } from './spool-files.js';
+import { systemSpoolFiles, type SpooledFile, type SpoolFiles } from './spool-files.js';
+import { bytesOf, newlySpooled, orderOf, spooledIn, type Spooled, type ToSpool } from './spooled.js';
 
-/** What a file takes up on the disk, whatever is in it. */
-const blockBytes = 4096;
+/** Of what waits in memory, so many are written in one go: newer ones do not wait long for their turn. */
+const savedAtOnce = 64;
 /** Records that the receiver did not want lie here, until they are moved back or are the oldest when room is needed. */
 const rejectedFolder = 'rejected';
-const ending = '.json';
 const unfinished = '.new';
 
-/** A record that waits. */
-export interface Spooled {
-  readonly call: string;
-  readonly name: string;
-  readonly bytes: number;
-  /** When it came, Unix milliseconds. */
-  readonly sinceMs: number;
-  /** The record itself, of one that the disk did not take: it waits in memory. */
-  readonly text?: string;
+/** A record that is in memory alone: the disk did not take it, or has not yet. */
+interface Held {
+  readonly text: string;
+  /** Its file is there, but not safe. */
+  isBegun: boolean;
 }
 
 export interface SpoolOptions {
@@ -30,24 +26,23 @@ export interface SpoolOptions {
   readonly onDropped: (dropped: readonly Spooled[]) => void;
 }
 
-/** A record to be kept. */
-export interface ToSpool {
-  readonly call: string;
-  readonly text: string;
-}
-
 /**
  * Records that wait to be sent, a file each, in the order in which they came: the name begins with a number that only grows. A file
- * is there as a whole or not at all. When all of it would take up more than it may, the oldest make room.
+ * is there as a whole or not at all. When all of it would take up more than it may, the oldest make room. What the disk does not take
+ * waits in memory, under the name that it will have there, until it is saved.
  */
 export class Spool {
   readonly #files: SpoolFiles;
   #waiting: Spooled[] = [];
-  #rejected: Spooled[] = [];
+  #rejected = new Set<Spooled>();
+  /** Those of both that are in memory alone, the oldest first. */
+  readonly #held = new Map<Spooled, Held>();
   #bytes = 0;
   #lastOrder = 0;
   /** Calls whose record an earlier run left here; undefined: not looked at yet. */
   #left: ReadonlySet<string> | undefined;
+  /** One change at a time: what is just being written cannot be removed meanwhile, and come back. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly options: SpoolOptions) {
     this.#files = options.files ?? systemSpoolFiles;
@@ -57,12 +52,17 @@ export class Spool {
     return this.#waiting.length;
   }
 
-  /** Those of them that the disk did not take: they go when the process does. */
+  /** Those in memory alone, rejected ones included: they go when the process does. */
   get held(): number {
-    return this.#held().length;
+    return this.#held.size;
   }
 
-  /** On the disk, rejected records included, in whole blocks. */
+  /** Those that wait and are on the disk: the next start finds them. */
+  get safe(): number {
+    return this.#waiting.filter((entry) => !this.#held.has(entry)).length;
+  }
+
+  /** Rejected records and those in memory included, in whole blocks. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -72,85 +72,161 @@ export class Spool {
     return this.#waiting[0];
   }
 
-  /** Makes the directory and takes over what an earlier run left in it. Rejects if it cannot be used; it may be tried again. */
-  async open(): Promise<ReadonlySet<string>> {
-    if (this.#left) return this.#left;
-    const { directory } = this.options;
-    await this.#files.make(join(directory, rejectedFolder));
-    const left = await this.#files.list(directory);
-    const rejected = await this.#files.list(join(directory, rejectedFolder));
-    // What is unfinished was safe for nobody: whoever gave it to us gives it again.
-    for (const { name } of left) if (name.endsWith(unfinished)) await this.#files.remove(join(directory, name));
-    // A process that was killed may have left files that are not safe yet: who trusts them would lose them with the power.
-    for (const folder of [directory, join(directory, rejectedFolder)]) await this.#files.syncDirectory(folder);
-    const held = this.#waiting;
-    this.#waiting = [...left.flatMap(entryOf).sort(byOrder), ...held];
-    this.#rejected = rejected.flatMap(entryOf).sort(byOrder);
-    const all = [...this.#waiting, ...this.#rejected];
-    this.#bytes = sum(all);
-    this.#lastOrder = all.reduce((last, entry) => Math.max(last, orderOf(entry)), this.#lastOrder);
-    this.#left = new Set(all.map(({ call }) => call));
-    return this.#left;
+  /** Whether this record is in memory alone. */
+  holds(entry: Spooled): boolean {
+    return this.#held.has(entry);
   }
 
   /**
    * Keeps records, but for those of calls whose record an earlier run left here. They are safe when it resolves; if it rejects they
    * wait in memory, where they take up no more than they may on the disk.
    */
-  async add(records: readonly ToSpool[]): Promise<void> {
-    let placed: readonly (Spooled & ToSpool)[] = [];
-    try {
-      const left = await this.open();
-      placed = records.filter(({ call }) => !left.has(call)).map((record) => this.#place(record));
-      if (placed.length === 0) return;
-      await this.#makeRoom(sum(placed));
-      for (const { name, text } of placed) await this.#store(name, text);
-      await this.#files.syncDirectory(this.options.directory);
-    } catch (error) {
-      this.#take(placed.length > 0 ? placed : records.map((record) => this.#place(record)));
-      this.#trim();
-      throw error;
-    }
-    this.#take(placed.map(({ call, name, bytes, sinceMs }) => ({ call, name, bytes, sinceMs })));
+  add(records: readonly ToSpool[]): Promise<void> {
+    return this.#inTurn(async () => {
+      let fresh: ReadonlyMap<Spooled, Held> | undefined;
+      try {
+        const left = await this.#open();
+        fresh = this.#place(records.filter(({ call }) => !left.has(call)));
+        await this.#makeRoom(bytesOf(fresh.keys()));
+        await this.#store(fresh);
+      } catch (error) {
+        fresh ??= this.#place(records);
+        for (const [entry, held] of fresh) this.#held.set(entry, held);
+        this.#take([...fresh.keys()]);
+        this.#trim();
+        throw error;
+      }
+      this.#take([...fresh.keys()]);
+    });
+  }
+
+  /**
+   * Takes over what an earlier run left and writes some of what is in memory alone, the oldest first. Rejects if the disk does not take
+   * them; it may be tried again.
+   * @returns how many are safe now that were not; 0: none are left
+   */
+  save(): Promise<number> {
+    return this.#inTurn(async () => {
+      await this.#open();
+      if (this.#held.size === 0) return 0;
+      // What was at fault may be that somebody took the folders away.
+      await this.#makeFolders();
+      await this.#makeRoom(0);
+      const some = new Map<Spooled, Held>();
+      for (const [entry, held] of this.#held) if (some.size < savedAtOnce) some.set(entry, held);
+      await this.#store(some);
+      return some.size;
+    });
   }
 
   /** Rejects if the disk does not have it any more. */
   async read(entry: Spooled): Promise<string> {
-    return entry.text ?? this.#files.read(join(this.options.directory, entry.name));
+    return this.#held.get(entry)?.text ?? this.#files.read(this.#pathOf(entry));
   }
 
   /** It is done with. It waits no more also if this rejects; the next start would find it again. */
-  async remove(entry: Spooled): Promise<void> {
-    this.#drop(entry);
-    // Also of one that is in memory: its file may have been begun.
-    await this.#files.remove(join(this.options.directory, entry.name));
+  remove(entry: Spooled): Promise<void> {
+    return this.#inTurn(() => this.#discard(entry).finally(() => this.#forget(entry)));
   }
 
-  /** Puts it aside: it is not wanted. It waits no more also if this rejects. One whose file is gone is done with. */
-  async reject(entry: Spooled): Promise<void> {
-    const { directory } = this.options;
-    this.#drop(entry);
-    const [from, to] = [join(directory, entry.name), join(directory, rejectedFolder, entry.name)];
-    if (entry.text !== undefined) await this.#files.write(from, entry.text);
-    // A folder that is missing is not to look like a record that is gone.
-    await this.#files.make(join(directory, rejectedFolder));
-    const isThere = await this.#files.rename(from, to).then(() => true, unlessGone);
-    if (!isThere) return;
-    await this.#files.syncDirectory(join(directory, rejectedFolder));
-    this.#rejected.push(entry);
+  /**
+   * Puts it aside: it is not wanted. It waits no more also if this rejects: one that is in memory alone stays there until it is saved,
+   * another where it was, for the next start to find.
+   * @returns whether there was anything to put aside: one whose file is gone is done with
+   */
+  reject(entry: Spooled): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const held = this.#held.get(entry);
+      const before = this.#pathOf(entry);
+      this.#forget(entry);
+      if (held) return this.#rejectHeld(entry, held, before);
+      // A folder that is missing is not to look like a record that is gone.
+      await this.#makeFolders();
+      const aside = join(this.options.directory, rejectedFolder, entry.name);
+      if (!(await this.#files.rename(before, aside).then(() => true, unlessGone))) return false;
+      await this.#files.syncDirectory(dirname(aside));
+      this.#rejected.add(entry);
+      this.#bytes += entry.bytes;
+      return true;
+    });
+  }
+
+  async #rejectHeld(entry: Spooled, held: Held, begun: string): Promise<boolean> {
+    this.#rejected.add(entry);
+    this.#held.set(entry, held);
     this.#bytes += entry.bytes;
+    if (held.isBegun) await this.#files.remove(begun);
+    await this.#makeFolders();
+    await this.#store(new Map([[entry, held]]));
+    return true;
   }
 
-  #place({ call, text }: ToSpool): Spooled & ToSpool {
-    const sinceMs = this.options.clock.now();
-    const order = Math.max(this.#lastOrder + 1, sinceMs * 1000);
-    this.#lastOrder = order;
-    const name = `${String(order).padStart(orderDigits, '0')}-${call.replace(/[^0-9A-Za-z]/g, '_')}${ending}`;
-    return { call, text, name, bytes: blocksOf(Buffer.byteLength(text)), sinceMs };
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
-  async #store(name: string, text: string): Promise<void> {
-    const path = join(this.options.directory, name);
+  #makeFolders(): Promise<void> {
+    return this.#files.make(join(this.options.directory, rejectedFolder));
+  }
+
+  /** Makes the directory and takes over what an earlier run left in it. Rejects if it cannot be used; it may be tried again. */
+  async #open(): Promise<ReadonlySet<string>> {
+    if (this.#left) return this.#left;
+    const { directory } = this.options;
+    await this.#makeFolders();
+    const waiting = await this.#files.list(directory);
+    const rejected = await this.#files.list(join(directory, rejectedFolder));
+    await this.#tidy(directory, waiting);
+    await this.#tidy(join(directory, rejectedFolder), rejected);
+    const [left, aside] = [spooledIn(waiting), spooledIn(rejected)];
+    const calls = new Set([...left, ...aside].map(({ call }) => call));
+    for (const entry of [...this.#held.keys()]) if (calls.has(entry.call)) this.#forget(entry);
+    this.#waiting = [...left, ...this.#waiting];
+    this.#rejected = new Set([...aside, ...this.#rejected]);
+    const all = [...this.#waiting, ...this.#rejected];
+    this.#bytes = bytesOf(all);
+    this.#lastOrder = all.reduce((last, entry) => Math.max(last, orderOf(entry)), this.#lastOrder);
+    this.#left = calls;
+    return calls;
+  }
+
+  async #tidy(folder: string, files: readonly SpooledFile[]): Promise<void> {
+    // What is unfinished was safe for nobody: whoever gave it to us gives it again.
+    for (const { name } of files) if (name.endsWith(unfinished)) await this.#files.remove(join(folder, name));
+    // A process that was killed may have left files that are not safe yet: who trusts them would lose them with the power.
+    await this.#files.syncDirectory(folder);
+  }
+
+  #place(records: readonly ToSpool[]): ReadonlyMap<Spooled, Held> {
+    const placed = new Map<Spooled, Held>();
+    for (const record of records) {
+      const entry = newlySpooled(record, this.options.clock.now(), this.#lastOrder);
+      this.#lastOrder = orderOf(entry);
+      placed.set(entry, { text: record.text, isBegun: false });
+    }
+    return placed;
+  }
+
+  #pathOf(entry: Spooled): string {
+    return join(this.options.directory, this.#rejected.has(entry) ? rejectedFolder : '', entry.name);
+  }
+
+  /** Writes records that are in memory; they are safe, and there no more, when it resolves. */
+  async #store(records: ReadonlyMap<Spooled, Held>): Promise<void> {
+    const folders = new Set<string>();
+    for (const [entry, held] of records) {
+      const path = this.#pathOf(entry);
+      await this.#write(path, held.text);
+      held.isBegun = true;
+      folders.add(dirname(path));
+    }
+    for (const folder of folders) await this.#files.syncDirectory(folder);
+    for (const entry of records.keys()) this.#held.delete(entry);
+  }
+
+  async #write(path: string, text: string): Promise<void> {
     const begun = `${path}${unfinished}`;
     try {
       await this.#files.write(begun, text);
@@ -164,21 +240,20 @@ export class Spool {
 
   #take(entries: readonly Spooled[]): void {
     this.#waiting.push(...entries);
-    this.#bytes += sum(entries);
+    this.#bytes += bytesOf(entries);
   }
 
   /** Those that nobody wanted go first. The first that waits may be on its way, and stays. */
   async #makeRoom(neededBytes: number): Promise<void> {
-    const { directory, limitBytes, onDropped } = this.options;
+    const { limitBytes, onDropped } = this.options;
     const dropped: Spooled[] = [];
     try {
       while (this.#bytes + neededBytes > limitBytes) {
-        const rejected = this.#rejected.shift();
-        const victim = rejected ?? this.#waiting.splice(1, 1)[0];
+        const [victim = this.#waiting[1]] = this.#rejected;
         if (!victim) break;
-        this.#bytes -= victim.bytes;
+        await this.#discard(victim);
+        this.#forget(victim);
         dropped.push(victim);
-        await this.#files.remove(join(directory, rejected ? rejectedFolder : '', victim.name));
       }
     } finally {
       if (dropped.length > 0) onDropped(dropped);
@@ -188,30 +263,32 @@ export class Spool {
   /** The same for memory, which needs no disk. */
   #trim(): void {
     const { limitBytes, onDropped } = this.options;
-    const held = this.#held();
-    let bytes = sum(held);
-    const dropped = new Set<Spooled>();
-    for (const entry of held) {
+    const held = [...this.#held.keys()];
+    const isRejected = (entry: Spooled): boolean => this.#rejected.has(entry);
+    const wanted = held.filter((entry) => !isRejected(entry) && entry !== this.first);
+    const victims = [...held.filter(isRejected), ...wanted];
+    let bytes = bytesOf(held);
+    const dropped: Spooled[] = [];
+    for (const entry of victims) {
       if (bytes <= limitBytes) break;
-      if (entry === this.first) continue;
       bytes -= entry.bytes;
-      dropped.add(entry);
+      this.#forget(entry);
+      dropped.push(entry);
     }
-    if (dropped.size === 0) return;
-    this.#waiting = this.#waiting.filter((entry) => !dropped.has(entry));
-    this.#bytes -= sum([...dropped]);
-    onDropped([...dropped]);
+    if (dropped.length > 0) onDropped(dropped);
   }
 
-  #held(): readonly Spooled[] {
-    return this.#waiting.filter(({ text }) => text !== undefined);
+  /** Takes its file away, if there is one. */
+  async #discard(entry: Spooled): Promise<void> {
+    const held = this.#held.get(entry);
+    if (!held || held.isBegun) await this.#files.remove(this.#pathOf(entry));
   }
 
-  #drop(entry: Spooled): void {
+  #forget(entry: Spooled): void {
     const index = this.#waiting.indexOf(entry);
-    if (index < 0) return;
-    this.#waiting.splice(index, 1);
-    this.#bytes -= entry.bytes;
+    if (index >= 0) this.#waiting.splice(index, 1);
+    if (this.#rejected.delete(entry) || index >= 0) this.#bytes -= entry.bytes;
+    this.#held.delete(entry);
   }
 }
 
@@ -219,19 +296,3 @@ function unlessGone(error: unknown): false {
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
   throw error;
 }
-
-const orderDigits = 17;
-const named = /^(\d{17})-(\w+)\.json$/;
-
-/** Files that are not ours are nobody's. */
-function entryOf({ name, bytes }: { readonly name: string; readonly bytes: number }): Spooled[] {
-  const [, order, call] = named.exec(name) ?? [];
-  if (order === undefined || call === undefined) return [];
-  return [{ call, name, bytes: blocksOf(bytes), sinceMs: Math.floor(Number(order) / 1000) }];
-}
-
-const orderOf = ({ name }: Spooled): number => Number(name.slice(0, orderDigits));
-const byOrder = (a: Spooled, b: Spooled): number => orderOf(a) - orderOf(b);
-const blocksOf = (bytes: number): number => Math.max(1, Math.ceil(bytes / blockBytes)) * blockBytes;
-const sum = (entries: readonly Pick<Spooled, 'bytes'>[]): number =>
-  entries.reduce((total, { bytes }) => total + bytes, 0);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { recordOf } from '../../support/call-records.js';
+import { settled } from '../../support/eventually.js';
 import { asleepScene, ReceiverDouble, runDown, type Answer } from '../../support/record-receiver.js';
 import { runsOf } from '../../support/runs.js';
 import { SpoolDisk } from '../../support/spool-disk.js';
@@ -94,6 +95,101 @@ describe('records over HTTP under crashes', () => {
         }),
         { numRuns: Math.ceil(runs / 5) },
       );
+    },
+    timeoutMs,
+  );
+});
+
+/** What happens to a process that lives on while its disk does not: a record comes, the disk breaks somewhere or is mended, time passes. */
+type Happening = 'record' | 'mend' | 'pass' | 'write' | 'make' | 'list' | 'rename' | 'syncDirectory';
+
+const happenings = fc.array(
+  fc.constantFrom<Happening>(
+    'record',
+    'record',
+    'mend',
+    'pass',
+    'pass',
+    'write',
+    'make',
+    'list',
+    'rename',
+    'syncDirectory',
+  ),
+  { maxLength: 25 },
+);
+
+async function befall(what: readonly Happening[], answers: readonly Answer[]) {
+  const scene = asleepScene();
+  const { sink, files, clock, receiver } = scene;
+  receiver.answers = [...answers];
+  sink.wake();
+  const calls: string[] = [];
+  const mend = (): void => {
+    files.fault = undefined;
+    files.broken.clear();
+  };
+  for (const one of what) {
+    if (one === 'record') {
+      const call = `C${String(calls.length).padStart(3, '0')}`;
+      calls.push(call);
+      void sink.write(recordOf(call));
+    } else if (one === 'mend') mend();
+    else if (one === 'pass') clock.advance(3_000);
+    else if (one === 'write') files.fault = new Error('no space');
+    else files.broken.add(one);
+    if (one === 'pass') await settled();
+  }
+  await settled();
+  mend();
+  return { ...scene, calls };
+}
+
+describe('records over HTTP while the disk fails and recovers', () => {
+  const { runs, timeoutMs } = runsOf(300, 20_000);
+  const refusals = fc.array(fc.constantFrom<Answer>(200, 200, 500, 429, 'unreachable'), { maxLength: 12 });
+
+  it(
+    'are taken once each and in order, and leave nothing behind',
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(happenings, refusals, async (what, answers) => {
+          const { sink, disk, clock, receiver, calls, logger } = await befall(what, answers);
+          await runDown(sink, clock, () => sink.backlog.records === 0);
+          const taken = receiver.requests.filter(({ answer }) => answer === 200).map(({ call }) => call);
+          expect(taken).toEqual(calls);
+          await settled();
+          const left = logger.lines.filter(({ message }) => message.includes('cannot be removed')).length;
+          expect(disk.files.size).toBe(left);
+        }),
+        { numRuns: runs },
+      );
+    },
+    timeoutMs,
+  );
+
+  it(
+    'are all on it, in order, within 5 s of its recovery, when nobody takes them',
+    async () => {
+      let inMemory = 0;
+      await fc.assert(
+        fc.asyncProperty(happenings, async (what) => {
+          const nobody = Array<Answer>(1_000).fill(500);
+          const { disk, clock, calls, counted } = await befall(what, nobody);
+          inMemory += counted['unspooled'] ?? 0;
+          clock.advance(5_000);
+          await settled();
+          // The process is killed here: whoever comes next has nothing but the disk.
+          const next = asleepScene({}, disk);
+          next.sink.wake();
+          await runDown(next.sink, next.clock, () => next.receiver.taken.length >= calls.length);
+          await settled();
+          expect(next.receiver.requests.map(({ call }) => call)).toEqual(calls);
+          expect(disk.files.size).toBe(0);
+        }),
+        { numRuns: runs },
+      );
+      expect(inMemory).toBeGreaterThan(runs / 5);
     },
     timeoutMs,
   );
