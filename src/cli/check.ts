@@ -1,7 +1,8 @@
-import type { ConfigIssue } from '../config/issue.js';
+import type { Complaint, ConfigIssue } from '../config/issue.js';
 import { formatIssue } from '../config/issue.js';
 import type { LoadResult } from '../config/load-config.js';
 import { loadConfig } from '../config/load-config.js';
+import { installCure, tracingFault } from '../observability/tracing/tracing-packages.js';
 import type { ConsoleIo } from './console-io.js';
 import { EXIT, paint } from './console-io.js';
 
@@ -10,10 +11,17 @@ export interface CheckOptions {
   readonly json?: boolean;
 }
 
-/** `sip2wa check`: reads the configuration and says everything that is wrong with it. Exit code 0, or 1 on errors. */
-export function checkCommand(options: CheckOptions, io: ConsoleIo): number {
-  return reportCheck(loadConfig({ file: options.config, env: io.env }), options.json === true, io);
+/**
+ * `sip2wa check`: reads the configuration and says everything that is wrong with it, and which optional packages are not there that it
+ * needs. Exit code 0, also with warnings, or 1 on errors.
+ */
+export function checkCommand(options: CheckOptions, io: ConsoleIo, packages = tracingFault): number {
+  const result = loadConfig({ file: options.config, env: io.env, tracingFault: () => complaintOf(packages()) });
+  return reportCheck(result, options.json === true, io);
 }
+
+const complaintOf = (fault: string | undefined): Complaint | undefined =>
+  fault === undefined ? undefined : { message: `the daemon cannot start: ${fault}`, cure: installCure() };
 
 /** Prints what came of reading the configuration, and returns the exit code of it. */
 export function reportCheck(result: LoadResult, json: boolean, io: ConsoleIo): number {

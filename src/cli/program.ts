@@ -84,6 +84,7 @@ function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) =>
     .description('check the configuration and say what is wrong, with file, line and column')
     .option('-c, --config <file>', 'configuration file (default: $SIP2WA_CONFIG, then config/default.yaml)')
     .option('--json', 'print one JSON object on standard output instead')
+    .addHelpText('after', CHECK_HELP)
     .action((options: CheckOptions) => done(checkCommand(options, io)));
   addPrintConfig(program, io, done);
   program
@@ -103,6 +104,13 @@ function buildProgram(io: ConsoleIo, lazy: LazyCommands, done: (code: number) =>
   addSandbox(program, io, done);
   return program;
 }
+
+const CHECK_HELP = `
+Nothing is asked over the network (sip2wa doctor does that). With tracing.otlp_url it also warns of OpenTelemetry packages that
+are not installed or do not fit, and says with which command to get them.
+
+Exit status: 0 it can be used, also with warnings, 1 it has errors, 2 the command line was wrong
+`;
 
 const ROUTE_TEST_HELP = `
 Examples:

@@ -1,6 +1,6 @@
 import type { Config } from './config.js';
 import { isLoopback } from './formats.js';
-import type { Findings } from './issue.js';
+import type { Complaint, Findings } from './issue.js';
 import type { Scalars } from './scalars.js';
 import type { Secrets } from './secrets.js';
 
@@ -9,8 +9,16 @@ const TRACES_PATH = '/v1/traces';
 /** Names of tenants are shorter. */
 const surelySecretLength = 16;
 
-/** Where traces of calls go; undefined: nowhere. Its secret is not looked at then. */
-export function buildTracing(scalars: Scalars, secrets: Secrets, findings: Findings): Config['tracing'] {
+/**
+ * Where traces of calls go; undefined: nowhere. Its secret is not looked at then, nor what keeps them from being made, which whoever
+ * reads the file may know: it is a warning.
+ */
+export function buildTracing(
+  scalars: Scalars,
+  secrets: Secrets,
+  findings: Findings,
+  fault: () => Complaint | undefined = () => undefined,
+): Config['tracing'] {
   const written = String(scalars['tracing.otlp_url']);
   if (written === '') return undefined;
   const path = ['tracing', 'headers'];
@@ -22,6 +30,8 @@ export function buildTracing(scalars: Scalars, secrets: Secrets, findings: Findi
     });
   }
   warnOfPlainHttp(written, headers ?? {}, findings);
+  const complaint = fault();
+  if (complaint) findings.warn(['tracing', 'otlp_url'], complaint);
   // Of `Bearer abc` the second word.
   for (const [name, value] of Object.entries(headers ?? {}))
     if (isSecret(name, value)) for (const part of [value, value.split(' ').at(-1) ?? '']) secrets.add(part);

@@ -17,7 +17,7 @@ import type { FileReader } from './file-reader.js';
 import { systemFileReader } from './file-reader.js';
 import { alias, parseDuration, parseListen, parsePortRange, parseSipListen } from './formats.js';
 import { warnIgnored } from './ignored-keys.js';
-import type { ConfigIssue } from './issue.js';
+import type { Complaint, ConfigIssue } from './issue.js';
 import { byPlace, Findings, keyText } from './issue.js';
 import type { Item, Lists } from './lists.js';
 import { isBlock, readLists, reportUnknownKeys } from './lists.js';
@@ -36,6 +36,8 @@ export interface LoadOptions {
   readonly readFile?: FileReader;
   /** Unix milliseconds; default: now. Holidays before it have passed. */
   readonly nowMs?: number;
+  /** What keeps traces from being made, asked for when the file wants them; it is a warning. Default: nothing is known of any. */
+  readonly tracingFault?: () => Complaint | undefined;
 }
 
 /** What came of reading a configuration; `file` is the one that was read. */
@@ -104,7 +106,7 @@ function topLevel(source: YamlSource, findings: Findings): Record<string, unknow
 function build(
   data: Record<string, unknown>,
   source: YamlSource,
-  { env, nowMs = systemClock.now() }: LoadOptions,
+  { env, nowMs = systemClock.now(), tracingFault }: LoadOptions,
   secrets: Secrets,
   findings: Findings,
 ): Config {
@@ -139,7 +141,7 @@ function build(
     ...conduct(scalars),
     hep: buildHep(scalars, secrets),
     cdr: buildCdr(scalars, secrets, findings),
-    tracing: buildTracing(scalars, secrets, findings),
+    tracing: buildTracing(scalars, secrets, findings, tracingFault),
   };
 }
 

@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { CodecRegistry } from '../../media/codec-registry.js';
 import { standardCodecs } from '../../media/codec-registry.js';
 import { processCertificate } from '../../media/werift-certificate.js';
 import type { WaNumber } from '../../routing/types.js';
-import { installCommand, TRACING_PACKAGES } from '../../observability/tracing/otlp-export.js';
+import { installCure, tracingFault } from '../../observability/tracing/tracing-packages.js';
 import { failed, faultText, ok, skipped, warning, type Check, type Finding } from './check.js';
 import type { DoctorScope } from './doctor-scope.js';
 
@@ -21,19 +20,8 @@ export function systemChecks({ config, numbers }: DoctorScope): Check[] {
   ];
 }
 
-/** An upgrade by `npm ci` and `npm prune` takes them away, and the daemon would not start. */
-export function tracingCheck(
-  resolve = (name: string): string => createRequire(import.meta.url).resolve(name),
-): Finding {
-  const missing = Object.keys(TRACING_PACKAGES).filter((name) => {
-    try {
-      return !resolve(name);
-    } catch {
-      return true;
-    }
-  });
-  if (missing.length === 0) return ok('installed');
-  return failed(`${missing.join(', ')} is not installed`, `in the folder of sip2wa: ${installCommand()}`);
+export function tracingCheck(fault = tracingFault()): Finding {
+  return fault === undefined ? ok('installed') : failed(fault, installCure());
 }
 
 const leastNode = [20, 19] as const;

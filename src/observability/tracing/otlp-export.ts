@@ -3,14 +3,7 @@ import type { ReadableSpan, SpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { BridgeError } from '../../lib/bridge-error.js';
 import type { CallSpan } from './call-span.js';
 import type { CallTrace, TraceExport } from './call-traces.js';
-
-/** What is needed beyond our own dependencies, as package.json has it among its optional peers: the last line for Node 20. */
-export const TRACING_PACKAGES: Readonly<Record<string, string>> = {
-  '@opentelemetry/api': '~1.9.0',
-  '@opentelemetry/exporter-trace-otlp-http': '^0.223.1',
-  '@opentelemetry/resources': '^2.12.1',
-  '@opentelemetry/sdk-trace-base': '^2.12.1',
-};
+import { installCure } from './tracing-packages.js';
 
 /** The packages of OpenTelemetry cannot be used: they are to be installed, or are of another version. */
 export class TracingUnavailableError extends BridgeError {}
@@ -59,7 +52,7 @@ export async function createOtlpExport(
 function unavailable(cause: unknown): TracingUnavailableError {
   const isMissing = (cause as NodeJS.ErrnoException | undefined)?.code === 'ERR_MODULE_NOT_FOUND';
   const state = isMissing ? 'are not installed' : 'cannot be loaded';
-  const message = `tracing.otlp_url is set, and the packages of OpenTelemetry ${state}; in the folder of sip2wa: ${installCommand()}`;
+  const message = `tracing.otlp_url is set, and the packages of OpenTelemetry ${state}; ${installCure()}`;
   return new TracingUnavailableError('SIP2WA_TRACING_UNAVAILABLE', message, { cause });
 }
 
@@ -151,10 +144,3 @@ class SpanBasket implements SpanProcessor {
 
 /** A bare number might be taken for the time since the start of the process. */
 const hrTime = (ms: number): HrTime => [Math.floor(ms / 1000), Math.round((ms % 1000) * 1e6)];
-
-/** What puts the packages where they are looked for. */
-export function installCommand(): string {
-  const wanted = Object.entries(TRACING_PACKAGES).map(([name, range]) => `'${name}@${range}'`);
-  // As dependencies, if only for this installation: npm leaves out what a manifest has for development.
-  return `npm install --no-save --save-prod --omit=dev --ignore-scripts ${wanted.join(' ')}`;
-}

@@ -5,10 +5,10 @@ import { callSpans } from '../../../src/observability/tracing/call-spans.js';
 import { traceIdOf, type CallTrace, type TraceExport } from '../../../src/observability/tracing/call-traces.js';
 import {
   createOtlpExport,
-  TRACING_PACKAGES,
   TracingUnavailableError,
   type TracingPackages,
 } from '../../../src/observability/tracing/otlp-export.js';
+import { TRACING_PACKAGES } from '../../../src/observability/tracing/tracing-packages.js';
 import { OtlpCollector, type SeenSpan } from '../../support/otlp-collector.js';
 import {
   businessCall,

@@ -14,7 +14,7 @@ import {
   opusCheck,
   zonesCheck,
 } from '../../../../src/daemon/doctor/system-checks.js';
-import { installCommand } from '../../../../src/observability/tracing/otlp-export.js';
+import { installCommand } from '../../../../src/observability/tracing/tracing-packages.js';
 import { FakeClock } from '../../../../src/lib/clock.js';
 import { CodecRegistry } from '../../../../src/media/codec-registry.js';
 import { pcmaCodec } from '../../../../src/media/g711-codec.js';
@@ -32,14 +32,10 @@ describe('checks of this machine', () => {
   it.each<[string, () => Finding, Finding['state'], string, string | undefined]>([
     ['Node', () => nodeCheck('20.19.0'), 'ok', '20.19.0', undefined],
     ['Node', () => nodeCheck('24.1.0'), 'ok', '24.1.0', undefined],
-    ['tracing', () => tracingCheck(() => '/there'), 'ok', 'installed', undefined],
+    ['tracing', () => tracingCheck(), 'ok', 'installed', undefined],
     [
       'tracing',
-      () =>
-        tracingCheck((name) => {
-          if (name.endsWith('/api')) throw new Error('no');
-          return '/there';
-        }),
+      () => tracingCheck('@opentelemetry/api is not installed'),
       'failed',
       '@opentelemetry/api is not installed',
       `in the folder of sip2wa: ${installCommand()}`,
