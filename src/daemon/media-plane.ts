@@ -41,6 +41,7 @@ export interface MediaPlane {
    * That rejects as the engine's `start` does.
    */
   readonly beginStart: () => () => Promise<void>;
+  readonly isInProcess: boolean;
   /** None for media in this process. */
   readonly workers: () => readonly WorkerStatus[];
   readonly usage: () => MediaUsage;
@@ -55,7 +56,8 @@ export function createMediaPlane(options: MediaPlaneOptions): MediaPlane {
   if (placement === 'in-process') {
     const engine = new WeriftMediaEngine({ ...settings, logger, clock, ids });
     const usage = (): MediaUsage => engine.usage;
-    return { engine, beginStart: () => () => engine.start(), workers: () => [], usage, checks: () => [] };
+    const beginStart = () => () => engine.start();
+    return { engine, isInProcess: true, beginStart, workers: () => [], usage, checks: () => [] };
   }
   const workers = workerCount(config.workers, availableCores(), settings);
   const { levels, workerEntry } = placement;
@@ -71,7 +73,7 @@ export function createMediaPlane(options: MediaPlaneOptions): MediaPlane {
     return () => started;
   };
   const checks = (): ReadinessCheck[] => [checkOf(engine.statuses)];
-  return { engine, beginStart, workers: () => engine.statuses, usage: () => engine.usage, checks };
+  return { engine, isInProcess: false, beginStart, workers: () => engine.statuses, usage: () => engine.usage, checks };
 }
 
 /** UDP ports that each side's range has; without a range the system gives any. */

@@ -52,6 +52,8 @@ async function startSipServer(base: Base, stack: StopStack, late: { readonly sip
     answerChallenge: (refresh) => late.sip?.answerChallenge(refresh),
     session: { expiresS: Math.ceil(sessionExpiresMs / 1000) },
     dns,
+    // Audio in this process must not wait.
+    rests: !base.mediaPlane.isInProcess,
     logger: logger.child({ room: 'sip-server' }),
     ...(config.journal.dir === '' ? {} : { recordFile: join(config.journal.dir, 'sip-open-calls.record') }),
     ...(advertisedHost === '' ? {} : { advertisedHost }),

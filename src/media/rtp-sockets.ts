@@ -3,7 +3,7 @@ import { isIPv6 } from 'node:net';
 import { deferred } from '../lib/deferred.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { Clock } from '../lib/clock.js';
-import type { DatagramListener } from './datagram-batches.js';
+import type { DatagramListener } from '../lib/datagram-batches.js';
 import { MediaError } from './media-error.js';
 import type { PortPool } from './port-pool.js';
 import { arrived, sendDepartures } from './udp-batches.js';

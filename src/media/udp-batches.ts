@@ -1,9 +1,12 @@
 import type { RemoteInfo } from 'node:dgram';
-import { DatagramBatches, type DatagramListener } from './datagram-batches.js';
+import { blockProcess, DatagramBatches, type DatagramListener, type Rest } from '../lib/datagram-batches.js';
 import { Departures, type SendNow } from './departures.js';
 
 const departures = new Departures();
 let batches: DatagramBatches | undefined;
+
+/** Worth it from twenty calls on; by no more may audio be late. */
+const rest: Rest = { block: blockProcess, busyPerMs: 2, beatMs: 0.5 };
 
 /**
  * From now on the datagrams of all media sockets of this process go through in batches. With `rests` the process, which has
@@ -11,8 +14,6 @@ let batches: DatagramBatches | undefined;
  */
 export function batchDatagrams(rests: boolean): void {
   if (batches) return;
-  const never = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const rest = (ms: number): void => void Atomics.wait(never, 0, 0, ms);
   batches = new DatagramBatches(
     { defer: setImmediate, nowMs: () => performance.now(), ...(rests && { rest }) },
     sendDepartures,

@@ -2,7 +2,7 @@ import { createSocket, Socket, type RemoteInfo } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { withDeadline } from '../lib/deadline.js';
 import type { Logger } from '../lib/logger.js';
-import type { DatagramListener } from './datagram-batches.js';
+import type { DatagramListener } from '../lib/datagram-batches.js';
 import type { SendNow } from './departures.js';
 import { MediaError } from './media-error.js';
 import { depart } from './udp-batches.js';

@@ -2,7 +2,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { randomInt } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { Logger } from '../lib/logger.js';
-import type { DatagramListener } from './datagram-batches.js';
+import type { DatagramListener } from '../lib/datagram-batches.js';
 import { faultLog } from './fault-log.js';
 import { FlightGatherer } from './flight-gatherer.js';
 import { MediaError } from './media-error.js';

@@ -1,4 +1,4 @@
-import type { DatagramListener } from '../../src/media/datagram-batches.js';
+import type { DatagramListener } from '../../src/lib/datagram-batches.js';
 import type { MediaSockets } from '../../src/media/rtp-sockets.js';
 import { emptyRtpFields, isRtcp, parseRtp, type RtpFields } from '../../src/media/rtp-packet.js';
 

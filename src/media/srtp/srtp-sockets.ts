@@ -3,7 +3,7 @@ import type { Clock } from '../../lib/clock.js';
 import type { SrtpAgreement } from '../../sdp/srtp-negotiation.js';
 import { RecentPackets } from '../recent-packets.js';
 import { isRtcp } from '../rtp-packet.js';
-import type { DatagramListener } from '../datagram-batches.js';
+import type { DatagramListener } from '../../lib/datagram-batches.js';
 import type { MediaSockets } from '../rtp-sockets.js';
 import { SrtpReceiver, type SrtpRefusals } from './srtp-receiver.js';
 import { SrtpSender } from './srtp-sender.js';

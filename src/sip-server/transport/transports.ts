@@ -3,6 +3,7 @@ import { BridgeError } from '../../lib/bridge-error.js';
 import type { Clock } from '../../lib/clock.js';
 import type { DnsClient } from '../../lib/dns-client.js';
 import { bareHost, uriHost } from '../sip/uri.js';
+import type { Arrivals } from './arrivals.js';
 import type { ContactedHosts } from './contacted-hosts.js';
 import { deadFlow } from './dead-flow.js';
 import type { Address, Flow, Protocol } from './flow.js';
@@ -26,6 +27,8 @@ export interface TransportEnvironment extends TcpEnvironment {
   readonly tls?: TlsSettings | undefined;
   /** Default: the system's. */
   readonly dns?: DnsClient | undefined;
+  /** Lets datagrams through; default: each at once. */
+  readonly arrivals?: Arrivals | undefined;
   /** Learns where requests are sent. */
   readonly contacted: ContactedHosts;
 }
@@ -198,7 +201,7 @@ async function tlsLayers({ tls, ...env }: TransportEnvironment, credentials: Tls
 
 function binder(env: TransportEnvironment, layerOfTls: (() => TlsLayer) | undefined): Bind {
   return ({ transport, host }, port) => {
-    if (transport === 'udp') return UdpTransport.bind({ host, port }, env.sink);
+    if (transport === 'udp') return UdpTransport.bind({ host, port }, env.sink, env.arrivals);
     return TcpTransport.bind({ host, port }, env, transport === 'tls' ? layerOfTls?.() : undefined);
   };
 }

@@ -2,6 +2,8 @@ import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram';
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns';
 import { isIP, isIPv6 } from 'node:net';
+import type { DatagramListener } from '../../lib/datagram-batches.js';
+import type { Arrivals } from './arrivals.js';
 import type { Address, Flow, TransportSink } from './flow.js';
 import { WatchedPeer } from './udp-watched-peer.js';
 
@@ -72,6 +74,7 @@ class UdpFlow implements Flow {
 /** The datagram listener. */
 export class UdpTransport {
   readonly protocol = 'udp' as const;
+  #isStopped = false;
   readonly #watched = new Map<string, WatchedPeer>();
   readonly #onSent = (error: Error | null): void => {
     if (error) this.sink.onError('udp send', error);
@@ -81,8 +84,9 @@ export class UdpTransport {
     private readonly socket: Socket,
     readonly local: Address,
     private readonly sink: TransportSink,
+    private readonly arrivals: Arrivals | undefined,
   ) {
-    socket.on('message', (bytes, from) => this.#receive(bytes, from));
+    socket.on('message', (bytes, from) => this.#arrived(bytes, from));
     socket.on('error', (error) => sink.onError('udp socket', error));
   }
 
@@ -90,12 +94,12 @@ export class UdpTransport {
    * Watching for ICMP errors needs a second socket on the same port, hence address reuse. That would also let a second
    * server take our port unseen, so the port is first bound without it.
    */
-  static async bind(address: Address, sink: TransportSink): Promise<UdpTransport> {
+  static async bind(address: Address, sink: TransportSink, arrivals?: Arrivals): Promise<UdpTransport> {
     const probe = await bindUdp(address, false);
     const { port } = probe.address();
     await new Promise<void>((resolve) => probe.close(() => resolve()));
     const socket = await bindUdp({ host: address.host, port }, true);
-    return new UdpTransport(socket, { host: address.host, port }, sink);
+    return new UdpTransport(socket, { host: address.host, port }, sink, arrivals);
   }
 
   /** The way back to where a datagram came from; also for requests nobody waits on. */
@@ -123,6 +127,7 @@ export class UdpTransport {
   }
 
   async stop(): Promise<void> {
+    this.#isStopped = true;
     for (const peer of this.#watched.values()) peer.close();
     this.#watched.clear();
     await new Promise<void>((resolve) => this.socket.close(() => resolve()));
@@ -130,7 +135,7 @@ export class UdpTransport {
 
   #watch(key: string, remote: Address): WatchedPeer {
     const peer = new WatchedPeer(remote, this.local, {
-      onMessage: (bytes, from) => this.#receive(bytes, from),
+      onMessage: (bytes, from) => this.#arrived(bytes, from),
       onIdle: () => this.#watched.delete(key),
       fallback: this.flowTo(remote),
       sink: this.sink,
@@ -140,12 +145,17 @@ export class UdpTransport {
   }
 
   /** Keep-alives (a few CRLF or zero bytes) are no messages, and to port 0, which only a forger writes, no answer goes. */
-  #receive(bytes: Buffer, from: RemoteInfo): void {
-    if (bytes.length < MIN_DATAGRAM_BYTES || from.port === 0) return;
+  readonly #receive: DatagramListener = (bytes, from) => {
+    if (bytes.length < MIN_DATAGRAM_BYTES || from.port === 0 || this.#isStopped) return;
     try {
       this.sink.onMessage(bytes, this.flowTo({ host: from.address, port: from.port }));
     } catch (error) {
       this.sink.onError('udp message', error);
     }
+  };
+
+  #arrived(bytes: Buffer, from: RemoteInfo): void {
+    if (this.arrivals) this.arrivals.arrived(this.#receive, bytes, from);
+    else this.#receive(bytes, from);
   }
 }

@@ -33,6 +33,8 @@ const server = await startEmbeddedSipServer({
   ],
   logger,
   timers: { t1Ms: Number(t1Ms) },
+  // as the daemon's server does, whose media is in processes of its own
+  rests: true,
   ...(recordFile ? { recordFile } : {}),
 });
 

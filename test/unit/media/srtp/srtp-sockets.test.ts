@@ -3,7 +3,7 @@ import type { RemoteInfo } from 'node:dgram';
 import { FakeClock } from '../../../../src/lib/clock.js';
 import { buildRtcp } from '../../../../src/media/rtcp-packet.js';
 import { writeRtpHeader } from '../../../../src/media/rtp-packet.js';
-import type { DatagramListener } from '../../../../src/media/datagram-batches.js';
+import type { DatagramListener } from '../../../../src/lib/datagram-batches.js';
 import type { MediaSockets } from '../../../../src/media/rtp-sockets.js';
 import { SrtpSockets } from '../../../../src/media/srtp/srtp-sockets.js';
 import { KeepingSrtpSender, testKey } from '../../../support/srtp-keys.js';

@@ -7,14 +7,19 @@ export interface DatagramBatchesOptions {
   /** Runs what it is given once everything that has arrived was handed over. */
   readonly defer: (run: () => void) => void;
   readonly nowMs: () => number;
-  /** Blocks the process for so long; absent: batches are as large as they happen to be. */
-  readonly rest?: (ms: number) => void;
+  /** Absent: batches are as large as they happen to be. */
+  readonly rest?: Rest;
 }
 
-/** From this rate on, in datagrams a millisecond, it pays to wait for more: twenty calls or so. */
-const busyPerMs = 2;
-/** Batches begin this far apart while it is busy; by so much a datagram may be late. */
-const beatMs = 0.5;
+/** Blocking the process, so that more arrives meanwhile. */
+export interface Rest {
+  readonly block: (ms: number) => void;
+  /** From this rate on, in datagrams a millisecond, it pays. */
+  readonly busyPerMs: number;
+  /** Batches begin this far apart while it is busy; by so much a datagram may be late. */
+  readonly beatMs: number;
+}
+
 /** The clock is no good for less. */
 const leastRestMs = 0.1;
 const countedForMs = 100;
@@ -22,7 +27,7 @@ const countedForMs = 100;
 /**
  * Lets the datagrams of all sockets through in batches: first everything is read, then everything is worked on, then everything
  * is sent. Each of the three finds its code and data in the processor's caches, which one datagram at a time, read, worked on
- * and sent, does not. A busy process rests for the remainder of half a millisecond, so that it wakes once for many datagrams.
+ * and sent, does not. A busy process may rest for the remainder of a beat, so that it wakes once for many datagrams.
  */
 export class DatagramBatches {
   /** What is sent now may wait for the end of the batch. */
@@ -38,7 +43,7 @@ export class DatagramBatches {
   constructor(
     private readonly options: DatagramBatchesOptions,
     /** Sends what waits. */
-    private readonly sendAll: () => void,
+    private readonly sendAll: () => void = () => undefined,
   ) {}
 
   /** Has `listener` take the datagram together with all that arrive meanwhile. It must not throw. */
@@ -62,7 +67,7 @@ export class DatagramBatches {
       this.#arrived = 0;
       this.sendAll();
     }
-    if (this.#isBusy) this.#rest(beganMs);
+    if (this.#isBusy && this.options.rest) this.#rest(beganMs, this.options.rest);
   };
 
   #take(place: number): void {
@@ -76,13 +81,20 @@ export class DatagramBatches {
     this.#counted += size;
     const elapsedMs = nowMs - this.#countedSinceMs;
     if (elapsedMs < countedForMs) return;
-    this.#isBusy = this.#counted >= busyPerMs * elapsedMs;
+    this.#isBusy = this.#counted >= (this.options.rest?.busyPerMs ?? Infinity) * elapsedMs;
     this.#countedSinceMs = nowMs;
     this.#counted = 0;
   }
 
-  #rest(sinceMs: number): void {
+  #rest(sinceMs: number, { block, beatMs }: Rest): void {
     const restMs = sinceMs + beatMs - this.options.nowMs();
-    if (restMs >= leastRestMs) this.options.rest?.(restMs);
+    if (restMs >= leastRestMs) block(restMs);
   }
 }
+
+/** Blocks this process; nothing wakes it before. */
+export function blockProcess(ms: number): void {
+  Atomics.wait(never, 0, 0, ms);
+}
+
+const never = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));

@@ -1,6 +1,6 @@
 import type { RemoteInfo } from 'node:dgram';
 import { describe, expect, it } from 'vitest';
-import { DatagramBatches } from '../../../src/media/datagram-batches.js';
+import { DatagramBatches } from '../../../src/lib/datagram-batches.js';
 import { Departures } from '../../../src/media/departures.js';
 
 const source: RemoteInfo = { address: '127.0.0.1', family: 'IPv4', port: 4000, size: 1 };
@@ -15,7 +15,7 @@ function scene() {
     {
       defer: (run) => deferred.push(run),
       nowMs: () => time.ms,
-      rest: (ms: number) => rested.push(ms),
+      rest: { block: (ms: number) => rested.push(ms), busyPerMs: 2, beatMs: 0.5 },
     },
     () => departures.sendAll(),
   );
