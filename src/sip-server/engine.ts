@@ -26,6 +26,7 @@ import { endCalls } from './recovery/end-calls.js';
 import type { SipTimers } from './timers.js';
 import { EndedTransactions } from './transaction/ended-transactions.js';
 import { TransactionTable } from './transaction/transaction-table.js';
+import { restingArrivals } from './transport/arrivals.js';
 import { ContactedHosts } from './transport/contacted-hosts.js';
 import type { Address, Flow, Protocol, TransportSink } from './transport/flow.js';
 import { systemResolver } from './transport/resolver.js';
@@ -60,6 +61,8 @@ export interface EngineOptions {
   readonly ids: IdSource;
   readonly onMessage: ((message: TracedMessage) => void) | undefined;
   readonly dns: DnsClient | undefined;
+  /** While busy this process may block for some milliseconds. */
+  readonly rests: boolean;
   readonly isKnownSource: ((address: string) => boolean) | undefined;
   readonly answerChallenge: AnswerChallenge | undefined;
   readonly sourceLimits: SourceLimits;
@@ -156,6 +159,7 @@ export class Engine {
       tls: options.tls,
       dns: options.dns,
       contacted,
+      arrivals: options.rests ? restingArrivals(() => clock.monotonicMs()) : undefined,
       admits: (host, protocol) => late.engine?.admitsConnection(host, protocol) ?? false,
     });
     const engine = new Engine(options, transports, contacted, clock);
