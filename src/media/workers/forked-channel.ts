@@ -7,7 +7,7 @@ export const workerEntry = new URL('./worker-main.js', import.meta.url);
 
 /**
  * V8's options of a worker. A young generation of 2 MB: larger ones are collected more seldom and for so much longer that packets
- * are late by tens of milliseconds.
+ * are late by tens of milliseconds. Node's own code in large pages, where the kernel has them.
  */
 const v8Options = ['--max-semi-space-size=2', '--use-largepages=silent'];
 
