@@ -1,7 +1,7 @@
 import type { PbxCodec } from '../routing/types.js';
 import type { AudioCodec } from './audio-codec.js';
 import { pcmaCodec, pcmuCodec } from './g711-codec.js';
-import { g722Codec } from './g722-codec.js';
+import { g722Codec } from './g722/g722-codec.js';
 import { MediaError } from './media-error.js';
 import { TranscodeTally } from './media-usage.js';
 import { createOpusCodec } from './opus-codec.js';

@@ -1,6 +1,6 @@
-import type { AudioCodec, AudioDecoder, AudioEncoder } from './audio-codec.js';
+import type { AudioCodec, AudioDecoder, AudioEncoder } from '../audio-codec.js';
 import { G722Decoder, G722Encoder } from './g722.js';
-import { PitchConcealment } from './pitch-concealment.js';
+import { PitchConcealment } from '../pitch-concealment.js';
 
 /** The codec's own, and that of its lower sub-band: for the other side's G.711. */
 const [wideRate, narrowRate] = [16_000, 8000];
