@@ -45,7 +45,9 @@ interface Read {
 }
 
 const { services } = parse(textOf('docker-compose.yml')) as {
-  services: Readonly<Record<string, { profiles?: readonly string[]; ports?: readonly string[] }>>;
+  services: Readonly<
+    Record<string, { profiles?: readonly string[]; ports?: readonly string[]; environment?: Record<string, string> }>
+  >;
 };
 
 const named = (command: string, pattern: RegExp): string => pattern.exec(command)?.[1] ?? '';
@@ -136,6 +138,17 @@ const ways: Readonly<Record<string, Ran | Served | Watched | Read>> = {
       expect(services['homer']?.profiles).toEqual(['homer']);
       expect(services['homer']?.ports).toEqual(['127.0.0.1:9080:80']);
       expect(readme).toContain('http://127.0.0.1:9080');
+    },
+  },
+  'docker compose exec sip2wa node dist/main.js calls': {
+    why: 'the same',
+    holds: (command) => {
+      // No shell and no entry point in between: what the image runs, from its working directory, with the file that the service names.
+      const image = textOf('config/docker/Dockerfile');
+      const program = named(command, /exec sip2wa (.+) calls$/).split(' ');
+      expect(image).toContain(`ENTRYPOINT ${JSON.stringify(program).replaceAll('","', '", "')}`);
+      expect(image.split('\n').filter((line) => line.startsWith('WORKDIR'))).toEqual(['WORKDIR /app', 'WORKDIR /app']);
+      expect(services['sip2wa']?.environment?.['SIP2WA_CONFIG']).toBe('/etc/sip2wa/sip2wa.yaml');
     },
   },
   'npx sip2wa calls --watch': { needs: 'call', says: /connected[^]*1 call/ },
