@@ -1,8 +1,8 @@
 import type { Logger } from '../lib/logger.js';
 import { accountUser } from './account.js';
 import type { SrfHeaders } from './drachtio-types.js';
-import { fitted, inviteHeaders, type InviteFacts } from './invite-headers.js';
-import type { NextHop } from './next-hop.js';
+import { credentialsBytes, fitted, inviteHeaders, type InviteFacts, type InviteText } from './invite-headers.js';
+import { isDirect, type NextHop } from './next-hop.js';
 import { contactOnFlow } from './registration/outbound-flow.js';
 import { escapeSipUser } from './sip-uri.js';
 
@@ -23,7 +23,17 @@ export interface InviteParts {
  */
 export function composeInvite({ facts, uri, offer, headers, ...way }: InviteParts, logger: Logger): SrfHeaders {
   const all = { ...inviteHeaders(facts), ...flowContact(facts, way), ...headers };
-  const fit = fitted(uri, all, offer);
+  const { target } = facts;
+  const nextHop = isDirect(target) ? undefined : way.nextHop?.uri;
+  return fitInvite({ uri, nextHop, headers: all, body: offer }, logger, target.trunk.auth ? credentialsBytes : 0);
+}
+
+/**
+ * The headers of an INVITE, without the facts for which a frame has no room; some bytes may be kept free.
+ * @throws RangeError where it is too large without any
+ */
+export function fitInvite(invite: InviteText, logger: Logger, reservedBytes = 0): SrfHeaders {
+  const fit = fitted(invite, reservedBytes);
   if (!fit) throw new RangeError('INVITE is larger than a drachtio-server takes');
   const { leftOut } = fit;
   if (leftOut.length > 0) logger.warn('facts left out of an INVITE that would be too large', { leftOut });

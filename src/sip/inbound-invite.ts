@@ -8,6 +8,7 @@ import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfR
 import { tagOf } from './header-list.js';
 import { dialPlanHeaders } from './invite-headers.js';
 import { isUnspecified } from './ip-network.js';
+import { acceptedBodies } from './session-body.js';
 import { refusalStatus } from './sip-cause.js';
 import { allowedMethods, refusalHeaders, supportedOptions } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
@@ -61,7 +62,7 @@ export class InboundInvite {
   answer(localSdp: string, onOutcome: (outcome: AnswerOutcome) => void): void {
     this.#arm(() => onOutcome({ type: 'failed', text: '200 not sent in time' }));
     this.#step('sip.answer', 200);
-    const about = { Accept: 'application/sdp', 'Content-Type': 'application/sdp' };
+    const about = { Accept: acceptedBodies, 'Content-Type': 'application/sdp' };
     const knows = { Allow: allowedMethods, Supported: supportedOptions };
     const headers = { ...this.#dialPlanHeaders(), ...about, ...knows };
     this.context.srf.createUAS(this.request, this.response, { localSdp, headers }, (err, dialog) => {

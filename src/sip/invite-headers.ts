@@ -2,6 +2,7 @@ import type { CallId } from '../lib/ids.js';
 import type { Target } from '../routing/types.js';
 import { accountAt } from './account.js';
 import type { SrfHeaders } from './drachtio-types.js';
+import { acceptedBodies } from './session-body.js';
 import { agentName, allowedMethods, supportedOptions } from './sip-headers.js';
 import { plainSipText } from './sip-text.js';
 import { escapeSipUser, nameAddr, uriHost } from './sip-uri.js';
@@ -51,7 +52,7 @@ export function inviteHeaders({ call, target, caller, whatsApp, sipCallId, local
     'User-Agent': agentName,
     Allow: allowedMethods,
     Supported: supportedOptions,
-    Accept: 'application/sdp',
+    Accept: acceptedBodies,
     'Content-Type': 'application/sdp',
   };
   return { ...headers, ...dialPlanHeaders(call, caller, whatsApp) };
@@ -96,10 +97,22 @@ function addFact(headers: SrfHeaders, name: string, value: string | undefined, l
   if (text !== '') headers[name] = text;
 }
 
-/** Message id, command, start line and Content-Length. */
-const framingBytes = 128;
-/** Credentials with which an INVITE may have to be repeated: facts are better left out from the beginning. */
-const credentialsBytes = 512;
+/** An INVITE as it goes to the SIP server. */
+export interface InviteText {
+  readonly uri: string;
+  /** Where the server is to send it, if the URI does not say so. */
+  readonly nextHop: string | undefined;
+  readonly headers: SrfHeaders;
+  readonly body: string;
+}
+
+/** Message id, command, method, version and Content-Length. */
+const framingBytes = 100;
+/**
+ * Room for the credentials, of a server and of a proxy before it, with which an INVITE may have to be repeated: facts are better
+ * left out from the beginning.
+ */
+export const credentialsBytes = 1_024;
 
 /** What a call can do without, in the order in which it goes. */
 const dispensable = [['X-WA-Payload', 'X-WA-Payload-Type'], ['X-WA-Name'], ['X-WA-User'], ['X-WA-Call-Id']];
@@ -112,20 +125,13 @@ export interface FittedHeaders {
 }
 
 /**
- * The headers, without as many of the dial plan's facts as would make the frame too large: no call fails because of what is
- * known about it. Undefined if it is too large without any of them. Headers that the SIP server adds travel no frame of ours.
+ * The headers, without as many of the dial plan's facts as would make the frame too large, `reservedBytes` being kept free: no call
+ * fails because of what is known about it. Undefined if it is too large without any of them. Headers that the SIP server adds
+ * travel no frame of ours.
  */
-export function fitted(uri: string, headers: SrfHeaders, body: string): FittedHeaders | undefined {
-  return fittedIn(frameLimitBytes - credentialsBytes, uri, headers, body);
-}
-
-/** The same for an INVITE whose credentials are among its headers. */
-export function fittedWithCredentials(uri: string, headers: SrfHeaders, body: string): FittedHeaders | undefined {
-  return fittedIn(frameLimitBytes, uri, headers, body);
-}
-
-function fittedIn(limitBytes: number, uri: string, headers: SrfHeaders, body: string): FittedHeaders | undefined {
-  const roomBytes = limitBytes - framingBytes - Buffer.byteLength(uri) - Buffer.byteLength(body);
+export function fitted({ uri, nextHop = '', headers, body }: InviteText, reservedBytes = 0): FittedHeaders | undefined {
+  const takenBytes = framingBytes + reservedBytes + Buffer.byteLength(`${uri}${nextHop}${body}`);
+  const roomBytes = frameLimitBytes - takenBytes;
   for (let groups = 0; groups <= dispensable.length; groups++) {
     const leftOut = dispensable.slice(0, groups).flat();
     const kept = Object.entries(headers).filter(([name]) => !leftOut.includes(name));

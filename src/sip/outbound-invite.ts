@@ -1,10 +1,10 @@
 import { endReason, type EndReason } from '../call/end-reason.js';
 import type { Logger } from '../lib/logger.js';
 import type { Target, Trunk } from '../routing/types.js';
+import { fitInvite } from './compose-invite.js';
 import type { Credentials, TrunkLogin } from './digest/trunk-login.js';
 import { isSipError, type SrfDialog, type SrfHeaders, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { tagOf } from './header-list.js';
-import { fittedWithCredentials } from './invite-headers.js';
 import { isDirect, nextHopsOf } from './next-hop.js';
 import { opaqueOf } from './opaque-header.js';
 import { acknowledgeProvisional } from './prack.js';
@@ -200,8 +200,8 @@ export class OutboundInvite {
     if (!sending || !request || this.#cancelReason) return false;
     const own = /<([^>]+)>/.exec(request.get('Contact') ?? '')?.[1] ?? '';
     const next = this.#redirects.next(res, placeOfUri(own));
-    const repeated = next && repeatHeaders(sending, request, {});
-    if (!repeated) return false;
+    if (!next) return false;
+    const repeated = repeatHeaders(sending, request, {});
     // A Contact of ours speaks of the way to who was dialled first.
     const headers = Object.fromEntries(Object.entries(repeated).filter(([name]) => name !== 'Contact'));
     this.#at = next;
@@ -219,7 +219,8 @@ export class OutboundInvite {
         throw new Error('keys of SRTP are sent over TLS only');
       if (this.#cancelReason) return this.#refused(res, res.status);
       this.onOutcome({ type: 'redirected', status: res.status, uri: sending.uri });
-      this.send(sending.uri, sending.headers, sending.offer, isDirect(this.#at) ? undefined : hop.uri);
+      this.#sending = { ...sending, nextHop: isDirect(this.#at) ? undefined : hop.uri };
+      this.#launch(this.#fitted(this.#sending));
     } catch (err) {
       this.stop();
       this.logger.warn('INVITE not sent to where it was redirected', { err });
@@ -236,18 +237,22 @@ export class OutboundInvite {
     const isChallenged = challenge.status === 401 || challenge.status === 407;
     if (!isChallenged || !sending || !request || !this.#login || this.#cancelReason) return false;
     const credentials = this.#login.answer({ method: 'INVITE', uri: sending.uri }, challenge);
-    const headers = credentials && repeatHeaders(sending, request, credentials);
-    if (!headers) return false;
+    if (!credentials) return false;
     // A CANCEL waits from here on until the new one is out.
     this.#request = undefined;
     try {
-      this.#launch({ ...sending, headers });
+      this.#launch(this.#fitted({ ...sending, headers: repeatHeaders(sending, request, credentials) }));
       return true;
     } catch (err) {
       this.stop();
       this.logger.warn('INVITE not repeated with credentials', { err });
       return false;
     }
+  }
+
+  /** @throws RangeError where a drachtio-server could not take it */
+  #fitted(sending: Sending): Sending {
+    return { ...sending, headers: fitInvite({ ...sending, body: sending.offer }, this.logger) };
   }
 
   #cancelRequest(request: SrfRequest, reason: EndReason): void {
@@ -261,16 +266,11 @@ export class OutboundInvite {
   }
 }
 
-/** Headers of the INVITE when it is sent once more, with credentials or without; undefined if it would be larger than a drachtio-server takes. */
-function repeatHeaders(
-  { uri, headers, offer }: Sending,
-  request: SrfRequest,
-  credentials: Credentials,
-): SrfHeaders | undefined {
+/** Headers of the INVITE when it is sent once more, with credentials or without. */
+function repeatHeaders({ headers }: Sending, request: SrfRequest, credentials: Credentials): SrfHeaders {
   const cseq = `${request.getParsedHeader('cseq').seq + 1} INVITE`;
   // From with the address that the SIP server has put into it.
-  const repeated = { ...headers, From: request.get('From') ?? headers['From'] ?? '', CSeq: cseq, ...credentials };
-  return fittedWithCredentials(uri, repeated, offer)?.headers;
+  return { ...headers, From: request.get('From') ?? headers['From'] ?? '', CSeq: cseq, ...credentials };
 }
 
 /** Whether an offer that was made for TLS would have its keys read on this way (RFC 4568 §8.3). */

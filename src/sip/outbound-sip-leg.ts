@@ -10,12 +10,12 @@ import type { Logger } from '../lib/logger.js';
 import type { MediaEndpointEvent } from '../media/media-engine.js';
 import { observeMedia } from '../media/observe-media.js';
 import type { Target } from '../routing/types.js';
+import { Answerer } from './answerer.js';
 import type { ChallengedRefresh } from './digest/challenged-refresh.js';
 import type { Credentials } from './digest/trunk-login.js';
 import type { SrfDialog, SrfHeaders } from './drachtio-types.js';
 import { composeInvite } from './compose-invite.js';
 import { namedHop, prepareDial } from './dial-preparation.js';
-import { EarlySession } from './early-session.js';
 import type { WhatsAppFacts } from './invite-headers.js';
 import { newsOfInvite } from './invite-news.js';
 import { LegJournal } from './leg-journal.js';
@@ -28,9 +28,7 @@ import {
   type OutboundLegEvent,
   type OutboundLegState,
 } from './outbound-leg-machine.js';
-import { opaqueOf } from './opaque-header.js';
 import { notSentReason, OutboundInvite, type InviteOutcome } from './outbound-invite.js';
-import { sdpOf } from './session-body.js';
 import type { SipDialog, SipDialogEvent } from './sip-dialog.js';
 import { reasonHeader, sipReasonHeader } from './sip-headers.js';
 import type { SipLegContext } from './sip-leg-context.js';
@@ -58,16 +56,11 @@ export class OutboundSipLeg implements DialledLeg {
   readonly #reporter = new LegReporter();
   readonly #machine: MachineRunner<OutboundLegState, OutboundLegEvent, OutboundLegEffect>;
   readonly #invite: OutboundInvite;
-  readonly #sipCallId: string;
-  readonly #localTag: string;
-  readonly #uri: string;
-  #remoteAddress = '';
-  /** What the PBX wants Meta to carry along: its last word on it counts. */
-  #opaque: string | undefined;
+  /** How the call is known on the wire. */
+  readonly #wire: { readonly sipCallId: string; readonly localTag: string; readonly uri: string };
+  readonly #answerer: Answerer;
   #offer = '';
   #nextHop: NextHop | undefined;
-  readonly #early: EarlySession;
-  #answer: string | undefined;
   #dialog: SipDialog | undefined;
   #isCancelled = false;
   #wireTimer: Timer | undefined;
@@ -88,11 +81,10 @@ export class OutboundSipLeg implements DialledLeg {
     const { engine, clock, ids, timeouts } = context;
     this.#media = new LegMedia({ engine, clock, logger, mediaMs: timeouts.mediaMs });
     this.#invite = new OutboundInvite(context, options.target, logger, (outcome) => this.#fromInvite(outcome));
-    this.#early = new EarlySession(this.#media, options.target.trunk.codecs, logger);
+    this.#answerer = new Answerer(this.#media, options.target.trunk.codecs, logger);
     this.#journal = new LegJournal(context, logger, options.call);
-    this.#sipCallId = ids.hex(16);
-    this.#localTag = ids.hex(8);
-    this.#uri = requestUri(options.target.user, options.target.server);
+    const uri = requestUri(options.target.user, options.target.server);
+    this.#wire = { sipCallId: ids.hex(16), localTag: ids.hex(8), uri };
     this.#machine = new MachineRunner<OutboundLegState, OutboundLegEvent, OutboundLegEffect>(
       'idle',
       outboundTransition,
@@ -107,13 +99,14 @@ export class OutboundSipLeg implements DialledLeg {
 
   get facts(): LegFacts {
     const { trunk, server } = this.options.target;
+    const { address: remoteAddress, opaque } = this.#answerer;
     return {
-      sipCallId: this.#sipCallId,
+      sipCallId: this.#wire.sipCallId,
       trunk: trunk.name,
       server: `${server.hostname}:${server.port}`,
-      remoteAddress: this.#remoteAddress,
+      remoteAddress,
       ...this.#media.facts,
-      ...(this.#opaque !== undefined && { opaque: this.#opaque }),
+      ...(opaque !== undefined && { opaque }),
     };
   }
 
@@ -186,9 +179,8 @@ export class OutboundSipLeg implements DialledLeg {
       const reason = endReason('limit', { text: `trunk ${target.trunk.name} is full` });
       return this.#machine.post({ type: 'refused', reason, retry: true });
     }
-    const wire = { sipCallId: this.#sipCallId, localTag: this.#localTag, uri: this.#uri };
     const prepared = await prepareDial({
-      ...{ context, call, target, logger, wire, media: this.#media, journal: this.#journal },
+      ...{ context, call, target, logger, wire: this.#wire, media: this.#media, journal: this.#journal },
       onMedia: (event) => this.#fromMedia(event),
     });
     if (prepared.type === 'refused') return this.#machine.post(prepared);
@@ -200,9 +192,9 @@ export class OutboundSipLeg implements DialledLeg {
   #sendInvite(): void {
     const { headers, ...facts } = this.options;
     const { target } = facts;
-    const [uri, offer, nextHop] = [this.#uri, this.#offer, this.#nextHop];
+    const { uri, ...ids } = this.#wire;
+    const [offer, nextHop] = [this.#offer, this.#nextHop];
     const isFlow = this.context.isFlow?.(target) ?? false;
-    const ids = { sipCallId: this.#sipCallId, localTag: this.#localTag };
     const parts = { facts: { ...facts, ...ids }, uri, offer, nextHop, isFlow, headers };
     const composed = composeInvite(parts, this.logger);
     this.#step('sip.invite', { direction: 'out', trunk: target.trunk.name, uri });
@@ -218,16 +210,14 @@ export class OutboundSipLeg implements DialledLeg {
         return this.#journal.sentAs(outcome.txn);
       case 'provisional':
         return this.#provisional(outcome);
-      case 'update': {
-        const { request, response, contact } = outcome;
-        return this.#early.update(request, response, contact === undefined ? {} : { Contact: contact });
-      }
+      case 'update':
+        return this.#answerer.update(outcome);
       case 'accepted':
         return this.#established(outcome.dialog);
       case 'redirected':
         return this.#step('sip.redirect', { direction: 'in', status: outcome.status, uri: outcome.uri });
       case 'refused':
-        if (outcome.from !== '') this.#remoteAddress = outcome.from;
+        this.#answerer.refused(outcome.from);
         this.#step('sip.refused', { direction: 'in', status: outcome.status ?? 0 });
         return this.#machine.post({ type: 'refused', reason: outcome.reason, retry: outcome.retry });
       case 'silent':
@@ -237,10 +227,9 @@ export class OutboundSipLeg implements DialledLeg {
     }
   }
 
-  #provisional({ status, sdp, from, opaque, tag, isReliable }: Extract<InviteOutcome, { type: 'provisional' }>): void {
-    this.#remoteAddress = from;
-    if (sdp !== '') this.#early.answered(tag, { sdp, isReliable });
-    this.#opaque = opaque ?? this.#opaque;
+  #provisional(outcome: Extract<InviteOutcome, { type: 'provisional' }>): void {
+    this.#answerer.provisional(outcome);
+    const { status, sdp } = outcome;
     const isEarlyMedia = status === 183 && sdp !== '';
     this.#step(isEarlyMedia ? 'sip.progress' : 'sip.ringing', { direction: 'in', status });
     this.#machine.post({ type: isEarlyMedia ? 'earlyMedia' : 'ringing' });
@@ -248,12 +237,10 @@ export class OutboundSipLeg implements DialledLeg {
 
   #established(dialog: SrfDialog): void {
     const { target } = this.options;
-    this.#remoteAddress = dialog.res.source_address;
-    this.#answer = sdpOf(dialog.res);
-    this.#opaque = opaqueOf(dialog.res, this.logger) ?? this.#opaque;
+    this.#answerer.accepted(dialog.res);
     this.#dialog = standingDialog(this.context, {
       ...{ dialog, media: this.#media, trunk: target.trunk, logger: this.logger },
-      peerAddress: this.#remoteAddress,
+      peerAddress: this.#answerer.address,
       onEvent: (event) => this.#fromDialog(event),
     });
     this.#journal.established(dialog);
@@ -264,7 +251,7 @@ export class OutboundSipLeg implements DialledLeg {
 
   async #applyAnswer(): Promise<void> {
     try {
-      await this.#early.settle(this.#dialog?.ids.remoteTag ?? '', this.#answer);
+      await this.#answerer.settle(this.#dialog?.ids.remoteTag ?? '');
       this.#machine.post({ type: 'answerUsable' });
     } catch (err) {
       this.logger.warn('answer of the PBX unusable', { err });
@@ -278,7 +265,7 @@ export class OutboundSipLeg implements DialledLeg {
         return;
       case 'ended':
         this.#step('sip.bye', { direction: 'in' });
-        this.#journal.ended(this.#sipCallId);
+        this.#journal.ended(this.#wire.sipCallId);
         return this.#machine.post({ type: 'remoteEnded', reason: event.reason });
       case 'referred':
         return takeReferral(event.referral, this.place.onReferral);

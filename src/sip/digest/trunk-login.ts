@@ -93,8 +93,11 @@ interface LoginGround {
   readonly logger: Logger;
 }
 
-/** Longest parameter of a challenge that is given back, in characters: with it the request must still fit a frame. */
-const echoLimit = 512;
+/**
+ * Most of a challenge that is given back, in bytes: an INVITE that proves itself to a server and to a proxy before it must still
+ * fit a frame.
+ */
+const echoLimitBytes = 768;
 
 /** A challenge whose answer the request carries. */
 interface Answered {
@@ -145,9 +148,10 @@ export class TrunkLogin {
     if (!this.ground.isServer(response.source_address)) return 'not from the dialled server';
     const all = parseChallenges(response.get(name === 'Authorization' ? 'WWW-Authenticate' : 'Proxy-Authenticate'));
     const challenges = all.filter(
-      ({ realm, nonce, opaque = '' }) => isShort(realm) && isShort(nonce) && isShort(opaque),
+      ({ realm, nonce, opaque = '' }) => Buffer.byteLength(realm + nonce + opaque) <= echoLimitBytes,
     );
-    if (challenges.length === 0) return 'no digest challenge that can be answered';
+    if (challenges.length === 0)
+      return all.length > 0 ? 'challenge too long to be answered' : 'no digest challenge that can be answered';
     const realm = this.ground.realmOf(challenges);
     const ours = challenges.filter((challenge) => challenge.realm === realm);
     if (ours.length === 0) return realm === undefined ? 'several realms, and none configured' : 'foreign realm';
@@ -163,8 +167,6 @@ export class TrunkLogin {
     return isAgain ? undefined : 'credentials refused';
   }
 }
-
-const isShort = (text: string): boolean => text.length <= echoLimit;
 
 /** `sip:user;params@host:5060;transport=tcp` without user and parameters. */
 function withoutUser(uri: string): string {

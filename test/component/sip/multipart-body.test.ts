@@ -10,6 +10,9 @@ let scene: SipScene;
 let pbx: SipScriptPeer;
 let isOnDrachtio = false;
 
+/** What every message that says it says (RFC 3261 §20.1). */
+const ACCEPTED = 'application/sdp, multipart/mixed';
+
 /** An initial address message (ITU-T Q.763) as a carrier encapsulates it: bytes that are no text. */
 const IAM = Buffer.from('01106001 0a000206 0d039047 98850a07 03130909 95141000'.replaceAll(' ', ''), 'hex');
 
@@ -59,7 +62,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])('on a drac
     const log = new LegLog(leg);
     leg.answer();
     const ok = await pbx.response(200, 'INVITE');
-    expect(ok.get('Content-Type')).toBe('application/sdp');
+    expect([ok.get('Content-Type'), ok.get('Accept')]).toEqual(['application/sdp', ACCEPTED]);
     pbx.send(pbx.inDialog('ACK', invite, ok, { cseq: 1 }), scene.address);
     await log.saw('confirmed');
     const hold = pbx.inDialog('INVITE', invite, ok, { cseq: 2, body: pbxAudio({ attribute: 'sendonly' }) });
@@ -82,6 +85,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])('on a drac
     const { leg, log } = scene.outbound(scene.target(pbx));
     leg.dial();
     const invite = await pbx.request('INVITE');
+    expect(invite.get('Accept')).toBe(ACCEPTED);
     const answers = (status: number): Buffer =>
       withIsup(pbx.responseText(invite, status, 'Fine', { toTag: 'a', body: pbxAudio() }), 'required');
     pbx.send(answers(183), scene.address);
@@ -98,7 +102,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])('on a drac
   it('a part that is called indispensable and that we know nothing of is refused, and the types we take are named', async () => {
     pbx.send(withIsup(pbx.newRequest('INVITE', scene.uri(), { body: pbxAudio() }), 'required'), scene.address);
     const refusal = await pbx.response(415, 'INVITE');
-    expect(refusal.get('Accept')).toBe('application/sdp, multipart/mixed');
+    expect(refusal.get('Accept')).toBe(ACCEPTED);
     expect(scene.calls).toHaveLength(0);
   });
 });

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { CallId } from '../../../src/lib/ids.js';
 import type { Target } from '../../../src/routing/types.js';
-import { dialPlanHeaders, fitted, frameLimitBytes, inviteHeaders } from '../../../src/sip/invite-headers.js';
+import {
+  credentialsBytes,
+  dialPlanHeaders,
+  fitted,
+  frameLimitBytes,
+  inviteHeaders,
+} from '../../../src/sip/invite-headers.js';
 import { refusalHeaders } from '../../../src/sip/sip-headers.js';
 import { sceneAuth, sceneTrunk } from '../../support/sip-scene.js';
 import { endReason } from '../../../src/call/end-reason.js';
@@ -64,7 +70,7 @@ describe('a call in the name of our account', () => {
     expect(headers['From']).toBe('"Anna" <sip:+4915112345678@localhost>;tag=t1');
   });
 
-  it('fits a frame with the longest account, name and facts, the payload left out at worst', () => {
+  it('fits a frame with the longest account, name and facts, payload and plain name left out at worst', () => {
     const auth = { ...sceneAuth, username: `${'ü'.repeat(200)}@${'a'.repeat(253)}` };
     const longest = { trunk: { ...sceneTrunk, from: 'account', auth } as const, server: target.server, user: '600' };
     const headers = inviteHeaders({
@@ -73,8 +79,9 @@ describe('a call in the name of our account', () => {
       caller: { user: '+4915112345678', name: '👍'.repeat(64) },
       whatsApp: { ...base.whatsApp, callId: 'w'.repeat(160), payload: { type: 'cta', text: '👍'.repeat(128) } },
     });
-    const fit = fitted('sip:600@pbx.example.com', headers, 'x'.repeat(600))!;
-    expect(fit.leftOut).toEqual(['X-WA-Payload', 'X-WA-Payload-Type']);
+    const invite = { uri: 'sip:600@pbx.example.com', nextHop: undefined, headers, body: 'x'.repeat(600) };
+    const fit = fitted(invite, credentialsBytes)!;
+    expect(fit.leftOut).toEqual(['X-WA-Payload', 'X-WA-Payload-Type', 'X-WA-Name']);
     expect(fit.headers).toMatchObject({ From: headers['From'], 'X-WA-User': '+4915112345678' });
   });
 });
@@ -82,6 +89,7 @@ describe('a call in the name of our account', () => {
 describe('what fits a frame', () => {
   const uri = 'sip:600@pbx.example.com';
   const offer = 'x'.repeat(600);
+  const nextHop = undefined;
   const bytes = (headers: object): number => Buffer.byteLength(JSON.stringify(headers));
 
   it('leaves out nothing of a call with the longest name and payload that are taken', () => {
@@ -90,7 +98,7 @@ describe('what fits a frame', () => {
       caller: { user: '+4915112345678', name: '👍'.repeat(64) },
       whatsApp: { ...base.whatsApp, callId: 'w'.repeat(160), payload: { type: 'cta', text: '👍'.repeat(128) } },
     });
-    expect(fitted(uri, headers, offer)).toEqual({ headers, leftOut: [] });
+    expect(fitted({ uri, nextHop, headers, body: offer }, credentialsBytes)).toEqual({ headers, leftOut: [] });
   });
 
   it.each([
@@ -103,15 +111,31 @@ describe('what fits a frame', () => {
     ],
   ])('leaves out of the dial plan’s facts what is too much: %s', (_, caller, body, leftOut) => {
     const whatsApp = { ...base.whatsApp, payload: { type: 'cta', text: '👍'.repeat(128) } } as const;
-    const { headers, ...rest } = fitted(uri, inviteHeaders({ ...base, caller, whatsApp }), body)!;
+    const all = inviteHeaders({ ...base, caller, whatsApp });
+    const { headers, ...rest } = fitted({ uri, nextHop, headers: all, body }, 512)!;
     expect(rest).toEqual({ leftOut });
     expect(Object.keys(headers).filter((name) => leftOut.includes(name))).toEqual([]);
     expect(headers).toMatchObject({ 'X-CID': '01J', 'X-WA-Call-Id': 'wacid.A' });
     expect(bytes(headers) + Buffer.byteLength(body)).toBeLessThan(frameLimitBytes);
   });
 
+  it('counts every byte of what srf writes, the next hop among them', () => {
+    const headers = inviteHeaders(base);
+    const hop = `sip:${'h'.repeat(60)}:5061;transport=tls;maddr=[2001:db8::1]`;
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const frame = (body: string): string =>
+      `${'i'.repeat(36)}|sip|||${hop}\r\nINVITE ${uri} SIP/2.0\r\n${lines.join('')}Content-Length: ${body.length}\r\n\r\n${body}`;
+    const fits = (bytes: number): boolean =>
+      fitted({ uri, nextHop: hop, headers, body: 'x'.repeat(bytes) })?.leftOut.length === 0;
+    let most = 0;
+    while (fits(most + 1)) most++;
+    expect(frame('x'.repeat(most)).length).toBeLessThan(frameLimitBytes);
+    expect(frame('x'.repeat(most)).length).toBeGreaterThan(frameLimitBytes - 32);
+  });
+
   it('nothing fits behind a body that fills the frame', () => {
-    expect(fitted(uri, inviteHeaders(base), 'x'.repeat(frameLimitBytes))).toBeUndefined();
+    const body = 'x'.repeat(frameLimitBytes);
+    expect(fitted({ uri, nextHop, headers: inviteHeaders(base), body })).toBeUndefined();
   });
 
   it('a refusal with all that Meta and the dial plan say stays within it', () => {
