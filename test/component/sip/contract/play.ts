@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { Transcript } from '../../sip-server/contract/transcript.js';
 import { AgentStage, told, type OtherSide } from './agent-stage.js';
 import type { AgentScenario } from './agent-scenarios.js';
 import { LiveSide } from './other-sides.js';
+import { promisedOrder } from './promised-order.js';
 import { eventually } from '../../../support/eventually.js';
 
 /** Plays a scenario to its end, and holds the leg's events and what is left behind to what must be. */
@@ -29,7 +29,7 @@ export async function playedLive(server: Parameters<typeof LiveSide.of>[0], scen
   try {
     await playedOn(side, scenario, () => side.has(frames));
     expect(side.tooLarge).toEqual([]);
-    return { exchange: side.exchange, lines: new Transcript(side.names).lines(side.frames) };
+    return { exchange: side.exchange, order: promisedOrder(side.frames, side.names) };
   } finally {
     await side.stop();
   }

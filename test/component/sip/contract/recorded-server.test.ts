@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { drachtioSecret } from '../../../support/drachtio-server.js';
 import { AGENT_SCENARIOS } from './agent-scenarios.js';
 import { embeddedServer, RecordedSide } from './other-sides.js';
 import { playedLive, playedOn } from './play.js';
-import { recordedLines, recordings, type Exchange } from './recording.js';
+import { promisedOrder } from './promised-order.js';
+import { recordedFrames, recordedNames, recordings, type Exchange } from './recording.js';
 
 const exchanges = JSON.parse(readFileSync(recordings, 'utf8')) as Record<string, Exchange>;
 
@@ -21,8 +23,9 @@ describe('our user agent in front of what a drachtio-server said', () => {
 
 describe('our user agent in front of the embedded server', () => {
   it.each(Object.entries(AGENT_SCENARIOS))('%s', async (name, scenario) => {
-    const wanted = recordedLines(exchanges[name] ?? []);
-    const { lines } = await playedLive(await embeddedServer(), scenario, scenario.ownFrames ? 0 : wanted.length);
-    if (scenario.ownFrames === undefined) expect(lines).toEqual(wanted);
+    const wanted = recordedFrames(exchanges[name] ?? []);
+    const { order } = await playedLive(await embeddedServer(), scenario, scenario.ownFrames ? 0 : wanted.length);
+    if (scenario.ownFrames !== undefined) return;
+    expect(order).toEqual(promisedOrder(wanted, recordedNames(drachtioSecret)));
   });
 });

@@ -1,7 +1,5 @@
 import { FrameDecoder, type Frame } from '../../../../src/sip-server/wire/frame-codec.js';
-import { drachtioSecret } from '../../../support/drachtio-server.js';
 import type { TappedFrame } from '../../sip-server/contract/frame-tap.js';
-import { Transcript } from '../../sip-server/contract/transcript.js';
 
 /*
  * An exchange of our user agent with a drachtio-server, frame by frame and byte by byte: `> ` begins what the application
@@ -43,13 +41,11 @@ export function decoded(payload: string): Frame {
   return frame;
 }
 
-/** The frames of an exchange in the form in which two are compared. */
-export function recordedLines(exchange: Exchange): string[] {
-  const frames = exchange
+/** The frames of an exchange. */
+export const recordedFrames = (exchange: Exchange): TappedFrame[] =>
+  exchange
     .filter((line) => !line.startsWith('-- '))
     .map((line) => tappedFrame(line.startsWith('> ') ? 'app' : 'server', decoded(line.slice(2))));
-  return new Transcript(recordedNames(drachtioSecret)).lines(frames);
-}
 
 /** Frames and cues as they are written down, the ports of this run in their general form. */
 export function writtenDown(
