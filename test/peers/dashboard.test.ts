@@ -93,6 +93,47 @@ describe('the dashboard in Chromium', () => {
     await expect.poll(() => shown.locator('#facts').innerText(), { timeout: 10_000 }).toMatch(/ended: admin/);
   });
 
+  it('is used by keyboard alone: to a call, whose row is live all the while, and to its end', async () => {
+    /** What has the focus: its text, and whether that can be seen. */
+    const focus = async (): Promise<{ text: string; outline: string }> =>
+      page.evaluate(
+        '({ text: document.activeElement.textContent.trim(), outline: getComputedStyle(document.activeElement).outlineStyle })',
+      );
+    const tabTo = async (text: string): Promise<void> => {
+      for (let presses = 0; presses < 30; presses++) {
+        await page.keyboard.press('Tab');
+        const at = await focus();
+        if (at.text !== text) continue;
+        expect(at.outline).not.toBe('none');
+        return;
+      }
+      throw new Error(`Tab never comes to ${text}`);
+    };
+    await call();
+    await expect.poll(() => row('calls').innerText(), { timeout: 15_000 }).toContain('connected');
+    const id = await row('calls').getByRole('button').innerText();
+    await tabTo(id);
+    const before = await row('calls').innerText();
+    await expect.poll(() => row('calls').innerText(), { timeout: 10_000 }).not.toBe(before);
+    expect((await focus()).text).toBe(id);
+    await page.keyboard.press('Enter');
+    await page.locator('#call[open]').waitFor();
+    await tabTo('Hang up');
+    await page.keyboard.press('Enter');
+    await page.locator('#confirm[open]').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('#confirm:not([open])').waitFor({ state: 'attached' });
+    expect(await phone.locator('#state').innerText()).toBe('Talking');
+    await tabTo('Hang up');
+    await page.keyboard.press('Enter');
+    await page.locator('#confirm[open]').waitFor();
+    await tabTo('Hang up');
+    await page.keyboard.press('Enter');
+    await phone.locator('#state', { hasText: 'The business hung up' }).waitFor({ timeout: 10_000 });
+    await page.keyboard.press('Escape');
+    await page.locator('#call:not([open])').waitFor({ state: 'attached' });
+  });
+
   it('shows why a call failed, with its ladder', async () => {
     pbx.onInvite = () => ({ do: 'refuse', status: 486, reason: 'Busy Here' });
     await call();
