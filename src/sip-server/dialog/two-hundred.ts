@@ -22,8 +22,7 @@ export interface TwoHundredOptions {
 export class TwoHundred {
   readonly seq: number;
   readonly ackTxn: string;
-  #repeat: Timer | undefined;
-  #deadline: Timer | undefined;
+  #next: Timer | undefined;
   #waiting: (() => void)[] = [];
 
   constructor(private readonly options: TwoHundredOptions) {
@@ -32,18 +31,12 @@ export class TwoHundred {
   }
 
   start(): void {
-    const { clock, timers } = this.options;
-    this.#deadline = clock.after(transactionLifeMs(timers), () => {
-      const unheard = this.#waiting.length === 0;
-      this.stop();
-      if (unheard) this.options.onTimeout();
-    });
-    this.#arm(timers.t1Ms);
+    const { timers } = this.options;
+    this.#arm(timers.t1Ms, transactionLifeMs(timers));
   }
 
   stop(): void {
-    this.#repeat?.cancel();
-    this.#deadline?.cancel();
+    this.#next?.cancel();
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const callback of waiting) callback();
@@ -54,10 +47,18 @@ export class TwoHundred {
     this.#waiting.push(callback);
   }
 
-  #arm(delayMs: number): void {
-    this.#repeat = this.options.clock.after(delayMs, () => {
-      this.options.flow.send(this.options.bytes);
-      this.#arm(Math.min(2 * delayMs, this.options.timers.t2Ms));
+  #arm(delayMs: number, leftMs: number): void {
+    const { clock, flow, bytes, timers } = this.options;
+    this.#next = clock.after(Math.min(delayMs, leftMs), () => {
+      if (leftMs <= delayMs) return this.#end();
+      flow.send(bytes);
+      this.#arm(Math.min(2 * delayMs, timers.t2Ms), leftMs - delayMs);
     });
+  }
+
+  #end(): void {
+    const unheard = this.#waiting.length === 0;
+    this.stop();
+    if (unheard) this.options.onTimeout();
   }
 }
