@@ -1,15 +1,15 @@
 import { Socket } from 'node:net';
 import type { AppConnection, AppConnectionEvents, OpenAppConnection } from './app-connection.js';
 
-/**
- * Takes things now and hands them over in the next turn of the event loop, in order: whoever writes is not called back
- * before it has returned, and sockets and timers get their turn in between.
- */
-class NextTurn<T> {
+/** Takes things now and hands them over later, in order: whoever writes is not called back before it has returned. */
+class Handover<T> {
   #waiting: T[] = [];
   #isDue = false;
 
-  constructor(private readonly handOver: (item: T) => void) {}
+  constructor(
+    private readonly later: (run: () => void) => void,
+    private readonly handOver: (item: T) => void,
+  ) {}
 
   get waiting(): readonly T[] {
     return this.#waiting;
@@ -27,10 +27,10 @@ class NextTurn<T> {
   #plan(): void {
     if (this.#isDue || this.#waiting.length === 0) return;
     this.#isDue = true;
-    setImmediate(() => this.#run());
+    this.later(this.#run);
   }
 
-  #run(): void {
+  readonly #run = (): void => {
     const items = this.#waiting;
     this.#waiting = [];
     let done = 0;
@@ -42,8 +42,13 @@ class NextTurn<T> {
       if (done < items.length) this.#waiting = [...items.slice(done + 1), ...this.#waiting];
       this.#plan();
     }
-  }
+  };
 }
+
+/** In the next turn of the event loop: sockets and timers get theirs first, however long two ends talk. */
+const nextTurn = (run: () => void): void => void setImmediate(run);
+/** As soon as what runs now has returned. */
+const atOnce = (run: () => void): void => process.nextTick(run);
 
 /** Bytes, or the end of the connection, and who wants to hear that they have arrived. */
 type Sent = { readonly bytes: Buffer; readonly done?: unknown } | 'end';
@@ -53,9 +58,9 @@ const bytesOf = (sent: readonly Sent[]): number =>
 
 /** The application's end: of a socket it has what drachtio-srf uses, and the name that drachtio-srf insists on. */
 class AppSocket extends Socket {
-  readonly #toServer: NextTurn<Sent>;
+  readonly #toServer: Handover<Sent>;
 
-  constructor(toServer: NextTurn<Sent>) {
+  constructor(toServer: Handover<Sent>) {
     super();
     this.#toServer = toServer;
     setImmediate(() => this.destroyed || this.emit('connect'));
@@ -78,7 +83,7 @@ class AppSocket extends Socket {
 class ServerEnd implements AppConnection {
   constructor(
     private readonly app: AppSocket,
-    private readonly toApp: NextTurn<Sent>,
+    private readonly toApp: Handover<Sent>,
   ) {}
 
   get open(): boolean {
@@ -104,11 +109,12 @@ class ServerEnd implements AppConnection {
 
 /**
  * A connection between an application and the server of the same process that no kernel sees: over loopback every message
- * costs a write, a wake-up and a read. `app` is connected in the next turn of the event loop.
+ * costs a write, a wake-up and a read. `app` is connected in the next turn of the event loop. The server hears at once, the
+ * application in the next turn: a turn for each direction would be one more for every answer (decision 0397).
  */
 export function inProcessConnection(): { readonly app: Socket; readonly open: OpenAppConnection } {
   let hear: AppConnectionEvents | undefined;
-  const toServer = new NextTurn<Sent>((sent) => {
+  const toServer = new Handover<Sent>(atOnce, (sent) => {
     if (sent === 'end') app.destroy();
     else if (!app.destroyed) {
       hear?.onData(sent.bytes);
@@ -116,7 +122,7 @@ export function inProcessConnection(): { readonly app: Socket; readonly open: Op
     }
   });
   const app = new AppSocket(toServer);
-  const toApp = new NextTurn<Sent>((sent) => {
+  const toApp = new Handover<Sent>(nextTurn, (sent) => {
     if (sent === 'end') app.destroy();
     else if (!app.destroyed) app.emit('data', sent.bytes);
   });

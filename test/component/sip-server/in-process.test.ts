@@ -18,12 +18,16 @@ class Ends {
   readonly heardByApp: string[] = [];
   readonly heardByServer: string[] = [];
   onAppHears: (text: string) => void = () => undefined;
+  onServerHears: (text: string) => void = () => undefined;
 
   constructor() {
     const { app, open } = inProcessConnection();
     this.app = app;
     this.server = open({
-      onData: (chunk) => void this.heardByServer.push(chunk.toString()),
+      onData: (chunk) => {
+        this.heardByServer.push(chunk.toString());
+        this.onServerHears(chunk.toString());
+      },
       onError: (error) => void this.heardByServer.push(error.message),
       onClose: () => void this.heardByServer.push('closed'),
     });
@@ -50,6 +54,22 @@ describe('a connection within the process', () => {
     expect(ends.heardByApp).toEqual(['connected', 'a', 'b']);
     expect(ends.heardByServer).toEqual(['ü1', 'echo a', 'echo b']);
     expect(ends.server.backlogBytes).toBe(0);
+  });
+
+  it('brings the server what the application says before the next turn of the event loop, and the word on it in that', async () => {
+    const ends = new Ends();
+    await nextTurn();
+    const turns: string[] = [];
+    setImmediate(() => turns.push('a turn'));
+    ends.onServerHears = (text) => {
+      turns.push(text);
+      ends.server.send(Buffer.from(`word on ${text}`));
+    };
+    ends.onAppHears = (text) => turns.push(text);
+    ends.app.write('x');
+    expect(turns).toEqual([]);
+    await eventually(() => turns.length === 3, 'the word on it');
+    expect(turns).toEqual(['x', 'a turn', 'word on x']);
   });
 
   it('tells the one who writes that it has arrived', async () => {
