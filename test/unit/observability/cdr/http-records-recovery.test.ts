@@ -154,6 +154,19 @@ describe('records that waited in memory while the disk was broken', () => {
     expect(first.receiver.requests.map(({ call }) => call)).toEqual(['01A', '01B']);
   });
 
+  it('of an earlier run are sent as soon as its folder can be read, without a newer one to come', async () => {
+    const { sink, disk, files, clock, receiver } = asleepScene();
+    disk.files.set(`${SPOOL}/00000000000000001-01A.json`, JSON.stringify(recordOf('01A')));
+    files.broken.add('list');
+    sink.wake();
+    await settled();
+    expect(receiver.taken).toEqual([]);
+    files.broken.clear();
+    clock.advance(5_000);
+    await settled();
+    expect([receiver.taken, spooledOn(disk), clock.armed]).toEqual([['01A'], [], 0]);
+  });
+
   it('come back to a folder that somebody took away', async () => {
     const { sink, disk, files, clock } = await brokenScene([]);
     files.fault = undefined;
