@@ -1,3 +1,4 @@
+import { NamedCurveAlgorithmList } from 'werift';
 import { systemClock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
 import { silentLogger } from '../lib/logger.js';
@@ -28,12 +29,26 @@ interface End {
 }
 
 /**
- * Proves that our packet path is live: two WebRTC stacks have a call with each other, without a socket, one with our SRTP at
- * the socket and one with werift's packet events. What one sends the other has to hear, byte for byte, both ways. It also
- * compiles what a first call would have to wait for.
+ * Proves that our packet path is live: for each curve that keys may be agreed on with, two WebRTC stacks have a call with each
+ * other, without a socket, one with our SRTP at the socket and one with werift's packet events. What one sends the other has to
+ * hear, byte for byte, both ways. It also compiles what a first call would have to wait for. No other call may be set up meanwhile.
  * @throws MediaError `internal`, or whatever werift says, if anything of it does not hold.
  */
 export async function checkPackets(): Promise<void> {
+  // What each connection of the process offers and takes, the first that both have being chosen.
+  const curves = NamedCurveAlgorithmList;
+  const all = [...curves];
+  try {
+    for (const curve of all) {
+      curves.splice(0, curves.length, curve);
+      await callOneself();
+    }
+  } finally {
+    curves.splice(0, curves.length, ...all);
+  }
+}
+
+async function callOneself(): Promise<void> {
   const certificate = await processCertificate();
   const ends = [madeEnd('own', certificate), madeEnd('werift', certificate)] as const;
   try {

@@ -6,6 +6,7 @@ import { DetachedSocket } from './detached-socket.js';
 import { MediaError } from './media-error.js';
 import { processCertificate } from './werift-certificate.js';
 import { WeriftIce } from './werift-ice.js';
+import { expectKeyAgreement, giveBackKeyAgreement, takeOverKeyAgreement } from './werift-key-agreement.js';
 import type { PacketPath } from './werift-packets.js';
 import { checkPackets } from './werift-self-test.js';
 import { WeriftSocket } from './werift-socket.js';
@@ -15,16 +16,35 @@ const stranger = { address: '192.0.2.2', port: 4000 };
 let packetsPass: Promise<void> | undefined;
 
 /**
- * Readies WebRTC for the first call: makes the process's certificate, proves that the source guard is in the path, and has a
- * call with itself, once a process. Binds and sends nothing.
+ * Readies WebRTC for the first call: makes the process's certificate, proves that the source guard is in the path, and has
+ * calls with itself, once a process, whose keys are agreed on by OpenSSL. Binds and sends nothing.
  * @returns the path for packets that works: werift's own, with a warning, if ours was not understood.
  * @throws MediaError `internal` if werift is not the version this was written for.
  */
 export async function warmUpWerift(logger: Logger): Promise<PacketPath> {
   await processCertificate();
   await checkGuard();
-  packetsPass ??= checkPackets();
+  packetsPass ??= withQuickKeys(checkPackets, logger);
   return pathThatWorks(packetsPass, logger);
+}
+
+/** Has key agreement go by OpenSSL for good, unless `calls` show that it does not: then, with a warning, as werift has it. */
+export async function withQuickKeys(calls: () => Promise<void>, logger: Logger): Promise<void> {
+  const warn = (err: unknown): void =>
+    logger.warn('keys of WebRTC are agreed on slowly: werift is not as expected', { err });
+  try {
+    takeOverKeyAgreement();
+  } catch (err) {
+    warn(err);
+    return calls();
+  }
+  await calls();
+  try {
+    expectKeyAgreement();
+  } catch (err) {
+    giveBackKeyAgreement();
+    warn(err);
+  }
 }
 
 /** What to fall back to, and a warning, unless `check` comes out well. */
