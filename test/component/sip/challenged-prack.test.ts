@@ -85,7 +85,8 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])('on a drac
     const call = await ringing();
     challenge(call.prack, 407, 'n1', 'evil.example');
     await pickUp(call);
-    expect(pbx.count(({ method }) => method === 'PRACK')).toBe(1);
+    // Repeated, if the challenge took its time, but not with a number of its own.
+    expect(new Set(pbx.received.filter(({ method }) => method === 'PRACK').map(({ cseq }) => cseq)).size).toBe(1);
   });
 
   it('an UPDATE that overtakes the answer to our PRACK is answered as any', async () => {
