@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { availableParallelism } from 'node:os';
 import { configDefaults, defineConfig } from 'vitest/config';
 
@@ -26,8 +27,17 @@ const exclude = [...configDefaults.exclude, ...withoutDrachtio, ...timed];
 /** All against the one drachtio-server that this names: one after the other. */
 const sharesOneServer = process.env['SIP2WA_TEST_DRACHTIO'] ? oneByOne : {};
 
+/** The other werift, and the libraries beside it that it agrees on keys with. */
+function aliasesOf(werift: string): { find: RegExp; replacement: string }[] {
+  return [
+    { find: /^werift$/, replacement: werift },
+    { find: /^@noble\/curves\/nist\.js$/, replacement: join(werift, '../@noble/curves/nist.js') },
+    { find: /^tweetnacl$/, replacement: join(werift, '../tweetnacl/nacl-fast.js') },
+  ];
+}
+
 export default defineConfig({
-  ...(otherWerift ? { resolve: { alias: [{ find: /^werift$/, replacement: otherWerift }] } } : {}),
+  ...(otherWerift ? { resolve: { alias: aliasesOf(otherWerift) } } : {}),
   test: {
     pool: 'forks',
     // Files at once: most of what they need is time, not the processor. What is one by one comes after all others.

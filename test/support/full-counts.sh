@@ -21,3 +21,6 @@ run 20 test/unit/media/dtmf-inband.test.ts              # an hour of speech with
 run 40 test/property/observability/record-spool.test.ts  # 12,000 sequences of crashes
 run 5 test/component/observability/record-kill.test.ts # 40 kills, one record of every call
 run 3 test/property/routing/call-hours.test.ts      # twelve zones, two years, every minute
+run 5 test/property/whatsapp/webhook-fuzz.test.ts  # 100,000 mutated webhooks
+npm run build
+SIP2WA_KILLS=100 npx vitest run --project crash test/crash/kill.test.ts # 100 times kill -9 under load

@@ -86,6 +86,8 @@ export const packageRooms: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config'],
   winston: ['observability'],
   fastify: ['http', 'sandbox'],
+  '@noble/curves': ['media'],
+  tweetnacl: ['media'],
   '@roamhq/wrtc': ['sandbox'],
   '@opentelemetry/api': ['observability'],
   '@opentelemetry/exporter-trace-otlp-http': ['observability'],

@@ -117,6 +117,9 @@ describe('.ci/run', () => {
   });
 
   it('ends with the count and fails with it', () => {
-    expect(script).toMatch(/echo "\$passed passed, \$failed failed"\n {2}\[ "\$failed" -eq 0 \]\n {2}exit\n/);
+    expect(script).toMatch(
+      /printf "%d passed, %d failed\\n", passed, failed; exit \(failed > 0\) \}' "\$scratch\/counts"\n {2}exit\n\}/,
+    );
+    expect(script.trimEnd().endsWith('\nfinish')).toBe(true);
   });
 });
