@@ -16,7 +16,7 @@ const otherWerift = process.env['SIP2WA_WERIFT'];
 /** Tests against a real drachtio-server are there only where one is: the environment names its binary. */
 const withoutDrachtio = process.env['SIP2WA_DRACHTIO'] ? [] : ['test/component/**/drachtio-server*.test.ts'];
 
-/** Tests of component and e2e that hold many calls, or sound itself, to real time: one file at a time, and nothing beside it. */
+/** Tests of component and e2e that hold many calls, or sound itself, to real time: after all others, two at once. */
 const timed = [
   'test/component/media-adversity/{attacks,fuzz,loss}.test.ts',
   'test/component/media/bleed.test.ts',
@@ -40,7 +40,7 @@ export default defineConfig({
   ...(otherWerift ? { resolve: { alias: aliasesOf(otherWerift) } } : {}),
   test: {
     pool: 'forks',
-    // Files at once: most of what they need is time, not the processor. What is one by one comes after all others.
+    // Files at once: most of what they need is time, not the processor.
     maxWorkers: Math.max(2, Math.ceil(availableParallelism() * 1.5)),
     projects: [
       // No file of these two changes what others see, so they share their modules: half the time.
@@ -48,7 +48,7 @@ export default defineConfig({
       project('property', 20_000, { isolate: false }),
       project('component', 20_000, { exclude }),
       project('e2e', 60_000, { exclude, ...sharesOneServer }),
-      project('timed', 60_000, { ...oneByOne, include: timed }),
+      project('timed', 60_000, { include: timed, maxWorkers: 2, sequence: { groupOrder: 1 } }),
       // the built daemon, killed again and again
       project('crash', 60_000, oneByOne),
       project('peers', 120_000, oneByOne),

@@ -6,7 +6,7 @@ import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
 import { signatureOf } from '../../src/sandbox/webhook-sender.js';
 import { DaemonProcess } from '../crash/daemon-process.js';
 import { launchChromium } from '../support/peers/chromium.js';
-import { freePort } from '../support/ports.js';
+import { freePort, rtpPorts, webrtcPorts } from '../support/ports.js';
 
 const number = { numberId: '105615555715855', businessNumber: '+15551112222' };
 const secrets = { appSecret: 'app-secret-of-the-test', accessToken: 'token-of-the-test' };
@@ -52,7 +52,10 @@ async function startDaemon(): Promise<{ daemon: DaemonProcess; adminPort: number
     webhook: { listen: `127.0.0.1:${webhookPort}`, verify_token: 'verify' },
     admin: { listen: `127.0.0.1:${adminPort}` },
     sip: { listen: [`udp://127.0.0.1:${sipPort}`] },
-    media: { listen_ip: '127.0.0.1', workers: 1 },
+    media: {
+      ...{ listen_ip: '127.0.0.1', workers: 1 },
+      ...{ rtp_ports: rtpPorts.join('-'), webrtc_ports: webrtcPorts.join('-') },
+    },
     trunks: [{ name: 'pbx', servers: [{ hostname: '127.0.0.1', port: 9 }], qualify: '0s' }],
     numbers: [
       {

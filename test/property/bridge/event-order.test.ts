@@ -49,7 +49,7 @@ const sequence: fc.Arbitrary<readonly Step[]> = fc
 
 const policy = fc.constantFrom('immediate' as const, 'on_progress' as const, 'never' as const);
 const endings: readonly Ending[] = ['silence', 'answers'];
-const { runs, timeoutMs } = runsOf(10_000, 240_000);
+const { runs, timeoutMs } = runsOf(5_000, 240_000);
 
 const mustBeReached = [
   ...['user_initiated answered', 'business_initiated answered', 'user_initiated media_timeout', 'failover'],
