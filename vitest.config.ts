@@ -41,14 +41,15 @@ export default defineConfig({
   test: {
     pool: 'forks',
     // Files at once: most of what they need is time, not the processor.
-    maxWorkers: Math.max(2, Math.ceil(availableParallelism() * 1.5)),
+    // Each has ports of its own (test/support/ports.ts), for eight at most.
+    maxWorkers: Math.min(8, Math.max(2, Math.ceil(availableParallelism() * 1.5))),
     projects: [
       // No file of these two changes what others see, so they share their modules: half the time.
       project('unit', 10_000, { isolate: false }),
       project('property', 20_000, { isolate: false }),
       project('component', 20_000, { exclude }),
       project('e2e', 60_000, { exclude, ...sharesOneServer }),
-      project('timed', 60_000, { include: timed, maxWorkers: 2, sequence: { groupOrder: 1 } }),
+      project('timed', 60_000, { include: timed, maxWorkers: 2, sequence: { groupOrder: 1 }, ...sharesOneServer }),
       // the built daemon, killed again and again
       project('crash', 60_000, oneByOne),
       project('peers', 120_000, oneByOne),

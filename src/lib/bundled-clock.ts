@@ -16,6 +16,8 @@ export function bundledClock(clock: Clock, quantumMs: number): Clock {
 class WheelTimer implements ReusableTimer {
   /** The quantum at whose end it fires; below zero: none. */
   quantum = -1;
+  /** The one at whose end it fired last, or is about to. */
+  dueQuantum = 0;
   /** Its quantum is over, its turn about to come. */
   isDue = false;
   previous: WheelTimer | undefined;
@@ -100,9 +102,12 @@ class TimingWheel implements Clock {
   #wakeAt(quantum: number): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    this.#timerQuantum = quantum;
+    const nowMs = this.clock.monotonicMs();
+    // No further ahead than one round: that is far less than the clock below can wait.
+    const latest = Math.floor(nowMs / this.quantumMs) + places;
+    this.#timerQuantum = quantum === Infinity ? quantum : Math.min(quantum, latest);
     if (quantum === Infinity) return;
-    const delayMs = Math.ceil(quantum * this.quantumMs - this.clock.monotonicMs());
+    const delayMs = Math.ceil(this.#timerQuantum * this.quantumMs - nowMs);
     this.#timer = this.clock.after(Math.max(0, delayMs), () => this.#wake());
   }
 
@@ -111,7 +116,10 @@ class TimingWheel implements Clock {
     const now = Math.max(this.#timerQuantum, Math.floor(this.clock.monotonicMs() / this.quantumMs));
     const from = Math.max(this.#fired + 1, now - places + 1);
     this.#fired = now;
+    const due = this.#due.length;
     for (let quantum = from; quantum <= now; quantum++) this.#collect(quantum % places, now);
+    // Behind a stall of more than a round, places are passed in another order than their timers fell due.
+    if (now - from === places - 1) this.#due.push(...this.#due.splice(due).sort((a, b) => a.dueQuantum - b.dueQuantum));
     this.#wakeAt(this.#waiting > 0 ? this.#nextQuantum() : Infinity);
     this.#fire();
   }
@@ -121,6 +129,7 @@ class TimingWheel implements Clock {
     while (timer) {
       const { next } = timer;
       if (timer.quantum <= now) {
+        timer.dueQuantum = timer.quantum;
         this.remove(timer);
         timer.isDue = true;
         this.#due.push(timer);

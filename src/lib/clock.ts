@@ -50,17 +50,18 @@ export const systemClock: Clock = {
  * `onError` is told instead.
  */
 export function guardedClock(clock: Clock, onError: (error: unknown) => void): Clock {
+  const guarded = (callback: () => void) => (): void => {
+    try {
+      callback();
+    } catch (error) {
+      onError(error);
+    }
+  };
   return {
     now: () => clock.now(),
     monotonicMs: () => clock.monotonicMs(),
-    after: (delayMs, callback) =>
-      clock.after(delayMs, () => {
-        try {
-          callback();
-        } catch (error) {
-          onError(error);
-        }
-      }),
+    after: (delayMs, callback) => clock.after(delayMs, guarded(callback)),
+    ...(clock.reusable && { reusable: (callback: () => void) => reusableTimer(clock, guarded(callback)) }),
   };
 }
 

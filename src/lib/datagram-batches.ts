@@ -16,10 +16,12 @@ export interface Rest {
   readonly block: (ms: number) => void;
   /** From this rate on, in datagrams a millisecond, it pays. */
   readonly busyPerMs: number;
-  /** Batches begin this far apart while it is busy; by so much a datagram may be late. */
+  /** It begins to read this long after it last did, if nothing else takes as long; by so much a datagram may be late. */
   readonly beatMs: number;
 }
 
+/** So many datagrams of one socket libuv reads in a turn: after as many, more may be waiting. */
+const mostOfOneTurn = 32;
 /** The clock is no good for less. */
 const leastRestMs = 0.1;
 const countedForMs = 100;
@@ -39,6 +41,8 @@ export class DatagramBatches {
   #countedSinceMs = 0;
   #counted = 0;
   #isBusy = false;
+  /** Since the last rest, or the last batch that needed none. */
+  #awakeSinceMs = 0;
 
   constructor(
     private readonly options: DatagramBatchesOptions,
@@ -57,6 +61,7 @@ export class DatagramBatches {
 
   readonly #run = (): void => {
     const beganMs = this.options.nowMs();
+    const size = this.#arrived;
     this.isUnderWay = true;
     try {
       for (let place = 0; place < this.#arrived; place++) this.#take(place);
@@ -67,7 +72,8 @@ export class DatagramBatches {
       this.#arrived = 0;
       this.sendAll();
     }
-    if (this.#isBusy && this.options.rest) this.#rest(beganMs, this.options.rest);
+    const { rest } = this.options;
+    if (rest && this.#isBusy) this.#rest(rest, size < mostOfOneTurn);
   };
 
   #take(place: number): void {
@@ -86,9 +92,10 @@ export class DatagramBatches {
     this.#counted = 0;
   }
 
-  #rest(sinceMs: number, { block, beatMs }: Rest): void {
-    const restMs = sinceMs + beatMs - this.options.nowMs();
-    if (restMs >= leastRestMs) block(restMs);
+  #rest({ block, beatMs }: Rest, mayRest: boolean): void {
+    const restMs = this.#awakeSinceMs + beatMs - this.options.nowMs();
+    if (mayRest && restMs >= leastRestMs) block(restMs);
+    this.#awakeSinceMs = this.options.nowMs();
   }
 }
 

@@ -24,7 +24,7 @@ export class Departures {
   add(send: SendNow, datagram: Buffer, port: number, address: string): void {
     if (this.#waiting === places || datagram.length > placeBytes) this.sendAll();
     if (datagram.length > placeBytes) {
-      send(datagram, port, address);
+      send(Buffer.from(datagram), port, address);
       return;
     }
     const place = (this.#places[this.#waiting++] ??= newPlace());

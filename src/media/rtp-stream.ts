@@ -277,9 +277,10 @@ export class RtpStream implements PacketPort {
     this.tap?.(datagram, from, false, 'rtp');
     // Events repeat the timestamp of their beginning, which says nothing of their arrival.
     this.#received.receive(fields.ssrc, fields.sequence, fields.timestamp, nowMs, kind !== payloadKind.event);
-    if (this.#heard++ === 0) this.options.onEvent({ type: 'first_packet' });
+    const isFirst = this.#heard++ === 0;
     this.#saidBye = false;
     if (this.#mayReceive) this.#deliver(datagram, kind);
+    if (isFirst) this.options.onEvent({ type: 'first_packet' });
   }
 
   /** Keeps what may yet turn out to be the answer's first packets; true if nothing else can be done with it now. */

@@ -28,8 +28,8 @@ export function arrived(listener: DatagramListener, datagram: Buffer, source: Re
 
 /** Sends by `send`: at once, or with the others of the batch that is worked on. The bytes may be overwritten afterwards. */
 export function depart(send: SendNow, datagram: Buffer, port: number, address: string): void {
-  if (batches?.isUnderWay === true) departures.add(send, datagram, port, address);
-  else send(datagram, port, address);
+  departures.add(send, datagram, port, address);
+  if (batches?.isUnderWay !== true) departures.sendAll();
 }
 
 /** Sends what waits for the end of the batch: before a socket is closed. */

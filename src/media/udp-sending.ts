@@ -39,7 +39,7 @@ export class UdpSender {
   /** Sends to an address, never a name. The datagram may be overwritten afterwards. Errors are no news: none is reported. */
   send(datagram: Buffer, port: number, address: string): void {
     if (this.#sendDirectly && Socket.prototype.send === publicSend) depart(this.#sendDirectly, datagram, port, address);
-    else this.socket.send(datagram, port, address);
+    else this.socket.send(Buffer.from(datagram), port, address);
   }
 }
 

@@ -1,3 +1,5 @@
+import { MediaError } from './media-error.js';
+
 /** The parts of Node's WebAssembly that are used; its types belong to the DOM library, which is not loaded here. */
 interface WasmApi {
   validate(bytes: Uint8Array): boolean;
@@ -17,6 +19,15 @@ const wasm = (globalThis as unknown as { WebAssembly: WasmApi }).WebAssembly;
 /** Whether the engine, and the processor below it, knows the instructions on vectors. */
 export function hasSimd(): boolean {
   return wasm.validate(simdProbe);
+}
+
+/** @throws MediaError `internal` where the modules of ours cannot run. */
+export function requireSimd(): void {
+  if (hasSimd()) return;
+  throw new MediaError(
+    'internal',
+    'this processor lacks instructions that audio needs (SSE4.1, or NEON): give the virtual machine the processor of its host',
+  );
 }
 
 /** What a module exports, compiled now. @throws Error (of WebAssembly) if it is none or wants other imports. */

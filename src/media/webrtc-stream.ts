@@ -181,7 +181,8 @@ export class WebRtcStream implements PacketPort {
   receive(datagram: Buffer): void {
     if (!parseRtp(datagram, fields)) return;
     this.tap?.(datagram, false);
-    const { ssrc, sequence, timestamp, payloadType } = fields;
+    // Whoever is told something before the packet is delivered may have another one read.
+    const { ssrc, sequence, timestamp, payloadType, marker, payloadStart, payloadEnd } = fields;
     const isFirst = this.#received.packets === 0;
     const isAudio = payloadType === this.#audio?.payloadType || this.#follows(payloadType);
     this.#heard++;
@@ -191,8 +192,8 @@ export class WebRtcStream implements PacketPort {
     if (isFirst) this.onEvent({ type: 'first_packet' });
     incoming.sequence = sequence;
     incoming.timestamp = timestamp;
-    incoming.marker = fields.marker;
-    incoming.payload = datagram.subarray(fields.payloadStart, fields.payloadEnd);
+    incoming.marker = marker;
+    incoming.payload = datagram.subarray(payloadStart, payloadEnd);
     if (isAudio) {
       this.#strangers = 0;
       this.#deliver(incoming);

@@ -70,9 +70,14 @@ export function takeOverKeyAgreement(): void {
   if ([p256, nacl, nacl.box].some((library) => Object.isFrozen(library))) {
     throw new MediaError('internal', 'the libraries by which werift agrees on keys are not built as expected');
   }
-  Object.assign(p256, { getPublicKey: ours.getPublicKey, getSharedSecret: ours.getSharedSecret });
-  Object.assign(nacl, { scalarMult: Object.assign(ours.scalarMult, scalarMult) });
-  Object.assign(nacl.box, { keyPair: Object.assign(ours.keyPair, keyPair) });
+  try {
+    Object.assign(p256, { getPublicKey: ours.getPublicKey, getSharedSecret: ours.getSharedSecret });
+    Object.assign(nacl, { scalarMult: Object.assign(ours.scalarMult, scalarMult) });
+    Object.assign(nacl.box, { keyPair: Object.assign(ours.keyPair, keyPair) });
+  } catch (err) {
+    giveBackKeyAgreement();
+    throw err;
+  }
   called.clear();
 }
 

@@ -10,6 +10,7 @@ import type { PbxCodec } from '../routing/types.js';
 import { standardCodecs } from './codec-registry.js';
 import { warmUpCodecs } from './codec-warm-up.js';
 import { faultLog } from './fault-log.js';
+import { g722Module } from './g722/g722-module.js';
 import type {
   MediaEndpoint,
   MediaEndpointEvent,
@@ -28,9 +29,11 @@ import { PortPool } from './port-pool.js';
 import { remoteNetworks, type RemoteNetworks } from './remote-networks.js';
 import { UdpRtpEndpoint } from './rtp-endpoint.js';
 import { RtpSockets } from './rtp-sockets.js';
+import { srtpModule } from './srtp/srtp-module.js';
 import { TranscodingBridge } from './transcoding-bridge.js';
 import { batchDatagrams } from './udp-batches.js';
 import { enableDirectSending } from './udp-sending.js';
+import { requireSimd } from './wasm.js';
 import { createWeriftEndpoint } from './webrtc-endpoint.js';
 import type { PacketPath } from './werift-packets.js';
 import { codecsTowardsMeta } from './whatsapp-codecs.js';
@@ -107,6 +110,9 @@ export class WeriftMediaEngine implements MediaEngine, MediaCapture {
   }
 
   async start(): Promise<void> {
+    requireSimd();
+    srtpModule();
+    g722Module();
     warmUpCodecs(this.#codecs);
     await enableDirectSending(this.options.logger);
     const working = await warmUpWerift(this.options.logger);

@@ -38,12 +38,16 @@ export async function withQuickKeys(calls: () => Promise<void>, logger: Logger):
     warn(err);
     return calls();
   }
-  await calls();
+  let hasCalled = false;
   try {
+    await calls();
+    hasCalled = true;
     expectKeyAgreement();
   } catch (err) {
     giveBackKeyAgreement();
     warn(err);
+    // Whether it was the keys that the calls failed for is seen without them.
+    if (!hasCalled) await calls();
   }
 }
 

@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 
 const lanes = 8;
 const portsPerLane = 2_500;
-const lane = 12_000 + ((Number(process.env['VITEST_POOL_ID'] ?? '1') - 1) % lanes) * portsPerLane;
+const lane = 12_000 + ((Number(process.env['VITEST_POOL_ID'] ?? '1') - 1) % lanes) * portsPerLane; // no more workers than lanes: vitest.config.ts
 
 /** First and last port for RTP towards PBXs. */
 export const rtpPorts: readonly [number, number] = [lane, lane + 999];

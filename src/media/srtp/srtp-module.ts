@@ -44,7 +44,7 @@ const keyBytes = 64;
 const saltBytes = 16;
 let loaded: SrtpModule | undefined;
 
-/** Compiles the module at its first use, in a millisecond. @throws MediaError `internal` if it is not there: `npm run build` makes it. */
+/** Compiles the module at its first use, in a millisecond: before the first call. @throws MediaError `internal` if it is not there: `npm run build` makes it. */
 export function srtpModule(): SrtpModule {
   return (loaded ??= load());
 }

@@ -122,7 +122,8 @@ describe('a datagram for which the kernel has no room', () => {
       },
     };
     const sender = new UdpSender({ [Symbol('state symbol')]: { handle } } as unknown as Socket);
-    for (let i = 0; i < 4; i++) sender.send(Buffer.of(i), 4000, '127.0.0.1');
+    const memory = Buffer.alloc(1);
+    for (let i = 0; i < 4; i++) sender.send(memory.fill(i), 4000, '127.0.0.1');
     const [first, waiting, next, last] = seen;
     expect([first?.request === waiting?.request, next?.request === last?.request]).toEqual([true, true]);
     expect(next?.request).not.toBe(waiting?.request);

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { bundledClock } from '../../../src/lib/bundled-clock.js';
-import { FakeClock, reusableTimer, type Clock } from '../../../src/lib/clock.js';
+import { FakeClock, guardedClock, reusableTimer, type Clock } from '../../../src/lib/clock.js';
 
 const quantumMs = 5;
 
@@ -99,6 +99,51 @@ describe('timers that fire together', () => {
     real.advance(30);
     expect(fired).toEqual(['beat 10', 'beat 60']);
     expect(real.armed).toBe(0);
+  });
+
+  it('fire in the order in which they fell due, however long the process stood still', () => {
+    let nowMs = 250;
+    let wake: (() => void) | undefined;
+    const stopped: Clock = {
+      now: () => nowMs,
+      monotonicMs: () => nowMs,
+      after: (_delayMs, callback) => {
+        wake = callback;
+        return { cancel: () => (wake = undefined) };
+      },
+    };
+    clock = bundledClock(stopped, quantumMs);
+    const order: string[] = [];
+    for (const delayMs of [750, 250, 20, 3000]) clock.after(delayMs, () => order.push(String(delayMs)));
+    nowMs = 3500;
+    wake?.();
+    expect(order).toEqual(['20', '250', '750', '3000']);
+  });
+
+  it('wait for a month as well as for others meanwhile', () => {
+    clock.after(30 * 86_400_000, note('month'));
+    real.advance(60_000);
+    clock.after(10, note('soon'));
+    real.advance(20);
+    expect(fired).toEqual(['soon 60010']);
+  });
+
+  it('can be armed anew behind a guard, too, which takes what they throw', () => {
+    const errors: unknown[] = [];
+    const guarded = guardedClock(clock, (error) => errors.push(error));
+    const timer = guarded.reusable?.(() => {
+      note('beat')();
+      throw new Error('of the beat');
+    });
+    timer?.arm(5);
+    real.advance(10);
+    timer?.arm(5);
+    real.advance(10);
+    expect([fired, errors.map(String)]).toEqual([
+      ['beat 5', 'beat 15'],
+      ['Error: of the beat', 'Error: of the beat'],
+    ]);
+    expect('reusable' in guardedClock(real, () => undefined)).toBe(false);
   });
 
   it('fire once when they are armed anew by what fires before them in the same moment', () => {

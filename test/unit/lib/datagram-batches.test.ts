@@ -10,12 +10,16 @@ function scene() {
   const deferred: (() => void)[] = [];
   const rested: number[] = [];
   const time = { ms: 0 };
+  const block = (ms: number): void => {
+    rested.push(ms);
+    time.ms += ms;
+  };
   const departures = new Departures();
   const batches = new DatagramBatches(
     {
       defer: (run) => deferred.push(run),
       nowMs: () => time.ms,
-      rest: { block: (ms: number) => rested.push(ms), busyPerMs: 2, beatMs: 0.5 },
+      rest: { block, busyPerMs: 2, beatMs: 0.5 },
     },
     () => departures.sendAll(),
   );
@@ -79,26 +83,37 @@ describe('batches of datagrams', () => {
     expect(log).toEqual(['takes 1', 'sends 1 to b:9']);
   });
 
+  /** A tenth of a second in which so many come at a time, 0.1 ms of work each time, and then `idleMs` nothing. */
+  const tenth = ({ arrive, turn, time }: ReturnType<typeof scene>, count: number, idleMs: number): void => {
+    for (const endMs = time.ms + 100; time.ms < endMs; time.ms += idleMs) {
+      arrive(...Array.from({ length: count }, () => 'x'));
+      time.ms += 0.1;
+      turn();
+    }
+  };
+
   it('rest for what is left of half a millisecond, but only where two datagrams a millisecond come', () => {
-    const { arrive, turn, rested, time } = scene();
-    const tenth = (count: number): void => {
-      for (const endMs = time.ms + 100; time.ms < endMs; time.ms += 1) {
-        arrive(...Array.from({ length: count }, () => 'x'));
-        turn();
-      }
-    };
-    tenth(1);
-    tenth(1);
-    expect(rested).toEqual([]);
-    tenth(3);
-    tenth(3);
-    expect(rested.length).toBeGreaterThan(90);
-    expect(new Set(rested)).toEqual(new Set([0.5]));
-    tenth(1);
-    rested.length = 0;
-    tenth(1);
-    tenth(1);
-    expect(rested.length).toBeLessThanOrEqual(1);
+    const it = scene();
+    tenth(it, 1, 0.9);
+    tenth(it, 1, 0.9);
+    expect(it.rested).toEqual([]);
+    tenth(it, 3, 0);
+    tenth(it, 3, 0);
+    expect(it.rested.length).toBeGreaterThan(150);
+    for (const restMs of it.rested.slice(1)) expect(restMs).toBeCloseTo(0.4);
+    tenth(it, 1, 0.9);
+    tenth(it, 1, 0.9);
+    it.rested.length = 0;
+    tenth(it, 1, 0.9);
+    expect(it.rested).toEqual([]);
+  });
+
+  it('do not rest behind as many as are read at a time: more may be waiting', () => {
+    const it = scene();
+    for (let i = 0; i < 5; i++) tenth(it, 32, 0);
+    expect(it.rested).toEqual([]);
+    tenth(it, 31, 0);
+    expect(it.rested.length).toBeGreaterThan(100);
   });
 
   it('do not rest when the work itself takes as long', () => {

@@ -93,6 +93,20 @@ describe('at start', () => {
     expect(logger.lines[0]?.fields).toMatchObject({ err: { endCode: 'internal' } });
   });
 
+  it('it is given up, with a warning, if a call fails, which is tried again without it', async () => {
+    const logger = new RecordingLogger();
+    const seen: boolean[][] = [];
+    await withQuickKeys(() => {
+      seen.push(isOurs());
+      return seen.length === 1 ? Promise.reject(new Error('no key')) : Promise.resolve();
+    }, logger);
+    expect(seen).toEqual([
+      [true, true, true, true],
+      [false, false, false, false],
+    ]);
+    expect([warnings(logger), isOurs()]).toEqual([1, [false, false, false, false]]);
+  });
+
   it('it is not begun, with a warning, if there is no place for it', async () => {
     const logger = new RecordingLogger();
     vi.spyOn(Object, 'isFrozen').mockReturnValue(true);
