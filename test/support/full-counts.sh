@@ -1,5 +1,5 @@
 #!/bin/bash
-# The tests that an ordinary run tries a reduced number of times, in full: `npm run test:counts`, about 55 minutes.
+# The tests that an ordinary run tries a reduced number of times, in full: `npm run test:counts`, about an hour.
 # SIP2WA_RUNS multiplies what test/support/runs.ts has for each.
 set -eu
 run() {
