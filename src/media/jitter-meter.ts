@@ -4,8 +4,9 @@ import { timestampDelta } from './rtp-packet.js';
 const [windows, windowMs] = [8, 1000];
 const binMs = 5;
 const bins = 40;
-/** After so many packets, 7 s of 20 ms each, half of what was counted is forgotten. */
+/** After so many packets, 7 s of 20 ms each, half of what was counted is forgotten; sooner while a stream is young. */
 const forgetEvery = 350;
+const firstForgetting = 50;
 /** One packet in fifty may come later than what the delay is made for. */
 const lateShare = 0.02;
 const fewPackets = 25;
@@ -30,6 +31,7 @@ export class JitterMeter {
   readonly #lags = new Int32Array(bins);
   #counted = 0;
   #packets = 0;
+  #forgetsAt = firstForgetting;
   #window = 0;
   #windowEndsMs = 0;
   #timestamp = 0;
@@ -64,6 +66,7 @@ export class JitterMeter {
     this.#streamTicks = 0;
     this.#lags.fill(0);
     this.#counted = 0;
+    this.#forgetsAt = firstForgetting;
     this.#fastest.fill(never);
     this.#beganMs = nowMs;
     this.#windowEndsMs = nowMs + windowMs;
@@ -87,7 +90,9 @@ export class JitterMeter {
     const bin = Math.min(bins - 1, (lagMs / binMs) | 0);
     lags[bin] = (lags[bin] ?? 0) + 1;
     this.#counted++;
-    if (this.#packets % forgetEvery !== 0) return;
+    if (this.#packets < this.#forgetsAt) return;
+    // What a call's set-up delays says nothing of the path: the first seconds are weighed by those that follow.
+    this.#forgetsAt += Math.min(this.#packets, forgetEvery);
     this.#counted = 0;
     for (let i = 0; i < bins; i++) {
       const left = (lags[i] ?? 0) >> 1;

@@ -37,6 +37,12 @@ describe('measured jitter', () => {
     expect(meterAfter(2500, () => 0, meter, 500).delayMs).toBe(0);
   });
 
+  it('soon gives up what the beginning of a call asked for', () => {
+    const unsettled = (i: number): number => (i < 50 ? lag(i, 60) : 0);
+    expect(meterAfter(50, unsettled).delayMs).toBeGreaterThan(40);
+    expect(meterAfter(300, unsettled).delayMs).toBe(0);
+  });
+
   it('takes neither a clock that differs nor a new timeline for jitter', () => {
     expect(meterAfter(20_000, (i) => i * frameMs * 200e-6).delayMs).toBe(0);
     const meter = meterAfter(200, () => 0);
