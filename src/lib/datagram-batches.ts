@@ -7,6 +7,8 @@ export interface DatagramBatchesOptions {
   /** Runs what it is given once everything that has arrived was handed over. */
   readonly defer: (run: () => void) => void;
   readonly nowMs: () => number;
+  /** How long the process has waited for something to do, in all. Absent: `heldUpMs` stays 0. */
+  readonly idleMs?: () => number;
   /** Absent: batches are as large as they happen to be. */
   readonly rest?: Rest;
 }
@@ -34,6 +36,8 @@ const countedForMs = 100;
 export class DatagramBatches {
   /** What is sent now may wait for the end of the batch. */
   isUnderWay = false;
+  /** A datagram of this batch may have waited so long for the process to read it: it had other things to do since the last batch. */
+  heldUpMs = 0;
   readonly #listeners: (DatagramListener | undefined)[] = [];
   readonly #datagrams: (Buffer | undefined)[] = [];
   readonly #sources: (RemoteInfo | undefined)[] = [];
@@ -43,6 +47,8 @@ export class DatagramBatches {
   #isBusy = false;
   /** Since the last rest, or the last batch that needed none. */
   #awakeSinceMs = 0;
+  #lastBeganMs = 0;
+  #lastIdleMs = 0;
 
   constructor(
     private readonly options: DatagramBatchesOptions,
@@ -62,6 +68,7 @@ export class DatagramBatches {
   readonly #run = (): void => {
     const beganMs = this.options.nowMs();
     const size = this.#arrived;
+    this.#noteHoldUp(beganMs);
     this.isUnderWay = true;
     try {
       for (let place = 0; place < this.#arrived; place++) this.#take(place);
@@ -75,6 +82,13 @@ export class DatagramBatches {
     const { rest } = this.options;
     if (rest && this.#isBusy) this.#rest(rest, size < mostOfOneTurn);
   };
+
+  #noteHoldUp(nowMs: number): void {
+    const idleMs = this.options.idleMs?.() ?? nowMs;
+    this.heldUpMs = Math.max(0, nowMs - this.#lastBeganMs - (idleMs - this.#lastIdleMs));
+    this.#lastBeganMs = nowMs;
+    this.#lastIdleMs = idleMs;
+  }
 
   #take(place: number): void {
     const [listener, datagram, source] = [this.#listeners[place], this.#datagrams[place], this.#sources[place]];

@@ -46,8 +46,11 @@ export class JitterMeter {
     return this.#delayMs;
   }
 
-  /** Takes note of a packet that arrived at `nowMs`. */
-  accept(timestamp: number, nowMs: number): void {
+  /**
+   * Takes note of a packet that was read at `nowMs` and may have waited for that by `heldUpMs`. What we hold up ourselves is no
+   * jitter of the path: a delay against it would come on top of it.
+   */
+  accept(timestamp: number, nowMs: number, heldUpMs = 0): void {
     const step = timestampDelta(this.#timestamp, timestamp);
     this.#timestamp = timestamp;
     this.#streamTicks += step;
@@ -57,7 +60,7 @@ export class JitterMeter {
     this.#turnWindow(nowMs);
     this.#fastest[this.#window] = Math.min(this.#fastest[this.#window] ?? transitMs, transitMs);
     this.lagMs = transitMs - this.#least();
-    this.#count(this.lagMs);
+    this.#count(Math.max(0, this.lagMs - heldUpMs) | 0);
     if (this.#packets >= fewPackets && this.#packets % 5 === 0) this.#decide();
   }
 

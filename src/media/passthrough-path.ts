@@ -7,6 +7,7 @@ import { opusDurationMs, opusPause } from './opus-codec.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import type { PlayoutSequencer, PlayoutSink, SequencerStats } from './playout-sequencer.js';
 import { loudnessOf } from './silence-gate.js';
+import { heldUpMs } from './udp-batches.js';
 import { silenceFrame } from './webrtc-beat.js';
 
 /** Enough to tell speech from silence; 120 ms of it. */
@@ -54,7 +55,7 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
 
   accept(packet: MediaPacket, nowMs: number): void {
     const jitter = this.#jitter;
-    jitter.accept(packet.timestamp, nowMs);
+    jitter.accept(packet.timestamp, nowMs, heldUpMs());
     // No delay of our own: both ends buffer Opus themselves.
     const surplusMs = surplusOf(this.#port, jitter.lagMs);
     this.#backlog.arrived(0, jitter.lagMs, surplusMs < 0 ? surplusMs : Math.max(0, surplusMs - bearableLeadMs), nowMs);

@@ -11,6 +11,7 @@ import type { FrameCount } from './media-usage.js';
 import type { MediaPacket, NegotiatedAudio } from './packet-port.js';
 import type { PlayoutSequencer, PlayoutSink, SequencerStats } from './playout-sequencer.js';
 import { loudnessOf } from './silence-gate.js';
+import { heldUpMs } from './udp-batches.js';
 
 /** Longest audio of one packet: 120 ms at 48 kHz. */
 const maxPcmSamples = 5760;
@@ -45,7 +46,8 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
   readonly #jitter: JitterMeter;
   readonly #noise = new ComfortNoise();
   readonly #expectedLoss = new ExpectedLoss();
-  #lossPercent = 0;
+  /** What the encoder was told, if anything. */
+  #lossPercent: number | undefined;
   #count: FrameCount;
   /** The payload that is being played, while it may go out as it came. */
   #unchanged: Uint8Array | undefined;
@@ -87,7 +89,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
 
   accept(packet: MediaPacket, nowMs: number): void {
     const jitter = this.#jitter;
-    jitter.accept(packet.timestamp, nowMs);
+    jitter.accept(packet.timestamp, nowMs, heldUpMs());
     this.#backlog.arrived(jitter.delayMs, jitter.lagMs, surplusOf(this.options.port, jitter.lagMs), nowMs);
     this.#sequencer.accept(packet, nowMs);
   }
@@ -126,7 +128,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
     if (sink.codec !== this.#sink.codec) {
       this.#encoder.close();
       this.#encoder = codecs.get(sink.codec).createEncoder(this.#sampleRate, this.#frameSamples);
-      this.#lossPercent = 0;
+      this.#lossPercent = undefined;
     }
     this.#source = source;
     this.#sink = sink;

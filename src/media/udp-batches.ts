@@ -1,4 +1,5 @@
 import type { RemoteInfo } from 'node:dgram';
+import { performance } from 'node:perf_hooks';
 import { blockProcess, DatagramBatches, type DatagramListener, type Rest } from '../lib/datagram-batches.js';
 import { Departures, type SendNow } from './departures.js';
 
@@ -15,9 +16,17 @@ const rest: Rest = { block: blockProcess, busyPerMs: 2, beatMs: 0.5 };
 export function batchDatagrams(rests: boolean): void {
   if (batches) return;
   batches = new DatagramBatches(
-    { defer: setImmediate, nowMs: () => performance.now(), ...(rests && { rest }) },
+    {
+      ...{ defer: setImmediate, nowMs: () => performance.now(), idleMs: () => performance.nodeTiming.idleTime },
+      ...(rests && { rest }),
+    },
     sendDepartures,
   );
+}
+
+/** How long the datagram that is worked on may have waited for this process, which had other things to do, in ms. */
+export function heldUpMs(): number {
+  return batches?.isUnderWay === true ? batches.heldUpMs : 0;
 }
 
 /** Hands a datagram to `listener`, which must not throw, together with others that have arrived. */

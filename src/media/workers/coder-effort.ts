@@ -25,7 +25,7 @@ export interface CoderEffort {
  */
 const steps = [5, 3, 1, 0] as const;
 /** Over either the worker is busy; under both it is at ease. Between them all stays as it is. */
-const busy: LoadSeen = { cpuShare: 0.85, loopDelayMeanMs: 5 };
+const busy: LoadSeen = { cpuShare: 0.75, loopDelayMeanMs: 5 };
 const calm: LoadSeen = { cpuShare: 0.55, loopDelayMeanMs: 2 };
 /** Looks that are busy in a row before a step down: one alone is a burst of set-ups. */
 const busyLooksToYield = 2;

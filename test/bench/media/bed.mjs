@@ -3,6 +3,8 @@ import { cpuMsOf } from './measured-process.mjs';
 
 /** Set-ups under way at once: Node's handshakes take milliseconds each, and calls do not come by the hundred at once. */
 const IN_FLIGHT = 4;
+/** Of calls with buffers: several handshakes in a row would hold up the others for so long that they buffer more. */
+const IN_FLIGHT_BUFFERED = 1;
 const HANDSHAKES_IN_VAIN = 3;
 /** A relay that takes longer for its calls is overloaded by those it has. */
 const RESIZE_MS = 25_000;
@@ -49,7 +51,8 @@ export class Bed {
         }
       }
     };
-    await Promise.all(Array.from({ length: IN_FLIGHT }, work));
+    const inFlight = this.#relay.mode?.buffers ? IN_FLIGHT_BUFFERED : IN_FLIGHT;
+    await Promise.all(Array.from({ length: inFlight }, work));
     await this.#closeAll(this.#calls.splice(wanted));
     return this.#calls.length === wanted;
   }
@@ -64,10 +67,12 @@ export class Bed {
     await sleep(ms);
     const spentMs = cpuMsOf(this.#relay.pid) - cpuMs;
     const tookMs = performance.now() - sinceMs;
+    const state = await this.#relay.state?.();
     const window = await counted;
     const packets = ((window.toWhatsApp.received + window.toPbx.received) * tookMs) / ms;
     return {
       ...window,
+      ...state,
       calls: this.calls,
       droppedByKernel: droppedDatagrams() - drops,
       cores: spentMs / tookMs,

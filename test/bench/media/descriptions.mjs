@@ -6,12 +6,12 @@ export const PBX_ADDRESS = '127.0.0.62';
 
 /**
  * What goes over the two legs of a call. Passthrough carries frames that say when they left; a relay does not look into
- * them. `pbx` is the codec's name in SDP, as the engine has it.
+ * them. `pbx` is the codec's name in SDP, as the engine has it. Who transcodes `buffers`: what held packets up is heard for longer.
  */
 export const MODES = {
   passthrough: { whatsApp: 'stamped', pbx: 'stamped', codec: 'opus', format: 'opus/48000/2', payloadType: 111 },
-  transcode: { whatsApp: 'opus', pbx: 'pcma', codec: 'PCMA', format: 'PCMA/8000', payloadType: 8 },
-  g722: { whatsApp: 'opus', pbx: 'g722', codec: 'G722', format: 'G722/8000', payloadType: 9 },
+  transcode: { whatsApp: 'opus', pbx: 'pcma', codec: 'PCMA', format: 'PCMA/8000', payloadType: 8, buffers: true },
+  g722: { whatsApp: 'opus', pbx: 'g722', codec: 'G722', format: 'G722/8000', payloadType: 9, buffers: true },
 };
 export const OPUS_PAYLOAD_TYPE = 111;
 /** Both sides have telephone-events, as Meta and nearly every PBX do: a relay need not listen for digits in the audio. */

@@ -1,14 +1,18 @@
-/* A measured process: the media engine as the daemon makes it, calls by word of the parent. */
+/* A measured process: the media engine as a worker of the daemon makes it, calls by word of the parent. */
 import { systemClock } from '../../../dist/lib/clock.js';
 import { systemIds } from '../../../dist/lib/ids.js';
 import { silentLogger } from '../../../dist/lib/logger.js';
 import { usePlainEnvironment } from '../../../dist/lib/plain-environment.js';
 import { WeriftMediaEngine } from '../../../dist/media/werift-media-engine.js';
+import { WorkerEffort } from '../../../dist/media/workers/worker-effort.js';
+import { WorkerLoadMeter } from '../../../dist/media/workers/worker-load-meter.js';
 import { answerQuestions } from './answering.mjs';
 
 usePlainEnvironment();
 const LOOPBACK = '127.0.0.0/8';
 const UP_MS = 15_000;
+/** As a worker looks at its load. */
+const BEAT_MS = 500;
 
 const complaints = { count: 0, first: undefined };
 const complain = (message, fields) => {
@@ -29,6 +33,11 @@ const engine = new WeriftMediaEngine({
   rests: true,
 });
 await engine.start();
+
+const setComplexity = (complexity) => engine.setOpusComplexity(complexity);
+const effort = new WorkerEffort({ setComplexity, logger: silentLogger });
+const loadMeter = new WorkerLoadMeter();
+setInterval(() => effort.look(loadMeter.read(), performance.now()), BEAT_MS);
 
 const calls = new Map();
 
@@ -115,4 +124,5 @@ answerQuestions({
     calls.delete(id);
   },
   complaints: () => complaints,
+  state: () => ({ opusComplexity: effort.complexity }),
 });

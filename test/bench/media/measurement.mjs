@@ -155,6 +155,7 @@ export class Measurement {
 
   /** Whether so many calls are borne, in one window or in the next: a relay that bears them may still be caught cold. */
   async #attempt(bed, calls, tried) {
+    const isAnew = bed.calls === 0;
     if (!(await bed.resize(calls))) {
       this.#say(`  ${bed.relay.name}: ${calls} calls are not set up in time (${bed.lastError?.message ?? 'too slow'})`);
       tried.push({ calls, fault: 'set-up' });
@@ -162,6 +163,7 @@ export class Measurement {
     }
     // What an overload has left in queues is worked off before the next window.
     if (tried.at(-1)?.fault) await sleep(2 * this.#plan.settleMs);
+    if (isAnew && bed.relay.mode?.buffers) await sleep(this.#plan.emptiesMs);
     for (let tries = 0; tries < TRIES; tries++) {
       await sleep(this.#plan.settleMs);
       const window = await bed.window(this.#plan.windowMs);
@@ -172,6 +174,7 @@ export class Measurement {
       if (bed.relay.isSpoiltBy?.(fault)) await bed.resize(0);
       if (!isDoubtful(window)) break;
       await bed.resize(calls);
+      if (bed.relay.mode?.buffers) await sleep(this.#plan.emptiesMs);
     }
     return false;
   }
@@ -194,11 +197,12 @@ export class Measurement {
 
   #tell(bed, window, fault) {
     const ms = (us) => (us / 1000).toFixed(1);
-    const { toWhatsApp, toPbx, cpuMsPer1000, cores, calls, lateP99Us } = window;
+    const { toWhatsApp, toPbx, cpuMsPer1000, cores, calls, lateP99Us, opusComplexity } = window;
+    const effort = bed.relay.mode?.buffers && opusComplexity !== undefined ? `complexity ${opusComplexity}, ` : '';
     this.#say(
       `  ${bed.relay.name}: ${calls} calls, p99 ${ms(toWhatsApp.p99Us)} and ${ms(toPbx.p99Us)} ms, ` +
         `${cpuMsPer1000.toFixed(1)} ms CPU per 1,000 packets, ${(cores * 100).toFixed(0)} % of a core, ` +
-        `load late by ${ms(lateP99Us)} ms${fault ? `: ${fault}` : ''}`,
+        `${effort}load late by ${ms(lateP99Us)} ms${fault ? `: ${fault}` : ''}`,
     );
   }
 }

@@ -6,6 +6,8 @@ const USUAL = {
   windowMs: 3500,
   warmUpMs: 7000,
   settleMs: 800,
+  /** Within so long buffers of calls that were opened one after another have given back what their opening made them take. */
+  emptiesMs: 3000,
   closeEnough: 1.07,
   memoryCalls: 150,
   setUps: 15,
@@ -39,6 +41,7 @@ const QUICK = {
   windowMs: 1500,
   warmUpMs: 1500,
   settleMs: 500,
+  emptiesMs: 1500,
   closeEnough: 1.3,
   memoryCalls: 20,
   setUps: 5,

@@ -34,9 +34,9 @@ export class EngineRelay {
     this.mode = mode;
   }
 
-  /** A transcoder that was caught cold buffers more for a while: its calls are opened anew, as those of rtpengine. */
+  /** Calls whose buffers have grown are opened anew, as those of rtpengine: a window is not judged by the one before. */
   isSpoiltBy(fault) {
-    return this.mode.whatsApp !== 'stamped' && fault !== undefined;
+    return this.mode.buffers && fault !== undefined;
   }
 
   static async start({ mode, core, profileDir }) {
@@ -67,6 +67,11 @@ export class EngineRelay {
   /** Warnings and errors that the engine logged. */
   complaints() {
     return this.child.ask('complaints');
+  }
+
+  /** What is not the same at all times: how hard Opus is coded. */
+  state() {
+    return this.child.ask('state');
   }
 
   memory() {

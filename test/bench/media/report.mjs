@@ -45,6 +45,8 @@ export function figures(measured) {
     dgram_cpu_ms_per_1000: of(passthrough, ({ dgram }) => dgram.compared.cpuMsPer1000),
     rtpengine_cpu_ms_per_1000: of(passthrough, ({ rtpengine }) => rtpengine?.compared.cpuMsPer1000 ?? NaN),
     transcode_cpu_ms_per_1000: of(transcode, ({ ours }) => ours.compared.cpuMsPer1000),
+    // Coded with less effort while the worker has much to do: libopus' complexity at the most calls, 5 by default.
+    transcode_opus_complexity: of(transcode, ({ ours }) => ours.atKnee?.opusComplexity ?? NaN),
     rtpengine_transcode_cpu_ms_per_1000: of(transcode, ({ rtpengine }) => rtpengine?.atKnee?.cpuMsPer1000 ?? NaN),
     g722_cpu_ms_per_1000: of(g722, ({ ours }) => ours.compared.cpuMsPer1000),
     ...halfFigures('passthrough', passthrough),
@@ -114,10 +116,11 @@ function memoryFigures(memory) {
 
 function attempt(window) {
   if (!window.toWhatsApp) return { calls: window.calls, fault: window.fault };
-  const { calls, fault, cpuMsPer1000, cores, lateP99Us } = window;
+  const { calls, fault, cpuMsPer1000, cores, lateP99Us, opusComplexity } = window;
   return {
     calls,
     ...(fault ? { fault } : {}),
+    ...(opusComplexity === undefined ? {} : { opus_complexity: opusComplexity }),
     p99_ms: [window.toWhatsApp, window.toPbx].map((way) => round(way.p99Us / 1000)),
     max_ms: [window.toWhatsApp, window.toPbx].map((way) => round(way.maxUs / 1000)),
     cpu_ms_per_1000: round(cpuMsPer1000, 1),
@@ -197,6 +200,7 @@ function otherRows(it) {
       '',
       atLeast(it.transcode_calls_vs_rtpengine, TARGETS.transcodeVsRtpengine, 'rtpengine'),
     ],
+    ['  at complexity', it.transcode_opus_complexity, '', '', '', ''],
     ['ms CPU per 1,000 packets', it.transcode_cpu_ms_per_1000, '', it.rtpengine_transcode_cpu_ms_per_1000, '', ''],
     [
       'p99 at half load, ms',

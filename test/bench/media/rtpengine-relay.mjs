@@ -25,7 +25,7 @@ export class RtpengineRelay {
    * caught cold buffers more for a while: calls are opened anew, so that a window is not judged by the one before.
    */
   isSpoiltBy(fault) {
-    return fault === 'loss' || (fault === 'delay' && this.mode.whatsApp !== 'stamped');
+    return fault === 'loss' || (fault === 'delay' && this.mode.buffers);
   }
 
   constructor(child, mode) {

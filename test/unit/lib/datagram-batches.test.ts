@@ -9,7 +9,7 @@ function scene() {
   const log: string[] = [];
   const deferred: (() => void)[] = [];
   const rested: number[] = [];
-  const time = { ms: 0 };
+  const time = { ms: 0, idleMs: 0 };
   const block = (ms: number): void => {
     rested.push(ms);
     time.ms += ms;
@@ -19,6 +19,7 @@ function scene() {
     {
       defer: (run) => deferred.push(run),
       nowMs: () => time.ms,
+      idleMs: () => time.idleMs,
       rest: { block, busyPerMs: 2, beatMs: 0.5 },
     },
     () => departures.sendAll(),
@@ -45,6 +46,20 @@ describe('batches of datagrams', () => {
     arrive('3');
     turn();
     expect(log.slice(4)).toEqual(['takes 3', 'sends 3 to b:9']);
+  });
+
+  it('tell how long what has arrived may have waited to be read: as long as the process did something else', () => {
+    const { batches, arrive, turn, time } = scene();
+    arrive('1');
+    turn();
+    Object.assign(time, { ms: 20, idleMs: 19.5 });
+    arrive('2');
+    turn();
+    expect(batches.heldUpMs).toBe(0.5);
+    Object.assign(time, { ms: 70, idleMs: 29.5 });
+    arrive('3');
+    turn();
+    expect(batches.heldUpMs).toBe(40);
   });
 
   it('take in what arrives while they are worked on', () => {

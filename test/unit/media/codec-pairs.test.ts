@@ -141,9 +141,22 @@ describe('loss', () => {
     expect(loss.after(0.25, 1000)).toBe(25);
     expect(loss.after(0.9, 2000)).toBe(40);
     expect(loss.after(0, 3000)).toBe(40);
-    const later = Array.from({ length: 20 }, (_, i) => loss.after(0, 7000 + i * 5000));
+    const later = Array.from({ length: 25 }, (_, i) => loss.after(0, 7000 + i * 5000));
     later.forEach((percent, i) => expect(percent).toBeLessThanOrEqual(later[i - 1] ?? 40));
-    expect(later.at(-1)).toBe(10);
+    expect(later.at(-10)).toBe(10);
+    expect(later.at(-1)).toBe(0);
+    expect(loss.after(0.01, 200_000)).toBe(10);
+  });
+
+  it('is prepared for until reports have been good for 10 s', () => {
+    const loss = new ExpectedLoss();
+    expect(loss.after(undefined, 60_000)).toBe(10);
+    expect(loss.after(0, 61_000)).toBe(10);
+    expect(loss.after(0, 70_999)).toBe(10);
+    expect(loss.after(0, 71_000)).toBe(0);
+    const unlucky = new ExpectedLoss();
+    unlucky.after(0.02, 0);
+    expect(unlucky.after(0, 11_000)).toBe(10);
   });
 
   it.each(['native', 'wasm'] as const)(

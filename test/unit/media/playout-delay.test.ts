@@ -37,6 +37,18 @@ describe('measured jitter', () => {
     expect(meterAfter(2500, () => 0, meter, 500).delayMs).toBe(0);
   });
 
+  it('does not count what held the packet up here', () => {
+    const [held, half] = [new JitterMeter(8), new JitterMeter(8)];
+    for (let i = 0; i < 500; i++) {
+      const lagMs = i % 3 === 0 ? 30 : 0;
+      held.accept((i * 160) >>> 0, i * frameMs + lagMs, lagMs);
+      half.accept((i * 160) >>> 0, i * frameMs + lagMs, 2);
+      if (i === 300) expect([held.lagMs, held.delayMs]).toEqual([30, 0]);
+    }
+    expect(held.delayMs).toBe(0);
+    expect(half.delayMs).toBeGreaterThan(20);
+  });
+
   it('soon gives up what the beginning of a call asked for', () => {
     const unsettled = (i: number): number => (i < 50 ? lag(i, 60) : 0);
     expect(meterAfter(50, unsettled).delayMs).toBeGreaterThan(40);

@@ -1,6 +1,6 @@
 /*
  * What legs send and how they judge what they get. STAMPED payloads (a relay passes them on as they are) carry time and
- * number. The others are synthetic speech in which every 25th frame has a mark, a tone in turn of two pitches: a transcoder
+ * number. The others are synthetic speech in which every 10th frame has a mark, a tone in turn of two pitches: a transcoder
  * destroys every stamp, but what it makes of the marked frame must still have the tone in it.
  */
 #include "load.h"
@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RATE = 48000, SAMPLES = RATE / 1000 * FRAME_MS, MARK_EVERY = 25, EAR_RATE = 8000, EAR_SAMPLES = EAR_RATE / 1000 * FRAME_MS };
+enum { RATE = 48000, SAMPLES = RATE / 1000 * FRAME_MS, MARK_EVERY = 10, EAR_RATE = 8000, EAR_SAMPLES = EAR_RATE / 1000 * FRAME_MS };
 enum { STAMP_LENGTH = 80, STAMP_AT = 4, SILK_NARROWBAND_20_MS = 0x08 };
 static const uint32_t magic = 0x53744d70;
 static const double pitches[2] = {2600, 3200};
 static const double mark_amplitude = 9000, heard_amplitude = 2200;
 /** The tail of a marked frame is heard in the next one, too. */
-static const uint64_t deaf_ns = 200000000ull;
+static const uint64_t deaf_ns = 100000000ull;
 
 static uint8_t *payloads[CODECS][FRAMES];
 static int lengths[CODECS][FRAMES];
@@ -148,7 +148,7 @@ static void hear_stamp(leg_t *leg, const uint8_t *payload, int length, uint64_t 
     if (!is_new) return;
     leg->last_counter = counter;
     leg->has_counter = true;
-    count_delay(leg, sent_ns, arrived_ns, false);
+    count_delay(leg, sent_ns, arrived_ns);
 }
 
 /** Amplitude of a pitch in one frame (Goertzel). */
@@ -184,7 +184,7 @@ static void hear_audio(leg_t *leg, const uint8_t *payload, int length, uint64_t 
     marks->is_open[which] = false;
     leg->marked_ns = arrived_ns;
     if (is_in_window(marks->sent_ns[which])) it->marks_heard++;
-    count_delay(leg, marks->sent_ns[which], arrived_ns, true);
+    count_delay(leg, marks->sent_ns[which], arrived_ns);
 }
 
 void hear(leg_t *leg, const uint8_t *payload, int length, uint64_t arrived_ns) {

@@ -21,10 +21,11 @@ bool is_in_window(uint64_t sent_ns) { return is_open && sent_ns >= from_ns && se
 void open_window(uint64_t start_ns, uint64_t length_ns) {
     for (int side = 0; side < SIDES; side++) {
         direction_t *it = &directions[side];
-        uint32_t *delays = it->delays_us;
+        delay_t *delay = it->delay;
         size_t room = it->room;
-        *it = (direction_t){.delays_us = delays, .room = room};
+        *it = (direction_t){.delay = delay, .room = room};
     }
+    for (int i = 0; i < legs_end; i++) legs[i].has_heard = false;
     memset(late, 0, sizeof late);
     latest_ns = sends = 0;
     from_ns = start_ns;
@@ -32,18 +33,18 @@ void open_window(uint64_t start_ns, uint64_t length_ns) {
     is_open = true;
 }
 
-void count_delay(leg_t *to, uint64_t sent_ns, uint64_t arrived_ns, bool above_least) {
+void count_delay(leg_t *to, uint64_t sent_ns, uint64_t arrived_ns) {
+    if (!is_in_window(sent_ns)) return;
     uint32_t us = arrived_ns > sent_ns ? (arrived_ns - sent_ns) / 1000 : 0;
     if (!to->has_heard || us < to->least_us) to->least_us = us;
     to->has_heard = true;
-    if (!is_in_window(sent_ns)) return;
     direction_t *it = direction_to(to->side);
     if (it->delays == it->room) {
         it->room = it->room ? it->room * 2 : 1 << 16;
-        it->delays_us = realloc(it->delays_us, it->room * sizeof *it->delays_us);
-        if (!it->delays_us) fail("memory");
+        it->delay = realloc(it->delay, it->room * sizeof *it->delay);
+        if (!it->delay) fail("memory");
     }
-    it->delays_us[it->delays++] = above_least ? us - to->least_us : us;
+    it->delay[it->delays++] = (delay_t){us, to};
 }
 
 void count_lateness(uint64_t late_ns) {
@@ -72,24 +73,32 @@ static uint32_t at(const uint32_t *sorted, size_t count, double share) {
     return sorted[index < count ? index : count - 1];
 }
 
+/** What a codec or a buffer delays all frames of a leg by is no added delay; a stamped frame should not be delayed at all. */
+static uint32_t added_us(const delay_t *delay) {
+    return delay->to->codec == STAMPED ? delay->us : delay->us - delay->to->least_us;
+}
+
 static void print_direction(const char *name, enum side side) {
-    direction_t *it = &directions[side];
-    qsort(it->delays_us, it->delays, sizeof *it->delays_us, by_size);
+    const direction_t *it = &directions[side];
+    size_t n = it->delays;
+    uint32_t *added = malloc(sizeof *added * (n + 1)), *least = malloc(sizeof *least * MAX_LEGS);
+    if (!added || !least) fail("memory");
+    for (size_t i = 0; i < n; i++) added[i] = added_us(&it->delay[i]);
+    qsort(added, n, sizeof *added, by_size);
     int count = 0, mute = 0;
-    uint32_t *least = malloc(sizeof *least * MAX_LEGS);
     for (int i = 0; i < legs_end; i++)
         if (legs[i].is_used && legs[i].side == side) {
             if (legs[i].has_heard) least[count++] = legs[i].least_us;
             else mute++;
         }
     qsort(least, count, sizeof *least, by_size);
-    const uint32_t *d = it->delays_us;
-    size_t n = it->delays;
     printf("\"%s\":{\"sent\":%lu,\"received\":%lu,\"marksSent\":%lu,\"marksHeard\":%lu,\"fillers\":%lu,\"repeated\":%lu,"
            "\"missing\":%lu,\"unauthentic\":%lu,\"sendErrors\":%lu,\"muteLegs\":%d,\"leastUs\":%u,"
            "\"delays\":%zu,\"p50Us\":%u,\"p99Us\":%u,\"maxUs\":%u}",
            name, it->sent, it->received, it->marks_sent, it->marks_heard, it->fillers, it->repeated, it->missing,
-           it->unauthentic, it->send_errors, mute, at(least, count, 0.5), n, at(d, n, 0.5), at(d, n, 0.99), n ? d[n - 1] : 0);
+           it->unauthentic, it->send_errors, mute, at(least, count, 0.5), n, at(added, n, 0.5), at(added, n, 0.99),
+           n ? added[n - 1] : 0);
+    free(added);
     free(least);
 }
 

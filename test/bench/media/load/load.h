@@ -19,6 +19,11 @@ typedef struct {
     bool is_open[2];
 } marks_t;
 
+/** What arrived, for reports. */
+typedef struct {
+    uint32_t ssrc, base, highest, packets, told_expected, told_packets;
+} heard_t;
+
 typedef struct leg {
     bool is_used, is_sending, is_secure, is_server, is_controlling, is_nominated, is_up;
     int id, fd, slot;
@@ -31,14 +36,17 @@ typedef struct leg {
     uint16_t sequence;
     uint32_t timestamp, ssrc, counter;
     int frame;
+    uint32_t frames_sent;
     marks_t marks;
     /* what arrives */
     uint32_t last_counter;
     bool has_sequence, has_counter, has_heard;
     uint16_t last_sequence;
     uint64_t marked_ns;
+    heard_t heard;
     OpusDecoder *opus;
     struct g722 *g722;
+    /** The least delay of the window; what a buffer has of itself. */
     uint32_t least_us;
     /* ICE and DTLS */
     char local_user[64], local_password[64], remote_user[64], remote_password[64];
@@ -48,9 +56,15 @@ typedef struct leg {
     srtp_t protect, unprotect;
 } leg_t;
 
+/** How long a frame took to a leg. */
+typedef struct {
+    uint32_t us;
+    const leg_t *to;
+} delay_t;
+
 typedef struct {
     uint64_t sent, received, marks_sent, marks_heard, fillers, repeated, missing, unauthentic, send_errors;
-    uint32_t *delays_us;
+    delay_t *delay;
     size_t delays, room;
 } direction_t;
 
@@ -84,12 +98,17 @@ void on_dtls(leg_t *leg, const uint8_t *record, int length);
 void nurse(leg_t *leg, uint64_t now_ns);
 void end_security(leg_t *leg);
 
+/* rtcp.c */
+void note_for_report(leg_t *leg, const uint8_t *packet);
+/** To be called with each frame that is sent. */
+void report_if_due(leg_t *leg, uint64_t now_ns);
+
 /* figures.c */
 /** What the window counts for packets on their way to that side; a window is open between two times of the wall clock. */
 direction_t *direction_to(enum side side);
 bool is_in_window(uint64_t sent_ns);
 void open_window(uint64_t from_ns, uint64_t length_ns);
-void count_delay(leg_t *to, uint64_t sent_ns, uint64_t arrived_ns, bool above_least);
+void count_delay(leg_t *to, uint64_t sent_ns, uint64_t arrived_ns);
 void count_lateness(uint64_t late_ns);
 /** Prints what an ended window counted; true if one ended. */
 bool report_window(uint64_t now_ns);

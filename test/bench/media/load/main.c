@@ -75,6 +75,7 @@ static void send_frame(leg_t *leg) {
     if (leg->protect && srtp_protect(leg->protect, packet, &length)) fail("srtp_protect");
     if (is_counted) it->sent++;
     if (sendto(leg->fd, packet, length, 0, (void *)&leg->remote, sizeof leg->remote) < 0 && is_counted) it->send_errors++;
+    if (leg->is_secure) report_if_due(leg, now);
 }
 
 static void on_rtp(leg_t *leg, uint8_t *packet, int length, uint64_t arrived_ns) {
@@ -87,6 +88,7 @@ static void on_rtp(leg_t *leg, uint8_t *packet, int length, uint64_t arrived_ns)
             return;
         }
     }
+    note_for_report(leg, packet);
     if (type != leg->payload_type) return;
     uint16_t sequence = packet[2] << 8 | packet[3];
     if (!leg->has_sequence) {
