@@ -144,7 +144,7 @@ export class Measurement {
     const knee = await findKnee({
       start,
       factor: known ? NARROW : WIDE,
-      closeEnough: this.#plan.closeEnough,
+      closeEnough: bed.relay.mode?.buffers ? this.#plan.closeEnoughBuffered : this.#plan.closeEnough,
       most: MOST_CALLS,
       isLate: () => this.#isLate || performance.now() > endMs,
       attempt: (calls) => this.#attempt(bed, calls, tried),
