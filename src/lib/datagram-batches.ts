@@ -20,10 +20,14 @@ export interface Rest {
   readonly busyPerMs: number;
   /** It begins to read this long after it last did, if nothing else takes as long; by so much a datagram may be late. */
   readonly beatMs: number;
+  /** It rests once what a batch has set going in the next turn is done, too; what is read meanwhile waits for the rest. */
+  readonly afterNextTurn?: boolean;
 }
 
 /** So many datagrams of one socket libuv reads in a turn: after as many, more may be waiting. */
 const mostOfOneTurn = 32;
+/** What is done need not wait for all of a large batch: behind a stall that would double the delay. */
+const mostBeforeSending = 16;
 /** The clock is no good for less. */
 const leastRestMs = 0.1;
 const countedForMs = 100;
@@ -45,6 +49,8 @@ export class DatagramBatches {
   #countedSinceMs = 0;
   #counted = 0;
   #isBusy = false;
+  /** It is about to, in the next turn. */
+  #restsSoon = false;
   /** Since the last rest, or the last batch that needed none. */
   #awakeSinceMs = 0;
   #lastBeganMs = 0;
@@ -52,7 +58,7 @@ export class DatagramBatches {
 
   constructor(
     private readonly options: DatagramBatchesOptions,
-    /** Sends what waits. */
+    /** Sends what waits: at the end of a batch, and now and then in a large one. */
     private readonly sendAll: () => void = () => undefined,
   ) {}
 
@@ -62,7 +68,7 @@ export class DatagramBatches {
     this.#listeners[place] = listener;
     this.#datagrams[place] = datagram;
     this.#sources[place] = source;
-    if (place === 0) this.options.defer(this.#run);
+    if (place === 0 && !this.#restsSoon) this.options.defer(this.#run);
   }
 
   readonly #run = (): void => {
@@ -71,7 +77,10 @@ export class DatagramBatches {
     this.#noteHoldUp(beganMs);
     this.isUnderWay = true;
     try {
-      for (let place = 0; place < this.#arrived; place++) this.#take(place);
+      for (let place = 0; place < this.#arrived; place++) {
+        this.#take(place);
+        if ((place + 1) % mostBeforeSending === 0) this.sendAll();
+      }
     } finally {
       this.isUnderWay = false;
       this.#count(this.#arrived, beganMs);
@@ -80,7 +89,19 @@ export class DatagramBatches {
       this.sendAll();
     }
     const { rest } = this.options;
-    if (rest && this.#isBusy) this.#rest(rest, size < mostOfOneTurn);
+    if (!rest || !this.#isBusy) return;
+    const mayRest = size < mostOfOneTurn;
+    if (!rest.afterNextTurn || !mayRest) return this.#rest(rest, mayRest);
+    this.#restsSoon = true;
+    this.options.defer(this.#restNow);
+  };
+
+  readonly #restNow = (): void => {
+    const { rest } = this.options;
+    this.#restsSoon = false;
+    // What was read meanwhile is worked on together with what comes until the end of the rest.
+    if (this.#arrived > 0) this.options.defer(this.#run);
+    if (rest) this.#rest(rest, true);
   };
 
   #noteHoldUp(nowMs: number): void {

@@ -48,6 +48,16 @@ describe('batches of datagrams', () => {
     expect(log.slice(4)).toEqual(['takes 3', 'sends 3 to b:9']);
   });
 
+  it('that are large send now and then, so that the first need not wait for the last', () => {
+    const { arrive, turn, log } = scene();
+    arrive(...Array.from({ length: 40 }, (_, i) => String(i)));
+    turn();
+    const sendsBefore = (text: string): number =>
+      log.slice(0, log.indexOf(text)).filter((line) => line.startsWith('sends')).length;
+    expect(['takes 15', 'takes 16', 'takes 31', 'takes 32', 'takes 39'].map(sendsBefore)).toEqual([0, 16, 16, 32, 32]);
+    expect(log.filter((line) => line.startsWith('sends'))).toHaveLength(40);
+  });
+
   it('tell how long what has arrived may have waited to be read: as long as the process did something else', () => {
     const { batches, arrive, turn, time } = scene();
     arrive('1');
