@@ -15,6 +15,7 @@ const FIRST_CALLS = {
   stock: 30,
 };
 const MOST_CALLS = 2000;
+const CALLS_BEFORE_MEMORY = 10;
 const WIDE = 1.25;
 const NARROW = 1.12;
 const NEAR = 0.92;
@@ -144,7 +145,7 @@ export class Measurement {
     const knee = await findKnee({
       start,
       factor: known ? NARROW : WIDE,
-      closeEnough: bed.relay.mode?.buffers ? this.#plan.closeEnoughBuffered : this.#plan.closeEnough,
+      closeEnough: this.#plan.closeEnough,
       most: MOST_CALLS,
       isLate: () => this.#isLate || performance.now() > endMs,
       attempt: (calls) => this.#attempt(bed, calls, tried),
@@ -179,19 +180,17 @@ export class Measurement {
     return false;
   }
 
-  /** What a call that is held weighs, beside a process that has had calls before. */
+  /** What a call that is held weighs: the growth of a process that has few calls by many more. */
   async #memory() {
-    const { memoryCalls, settleMs } = this.#plan;
+    const { memoryCalls, warmUpMs, settleMs } = this.#plan;
     this.results.memory = await this.#with(EngineRelay, { mode: 'passthrough' }, async (bed) => {
-      await bed.resize(memoryCalls);
-      await sleep(2 * settleMs);
-      await bed.resize(0);
-      await sleep(settleMs);
+      await bed.resize(CALLS_BEFORE_MEMORY);
+      await sleep(warmUpMs);
       const before = await bed.relay.memory();
-      await bed.resize(memoryCalls);
+      await bed.resize(CALLS_BEFORE_MEMORY + memoryCalls);
       await sleep(2 * settleMs);
       const after = await bed.relay.memory();
-      return { calls: bed.calls, before, after };
+      return { calls: bed.calls - CALLS_BEFORE_MEMORY, before, after };
     });
   }
 

@@ -8,9 +8,7 @@ const USUAL = {
   settleMs: 800,
   /** Within so long buffers of calls that were opened one after another have given back what their opening made them take. */
   emptiesMs: 2000,
-  closeEnough: 1.07,
-  /** Where a step takes longer, since calls with buffers are opened one after another. */
-  closeEnoughBuffered: 1.13,
+  closeEnough: 1.13,
   memoryCalls: 150,
   setUps: 15,
   /** A search that takes longer ends with what it has: where others keep the machine busy nothing may be borne at all. */
@@ -29,7 +27,6 @@ const FULL = {
   windowMs: 5000,
   emptiesMs: 3000,
   closeEnough: 1.04,
-  closeEnoughBuffered: 1.04,
   setUps: 40,
   searchSeconds: 140,
   untilSeconds: 3000,
@@ -47,7 +44,6 @@ const QUICK = {
   settleMs: 500,
   emptiesMs: 1500,
   closeEnough: 1.3,
-  closeEnoughBuffered: 1.3,
   memoryCalls: 20,
   setUps: 5,
   searchSeconds: 20,
