@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { endReason } from '../../../src/call/end-reason.js';
 import {
   initialBusinessLegState,
   transition as businessTransition,
@@ -9,66 +8,26 @@ import {
 import {
   initialUserLegState,
   transition as userTransition,
+  type PreAcceptPolicy,
   type UserLegEvent,
 } from '../../../src/whatsapp/user-initiated-machine.js';
+import { businessLegEvents, preAcceptLost, userLegEvents, whatsAppWord } from '../../support/leg-machines.js';
+import { count, played } from '../../support/machine-play.js';
 
 /*
  * Any events in any order, also such as no leg can produce: the pure machines must hold their invariants by themselves.
  */
 
-const reason = endReason('upstream');
-const [before, after] = [endReason('no_answer'), endReason('hangup')];
-const plain = <Type extends string>(...types: Type[]) => types.map((type) => ({ type }));
-const failing = <Type extends string>(...types: Type[]) => types.map((type) => ({ type, reason }));
-const remote = { type: 'remote_terminated', before, after } as const;
+/** What a leg did, in words and in order, and where it ended. */
+const userLife = (preAccept: PreAcceptPolicy, events: readonly UserLegEvent[]) => {
+  const { state, effects, steps } = played(userTransition, initialUserLegState(preAccept), events);
+  return { state, words: effects.map(whatsAppWord), steps };
+};
+const businessLife = (events: readonly BusinessLegEvent[]) => {
+  const { state, effects } = played(businessTransition, initialBusinessLegState, events);
+  return { state, words: effects.map(whatsAppWord) };
+};
 
-const userEvents: readonly UserLegEvent[] = [
-  ...plain('trying', 'ring', 'answer', 'reject', 'hangup', 'sdp_ready', 'pre_accepted', 'accepted'),
-  ...plain('wire_ended', 'word_timeout', 'media_closed', 'end_deadline'),
-  ...failing('sdp_failed', 'accept_failed', 'media_failed'),
-  { type: 'pre_accept_failed', reason, fatal: true },
-  { type: 'pre_accept_failed', reason, fatal: false },
-  remote,
-];
-const businessEvents: readonly BusinessLegEvent[] = [
-  ...plain('dial', 'hangup', 'offer_ready', 'id_known', 'adoption_timeout', 'answer_applied', 'ringing', 'accepted'),
-  ...plain('rejected', 'wire_ended', 'word_timeout', 'media_closed', 'end_deadline'),
-  ...failing('offer_failed', 'connect_refused', 'connect_unknown', 'connect_unusable', 'answer_failed', 'media_failed'),
-  { type: 'remote_answer', sdp: 'sdp' },
-  remote,
-];
-
-interface Word {
-  readonly do: string;
-  readonly event?: { readonly type: string };
-  readonly action?: string;
-}
-const wordOf = (effect: Word): string =>
-  effect.do === 'emit' ? `!${effect.event?.type ?? ''}` : effect.do === 'post' ? (effect.action ?? '') : effect.do;
-
-type Machine<State, Event> = (
-  state: State,
-  event: Event,
-) => { readonly next: State; readonly effects: readonly Word[] };
-
-/** Runs a machine through events; the words of all effects in order, and where it ended. */
-function run<State, Event>(
-  initial: State,
-  transition: Machine<State, Event>,
-  events: readonly Event[],
-): { words: string[]; state: State } {
-  let state = initial;
-  const words: string[] = [];
-  for (const event of events) {
-    const step = transition(state, event);
-    state = step.next;
-    words.push(...step.effects.map(wordOf));
-  }
-  return { words, state };
-}
-
-const count = (words: readonly string[], ...wanted: string[]): number =>
-  words.filter((word) => wanted.includes(word)).length;
 const isBefore = (words: readonly string[], first: string, second: string): boolean =>
   !words.includes(second) || (words.includes(first) && words.indexOf(first) < words.indexOf(second));
 
@@ -85,20 +44,23 @@ const oneEnd = (words: readonly string[], isOver: boolean): Record<string, boole
 });
 
 /** Whatever happened, these let a leg come to its end. */
-const userEnding: readonly UserLegEvent[] = plain('hangup', 'wire_ended', 'word_timeout', 'media_closed');
-const businessEnding: readonly BusinessLegEvent[] = plain('hangup', 'end_deadline');
+const { hangup, wire_ended, word_timeout, media_closed } = userLegEvents;
+const userEnding = [hangup, wire_ended, word_timeout, media_closed];
+const businessEnding = [businessLegEvents.hangup, businessLegEvents.end_deadline];
 
 describe('user-initiated leg machine, any order of events', () => {
-  const anyEvents = fc.array(fc.constantFrom(...userEvents), { maxLength: 40 });
+  const anyEvents = fc.array(fc.constantFrom(...Object.values(userLegEvents), preAcceptLost), { maxLength: 40 });
   const policy = fc.constantFrom('immediate' as const, 'on_progress' as const, 'never' as const);
 
   it('keeps its invariants', () => {
     fc.assert(
       fc.property(policy, anyEvents, (preAccept, events) => {
-        const { words, state } = run(initialUserLegState(preAccept), userTransition, events);
+        const { words, state, steps } = userLife(preAccept, events);
         const told = count(words, 'reject', 'terminate');
         const answered = count(words, 'pre_accept', 'accept') > 0;
-        const isEnding = state.phase === 'ending' || state.phase === 'terminated';
+        // The event that began the end, if it came.
+        const endedBy = events[steps.findIndex(({ next }) => next.phase === 'ending')];
+        const isOurEnd = endedBy !== undefined && endedBy.type !== 'remote_terminated';
         const rules = {
           ...oneEnd(words, state.phase === 'terminated'),
           'one answer prepared': count(words, 'prepare_answer') <= 1,
@@ -109,7 +71,7 @@ describe('user-initiated leg machine, any order of events', () => {
           'confirmed once': count(words, '!confirmed') <= 1,
           'reject only while nothing was answered': !words.includes('reject') || !answered,
           'terminate only after an answer': !words.includes('terminate') || answered,
-          'Meta told once if the end is ours': told === (isEnding && !endedByMeta(preAccept, events) ? 1 : 0),
+          'Meta told once if the end is ours': told === (isOurEnd ? 1 : 0),
         };
         expect(broken(rules)).toEqual([]);
       }),
@@ -117,20 +79,10 @@ describe('user-initiated leg machine, any order of events', () => {
     );
   });
 
-  const endedByMeta = (preAccept: 'immediate' | 'on_progress' | 'never', events: readonly UserLegEvent[]): boolean => {
-    let state = initialUserLegState(preAccept);
-    for (const event of events) {
-      const { next } = userTransition(state, event);
-      if (next.phase === 'ending' && state.phase !== 'ending') return event.type === 'remote_terminated';
-      state = next;
-    }
-    return false;
-  };
-
   it('can always come to its end', () => {
     fc.assert(
       fc.property(policy, anyEvents, (preAccept, events) => {
-        const { words, state } = run(initialUserLegState(preAccept), userTransition, [...events, ...userEnding]);
+        const { words, state } = userLife(preAccept, [...events, ...userEnding]);
         expect(state.phase).toBe('terminated');
         const disarmed = count(words, 'disarm_deadline') + (events.some(({ type }) => type === 'end_deadline') ? 1 : 0);
         expect(disarmed).toBeGreaterThanOrEqual(count(words, 'arm_deadline'));
@@ -141,12 +93,12 @@ describe('user-initiated leg machine, any order of events', () => {
 });
 
 describe('business-initiated leg machine, any order of events', () => {
-  const anyEvents = fc.array(fc.constantFrom(...businessEvents), { maxLength: 40 });
+  const anyEvents = fc.array(fc.constantFrom(...Object.values(businessLegEvents)), { maxLength: 40 });
 
   it('keeps its invariants', () => {
     fc.assert(
       fc.property(anyEvents, (events) => {
-        const { words, state } = run(initialBusinessLegState, businessTransition, events);
+        const { words, state } = businessLife(events);
         const once = [
           'prepare_offer',
           'connect',
@@ -178,7 +130,7 @@ describe('business-initiated leg machine, any order of events', () => {
   it('can always come to its end, and leaves no call at Meta that nobody ends', () => {
     fc.assert(
       fc.property(anyEvents, (events) => {
-        const { words, state } = run(initialBusinessLegState, businessTransition, [...events, ...businessEnding]);
+        const { words, state } = businessLife([...events, ...businessEnding]);
         expect(state.phase).toBe('terminated');
         const endedByMeta = events.some(({ type }) =>
           ['remote_terminated', 'rejected', 'connect_refused'].includes(type),

@@ -1,25 +1,7 @@
-import { describe, expect, it } from 'vitest';
-import { endReason } from '../../../src/call/end-reason.js';
+import { describe } from 'vitest';
 import { inboundTransition, type InboundLegEvent, type InboundLegState } from '../../../src/sip/inbound-leg-machine.js';
-
-const reason = endReason('hangup');
-const events: InboundLegEvent[] = [
-  { type: 'prepared' },
-  { type: 'unusable', reason },
-  { type: 'ring' },
-  { type: 'answer' },
-  { type: 'reject', reason },
-  { type: 'hangup', reason },
-  { type: 'cancelled', reason },
-  { type: 'answerFailed', reason },
-  { type: 'acked' },
-  { type: 'ackUnusable', reason },
-  { type: 'remoteEnded', reason },
-  { type: 'mediaFailed', reason },
-  { type: 'linkLost', reason },
-  { type: 'wireDone' },
-  { type: 'mediaClosed' },
-];
+import { inboundLegEvents, sipWord } from '../../support/leg-machines.js';
+import { itKeepsTo } from '../../support/machine-play.js';
 
 type Row = Partial<Record<InboundLegEvent['type'], string>>;
 
@@ -85,16 +67,12 @@ const table: Record<InboundLegState, Row> = {
   terminated: { acked: 'terminated: sendBye', ackUnusable: 'terminated: sendBye' },
 };
 
-const told = (state: InboundLegState, event: InboundLegEvent): string => {
-  const { next, effects } = inboundTransition(state, event);
-  return [`${next}:`, ...effects.map((effect) => (effect.type === 'report' ? effect.event.type : effect.type))].join(
-    ' ',
-  );
-};
-
 describe('inboundTransition', () => {
-  const states = Object.keys(table) as InboundLegState[];
-  it.each(states.flatMap((state) => events.map((event) => [state, event] as const)))('%s, %o', (state, event) => {
-    expect(told(state, event)).toBe(table[state][event.type] ?? `${state}:`);
+  itKeepsTo({
+    table,
+    events: inboundLegEvents,
+    stateOf: (name) => name,
+    transition: inboundTransition,
+    inWords: ({ next, effects }) => [`${next}:`, ...effects.map(sipWord)].join(' '),
   });
 });

@@ -1,29 +1,12 @@
-import { describe, expect, it } from 'vitest';
-import { endReason } from '../../../src/call/end-reason.js';
+import { describe } from 'vitest';
 import {
   outboundTransition,
   type OutboundLegEvent,
   type OutboundLegState,
+  type OutboundLegTransition,
 } from '../../../src/sip/outbound-leg-machine.js';
-
-const reason = endReason('hangup');
-const events: OutboundLegEvent[] = [
-  { type: 'dial' },
-  { type: 'prepared' },
-  { type: 'ringing' },
-  { type: 'earlyMedia' },
-  { type: 'refused', reason, retry: true },
-  { type: 'silent', reason },
-  { type: 'accepted' },
-  { type: 'answerUsable' },
-  { type: 'answerUnusable', reason },
-  { type: 'hangup', reason },
-  { type: 'remoteEnded', reason },
-  { type: 'mediaFailed', reason },
-  { type: 'linkLost', reason },
-  { type: 'wireDone' },
-  { type: 'mediaClosed' },
-];
+import { outboundLegEvents, sipWord } from '../../support/leg-machines.js';
+import { itKeepsTo } from '../../support/machine-play.js';
 
 type Row = Partial<Record<OutboundLegEvent['type'], string>>;
 
@@ -94,18 +77,14 @@ const table: Record<OutboundLegState, Row> = {
   terminated: { accepted: 'terminated: sendBye' },
 };
 
-const told = (state: OutboundLegState, event: OutboundLegEvent): string => {
-  const { next, effects } = outboundTransition(state, event);
+const inWords = ({ next, effects }: OutboundLegTransition): string => {
   const words = effects.map((effect) => {
-    if (effect.type !== 'report') return effect.type;
-    return effect.event.type === 'failed' && effect.event.retry ? 'failed+retry' : effect.event.type;
+    const retries = effect.type === 'report' && effect.event.type === 'failed' && effect.event.retry;
+    return sipWord(effect) + (retries ? '+retry' : '');
   });
   return [`${next}:`, ...words].join(' ');
 };
 
 describe('outboundTransition', () => {
-  const states = Object.keys(table) as OutboundLegState[];
-  it.each(states.flatMap((state) => events.map((event) => [state, event] as const)))('%s, %o', (state, event) => {
-    expect(told(state, event)).toBe(table[state][event.type] ?? `${state}:`);
-  });
+  itKeepsTo({ table, events: outboundLegEvents, stateOf: (name) => name, transition: outboundTransition, inWords });
 });

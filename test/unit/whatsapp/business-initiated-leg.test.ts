@@ -1,55 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { endReason } from '../../../src/call/end-reason.js';
-import { FakeClock } from '../../../src/lib/clock.js';
-import type { WaCallId } from '../../../src/lib/ids.js';
 import { MediaError } from '../../../src/media/media-error.js';
 import { toUserAddress, type UserAddress } from '../../../src/routing/user-address.js';
-import { BusinessInitiatedLeg } from '../../../src/whatsapp/business-initiated-leg.js';
-import type { LaterEvent } from '../../../src/whatsapp/call-directory.js';
 import { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { opaqueOf } from '../../../src/whatsapp/wa-ids.js';
+import type { CallStatus } from '../../../src/whatsapp/webhook-events.js';
+import { businessConnect, callStatus, callTerminate } from '../../support/call-events.js';
 import { settled } from '../../support/eventually.js';
-import { legWorld, someCall, someNumber, someUser, someWaCall } from '../../support/whatsapp-fakes.js';
+import { someCall, someNumber, someUser, someWaCall } from '../../support/whatsapp-fakes.js';
+import { businessLegWorld } from '../../support/whatsapp-legs.js';
 
 const hangup = endReason('hangup');
-const nobody = { number: someUser, userId: undefined, parentUserId: undefined, name: undefined, username: undefined };
-const common = {
-  numberId: someNumber.id,
-  waCallId: someWaCall,
-  timestampMs: 0,
-  opaque: opaqueOf(someCall),
-  user: nobody,
-};
-const connect: LaterEvent = { kind: 'business_connect', ...common, answer: 'meta answer' };
-const status = (word: 'RINGING' | 'ACCEPTED' | 'REJECTED'): LaterEvent => ({
-  kind: 'call_status',
-  ...common,
-  status: word,
-});
-const terminate: LaterEvent = {
-  kind: 'call_terminate',
-  ...common,
-  ctaPayload: undefined,
-  deeplinkPayload: undefined,
-  direction: 'business_initiated',
-  outcome: 'COMPLETED',
-  startMs: undefined,
-  endMs: undefined,
-  durationS: undefined,
-  errors: [],
-};
+const ours = { opaque: opaqueOf(someCall) };
+const connect = businessConnect(ours);
+const status = (word: CallStatus['status']): CallStatus => callStatus(word, ours);
+const terminate = callTerminate({ ...ours, direction: 'business_initiated' });
 const lost = new GraphError('timeout', 'late');
 
-function setUp(to: UserAddress = { number: someUser }, opaque?: string) {
-  const clock = new FakeClock();
-  const world = legWorld(clock);
-  const leg = new BusinessInitiatedLeg({ ...world.deps, call: someCall, number: someNumber, to, opaque });
-  leg.listen((event) => world.events.push(event));
-  return { ...world, leg, clock };
-}
-
 async function dialled(to?: UserAddress, opaque?: string) {
-  const world = setUp(to, opaque);
+  const world = businessLegWorld(to, opaque);
   world.leg.dial();
   await settled();
   world.graph.succeed('connect', someWaCall);
@@ -59,7 +28,7 @@ async function dialled(to?: UserAddress, opaque?: string) {
 
 describe('business-initiated leg', () => {
   it('journals, connects with our key, rings, brings media up early and is answered on ACCEPTED', async () => {
-    const { leg, graph, endpoint, directory, journal, types, steps } = setUp();
+    const { leg, graph, endpoint, directory, journal, types, steps } = businessLegWorld();
     leg.dial();
     await settled();
     const session = {
@@ -99,7 +68,7 @@ describe('business-initiated leg', () => {
   });
 
   it('takes webhooks that outrun the HTTP reply by our key', async () => {
-    const { leg, directory, graph, types } = setUp();
+    const { leg, directory, graph, types } = businessLegWorld();
     leg.dial();
     await settled();
     for (const event of [connect, status('RINGING'), status('ACCEPTED')])
@@ -110,7 +79,7 @@ describe('business-initiated leg', () => {
   });
 
   it('takes webhooks without our key once the HTTP reply names the id', async () => {
-    const { leg, directory, graph, types } = setUp();
+    const { leg, directory, graph, types } = businessLegWorld();
     leg.dial();
     await settled();
     for (const event of [status('RINGING'), connect, status('ACCEPTED')]) {
@@ -166,7 +135,7 @@ describe('business-initiated leg', () => {
   });
 
   it('terminates as soon as the id is known when hung up while connect is on its way', async () => {
-    const { leg, graph, types } = setUp();
+    const { leg, graph, types } = businessLegWorld();
     graph.prompt.add('terminate');
     leg.dial();
     await settled();
@@ -180,7 +149,7 @@ describe('business-initiated leg', () => {
   });
 
   it('never posts anything when hung up before the connect went out', async () => {
-    const { leg, graph, types } = setUp();
+    const { leg, graph, types } = businessLegWorld();
     leg.dial();
     leg.hangup(hangup);
     await settled();
@@ -189,7 +158,7 @@ describe('business-initiated leg', () => {
   });
 
   it('fails with Meta’s reason when connect is refused', async () => {
-    const { leg, graph, events, types } = setUp();
+    const { leg, graph, events, types } = businessLegWorld();
     leg.dial();
     await settled();
     graph.fail('connect', new GraphError('api', 'no', { httpStatus: 401, metaCode: 138006, details: 'No permission' }));
@@ -200,7 +169,7 @@ describe('business-initiated leg', () => {
   });
 
   it('adopts a call whose connect got no answer when a webhook names it', async () => {
-    const { leg, graph, directory, types, clock } = setUp();
+    const { leg, graph, directory, types, clock } = businessLegWorld();
     leg.dial();
     await settled();
     graph.fail('connect', lost);
@@ -214,7 +183,7 @@ describe('business-initiated leg', () => {
   });
 
   it('gives up on a connect without an answer after 10 s with 504, and leaves its key to be ended later', async () => {
-    const { leg, graph, directory, events, types, clock } = setUp();
+    const { leg, graph, directory, events, types, clock } = businessLegWorld();
     leg.dial();
     await settled();
     graph.fail('connect', lost);
@@ -232,7 +201,7 @@ describe('business-initiated leg', () => {
     ['a web page', new GraphError('answer', 'not JSON', { httpStatus: 200 }), 503],
     ['a redirect', new GraphError('answer', 'redirected', { httpStatus: 302 }), 503],
   ])('fails at once on %s for an answer, and leaves its key to be ended later', async (_, error, sipStatus) => {
-    const { leg, graph, directory, events, types, clock } = setUp();
+    const { leg, graph, directory, events, types, clock } = businessLegWorld();
     leg.dial();
     await settled();
     graph.fail('connect', error);
@@ -244,7 +213,7 @@ describe('business-initiated leg', () => {
   });
 
   it('waits for a webhook when a server of Meta’s fails without a code', async () => {
-    const { leg, graph, types } = setUp();
+    const { leg, graph, types } = businessLegWorld();
     leg.dial();
     await settled();
     graph.fail('connect', new GraphError('answer', 'not JSON', { httpStatus: 502 }));
@@ -355,7 +324,7 @@ describe('business-initiated leg', () => {
   });
 
   it('terminates a call whose HTTP reply comes after the leg gave up waiting', async () => {
-    const { leg, graph, types, clock } = setUp();
+    const { leg, graph, types, clock } = businessLegWorld();
     leg.dial();
     await settled();
     leg.hangup(hangup);
@@ -378,7 +347,7 @@ describe('business-initiated leg', () => {
   });
 
   it('does not connect what the journal cannot remember', async () => {
-    const { leg, graph, journal, events, types } = setUp();
+    const { leg, graph, journal, events, types } = businessLegWorld();
     journal.fails = new Error('disk full');
     leg.dial();
     await settled();
@@ -389,7 +358,7 @@ describe('business-initiated leg', () => {
 
   it('does not follow a webhook that has our key and another call id', async () => {
     const { directory, types, logger } = await dialled();
-    directory.deliver({ ...status('ACCEPTED'), waCallId: 'wacid.other' as WaCallId });
+    directory.deliver(callStatus('ACCEPTED', { ...ours, waCallId: 'wacid.other' }));
     expect(types()).toEqual([]);
     expect(logger.lines.at(-1)).toMatchObject({ level: 'warn' });
   });

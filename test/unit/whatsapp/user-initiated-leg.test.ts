@@ -1,50 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { endReason } from '../../../src/call/end-reason.js';
-import { FakeClock } from '../../../src/lib/clock.js';
 import { deferred } from '../../../src/lib/deferred.js';
 import { MediaError } from '../../../src/media/media-error.js';
 import { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { UserInitiatedLeg } from '../../../src/whatsapp/user-initiated-leg.js';
-import type { PreAcceptPolicy } from '../../../src/whatsapp/user-initiated-machine.js';
 import { opaqueOf } from '../../../src/whatsapp/wa-ids.js';
-import type { CallTerminate } from '../../../src/whatsapp/webhook-events.js';
+import { callTerminate, someWaUser } from '../../support/call-events.js';
 import { settled } from '../../support/eventually.js';
 import { legWorld, someCall, someNumber, someUser, someWaCall } from '../../support/whatsapp-fakes.js';
+import { userLegWorld } from '../../support/whatsapp-legs.js';
 
 const hangup = endReason('hangup');
 const busy = endReason('busy');
 
-function setUp(preAccept: PreAcceptPolicy = 'immediate') {
-  const clock = new FakeClock();
-  const world = legWorld(clock);
-  const user = { number: someUser, userId: undefined, parentUserId: undefined, name: 'Ana', username: undefined };
-  const ids = { call: someCall, number: someNumber, waCallId: someWaCall };
-  const leg = new UserInitiatedLeg({ ...world.deps, ...ids, offer: 'meta offer', user, preAccept });
-  world.directory.claim(someWaCall, leg);
-  leg.listen((event) => world.events.push(event));
-  return { ...world, leg, clock };
-}
-
-const terminate = (extra: Partial<CallTerminate> = {}): CallTerminate => ({
-  kind: 'call_terminate',
-  numberId: someNumber.id,
-  waCallId: someWaCall,
-  timestampMs: 0,
-  opaque: undefined,
-  ctaPayload: undefined,
-  deeplinkPayload: undefined,
-  direction: 'user_initiated',
-  outcome: 'COMPLETED',
-  startMs: undefined,
-  endMs: undefined,
-  durationS: undefined,
-  errors: [],
-  ...extra,
-});
-
 describe('user-initiated leg', () => {
   it('pre-accepts, starts media, accepts with the same SDP and sends only after the 200', async () => {
-    const { leg, graph, endpoint, types, journal, steps, logger } = setUp();
+    const { leg, graph, endpoint, types, journal, steps, logger } = userLegWorld();
     leg.trying();
     await settled();
     expect(graph.requests[0]).toMatchObject({
@@ -75,7 +46,7 @@ describe('user-initiated leg', () => {
   });
 
   it('rejects while nothing was pre-accepted', async () => {
-    const { leg, graph, types, endpoint } = setUp('never');
+    const { leg, graph, types, endpoint } = userLegWorld('never');
     leg.trying();
     await settled();
     leg.reject(busy);
@@ -88,7 +59,7 @@ describe('user-initiated leg', () => {
   });
 
   it.each(['in flight', 'done'])('terminates instead of rejecting while the pre_accept is %s', async (state) => {
-    const { leg, graph, types } = setUp();
+    const { leg, graph, types } = userLegWorld();
     leg.trying();
     await settled();
     if (state === 'done') graph.succeed('preAccept');
@@ -104,12 +75,12 @@ describe('user-initiated leg', () => {
   });
 
   it('is cancelled by a terminate webhook before the answer, and posts nothing', async () => {
-    const { leg, graph, types, events, steps } = setUp();
+    const { leg, graph, types, events, steps } = userLegWorld();
     leg.trying();
     await settled();
     graph.succeed('preAccept');
     await settled();
-    leg.onWebhook(terminate());
+    leg.onWebhook(callTerminate());
     await settled();
     expect(types()).toEqual(['cancelled', 'terminated']);
     expect(events[0]).toMatchObject({ reason: { code: 'cancelled' } });
@@ -118,10 +89,10 @@ describe('user-initiated leg', () => {
   });
 
   it('is cancelled, not confirmed, when the terminate webhook overtakes the 200 to accept', async () => {
-    const { leg, graph, types, endpoint } = setUp();
+    const { leg, graph, types, endpoint } = userLegWorld();
     leg.answer();
     await settled();
-    leg.onWebhook(terminate());
+    leg.onWebhook(callTerminate());
     graph.succeed('accept');
     await settled();
     expect(types()).toEqual(['cancelled', 'terminated']);
@@ -129,12 +100,12 @@ describe('user-initiated leg', () => {
   });
 
   it('ends by a terminate webhook after the answer, with the reason Meta gave', async () => {
-    const { leg, graph, types, events } = setUp();
+    const { leg, graph, types, events } = userLegWorld();
     graph.prompt.add('accept');
     leg.answer();
     await settled();
     const errors = [{ code: 138021, title: 'Media timeout', details: undefined }];
-    leg.onWebhook(terminate({ outcome: 'FAILED', errors }));
+    leg.onWebhook(callTerminate({ outcome: 'FAILED', errors }));
     await settled();
     expect(types()).toEqual(['confirmed', 'ended', 'terminated']);
     expect(events[1]).toMatchObject({ reason: { code: 'media_timeout', metaCode: 138021, q850: 102 } });
@@ -142,16 +113,16 @@ describe('user-initiated leg', () => {
   });
 
   it('ends as hung up by a terminate webhook after the answer that names no error', async () => {
-    const { leg, graph, events } = setUp();
+    const { leg, graph, events } = userLegWorld();
     graph.prompt.add('accept');
     leg.answer();
     await settled();
-    leg.onWebhook(terminate());
+    leg.onWebhook(callTerminate());
     expect(events[1]).toMatchObject({ type: 'ended', reason: { code: 'hangup', q850: 16 } });
   });
 
   it('posts one terminate for any number of hang-ups, and nothing after the end', async () => {
-    const { leg, graph, types, clock } = setUp();
+    const { leg, graph, types, clock } = userLegWorld();
     graph.prompt.add('accept').add('terminate');
     leg.answer();
     await settled();
@@ -161,7 +132,7 @@ describe('user-initiated leg', () => {
     await settled();
     leg.hangup(hangup);
     leg.answer();
-    leg.onWebhook(terminate());
+    leg.onWebhook(callTerminate());
     await settled();
     expect(graph.actions).toEqual(['accept', 'terminate']);
     expect(types()).toEqual(['confirmed', 'terminated']);
@@ -169,7 +140,7 @@ describe('user-initiated leg', () => {
   });
 
   it('ends within its deadline although Meta never answers the terminate', async () => {
-    const { leg, graph, types, clock } = setUp();
+    const { leg, graph, types, clock } = userLegWorld();
     graph.prompt.add('accept');
     leg.answer();
     await settled();
@@ -182,7 +153,7 @@ describe('user-initiated leg', () => {
   });
 
   it('fails and terminates when accept is refused', async () => {
-    const { leg, graph, events, types } = setUp();
+    const { leg, graph, events, types } = userLegWorld();
     graph.prompt.add('terminate');
     leg.answer();
     await settled();
@@ -196,7 +167,7 @@ describe('user-initiated leg', () => {
   });
 
   it('fails when Meta refuses the pre_accept, but goes on when it was lost on the way', async () => {
-    const refused = setUp();
+    const refused = userLegWorld();
     refused.graph.prompt.add('terminate');
     refused.leg.trying();
     await settled();
@@ -204,7 +175,7 @@ describe('user-initiated leg', () => {
     await settled();
     expect(refused.types()).toEqual(['failed', 'terminated']);
 
-    const lost = setUp();
+    const lost = userLegWorld();
     lost.graph.prompt.add('accept');
     lost.leg.trying();
     await settled();
@@ -217,7 +188,7 @@ describe('user-initiated leg', () => {
   });
 
   it('rejects a call whose offer is unusable, with the reason the media gave', async () => {
-    const { leg, graph, media, events, types } = setUp();
+    const { leg, graph, media, events, types } = userLegWorld();
     graph.prompt.add('reject');
     media.endpoint.answerFails = new MediaError('no_codec', 'no Opus');
     leg.trying();
@@ -228,7 +199,7 @@ describe('user-initiated leg', () => {
   });
 
   it('ends when its media fails in the call', async () => {
-    const { leg, graph, endpoint, types, clock } = setUp();
+    const { leg, graph, endpoint, types, clock } = userLegWorld();
     graph.prompt.add('accept').add('terminate');
     leg.answer();
     await settled();
@@ -241,7 +212,7 @@ describe('user-initiated leg', () => {
   });
 
   it('does not keep a daemon waiting that stops', async () => {
-    const { leg, graph, types, clock } = setUp();
+    const { leg, graph, types, clock } = userLegWorld();
     graph.prompt.add('accept').add('terminate');
     leg.answer();
     await settled();
@@ -252,13 +223,13 @@ describe('user-initiated leg', () => {
   });
 
   it('gives Meta the PBX’s string with accept, and has payloads and Meta’s times for its record', async () => {
-    const { leg, graph, directory, logger } = setUp();
+    const { leg, graph, directory, logger } = userLegWorld();
     graph.prompt.add('accept');
     leg.answer({ opaque: 'room 12' });
     await settled();
     expect(graph.requests[0]?.args['opaque']).toBe(`${opaqueOf(someCall)};room 12`);
     const times = { startMs: 1000, endMs: 4000, durationS: 3, ctaPayload: 'late' };
-    directory.deliver(terminate({ ...times, opaque: opaqueOf(someCall) }));
+    directory.deliver(callTerminate({ ...times, opaque: opaqueOf(someCall) }));
     await settled();
     expect(leg.facts).toEqual({
       ...{
@@ -277,7 +248,7 @@ describe('user-initiated leg', () => {
   });
 
   it('does not accept what the journal cannot remember', async () => {
-    const { leg, graph, journal, events } = setUp();
+    const { leg, graph, journal, events } = userLegWorld();
     graph.prompt.add('terminate');
     journal.fails = new Error('disk full');
     leg.answer();
@@ -287,7 +258,7 @@ describe('user-initiated leg', () => {
   });
 
   it('closes an endpoint that comes to be after the leg has ended', async () => {
-    const { leg, media, graph, endpoint, types, clock } = setUp();
+    const { leg, media, graph, endpoint, types, clock } = userLegWorld();
     graph.prompt.add('reject');
     media.gate = deferred();
     leg.trying();
@@ -304,14 +275,14 @@ describe('user-initiated leg', () => {
 
   it('keeps its events for a listener that comes late, and puts media on the timeline', async () => {
     const world = legWorld();
-    const user = { number: undefined, userId: 'US.1', parentUserId: undefined, name: undefined, username: undefined };
+    const user = { ...someWaUser, number: undefined, userId: 'US.1' };
     const ids = { call: someCall, number: someNumber, waCallId: someWaCall };
     const leg = new UserInitiatedLeg({ ...world.deps, ...ids, offer: 'o', user, preAccept: 'immediate' });
     world.graph.prompt.add('accept');
     leg.answer();
     await settled();
     for (const type of ['ice_connected', 'dtls_connected', 'first_packet'] as const) world.endpoint.report({ type });
-    leg.onWebhook(terminate());
+    leg.onWebhook(callTerminate());
     await settled();
     leg.listen((event) => world.events.push(event));
     expect(world.types()).toEqual(['confirmed', 'ended', 'terminated']);

@@ -1,36 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { endReason } from '../../../src/call/end-reason.js';
 import {
   initialUserLegState,
   transition,
-  type UserLegEffect,
   type UserLegEvent,
   type UserLegPhase,
   type UserLegState,
 } from '../../../src/whatsapp/user-initiated-machine.js';
+import { preAcceptLost, userLegEvents as events, whatsAppStep } from '../../support/leg-machines.js';
+import { itKeepsTo } from '../../support/machine-play.js';
 
-const reason = endReason('media_failed');
-const before = endReason('cancelled');
-const after = endReason('hangup');
-const events: Record<UserLegEvent['type'], UserLegEvent> = {
-  trying: { type: 'trying' },
-  ring: { type: 'ring' },
-  answer: { type: 'answer' },
-  reject: { type: 'reject' },
-  hangup: { type: 'hangup' },
-  sdp_ready: { type: 'sdp_ready' },
-  sdp_failed: { type: 'sdp_failed', reason },
-  pre_accepted: { type: 'pre_accepted' },
-  pre_accept_failed: { type: 'pre_accept_failed', reason, fatal: true },
-  accepted: { type: 'accepted' },
-  accept_failed: { type: 'accept_failed', reason },
-  media_failed: { type: 'media_failed', reason },
-  remote_terminated: { type: 'remote_terminated', before, after },
-  wire_ended: { type: 'wire_ended' },
-  word_timeout: { type: 'word_timeout' },
-  media_closed: { type: 'media_closed' },
-  end_deadline: { type: 'end_deadline' },
-};
 const sent: readonly UserLegPhase[] = ['pre_accepting', 'early', 'accepting', 'confirmed'];
 const inPhase = (phase: UserLegPhase): UserLegState => ({
   ...initialUserLegState('immediate'),
@@ -38,14 +16,7 @@ const inPhase = (phase: UserLegPhase): UserLegState => ({
   answerSent: sent.includes(phase),
   open: { wire: phase === 'ending' ? 'post' : 'none', media: phase === 'ending' },
 });
-const word = (effect: UserLegEffect): string => {
-  if (effect.do === 'post') return effect.action;
-  return effect.do === 'emit' ? `!${effect.event.type}` : effect.do;
-};
-const describeStep = (state: UserLegState, event: UserLegEvent): string => {
-  const { next, effects } = transition(state, event);
-  return [next.phase, ...effects.map(word)].join(' ');
-};
+const describeStep = (state: UserLegState, event: UserLegEvent): string => whatsAppStep(transition(state, event));
 
 const rejected = 'ending reject arm_deadline close_media';
 const terminated = 'ending terminate arm_deadline close_media';
@@ -120,18 +91,8 @@ const table: Record<UserLegPhase, Partial<Record<UserLegEvent['type'], string>>>
   terminated: {},
 };
 
-const phases = Object.keys(table) as UserLegPhase[];
-const types = Object.keys(events) as UserLegEvent['type'][];
-
 describe('user-initiated leg machine', () => {
-  it.each(phases.flatMap((phase) => types.map((type) => ({ phase, type, expected: table[phase][type] }))))(
-    '$phase, $type: $expected',
-    ({ phase, type, expected }) => {
-      const state = inPhase(phase);
-      if (expected !== undefined) expect(describeStep(state, events[type])).toBe(expected);
-      else expect(transition(state, events[type])).toEqual({ next: state, effects: [] });
-    },
-  );
+  itKeepsTo({ table, events, stateOf: inPhase, transition, inWords: whatsAppStep });
 
   it('sends accept and no pre_accept when the PBX answered before our SDP was ready', () => {
     expect(describeStep({ ...inPhase('negotiating'), answerWanted: true }, events.sdp_ready)).toBe('accepting accept');
@@ -164,39 +125,12 @@ describe('user-initiated leg machine', () => {
   });
 
   it('goes on to accept after a pre_accept that was lost on the way', () => {
-    const lost: UserLegEvent = { type: 'pre_accept_failed', reason, fatal: false };
-    expect(describeStep(inPhase('pre_accepting'), lost)).toBe('early');
-    expect(describeStep({ ...inPhase('pre_accepting'), answerWanted: true }, lost)).toBe('accepting accept');
+    expect(describeStep(inPhase('pre_accepting'), preAcceptLost)).toBe('early');
+    expect(describeStep({ ...inPhase('pre_accepting'), answerWanted: true }, preAcceptLost)).toBe('accepting accept');
   });
 
-  describe('terminated by us after the answer', () => {
-    const posting: UserLegState = { ...inPhase('ending'), answered: true, open: { wire: 'post', media: false } };
-    const { next: listening } = transition(posting, events.wire_ended);
-
-    it('waits a while for the terminate of Meta’s, which has its times', () => {
-      expect(describeStep(posting, events.wire_ended)).toBe('ending arm_word');
-      expect(describeStep(listening, events.remote_terminated)).toBe(
-        'terminated disarm_word disarm_deadline !terminated',
-      );
-      expect(describeStep(listening, events.word_timeout)).toBe('terminated disarm_deadline !terminated');
-      expect(describeStep(listening, events.end_deadline)).toBe('terminated disarm_word !terminated');
-    });
-
-    it('waits for nothing when it had come before ours was through', () => {
-      const { next } = transition(posting, events.remote_terminated);
-      expect(describeStep(next, events.wire_ended)).toBe('terminated disarm_deadline !terminated');
-    });
-
-    it('is what accept makes of a leg', () => {
-      expect(transition(inPhase('accepting'), events.accepted).next.answered).toBe(true);
-      expect(inPhase('early').answered).toBe(false);
-    });
-  });
-
-  it.each([
-    [{ wire: 'post', media: false }, 'wire_ended'],
-    [{ wire: 'none', media: true }, 'media_closed'],
-  ] as const)('is over when the last of %o is done', (open, type) => {
-    expect(describeStep({ ...inPhase('ending'), open }, events[type])).toBe('terminated disarm_deadline !terminated');
+  it('is answered once accept is through', () => {
+    expect(transition(inPhase('accepting'), events.accepted).next.answered).toBe(true);
+    expect(transition(inPhase('early'), events.answer).next.answered).toBe(false);
   });
 });

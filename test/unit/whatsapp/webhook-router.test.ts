@@ -6,6 +6,7 @@ import { CallDirectory, type LaterEvent } from '../../../src/whatsapp/call-direc
 import { opaqueOf } from '../../../src/whatsapp/wa-ids.js';
 import type { UserConnect, WebhookEvent } from '../../../src/whatsapp/webhook-events.js';
 import { WebhookRouter, type UserCall, type UserLegSeed } from '../../../src/whatsapp/webhook-router.js';
+import { callStatus, callTerminate, someWaUser } from '../../support/call-events.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { someCall, someNumber, someUser, someWaCall } from '../../support/whatsapp-fakes.js';
 
@@ -67,41 +68,18 @@ function setUp(onUserCall?: (call: UserCall) => void) {
   return { router, clock, directory, legs, calls, results, abandoned, abandonedCalls, replies, steps, logger };
 }
 
-const user = { number: someUser, userId: undefined, parentUserId: undefined, name: 'Ana', username: undefined };
-const common = { numberId: someNumber.id, waCallId: someWaCall, opaque: undefined };
 const connect = (clock: FakeClock, extra: Partial<UserConnect> = {}): UserConnect => ({
   kind: 'user_connect',
-  ...common,
+  numberId: someNumber.id,
+  waCallId: someWaCall,
+  opaque: undefined,
   timestampMs: clock.now(),
-  user,
+  user: { ...someWaUser, name: 'Ana' },
   offer: 'meta offer',
   ctaPayload: 'cta',
   deeplinkPayload: undefined,
   ...extra,
 });
-const terminate = (extra: object = {}): LaterEvent => ({
-  kind: 'call_terminate',
-  ...common,
-  timestampMs: undefined,
-  ctaPayload: undefined,
-  deeplinkPayload: undefined,
-  direction: 'user_initiated',
-  outcome: 'COMPLETED',
-  startMs: undefined,
-  endMs: undefined,
-  durationS: undefined,
-  errors: [],
-  ...extra,
-});
-const status = (word: 'RINGING' | 'ACCEPTED', extra: object = {}): LaterEvent => ({
-  kind: 'call_status',
-  ...common,
-  timestampMs: undefined,
-  user,
-  status: word,
-  ...extra,
-});
-
 describe('webhook router', () => {
   it('makes a leg and a call of a user’s connect', () => {
     const { router, clock, calls, legs, steps } = setUp();
@@ -135,8 +113,8 @@ describe('webhook router', () => {
 
   it('hands later webhooks to the leg once', () => {
     const { router, clock, legs } = setUp();
-    router.handle([connect(clock), terminate(), terminate()]);
-    expect(legs[0]?.webhooks).toEqual([terminate()]);
+    router.handle([connect(clock), callTerminate(), callTerminate()]);
+    expect(legs[0]?.webhooks).toEqual([callTerminate()]);
   });
 
   it.each([
@@ -157,18 +135,21 @@ describe('webhook router', () => {
     expect(calls).toHaveLength(1);
   });
 
-  it.each(['user_initiated', undefined])('drops a connect after its own terminate (direction %s)', (direction) => {
-    const { router, clock, calls, results } = setUp();
-    router.handle([terminate({ direction })]);
-    clock.advance(20_000);
-    router.handle([connect(clock)]);
-    expect(calls).toEqual([]);
-    expect(results.at(-1)).toBe('ended_before user_connect sales');
-  });
+  it.each(['user_initiated', undefined] as const)(
+    'drops a connect after its own terminate (direction %s)',
+    (direction) => {
+      const { router, clock, calls, results } = setUp();
+      router.handle([callTerminate({ direction })]);
+      clock.advance(20_000);
+      router.handle([connect(clock)]);
+      expect(calls).toEqual([]);
+      expect(results.at(-1)).toBe('ended_before user_connect sales');
+    },
+  );
 
   it('drops what belongs to other apps’ numbers', () => {
     const { router, clock, calls, results } = setUp();
-    router.handle([connect(clock, { numberId: '999' }), terminate({ numberId: '999' })]);
+    router.handle([connect(clock, { numberId: '999' }), callTerminate({ numberId: '999' })]);
     expect(calls).toEqual([]);
     expect(results).toEqual(['foreign_number user_connect', 'foreign_number call_terminate']);
   });
@@ -184,7 +165,7 @@ describe('webhook router', () => {
     const { router, clock, legs, results } = setUp(() => {
       throw new Error('no memory');
     });
-    router.handle([connect(clock), terminate()]);
+    router.handle([connect(clock), callTerminate()]);
     expect(legs[0]?.rejected).toMatchObject([{ code: 'internal' }]);
     expect(legs[0]?.webhooks).toHaveLength(1);
     expect(results).toEqual(['failed user_connect sales', 'handled call_terminate sales']);
@@ -192,7 +173,7 @@ describe('webhook router', () => {
 
   it('parks what outruns the HTTP reply for 10 s and replays it in order', () => {
     const { router, clock, directory, results } = setUp();
-    router.handle([status('RINGING'), status('ACCEPTED'), terminate({ direction: 'business_initiated' })]);
+    router.handle([callStatus('RINGING'), callStatus('ACCEPTED'), callTerminate({ direction: 'business_initiated' })]);
     clock.advance(9_999);
     const got: string[] = [];
     directory.claim(someWaCall, { onWebhook: (event) => got.push(event.kind) });
@@ -204,14 +185,14 @@ describe('webhook router', () => {
     const forgotten: number[] = [];
     const clock = new FakeClock();
     const directory = new CallDirectory(clock, (events) => forgotten.push(events.length));
-    for (let i = 0; i < 9; i++) directory.deliver(status('RINGING', { waCallId: 'wacid.1' }));
-    expect(directory.deliver(status('RINGING', { waCallId: 'wacid.1' }))).toBe('overflow');
+    for (let i = 0; i < 9; i++) directory.deliver(callStatus('RINGING', { waCallId: 'wacid.1' }));
+    expect(directory.deliver(callStatus('RINGING', { waCallId: 'wacid.1' }))).toBe('overflow');
     clock.advance(10_000);
     const got: LaterEvent[] = [];
     directory.claim('wacid.1' as WaCallId, { onWebhook: (event) => got.push(event) });
     expect(got).toEqual([]);
     expect(forgotten).toEqual([8]);
-    for (let i = 0; i < 1500; i++) directory.deliver(status('RINGING', { waCallId: `wacid.x${i}` }));
+    for (let i = 0; i < 1500; i++) directory.deliver(callStatus('RINGING', { waCallId: `wacid.x${i}` }));
     expect(forgotten).toHaveLength(501);
   });
 
@@ -220,11 +201,11 @@ describe('webhook router', () => {
     const opaque = opaqueOf(someCall);
     const got: LaterEvent[] = [];
     directory.expect(someCall, { onWebhook: (event) => got.push(event) });
-    router.handle([status('RINGING', { opaque })]);
+    router.handle([callStatus('RINGING', { opaque })]);
     expect(got).toHaveLength(1);
     directory.abandon(someCall);
-    router.handle([status('ACCEPTED', { opaque }), status('RINGING', { opaque, waCallId: 'wacid.2' })]);
-    router.handle([status('ACCEPTED', { opaque, waCallId: 'wacid.2' })]);
+    router.handle([callStatus('ACCEPTED', { opaque }), callStatus('RINGING', { opaque, waCallId: 'wacid.2' })]);
+    router.handle([callStatus('ACCEPTED', { opaque, waCallId: 'wacid.2' })]);
     expect(abandoned).toEqual([someWaCall, 'wacid.2']);
     expect(abandonedCalls).toEqual([someCall, someCall]);
     expect(results.filter((result) => result.startsWith('abandoned'))).toHaveLength(3);
@@ -233,7 +214,7 @@ describe('webhook router', () => {
   it('does not end an abandoned call that Meta has ended', () => {
     const { router, directory, abandoned } = setUp();
     directory.abandon(someCall);
-    router.handle([terminate({ direction: 'business_initiated', opaque: opaqueOf(someCall) })]);
+    router.handle([callTerminate({ direction: 'business_initiated', opaque: opaqueOf(someCall) })]);
     expect(abandoned).toEqual([]);
   });
 
@@ -243,7 +224,7 @@ describe('webhook router', () => {
       kind: 'permission_reply',
       numberId: someNumber.id,
       timestampMs: undefined,
-      user,
+      user: someWaUser,
       messageId: 'wamid.1',
       contextId: undefined,
       response: 'accept',
@@ -288,14 +269,15 @@ describe('what the webhook router says', () => {
   it('warns of each foreign number at its first sight', () => {
     const world = setUp();
     const { router, clock } = world;
-    const foreign = (numberId: string) => [connect(clock, { numberId }), terminate({ numberId })];
+    const foreign = (numberId: string) => [connect(clock, { numberId }), callTerminate({ numberId })];
     router.handle([...foreign('998'), ...foreign('999')]);
     clock.advance(3600_000);
     router.handle(foreign('998'));
     expect(warnings(world).map(({ fields }) => fields['numberId'])).toEqual(['998', '999']);
   });
 
-  const errors = [{ code: 138021, title: 'Media timeout', details: 'No media received' }];
+  const timedOut = { code: 138021, title: 'Media timeout', details: 'No media received' };
+  const errors = [timedOut];
   const said = { metaCode: 138021, title: 'Media timeout', details: 'No media received' };
 
   it('warns of errors that belong to no call', () => {
@@ -308,9 +290,9 @@ describe('what the webhook router says', () => {
   it('warns of errors for a call that is over or was never here, each code once a minute', () => {
     const world = setUp();
     world.router.handle([
-      terminate({ errors }),
-      terminate({ errors, waCallId: 'wacid.2' }),
-      terminate({ errors: [{ ...errors[0], code: 131044 }], waCallId: 'wacid.3' }),
+      callTerminate({ errors }),
+      callTerminate({ errors, waCallId: 'wacid.2' }),
+      callTerminate({ errors: [{ ...timedOut, code: 131044 }], waCallId: 'wacid.3' }),
     ]);
     expect(warnings(world)).toMatchObject([
       { fields: { waCallId: someWaCall, result: 'ended_before', ...said } },
@@ -320,7 +302,7 @@ describe('what the webhook router says', () => {
 
   it('warns of parked errors only when no call has claimed them', () => {
     const world = setUp();
-    const parked = (waCallId: string) => terminate({ errors, waCallId, direction: 'business_initiated' });
+    const parked = (waCallId: string) => callTerminate({ errors, waCallId, direction: 'business_initiated' });
     world.router.handle([parked('wacid.1'), parked('wacid.2')]);
     world.directory.claim('wacid.1' as WaCallId, { onWebhook: () => undefined });
     expect(warnings(world)).toEqual([]);
@@ -330,7 +312,7 @@ describe('what the webhook router says', () => {
 
   it('does not warn of errors that a call has, nor of their repetition', () => {
     const world = setUp();
-    world.router.handle([connect(world.clock), terminate({ errors }), terminate({ errors })]);
+    world.router.handle([connect(world.clock), callTerminate({ errors }), callTerminate({ errors })]);
     expect(world.legs[0]?.webhooks).toHaveLength(1);
     expect(warnings(world)).toEqual([]);
   });
@@ -338,11 +320,14 @@ describe('what the webhook router says', () => {
   it('names our call on every line about one, also when it is over', () => {
     const { router, clock, directory, legs, logger } = setUp();
     const opaque = opaqueOf(someCall);
-    router.handle([connect(clock), connect(clock), terminate()]);
+    router.handle([connect(clock), connect(clock), callTerminate()]);
     const call = legs[0]!.call;
     directory.release(call, someWaCall);
-    router.handle([terminate(), terminate({ direction: undefined, numberId: '2' })]);
-    router.handle([status('RINGING', { waCallId: 'wacid.2', opaque }), status('RINGING', { waCallId: 'wacid.3' })]);
+    router.handle([callTerminate(), callTerminate({ direction: undefined, numberId: '2' })]);
+    router.handle([
+      callStatus('RINGING', { waCallId: 'wacid.2', opaque }),
+      callStatus('RINGING', { waCallId: 'wacid.3' }),
+    ]);
     const lines = logger.lines.filter(({ message }) => message === 'webhook event');
     expect(lines.map(({ fields }) => fields['call'])).toEqual([call, call, call, call, call, someCall, undefined]);
   });
