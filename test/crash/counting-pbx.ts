@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { header, parameter, type SipMessage } from '../../src/sandbox/pbx/sip-message.js';
 import { SipTransport, type IncomingRequest, type SipAddress } from '../../src/sandbox/pbx/sip-transport.js';
+import { boundSocket } from '../support/bound-socket.js';
 import { pbxSdp } from '../support/test-number.js';
 
 /** What the PBX does with a call that it gets; milliseconds after the INVITE, undefined: never. */
@@ -63,8 +64,7 @@ export class CountingPbx {
   }
 
   static async start(): Promise<CountingPbx> {
-    const rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    const rtp = await boundSocket();
     return new CountingPbx(await SipTransport.bind(), rtp);
   }
 

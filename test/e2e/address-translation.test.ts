@@ -85,8 +85,8 @@ describe('behind 1:1 address translation on both sides', () => {
     bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: rtp.sdp({ address: pbxSeenAt }) });
     const ack = await bridge.pbx.request('ACK');
     expect(ack.get('Via')).toContain(publicHost);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    await bridge.connected();
+    const session = bridge.session();
     expect(session.sdp).not.toContain('a=candidate');
     await phone.accept(session.sdp);
     await expectTonesBothWays(phone, phoneHz, rtp, port);
@@ -100,15 +100,14 @@ describe('behind 1:1 address translation on both sides', () => {
     const text = bridge.pbx.newRequest('INVITE', `sip:+${USER}@${publicHost}:${bridge.sip.port}`, { body });
     bridge.pbx.send(text, bridge.sip);
     await bridge.step('graph.connect');
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    const session = bridge.session();
     await bridge.deliver(bridge.businessConnect(OUT, await translated(await phone.answer(session.sdp))));
     await bridge.deliver(bridge.status(OUT, 'ACCEPTED'));
     const ok = await bridge.pbx.response(200, 'INVITE');
     expect(ok.get('Contact')).toContain(`${publicHost}:${bridge.sip.port}`);
     const port = await openRtp(ok.body);
     const invite = new PeerMessage(text, bridge.pbx, undefined, 0);
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', invite, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(invite, ok);
     await expectTonesBothWays(phone, phoneHz, rtp, port);
     bridge.pbx.send(bridge.pbx.inDialog('BYE', invite, ok, { cseq: 2 }), bridge.sip);
     await bridge.pbx.response(200, 'BYE');

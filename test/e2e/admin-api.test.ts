@@ -24,9 +24,7 @@ describe('the admin API of a daemon with calls', () => {
   async function answered(waCallId = 'wacid.up'): Promise<PeerMessage> {
     await bridge.deliver(bridge.userConnect(waCallId, await phone.offer()));
     const invite = await bridge.pbx.request('INVITE');
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(40_000) });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxPicksUp(invite);
     return invite;
   }
 
@@ -108,8 +106,7 @@ describe('the admin API of a daemon with calls', () => {
     await bridge.deliver(bridge.userConnect('wacid.late', await other.offer()));
     expect(await bridge.record()).toMatchObject({ code: 'shutdown', waCallId: 'wacid.late' });
     expect(bridge.actions.at(-1)).toBe('reject');
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_002) }), bridge.sip);
+    bridge.pbxCalls({ body: pbxSdp(40_002) });
     const refusal = await bridge.pbx.response(503, 'INVITE');
     expect(Number(refusal.get('Retry-After'))).toBeGreaterThan(0);
     expect(await admin.status()).toMatchObject({ ready: false, calls: 1 });

@@ -2,23 +2,19 @@ import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callHangupCommand, type HangupOptions } from '../../src/cli/call.js';
 import { callsCommand } from '../../src/cli/calls.js';
+import type { ConsoleIo } from '../../src/cli/console-io.js';
 import { drainCommand } from '../../src/cli/drain.js';
 import { runCli } from '../../src/cli/program.js';
 import { systemClock } from '../../src/lib/clock.js';
 import { createLogger, type RootLogger } from '../../src/observability/logger.js';
+import { CapturedConsole, saidBy, type Said } from '../support/captured-console.js';
 import { freePort } from '../support/ports.js';
-import { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { APP_SECRET, BUSINESS, NUMBER_ID, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
-import { Lines } from '../unit/observability/lines.js';
+import { Lines } from '../support/lines.js';
 
 const TOKEN = 'admin-token-of-the-test';
-
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
 
 describe('the command line beside a running daemon', () => {
   let bridge: ScriptedBridge;
@@ -41,20 +37,8 @@ describe('the command line beside a running daemon', () => {
     return { SIP2WA_CONFIG: bridge.configFile, SIP2WA_ADMIN_LISTEN: `${host}:${port}` };
   };
 
-  const withIo = async (
-    run: (io: Parameters<typeof callsCommand>[1]) => Promise<number>,
-    surroundings: NodeJS.ProcessEnv = env(),
-  ): Promise<Said> => {
-    let [out, err] = ['', ''];
-    const io = {
-      stdout: (text: string) => void (out += text),
-      stderr: (text: string) => void (err += text),
-      env: surroundings,
-      isTerminal: false,
-    };
-    const code = await run(io);
-    return { code, out, err };
-  };
+  const withIo = (run: (io: ConsoleIo) => Promise<number>, surroundings: NodeJS.ProcessEnv = env()): Promise<Said> =>
+    saidBy(run, new CapturedConsole(surroundings));
   const cli = (...args: string[]): Promise<Said> => withIo((io) => runCli(args, io));
   const json = async (...args: string[]): Promise<Record<string, unknown>> => {
     const { code, out, err } = await cli(...args, '--json');
@@ -75,9 +59,7 @@ describe('the command line beside a running daemon', () => {
     const invite = await bridge.pbx.request('INVITE');
     bridge.pbx.reply(invite, 180, 'Ringing', { toTag: 'p1' });
     await bridge.step('sip.ringing');
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(40_000) });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxPicksUp(invite);
     return invite;
   }
 

@@ -120,7 +120,7 @@ class Scene {
     bridge.pbx.reply(invite, 200, 'OK', { toTag: id, body: pbx.sdp() });
     await bridge.pbx.request('ACK');
     await until(() => bridge.graph.seen.length >= before + 2, 'accept', 10_000);
-    const session = bridge.graph.seen[before]?.body['session'] as { sdp: string };
+    const session = bridge.session(before);
     await peer.accept(session.sdp);
     await peer.connected(10_000);
     const rtpPort = Number(/^m=audio (\d+)/m.exec(invite.body)?.[1]);

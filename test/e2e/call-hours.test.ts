@@ -1,7 +1,8 @@
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DAYS } from '../../src/routing/week.js';
-import { BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { boundSocket } from '../support/bound-socket.js';
+import { BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
@@ -37,8 +38,7 @@ numbers:
   beforeEach(async () => {
     logger = new RecordingLogger();
     phone = new WrtcPeer();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
   });
   afterEach(async () => {
     phone.close();
@@ -70,8 +70,7 @@ numbers:
 
   it('closed: the PBX may call users all the same', async () => {
     await start(closed());
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(rtp.address().port) }), bridge.sip);
+    bridge.pbxCalls({ body: pbxSdp(rtp.address().port) });
     await bridge.step('graph.connect');
     expect(bridge.actions).toEqual(['connect']);
   });

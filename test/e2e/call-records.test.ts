@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CallRecord } from '../../src/call/call-record.js';
 import { csvFormat } from '../../src/observability/cdr/csv-format.js';
+import { AdminAsker } from '../support/admin-asker.js';
 import { RecordEndpoint } from '../support/record-endpoint.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { ScriptedBridge, USER } from '../support/scripted-bridge.js';
@@ -51,11 +52,8 @@ cdr:
   };
   const rows = (name: string): string[] => readFileSync(join(folder, name), 'utf8').split(/\r?\n/).slice(0, -1);
   const spooled = (): string[] => readdirSync(join(folder, 'spool')).filter((name) => name.endsWith('.json'));
-  const metric = async (sample: string): Promise<number | undefined> => {
-    const response = await fetch(`http://127.0.0.1:${bridge.daemon.addresses.admin.port}/metrics`);
-    const line = (await response.text()).split('\n').find((one) => one.startsWith(`sip2wa_${sample} `));
-    return line === undefined ? undefined : Number(line.split(' ').at(-1));
-  };
+  const metric = (sample: string): Promise<number | undefined> =>
+    new AdminAsker(bridge.daemon.addresses.admin.port).metric(sample);
 
   it('are one row in the JSON file, one in the CSV file, and one at a receiver that fails twice first', async () => {
     billing.answers = [503, 500];

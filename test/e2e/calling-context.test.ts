@@ -1,10 +1,11 @@
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { boundSocket } from '../support/bound-socket.js';
 import { readFixture } from '../support/fixtures.js';
 import { loopbackSdp } from '../support/loopback-sdp.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
+import type { PeerMessage } from '../support/sip-script-peer.js';
 
 const offer = loopbackSdp(readFixture('sdp/meta-user-initiated-offer-from-meta.sdp'));
 const answer = loopbackSdp(readFixture('sdp/meta-business-initiated-answer-from-meta.sdp'));
@@ -18,8 +19,7 @@ describe('what a call carries from one side to the other', () => {
 
   beforeEach(async () => {
     logger = new RecordingLogger();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
     bridge = await ScriptedBridge.start({ logger });
   });
   afterEach(async () => {
@@ -28,12 +28,8 @@ describe('what a call carries from one side to the other', () => {
   });
 
   /** The PBX calls `user` with these headers; its INVITE, for later in the dialog. */
-  const invite = (user: string, headers: readonly string[] = []): PeerMessage => {
-    const uri = `sip:${user}@${bridge.sip.host}:${bridge.sip.port}`;
-    const text = bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(rtp.address().port), headers });
-    bridge.pbx.send(text, bridge.sip);
-    return new PeerMessage(text, bridge.pbx, undefined, 0);
-  };
+  const invite = (user: string, headers: readonly string[] = []): PeerMessage =>
+    bridge.pbxCalls({ user, body: pbxSdp(rtp.address().port), headers });
   const connectBody = async (): Promise<Record<string, unknown>> => {
     await bridge.step('graph.connect');
     return bridge.graph.seen[0]!.body;
@@ -53,9 +49,7 @@ describe('what a call carries from one side to the other', () => {
     });
   };
   const pickUp = async (request: PeerMessage, headers: readonly string[] = []): Promise<void> => {
-    bridge.pbx.reply(request, 200, 'OK', { toTag: 'p1', body: pbxSdp(rtp.address().port), headers });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxPicksUp(request, { body: pbxSdp(rtp.address().port), headers });
   };
   const accepted = (): Record<string, unknown> =>
     bridge.graph.seen.find(({ body }) => body['action'] === 'accept')!.body;
@@ -72,8 +66,7 @@ describe('what a call carries from one side to the other', () => {
     const ringing = await bridge.pbx.response(180, 'INVITE');
     await bridge.deliver(status('ACCEPTED', { recipient_id: USER }));
     const ok = await bridge.pbx.response(200, 'INVITE');
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(request, ok);
     const times = { start_time: '1671644824', end_time: 1671644944, duration: '120', status: ['Completed'] };
     await bridge.deliver(call('terminate', { to: USER, biz_opaque_callback_data: opaque, ...times }));
     bridge.pbx.reply(await bridge.pbx.request('BYE'), 200, 'OK');
@@ -95,8 +88,7 @@ describe('what a call carries from one side to the other', () => {
     await bridge.deliver(call('connect', { to: USER, session: { sdp_type: 'answer', sdp: answer } }));
     await bridge.deliver(status('ACCEPTED', { recipient_id: USER }));
     const ok = await bridge.pbx.response(200, 'INVITE');
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(request, ok);
     bridge.pbx.send(bridge.pbx.inDialog('BYE', request, ok, { cseq: 2 }), bridge.sip);
     await bridge.step('graph.terminate');
     await bridge.deliver(call('terminate', { to: USER, start_time: '100', end_time: '103', duration: 3 }));
@@ -149,8 +141,7 @@ describe('what a call carries from one side to the other', () => {
     expect(bridge.pbx.count((message) => (message.status ?? 0) > 100)).toBe(0);
     reply();
     const ok = await bridge.pbx.response(200, 'INVITE');
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(request, ok);
     await bridge.deliver(call('terminate', { to: USER }));
     bridge.pbx.reply(await bridge.pbx.request('BYE'), 200, 'OK');
     expect(await bridge.record()).toMatchObject({ code: 'hangup', endedBy: 'b', waCallId: ID });

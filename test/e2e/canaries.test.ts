@@ -1,10 +1,10 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { Writable } from 'node:stream';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger, type RootLogger } from '../../src/observability/logger.js';
+import { boundSocket } from '../support/bound-socket.js';
 import { metaError } from '../support/graph-double.js';
-import { APP_SECRET, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
+import { Lines } from '../support/lines.js';
+import { APP_SECRET, NUMBER_ID, pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 const TOKEN = 'token-of-the-test';
@@ -15,29 +15,13 @@ const TRIED_TOKEN = 'tried-as-verify-token';
 const SDES_KEY = 'WVNfX19zZW1jdGwgKCkgewkyMjA7fQp9CnVubGVz';
 const PBX_AUTHORIZATION = 'Digest username="pbx", realm="x", nonce="n", uri="sip:a", response="f0f1f2f3f4f5f6f7"';
 
-class LogText extends Writable {
-  text = '';
-
-  override _write(chunk: Buffer | string, _encoding: BufferEncoding, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-
-  get lines(): Record<string, unknown>[] {
-    return this.text
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
-  }
-}
-
 /** The values of an SDP that give a session away. */
 const icePasswords = (sdp: string): string[] => [...sdp.matchAll(/a=ice-pwd:(\S+)/g)].map(([, value]) => value ?? '');
 
 const sdesKeys = (sdp: string): string[] => [...sdp.matchAll(/inline:(\S+)/g)].map(([, key]) => key ?? '');
 
 describe('the log at its most talkative', () => {
-  let log: LogText;
+  let log: Lines;
   let logger: RootLogger;
   let bridge: ScriptedBridge;
   let phone: WrtcPeer;
@@ -46,14 +30,13 @@ describe('the log at its most talkative', () => {
   let secrets: Set<string>;
 
   beforeEach(async () => {
-    log = new LogText();
+    log = new Lines();
     logger = createLogger({ level: 'debug', format: 'json', stream: log });
     // what `sip2wa run` does with the secrets that the loader resolved
     logger.redact([TOKEN, APP_SECRET, VERIFY_TOKEN, PASSWORD]);
     secrets = new Set([TOKEN, APP_SECRET, VERIFY_TOKEN, PASSWORD, TRIED_TOKEN, SDES_KEY, 'f0f1f2f3f4f5f6f7']);
     phone = new WrtcPeer();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
     bridge = await ScriptedBridge.start({
       logger,
       trunks: (pbx) => `
@@ -94,10 +77,8 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     for (const key of sdesKeys(invite.body)) secrets.add(key);
     const crypto = `a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:${SDES_KEY}`;
     const body = pbxSdp(rtp.address().port, '8 101', [crypto]);
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
-    const { sdp } = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    await bridge.pbxPicksUp(invite, { body });
+    const { sdp } = bridge.session();
     phone.play();
     await phone.accept(keepSecretsOf(sdp));
     await phone.reaches('connected');
@@ -128,13 +109,10 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
       metaError(401, 190, `Malformed access token ${TOKEN}`, `Authorization: Bearer ${TOKEN} was not accepted`),
     );
     const headers = [`Authorization: ${PBX_AUTHORIZATION}`];
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    const request = bridge.pbx.newRequest('INVITE', uri, { headers, body: pbxSdp(rtp.address().port) });
-    bridge.pbx.send(request, bridge.sip);
+    const invite = bridge.pbxCalls({ headers, body: pbxSdp(rtp.address().port) });
     const refusal = await bridge.pbx.next(({ status }) => (status ?? 0) >= 400, 'a refusal');
     expect(refusal.raw).not.toContain(TOKEN);
     expect(refusal.get('Warning')).toContain('[redacted]');
-    const invite = new PeerMessage(request, bridge.pbx, undefined, 0);
     expect(refusal.get('Call-ID')).toBe(invite.get('Call-ID'));
     expect(await bridge.record(2)).toMatchObject({ direction: 'business_initiated' });
     expect(JSON.stringify(bridge.records)).not.toContain(TOKEN);
@@ -183,7 +161,7 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     expect(log.text).not.toMatch(/ice-pwd|a=crypto|inline:|Bearer|Digest|response=/i);
     expect(log.text).not.toMatch(/Authorization(?!: \[redacted\])/i);
     // what Meta echoed did come into the log, without the token
-    expect(log.lines).toContainEqual(
+    expect(log.records).toContainEqual(
       expect.objectContaining({ title: 'Malformed access token [redacted]', details: 'Authorization: [redacted]' }),
     );
   };
@@ -196,9 +174,9 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
       // Of the token, whichever call met it first.
       'Meta refuses the credentials: no calls can be placed',
     ]);
-    const withoutCall = log.lines.filter((line) => line['call'] === undefined);
+    const withoutCall = log.records.filter((line) => line['call'] === undefined);
     expect(withoutCall.filter(({ msg }) => !ofTheProcess.has(String(msg)))).toEqual([]);
-    const ofCalls = log.lines.filter((line) => line['call'] !== undefined);
+    const ofCalls = log.records.filter((line) => line['call'] !== undefined);
     expect(new Set(ofCalls.map(({ call }) => call))).toEqual(new Set(bridge.records.map(({ call }) => call)));
     for (const { call } of bridge.records) {
       const messages = ofCalls.filter((line) => line['call'] === call).map(({ msg }) => msg);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { metaError } from '../support/graph-double.js';
 import { RecordingLogger } from '../support/recording-logger.js';
-import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
@@ -37,10 +37,7 @@ describe('a token that Meta takes no longer (fault F-25)', () => {
 
   /** Calls from the PBX; the final response, acknowledged by the transaction's end alone. */
   async function call(): Promise<PeerMessage> {
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    const invite = bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_000) });
-    const callId = /^Call-ID: (.*)\r$/m.exec(invite)?.[1];
-    bridge.pbx.send(invite, bridge.sip);
+    const callId = bridge.pbxCalls().get('Call-ID');
     const isFinal = (message: PeerMessage): boolean =>
       (message.status ?? 0) >= 200 && message.get('Call-ID') === callId;
     return bridge.pbx.next(isFinal, 'a final response');
@@ -71,8 +68,7 @@ describe('a token that Meta takes no longer (fault F-25)', () => {
     await until(() => logger.lines.some(({ message }) => message === 'Meta takes the credentials again'), 'the news');
     expect(performance.now() - swappedMs).toBeLessThan(2_000);
     expect(await ready()).toBe(200);
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_002) }), bridge.sip);
+    bridge.pbxCalls({ body: pbxSdp(40_002) });
     await until(() => bridge.actions.filter((action) => action === 'connect').length === 2, 'a call placed');
     expect(logger.lines.filter(({ message }) => message.startsWith('Meta refuses the credentials'))).toHaveLength(1);
     expect(logger.text()).not.toContain('canary');

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
+import { CapturedConsole, saidBy, type Said } from '../support/captured-console.js';
 import { permissionJson } from '../support/permission-fakes.js';
 import { BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import { until } from '../support/until.js';
@@ -170,27 +171,15 @@ const elsewhere = Object.entries(commands).flatMap(([name, one]) =>
   typeof one !== 'string' && 'file' in one ? [{ name, ...one }] : [],
 );
 
-interface Said {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function cli(...args: readonly string[]): Promise<Said> {
-  let [out, err] = ['', ''];
+function cli(...args: readonly string[]): Promise<Said> {
   const { host, port } = bridge.daemon.addresses.admin;
   const webhook = bridge.daemon.addresses.webhook;
-  const io = {
-    stdout: (text: string) => void (out += text),
-    stderr: (text: string) => void (err += text),
-    env: {
-      SIP2WA_CONFIG: bridge.configFile,
-      SIP2WA_ADMIN_LISTEN: `${host}:${port}`,
-      SIP2WA_WEBHOOK_LISTEN: `${webhook.host}:${webhook.port}`,
-    },
-    isTerminal: false,
-  };
-  return { code: await runCli(args, io), out, err };
+  const io = new CapturedConsole({
+    SIP2WA_CONFIG: bridge.configFile,
+    SIP2WA_ADMIN_LISTEN: `${host}:${port}`,
+    SIP2WA_WEBHOOK_LISTEN: `${webhook.host}:${webhook.port}`,
+  });
+  return saidBy(() => runCli(args, io), io);
 }
 
 /** A user's call that the PBX has answered; its id. */

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { metaError, type Reply } from '../support/graph-double.js';
-import { NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { NUMBER_ID, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
 
 /** What Meta says: its code, the HTTP status it comes with, the details. */
@@ -213,23 +213,9 @@ const nameOf = (rows: typeof aboutMore) =>
   rows.map(([said, told]) => ({ said, told, name: `code ${said[0]}, HTTP ${said[1]}: SIP ${told[0]}` }));
 
 /** The final response to an INVITE of the PBX, acknowledged, as Meta answers connect like this. */
-async function refused(bridge: ScriptedBridge, reply: Reply): Promise<PeerMessage> {
+function refused(bridge: ScriptedBridge, reply: Reply): Promise<PeerMessage> {
   bridge.graph.replies(reply);
-  const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-  const invite = bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_000) });
-  const callId = /^Call-ID: (.*)\r$/m.exec(invite)?.[1];
-  bridge.pbx.send(invite, bridge.sip);
-  const isFinal = (message: PeerMessage): boolean => (message.status ?? 0) >= 200 && message.get('Call-ID') === callId;
-  const final = await bridge.pbx.next(isFinal, 'a final response');
-  const branch = /;branch=([^;,\s]+)/.exec(invite)?.[1] ?? '';
-  const ack = [
-    `ACK ${uri} SIP/2.0`,
-    `Via: SIP/2.0/UDP ${bridge.pbx.host}:${bridge.pbx.port};branch=${branch}`,
-    ...['Max-Forwards: 70', `From: ${final.get('From')}`, `To: ${final.get('To')}`, `Call-ID: ${callId ?? ''}`],
-    ...['CSeq: 1 ACK', 'Content-Length: 0', '', ''],
-  ];
-  bridge.pbx.send(ack.join('\r\n'), bridge.sip);
-  return final;
+  return bridge.refusalOf(bridge.pbxCalls());
 }
 
 /** One row through the whole daemon: HTTP answer in, SIP response and record out. */

@@ -1,11 +1,10 @@
-import { createSocket } from 'node:dgram';
-import { Writable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CallRecord } from '../../src/call/call-record.js';
 import { createLogger } from '../../src/observability/logger.js';
+import { boundSocket } from '../support/bound-socket.js';
 import { HepReceiver, type ReadHep } from '../support/hep-reader.js';
+import { Lines } from '../support/lines.js';
 import { BUSINESS, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
@@ -18,13 +17,9 @@ describe('the HEP feed of a running daemon', () => {
     for (const stop of stops.splice(0).reverse()) await stop();
   });
 
-  const start = async (address: string): Promise<{ bridge: ScriptedBridge; log: string[] }> => {
-    const log: string[] = [];
-    const write = (chunk: string | Buffer, _: string, done: () => void): void => {
-      log.push(String(chunk));
-      done();
-    };
-    const logger = createLogger({ level: 'info', format: 'json', stream: new Writable({ write }) });
+  const start = async (address: string): Promise<{ bridge: ScriptedBridge; log: Lines }> => {
+    const log = new Lines();
+    const logger = createLogger({ level: 'info', format: 'json', stream: log });
     const more = `hep: { address: "${address}", capture_id: 77, password: ${SECRET} }`;
     const bridge = await ScriptedBridge.start({ logger, lines: logger, more });
     stops.push(() => bridge.stop());
@@ -34,8 +29,7 @@ describe('the HEP feed of a running daemon', () => {
   /** A user's call with audio from both sides, hung up by the PBX. */
   const call = async (bridge: ScriptedBridge): Promise<CallRecord> => {
     const phone = new WrtcPeer();
-    const rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    const rtp = await boundSocket();
     stops.push(
       () => phone.close(),
       () => rtp.close(),
@@ -48,7 +42,7 @@ describe('the HEP feed of a running daemon', () => {
     bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(rtp.address().port) });
     await bridge.pbx.request('ACK');
     await until(() => bridge.graph.seen.length >= 2, 'accept', 10_000);
-    await phone.accept((bridge.graph.seen[0]?.body['session'] as { sdp: string }).sdp);
+    await phone.accept(bridge.session().sdp);
     await phone.reaches('connected');
     await new Promise<void>((resolve) => rtp.once('message', () => resolve()));
     bridge.pbx.send(bridge.pbx.fromCallee('BYE', invite, 'p1', 1), bridge.sip);
@@ -87,7 +81,7 @@ describe('the HEP feed of a running daemon', () => {
     expect(times).toEqual([...times].sort((a, b) => a - b));
     expect(new Set(times).size).toBe(times.length);
 
-    const lines = log.map((line) => line.trimEnd()).filter((line) => line.includes(`"call":"${record.call}"`));
+    const lines = log.lines.filter((line) => line.includes(`"call":"${record.call}"`));
     const sent = ours.filter(({ type }) => type === 100).map(({ payload }) => payload);
     expect(lines.length).toBeGreaterThan(8);
     expect(sent).toEqual(lines);
@@ -102,7 +96,7 @@ describe('the HEP feed of a running daemon', () => {
     for (const { captureId, password } of receiver.packets) expect([captureId, password]).toEqual([77, SECRET]);
     const told = ours.filter(({ type }) => type !== 1).map(({ payload }) => payload);
     for (const number of [USER, BUSINESS]) expect(told.filter((text) => text.includes(number))).toEqual([]);
-    expect(log.join('')).not.toContain(SECRET);
+    expect(log.text).not.toContain(SECRET);
     const { text } = await bridge.daemon.metrics.read();
     expect(text).toMatch(/^sip2wa_hep_dropped_total 0$/m);
   });
@@ -122,16 +116,10 @@ describe('the HEP feed of a running daemon', () => {
     const [ack] = await signalled(receiver, sipCallIdB, 'ACK');
     expect(ack).toMatchObject({ fromPort: bridge.sip.port, toPort: bridge.pbx.port });
 
-    const target = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    const text = bridge.pbx.newRequest('INVITE', target, { body: pbxSdp(40_000) });
-    bridge.pbx.send(text, bridge.sip);
-    bridge.pbx.send(text, bridge.sip);
+    const invite = bridge.pbxCalls();
+    bridge.pbx.send(invite.raw, bridge.sip);
     await bridge.step('graph.connect');
-    const invite = new PeerMessage(text, bridge.pbx, undefined, 0);
-    bridge.pbx.send(
-      text.replaceAll('INVITE', 'CANCEL').replace(/Content-[\s\S]*$/, 'Content-Length: 0\r\n\r\n'),
-      bridge.sip,
-    );
+    bridge.pbxCancels(invite);
     const { sipCallIdA, call } = await bridge.record(1);
     expect(sipCallIdA).toBe(invite.get('Call-ID'));
     for (const line of ['SIP/2.0 100 Trying', 'CANCEL', 'SIP/2.0 200 OK', 'SIP/2.0 487'])
@@ -156,6 +144,6 @@ describe('the HEP feed of a running daemon', () => {
       return Number(/^sip2wa_hep_dropped_total (\d+)$/m.exec(text)?.[1]);
     };
     await until(async () => (await dropped()) > 0, 'losses', 5_000);
-    expect(log.filter((line) => line.includes('HEP packets do not get there'))).toHaveLength(1);
+    expect(log.lines.filter((line) => line.includes('HEP packets do not get there'))).toHaveLength(1);
   });
 });

@@ -63,7 +63,7 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     expect(invite.get('From')).toContain(`@[::1]:${ours().port}>`);
     pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(40_000) });
     await pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     pbx.send(pbx.fromCallee('BYE', invite, 'p1', 1), invite.connection ?? ours());
     await pbx.response(200, 'BYE');
     expect(await bridge.record()).toMatchObject({ direction: 'user_initiated', code: 'hangup', endedBy: 'b' });
@@ -74,7 +74,7 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     const request = await invitation();
     await bridge.step('graph.connect');
     phone = new WrtcPeer();
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    const session = bridge.session();
     await bridge.deliver(bridge.businessConnect(ID, await phone.answer(session.sdp)));
     await bridge.deliver(bridge.status(ID, 'RINGING'));
     await bridge.deliver(bridge.status(ID, 'ACCEPTED'));
@@ -82,7 +82,7 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     expect(ok.get('Via')).toContain(`[::1]:${bridge.pbx.port}`);
     expect(ok.contactUri).toMatch(new RegExp(`\\[::1\\]:${ours().port}`));
     bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), request.connection ?? ours());
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     await bridge.deliver(bridge.terminate(ID, 'BUSINESS_INITIATED'));
     const bye = await bridge.pbx.request('BYE');
     bridge.pbx.reply(bye, 200, 'OK', { noContact: true });

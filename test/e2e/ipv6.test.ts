@@ -54,10 +54,8 @@ describe.each(['::1', '::'])('a call with nothing but IPv6 on both legs, media.l
     expect(await bridge.deliver(bridge.userConnect('wacid.6', await phone.offer()))).toBe(200);
     const invite = await bridge.pbx.request('INVITE');
     expect(invite.uri).toContain(`@[::1]:${bridge.pbx.port}`);
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: rtp.sdp() });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    await bridge.pbxPicksUp(invite, { body: rtp.sdp() });
+    const session = bridge.session();
     await phone.accept(session.sdp);
     await expectTonesBothWays(phone, phoneHz, rtp, portOf(invite.body));
     bridge.pbx.send(bridge.pbx.fromCallee('BYE', invite, 'p1', 1), bridge.sip);
@@ -69,13 +67,12 @@ describe.each(['::1', '::'])('a call with nothing but IPv6 on both legs, media.l
     const text = bridge.pbx.newRequest('INVITE', `sip:+${USER}@[::1]:${bridge.sip.port}`, { body: rtp.sdp() });
     bridge.pbx.send(text, bridge.sip);
     await bridge.step('graph.connect');
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    const session = bridge.session();
     await bridge.deliver(bridge.businessConnect(OUT, await phone.answer(session.sdp)));
     await bridge.deliver(bridge.status(OUT, 'ACCEPTED'));
     const ok = await bridge.pbx.response(200, 'INVITE');
     const invite = new PeerMessage(text, bridge.pbx, undefined, 0);
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', invite, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(invite, ok);
     await expectTonesBothWays(phone, phoneHz, rtp, portOf(ok.body));
     bridge.pbx.send(bridge.pbx.inDialog('BYE', invite, ok, { cseq: 2 }), bridge.sip);
     await bridge.pbx.response(200, 'BYE');

@@ -1,26 +1,18 @@
-import { EventEmitter } from 'node:events';
-import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../../src/cli/run.js';
 import { AdminAsker } from '../support/admin-asker.js';
-import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { CapturedConsole } from '../support/captured-console.js';
+import { FakeHost } from '../support/fake-host.js';
+import { Lines } from '../support/lines.js';
+import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { SipScriptPeer, type PeerMessage } from '../support/sip-script-peer.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
-/** `process` as far as `sip2wa run` sees it. */
-class Host extends EventEmitter {
-  readonly exits: number[] = [];
-
-  exit(code: number): void {
-    this.exits.push(code);
-  }
-}
-
 describe('the life of a daemon with calls', () => {
   let bridge: ScriptedBridge;
   let phone: WrtcPeer;
-  let host: Host;
+  let host: FakeHost;
   let admin: AdminAsker;
   /** Exit code of `sip2wa run`. */
   let ended: Promise<number>;
@@ -28,15 +20,18 @@ describe('the life of a daemon with calls', () => {
   const start = async (more: string, pbx?: SipScriptPeer): Promise<void> => {
     bridge = await ScriptedBridge.start({ more, ...(pbx ? { pbx } : {}) });
     admin = new AdminAsker(bridge.daemon.addresses.admin.port);
-    const io = { stdout: () => undefined, stderr: () => undefined, env: {}, isTerminal: false };
-    const log = new Writable({ write: (_chunk, _encoding, done) => done() });
-    const surroundings = { io, host, log, start: () => Promise.resolve(bridge.daemon) };
+    const surroundings = {
+      io: new CapturedConsole(),
+      host,
+      log: new Lines(),
+      start: () => Promise.resolve(bridge.daemon),
+    };
     ended = runCommand({ config: bridge.configFile }, surroundings);
   };
 
   beforeEach(() => {
     phone = new WrtcPeer();
-    host = new Host();
+    host = new FakeHost();
   });
   afterEach(async () => {
     phone.close();
@@ -90,8 +85,7 @@ describe('the life of a daemon with calls', () => {
 
     await bridge.deliver(bridge.userConnect('wacid.late', offer));
     expect(await bridge.record()).toMatchObject({ waCallId: 'wacid.late', code: 'shutdown' });
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_002) }), bridge.sip);
+    bridge.pbxCalls({ body: pbxSdp(40_002) });
     expect(Number((await bridge.pbx.response(503, 'INVITE')).get('Retry-After'))).toBeGreaterThan(0);
     expect(await statesOf()).toHaveLength(20);
     expect(bridge.records).toHaveLength(1);

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { datagramKind } from '../../src/media/source-guard.js';
 import { FailingCall } from '../support/failing-call.js';
 import { LibWebRtcProcess } from '../support/libwebrtc-process.js';
-import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { ScriptedBridge } from '../support/scripted-bridge.js';
 import type { RelayRule } from '../support/udp-relay.js';
+import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 /** What each failure needs until its end, on a machine that does other things as well. */
@@ -154,10 +155,12 @@ describe('a call whose media fails', () => {
     expect(well.told).not.toMatch(/media\.(?:one_way|peer_silent|timeout|failed)|dtls\.closed/);
     const [before] = await well.user.stats('inbound-rtp');
     well.pbx.forget();
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    const [after] = await well.user.stats('inbound-rtp');
-    expect(Number(after?.['packetsReceived']) - Number(before?.['packetsReceived'])).toBeGreaterThan(15);
-    expect(well.pbx.audio.length).toBeGreaterThan(15);
+    const heard = async (): Promise<boolean> => {
+      const [now] = await well.user.stats('inbound-rtp');
+      const received = Number(now?.['packetsReceived']) - Number(before?.['packetsReceived']);
+      return received > 15 && well.pbx.audio.length > 15;
+    };
+    await until(heard, 'audio both ways', 1_000);
   });
 });
 
@@ -166,11 +169,9 @@ describe('a call of the PBX whose media fails while it rings', () => {
     const bridge = await ScriptedBridge.start({});
     const user = new WrtcPeer();
     try {
-      const { host, port } = bridge.sip;
-      const invite = bridge.pbx.newRequest('INVITE', `sip:+${USER}@${host}:${port}`, { body: pbxSdp(40_000) });
-      bridge.pbx.send(invite, bridge.sip);
+      bridge.pbxCalls();
       await bridge.step('graph.connect');
-      const { sdp } = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+      const { sdp } = bridge.session();
       await bridge.deliver(bridge.status('wacid.double-1', 'RINGING'));
       await bridge.deliver(bridge.businessConnect('wacid.double-1', wrongFingerprint(await user.answer(sdp))));
       await bridge.pbx.response(488, 'INVITE');

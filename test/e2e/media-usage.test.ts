@@ -1,5 +1,7 @@
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AdminAsker } from '../support/admin-asker.js';
+import { boundSocket } from '../support/bound-socket.js';
 import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
@@ -13,8 +15,7 @@ describe.each([
   let rtp: Socket;
   beforeEach(async () => {
     phone = new WrtcPeer();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
     bridge = await ScriptedBridge.start({ workers });
   });
   afterEach(async () => {
@@ -23,11 +24,8 @@ describe.each([
     await bridge.stop();
   });
 
-  const metric = async (sample: string): Promise<number | undefined> => {
-    const response = await fetch(`http://127.0.0.1:${bridge.daemon.addresses.admin.port}/metrics`);
-    const line = (await response.text()).split('\n').find((one) => one.startsWith(`sip2wa_${sample} `));
-    return line === undefined ? undefined : Number(line.split(' ').at(-1));
-  };
+  const metric = (sample: string): Promise<number | undefined> =>
+    new AdminAsker(bridge.daemon.addresses.admin.port).metric(sample);
   const reaches = async (sample: string, fits: (value: number) => boolean): Promise<void> => {
     await until(async () => fits((await metric(sample)) ?? 0), sample, 10_000);
   };
@@ -38,10 +36,8 @@ describe.each([
     await bridge.deliver(bridge.userConnect('wacid.1', await phone.offer()));
     const invite = await bridge.pbx.request('INVITE');
     bridge.pbx.reply(invite, 180, 'Ringing', { toTag: 'p1' });
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(rtp.address().port) });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
-    const { sdp } = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    await bridge.pbxPicksUp(invite, { body: pbxSdp(rtp.address().port) });
+    const { sdp } = bridge.session();
     phone.play();
     await phone.accept(sdp);
     await phone.reaches('connected');

@@ -1,5 +1,6 @@
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { boundSocket } from '../support/bound-socket.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
@@ -21,8 +22,7 @@ describe('media in worker processes', () => {
   beforeEach(async () => {
     logger = new RecordingLogger();
     phone = new WrtcPeer();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
   });
   afterEach(async () => {
     phone.close();
@@ -56,7 +56,7 @@ describe('media in worker processes', () => {
     bridge.pbx.reply(invite, 200, 'OK', { toTag: id, body: pbxSdp(rtp.address().port) });
     await bridge.pbx.request('ACK');
     await until(() => bridge.graph.seen.length >= before + 2, 'accept', 10_000);
-    const session = bridge.graph.seen[before]?.body['session'] as { sdp: string };
+    const session = bridge.session(before);
     peer.play();
     await peer.accept(session.sdp);
     await peer.reaches('connected');

@@ -1,11 +1,11 @@
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { boundSocket } from '../support/bound-socket.js';
 import { readFixture } from '../support/fixtures.js';
 import { loopbackSdp } from '../support/loopback-sdp.js';
 import { OutgoingGuard } from '../support/outgoing-guard.js';
 import { RecordingLogger } from '../support/recording-logger.js';
-import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
+import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 
 const sample = (name: string): string => loopbackSdp(readFixture(`sdp/meta-${name}-from-meta.sdp`));
 const linesOf = (sdp: string, start: string): string[] => sdp.split('\r\n').filter((line) => line.startsWith(start));
@@ -39,8 +39,7 @@ describe('Meta’s own descriptions, candidates on loopback, through the whole d
   beforeEach(async () => {
     guard = new OutgoingGuard();
     logger = new RecordingLogger();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
     bridge = await ScriptedBridge.start({ logger });
   });
   afterEach(async () => {
@@ -50,8 +49,7 @@ describe('Meta’s own descriptions, candidates on loopback, through the whole d
     expect(guard.strayed).toEqual([]);
   });
 
-  const sessionOf = (index: number): { sdp: string; sdp_type: string } =>
-    bridge.graph.seen[index]?.body['session'] as { sdp: string; sdp_type: string };
+  const sessionOf = (index: number): { sdp: string; sdp_type: string } => bridge.session(index);
   /** Lines that speak of Meta's call: all have to name ours. */
   const callsNamed = (): Set<unknown> => {
     const about = ['graph request done', 'webhook event'];
@@ -61,9 +59,7 @@ describe('Meta’s own descriptions, candidates on loopback, through the whole d
   it('the offer of a user’s call is pre-accepted and accepted with an answer of the form Meta demands', async () => {
     await bridge.deliver(bridge.userConnect('wacid.1', sample('user-initiated-offer')));
     const invite = await bridge.pbx.request('INVITE');
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(rtp.address().port) });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxPicksUp(invite, { body: pbxSdp(rtp.address().port) });
     expect(bridge.actions).toEqual(['pre_accept', 'accept']);
     expect(sessionOf(0).sdp_type).toBe('answer');
     expect(sessionOf(1)).toEqual(sessionOf(0));
@@ -79,10 +75,7 @@ describe('Meta’s own descriptions, candidates on loopback, through the whole d
   });
 
   it('the answer to a business’s call makes it ring, and ACCEPTED answers it', async () => {
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    const text = bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(rtp.address().port) });
-    const invite = new PeerMessage(text, bridge.pbx, undefined, 0);
-    bridge.pbx.send(text, bridge.sip);
+    const invite = bridge.pbxCalls({ body: pbxSdp(rtp.address().port) });
     await bridge.step('graph.connect');
     expect(sessionOf(0).sdp_type).toBe('offer');
     expectForMeta(sessionOf(0).sdp, 'actpass');
@@ -93,8 +86,7 @@ describe('Meta’s own descriptions, candidates on loopback, through the whole d
     await bridge.deliver(bridge.status(id, 'ACCEPTED'));
     const ok = await bridge.pbx.response(200, 'INVITE');
     expect(ok.body).toMatch(/m=audio \d+ RTP\/AVP 8 101/);
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', invite, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(invite, ok);
     bridge.pbx.send(bridge.pbx.inDialog('BYE', invite, ok, { cseq: 2 }), bridge.sip);
     await bridge.pbx.response(200, 'BYE');
     const record = await bridge.record();

@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { boundSocket } from '../support/bound-socket.js';
 import { jsonFixture, metaFixture, metaIndex, readFixture } from '../support/fixtures.js';
 import { loopbackSdp } from '../support/loopback-sdp.js';
 import { OutgoingGuard } from '../support/outgoing-guard.js';
-import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
@@ -30,8 +31,7 @@ describe('nothing leaves the machine', () => {
   });
 
   it('when Meta’s own answer names public addresses', async () => {
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_000) }), bridge.sip);
+    bridge.pbxCalls();
     await bridge.step('graph.connect');
     const answer = readFixture('sdp/meta-business-initiated-answer-from-meta.sdp');
     await bridge.deliver(bridge.businessConnect('wacid.double-1', answer));
@@ -42,8 +42,7 @@ describe('nothing leaves the machine', () => {
 
   it('when the PBX wants its audio sent to an address that is not the trunk’s', async () => {
     const sdp = pbxSdp(40_000).replace('c=IN IP4 127.0.0.1', 'c=IN IP4 192.0.2.7');
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: sdp }), bridge.sip);
+    bridge.pbxCalls({ body: sdp });
     const refusal = await bridge.pbx.response(488, 'INVITE');
     expect(refusal.get('Reason')).toContain('cause=88');
     expect(bridge.actions).toEqual([]);
@@ -52,14 +51,11 @@ describe('nothing leaves the machine', () => {
 
   it('during a call with audio', async () => {
     const phone = new WrtcPeer();
-    const rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    const rtp = await boundSocket();
     await bridge.deliver(bridge.userConnect('wacid.1', await phone.offer()));
     const invite = await bridge.pbx.request('INVITE');
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(rtp.address().port) });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
-    const answer = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    await bridge.pbxPicksUp(invite, { body: pbxSdp(rtp.address().port) });
+    const answer = bridge.session();
     await phone.accept(answer.sdp);
     await phone.reaches('connected');
     await new Promise<void>((resolve) => rtp.once('message', () => resolve()));

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { PbxCodec } from '../../src/routing/types.js';
 import { tonesIn, type ToneStretch } from '../support/peers/sound.js';
+import { listenFor } from '../support/peers/until.js';
 import { PbxVoice, type PbxVoiceOptions } from '../support/pbx-voice.js';
 import { BUSINESS, NUMBER_ID, ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
@@ -67,7 +67,7 @@ async function userCalls(id: string, options: PbxVoiceOptions, agreedMs = option
   bridge.pbx.reply(invite, 200, 'OK', { toTag: id, body: pbx.sdp });
   await bridge.pbx.request('ACK');
   await until(() => bridge.graph.seen.length >= before + 2, 'accept', 10_000);
-  const { sdp } = bridge.graph.seen[before]?.body['session'] as { sdp: string };
+  const { sdp } = bridge.session(before);
   await user.accept(sdp);
   await user.reaches('connected');
   talk(user, pbx, portOf(invite.body), agreedMs);
@@ -77,14 +77,10 @@ async function userCalls(id: string, options: PbxVoiceOptions, agreedMs = option
 async function pbxCalls(options: PbxVoiceOptions, agreedMs = options.ptimeMs): Promise<void> {
   const [user, pbx] = [new WrtcPeer(userHz), await PbxVoice.open(options)];
   const before = bridge.graph.seen.length;
-  const { host, port } = bridge.sip;
   // Each call is to another user.
-  const dialled = `sip:+${BigInt(USER) + BigInt(live.length)}@${host}:${port}`;
-  const text = bridge.pbx.newRequest('INVITE', dialled, { body: pbx.sdp });
-  const invite = new PeerMessage(text, bridge.pbx, undefined, 0);
-  bridge.pbx.send(text, bridge.sip);
+  const invite = bridge.pbxCalls({ user: `+${BigInt(USER) + BigInt(live.length)}`, body: pbx.sdp });
   await until(() => bridge.graph.seen.length > before, 'connect', 10_000);
-  const { sdp } = bridge.graph.seen[before]?.body['session'] as { sdp: string };
+  const { sdp } = bridge.session(before);
   // The double numbers its calls.
   const id = `wacid.double-${live.length + 1}`;
   await bridge.deliver(bridge.status(id, 'RINGING'));
@@ -103,14 +99,14 @@ async function expectAllHeard(withinDb: (ptimeMs: number) => number): Promise<vo
   const isHeard = ({ user, pbx }: LiveCall): boolean =>
     tonesIn(soundAt(user), [pbxHz]).length > 0 && tonesIn(pbx.heard(), [userHz]).length > 0;
   for (let looks = 0; looks < 10; looks++) {
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await listenFor(1_000);
     if (live.every(isHeard)) break;
   }
   for (const { user, pbx } of live) {
     user.forget();
     pbx.forget();
   }
-  await new Promise((resolve) => setTimeout(resolve, talkMs));
+  await listenFor(talkMs);
   const heard = live.map(({ user, pbx, ptimeMs, lengthMs }) => ({
     ptimeMs,
     lengthMs,

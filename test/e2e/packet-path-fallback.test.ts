@@ -1,9 +1,9 @@
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OwnPackets } from '../../src/media/webrtc-packets.js';
+import { boundSocket } from '../support/bound-socket.js';
 import { RecordingLogger } from '../support/recording-logger.js';
-import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
+import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 /** The first call of each direction on a werift that is not what our packet path was written for. */
@@ -18,8 +18,7 @@ describe('with a packet path of ours that fails its check at start', () => {
     vi.spyOn(OwnPackets.prototype, 'receive').mockReturnValue(undefined);
     logger = new RecordingLogger();
     phone = new WrtcPeer();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
     bridge = await ScriptedBridge.start({ logger, workers: 0 });
   });
   afterEach(async () => {
@@ -47,10 +46,8 @@ describe('with a packet path of ours that fails its check at start', () => {
   it('a user calls, is heard and hears', async () => {
     await bridge.deliver(bridge.userConnect('wacid.1', await phone.offer()));
     const invite = await bridge.pbx.request('INVITE');
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(rtp.address().port) });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    await bridge.pbxPicksUp(invite, { body: pbxSdp(rtp.address().port) });
+    const session = bridge.session();
     await phone.accept(session.sdp);
     await expectAudio();
     bridge.pbx.send(bridge.pbx.fromCallee('BYE', invite, 'p1', 1), bridge.sip);
@@ -61,19 +58,15 @@ describe('with a packet path of ours that fails its check at start', () => {
   it('the PBX calls, is heard and hears', async () => {
     const id = 'wacid.double-1';
     const body = pbxSdp(rtp.address().port);
-    const to = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    const text = bridge.pbx.newRequest('INVITE', to, { body });
-    const invite = new PeerMessage(text, bridge.pbx, undefined, 0);
-    bridge.pbx.send(text, bridge.sip);
+    const invite = bridge.pbxCalls({ body });
     await bridge.step('graph.connect');
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    const session = bridge.session();
     await bridge.deliver(bridge.businessConnect(id, await phone.answer(session.sdp)));
     await bridge.deliver(bridge.status(id, 'RINGING'));
     await bridge.pbx.response(180, 'INVITE');
     await bridge.deliver(bridge.status(id, 'ACCEPTED'));
     const ok = await bridge.pbx.response(200, 'INVITE');
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', invite, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(invite, ok);
     await expectAudio();
     bridge.pbx.send(bridge.pbx.inDialog('BYE', invite, ok, { cseq: 2 }), bridge.sip);
     await bridge.pbx.response(200, 'BYE');

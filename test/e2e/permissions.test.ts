@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { PublishedEvent } from '../../src/observability/event-bus.js';
 import { metaError, type Reply, type SeenRequest } from '../support/graph-double.js';
 import { permissionJson } from '../support/permission-fakes.js';
-import { BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
+import { BUSINESS, NUMBER_ID, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import type { PeerMessage } from '../support/sip-script-peer.js';
 import { until } from '../support/until.js';
 
 const USER_ID = 'US.13491208655302741918';
@@ -37,26 +37,9 @@ numbers: [{ id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx 
   const requests = (): Record<string, unknown>[] => seen('/messages').map(({ body }) => body);
   const connects = (): number => bridge.actions.filter((action) => action === 'connect').length;
 
-  const invite = (user = `+${USER}`): PeerMessage => {
-    const uri = `sip:${user}@${bridge.sip.host}:${bridge.sip.port}`;
-    const text = bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_000) });
-    bridge.pbx.send(text, bridge.sip);
-    return new PeerMessage(text, bridge.pbx, undefined, 0);
-  };
-  /** The final answer to a call, acknowledged. */
-  const refusalOf = async (request: PeerMessage): Promise<PeerMessage> => {
-    const id = request.get('Call-ID');
-    const isIt = (said: PeerMessage): boolean => (said.status ?? 0) >= 300 && said.get('Call-ID') === id;
-    const refusal = await bridge.pbx.next(isIt, 'a refusal');
-    const ack = request.raw
-      .replace('INVITE sip', 'ACK sip')
-      .replace('1 INVITE', '1 ACK')
-      .replace(/^To: .*$/m, `To: ${refusal.get('To')}`);
-    bridge.pbx.send(`${ack.slice(0, ack.indexOf('Content-Type'))}Content-Length: 0\r\n\r\n`, bridge.sip);
-    return refusal;
-  };
+  const invite = (user = `+${USER}`): PeerMessage => bridge.pbxCalls({ user });
   const isRefused = async (status: number, reason: RegExp, user?: string): Promise<PeerMessage> => {
-    const refusal = await refusalOf(invite(user));
+    const refusal = await bridge.refusalOf(invite(user));
     expect([refusal.status, refusal.get('Reason')]).toEqual([status, expect.stringMatching(reason)]);
     return refusal;
   };
@@ -70,7 +53,7 @@ numbers: [{ id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx 
   const idOfCall = (): string => `wacid.double-${connects()}`;
   const declined = async (request: PeerMessage): Promise<void> => {
     await bridge.deliver(bridge.status(idOfCall(), 'REJECTED'));
-    expect((await refusalOf(request)).status).toBe(486);
+    expect((await bridge.refusalOf(request)).status).toBe(486);
     await bridge.deliver(bridge.terminate(idOfCall(), 'BUSINESS_INITIATED'));
     await until(() => bridge.daemon.calls() === 0, 'the end of the call');
   };
@@ -190,9 +173,8 @@ numbers: [{ id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx 
     };
     const request = invite();
     await until(() => lookUps().length === 1, 'look-up');
-    const cancel = request.raw.replaceAll('INVITE sip', 'CANCEL sip').replace('1 INVITE', '1 CANCEL');
-    bridge.pbx.send(`${cancel.slice(0, cancel.indexOf('Content-Type'))}Content-Length: 0\r\n\r\n`, bridge.sip);
-    expect((await refusalOf(request)).status).toBe(487);
+    bridge.pbxCancels(request);
+    expect((await bridge.refusalOf(request)).status).toBe(487);
     expect(await bridge.record()).toMatchObject({ code: 'cancelled', endedBy: 'a' });
     answer();
     permission = says(permissionJson('permanent', { start: true }));

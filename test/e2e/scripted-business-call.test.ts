@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { metaError } from '../support/graph-double.js';
 import { pbxSdp, ScriptedBridge, USER, type BridgeOptions } from '../support/scripted-bridge.js';
-import { PeerMessage, SipScriptPeer } from '../support/sip-script-peer.js';
+import { type PeerMessage, SipScriptPeer } from '../support/sip-script-peer.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 const ID = 'wacid.double-1';
@@ -19,15 +19,10 @@ describe('the PBX calls a user, scripted PBX to libwebrtc', () => {
     await bridge.stop();
   });
 
-  /** Sends the INVITE and returns it as the PBX's own message, for what comes later in the dialog. */
-  const invite = (sdp = pbxSdp(40_000), user = `+${USER}`): PeerMessage => {
-    const text = bridge.pbx.newRequest('INVITE', `sip:${user}@${bridge.sip.host}:${bridge.sip.port}`, { body: sdp });
-    bridge.pbx.send(text, bridge.sip);
-    return new PeerMessage(text, bridge.pbx, undefined, 0);
-  };
+  const invite = (body = pbxSdp(40_000), user = `+${USER}`): PeerMessage => bridge.pbxCalls({ body, user });
   const answerOfPhone = async (): Promise<string> => {
     phone = new WrtcPeer();
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string; sdp_type: string };
+    const session = bridge.session();
     expect(session.sdp_type).toBe('offer');
     return phone.answer(session.sdp);
   };
@@ -41,8 +36,7 @@ describe('the PBX calls a user, scripted PBX to libwebrtc', () => {
     await ring();
     await bridge.deliver(bridge.status(ID, 'ACCEPTED'));
     const ok = await bridge.pbx.response(200, 'INVITE');
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(request, ok);
     return ok;
   };
 
@@ -77,8 +71,7 @@ describe('the PBX calls a user, scripted PBX to libwebrtc', () => {
     await bridge.deliver(bridge.status(ID, 'ACCEPTED'));
     await bridge.deliver(bridge.businessConnect(ID, await answerOfPhone()));
     const ok = await bridge.pbx.response(200, 'INVITE');
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(request, ok);
   });
 
   it('takes webhooks that outrun the reply to connect', async () => {
@@ -118,9 +111,7 @@ describe('the PBX calls a user, scripted PBX to libwebrtc', () => {
     await start();
     const request = invite();
     await ring();
-    const cancel = request.raw.replaceAll('INVITE sip', 'CANCEL sip').replace('1 INVITE', '1 CANCEL');
-    const bare = `${cancel.slice(0, cancel.indexOf('Content-Type'))}Content-Length: 0\r\n\r\n`;
-    bridge.pbx.send(bare, bridge.sip);
+    bridge.pbxCancels(request);
     await bridge.pbx.response(200, 'CANCEL');
     await bridge.pbx.response(487, 'INVITE');
     expect(await bridge.record()).toMatchObject({ code: 'cancelled', endedBy: 'a' });
@@ -227,9 +218,8 @@ numbers:
 
   it('takes calls from that server’s address', async () => {
     bridge = await ScriptedBridge.start(settingsOnly);
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
     const sdp = pbxSdp(40_000, '0').replace('a=rtpmap:8 PCMA/8000', 'a=rtpmap:0 PCMU/8000');
-    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: sdp }), bridge.sip);
+    bridge.pbxCalls({ body: sdp });
     await bridge.step('graph.connect');
     await bridge.deliver(bridge.status(ID, 'RINGING'));
     await bridge.pbx.response(180, 'INVITE');

@@ -1,5 +1,6 @@
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { boundSocket } from '../support/bound-socket.js';
 import { metaError } from '../support/graph-double.js';
 import { freePort } from '../support/ports.js';
 import { pbxSdp, ScriptedBridge, type BridgeOptions } from '../support/scripted-bridge.js';
@@ -16,8 +17,7 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
   };
   beforeEach(async () => {
     phone = new WrtcPeer();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
   });
   afterEach(async () => {
     phone.close();
@@ -34,7 +34,7 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
     await bridge.pbx.request('ACK');
   };
   const answer = (index: number): string => {
-    const session = bridge.graph.seen[index]?.body['session'] as { sdp: string; sdp_type: string };
+    const session = bridge.session(index);
     expect(session.sdp_type).toBe('answer');
     return session.sdp;
   };
@@ -49,7 +49,7 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
     bridge.pbx.reply(invite, 180, 'Ringing', { toTag: 'p1' });
     const firstRtp = new Promise<Buffer>((resolve) => rtp.once('message', resolve));
     await pickUp(invite);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     expect(bridge.actions).toEqual(['pre_accept', 'accept']);
     expect(answer(1)).toBe(answer(0));
     phone.play();
@@ -74,7 +74,7 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
     await start();
     const invite = await call();
     await pickUp(invite);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     await bridge.deliver(bridge.terminate('wacid.1', 'USER_INITIATED', { duration: 3 }));
     const bye = await bridge.pbx.request('BYE');
     expect(bye.get('Reason')).toContain('cause=16');
@@ -109,7 +109,7 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
     await start();
     bridge.graph.replies({ status: 200, json: { success: true } }, metaError(400, 130429, 'Rate limit hit'));
     await pickUp(await call());
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     expect(bridge.actions).toEqual(['pre_accept', 'accept', 'accept']);
     expect(answer(2)).toBe(answer(1));
   });
@@ -193,7 +193,7 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
 `,
     });
     await pickUp(await call());
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     expect(bridge.actions).toEqual(['pre_accept', 'accept']);
   });
 
@@ -214,7 +214,7 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
     const statuses = await Promise.all(Array.from({ length: 10 }, () => bridge.deliver(event)));
     expect(new Set(statuses)).toEqual(new Set([200]));
     await pickUp(await bridge.pbx.request('INVITE'));
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     expect(bridge.pbx.requestsOf('INVITE')).toBe(1);
     expect(bridge.actions).toEqual(['pre_accept', 'accept']);
   });
@@ -223,7 +223,7 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
     await start({ stopCallsMs: 300 });
     const invite = await call();
     await pickUp(invite);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     const { host, port } = bridge.daemon.addresses.admin;
     const [first, second] = [bridge.daemon.stop(), bridge.daemon.stop()];
     expect(second).toBe(first);
@@ -238,7 +238,7 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
     await start();
     const invite = await call();
     await pickUp(invite);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     const stopped = bridge.daemon.stop();
     bridge.pbx.reply(await bridge.pbx.request('BYE'), 200, 'OK');
     await stopped;

@@ -2,13 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/load-config.js';
 import { startDaemon, type Daemon } from '../../src/daemon.js';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
-import { signatureOf } from '../../src/sandbox/webhook-sender.js';
 import { AdminAsker } from '../support/admin-asker.js';
 import { RecordingLogger } from '../support/recording-logger.js';
+import { changeAtMeta } from '../support/settings-at-meta.js';
 import { until } from '../support/until.js';
 
 const NUMBER_ID = '105615555715855';
 const APP_SECRET = 'app-secret-of-the-test';
+const meta = { appSecret: APP_SECRET, accessToken: 'token', numberId: NUMBER_ID, businessNumber: '+15551112222' };
 
 let sandbox: Sandbox;
 let daemon: Daemon | undefined;
@@ -17,7 +18,6 @@ let logger: RecordingLogger;
 let text: string;
 beforeEach(async () => {
   logger = new RecordingLogger();
-  const meta = { appSecret: APP_SECRET, accessToken: 'token', numberId: NUMBER_ID, businessNumber: '+15551112222' };
   sandbox = await startSandbox(meta);
 });
 afterEach(async () => {
@@ -59,32 +59,16 @@ async function drift(): Promise<string | undefined> {
   return /^sip2wa_settings_drift\{number="sales"\} (\d+)$/m.exec(text)?.[1];
 }
 
-/** Somebody else changes the number at Meta, which tells every app. */
-async function changeAtMeta(calling: Record<string, unknown>): Promise<void> {
-  const headers = { authorization: 'Bearer token', 'content-type': 'application/json' };
-  const url = `${sandbox.graphUrl}/v23.0/${NUMBER_ID}/settings`;
-  expect((await fetch(url, { method: 'POST', headers, body: JSON.stringify({ calling }) })).status).toBe(200);
-  const value = {
-    type: 'phone_number_settings',
-    timestamp: String(Math.floor(Date.now() / 1000)),
-    phone_number_settings: { phone_number_id: NUMBER_ID, calling },
-  };
-  const body = JSON.stringify({
-    object: 'whatsapp_business_account',
-    entry: [{ id: '1', changes: [{ field: 'account_settings_update', value }] }],
-  });
-  const { port } = daemon!.addresses.webhook;
-  const signed = { 'content-type': 'application/json', 'x-hub-signature-256': signatureOf(APP_SECRET, body) };
-  const reply = await fetch(`http://127.0.0.1:${port}/webhook`, { method: 'POST', headers: signed, body });
-  expect(reply.status).toBe(200);
-}
+/** Somebody else changes the number at Meta. */
+const changed = (calling: object): Promise<void> =>
+  changeAtMeta({ ...meta, graphUrl: sandbox.graphUrl, webhookPort: daemon!.addresses.webhook.port }, calling);
 
 describe('settings of a number', () => {
   it('are pushed at the start; what somebody changes at Meta later is told and left', async () => {
     const { addresses } = await start('apply');
     await until(async () => (await drift()) === '0', 'in step', 10_000);
     expect(posts()).toEqual([{ calling: { callback_permission_status: 'ENABLED' } }]);
-    await changeAtMeta({ callback_permission_status: 'DISABLED' });
+    await changed({ callback_permission_status: 'DISABLED' });
     await until(async () => (await drift()) === '1', 'drift seen', 10_000);
     expect(posts()).toHaveLength(2);
     const ready = await (await fetch(`http://127.0.0.1:${addresses.admin.port}/readyz?verbose`)).text();
@@ -101,7 +85,7 @@ describe('settings of a number', () => {
 
   it('off: Meta is not even asked', async () => {
     await start('off');
-    await changeAtMeta({ callback_permission_status: 'DISABLED' });
+    await changed({ callback_permission_status: 'DISABLED' });
     expect(await drift()).toBeUndefined();
     expect(sandbox.graph.received('settings.read')).toEqual([]);
   });

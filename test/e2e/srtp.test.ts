@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { NUMBER_ID, pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 const key = 'AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e';
@@ -23,10 +23,9 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
 
 /** The PBX calls with an offer of this profile; its final response. */
 const offered = async (profile: string, lines: string[]) => {
-  const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
   const body = pbxSdp(40_000, '8 101', lines).replace('RTP/AVP', profile);
   expect(body).toContain(` ${profile} `);
-  bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body }), bridge.sip);
+  bridge.pbxCalls({ body });
   return bridge.pbx.next(({ status }) => (status ?? 0) >= 180, 'a response');
 };
 

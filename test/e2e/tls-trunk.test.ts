@@ -1,5 +1,6 @@
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { boundSocket } from '../support/bound-socket.js';
 import { eventually } from '../support/eventually.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER, type BridgeOptions } from '../support/scripted-bridge.js';
@@ -38,8 +39,7 @@ describe.skipIf(process.env['SIP2WA_TEST_DRACHTIO'])('a trunk over TLS', () => {
   beforeEach(async () => {
     pbx = await SipScriptPeer.tls(keyPair('pbx'));
     phone = new WrtcPeer();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
   });
   afterEach(async () => {
     phone.close();
@@ -47,7 +47,6 @@ describe.skipIf(process.env['SIP2WA_TEST_DRACHTIO'])('a trunk over TLS', () => {
     await bridge.stop();
     for (const peer of stopping.splice(0)) await peer.stop();
   });
-  const connected = (): Promise<void> => bridge.step('call.state', (detail) => detail['to'] === 'connected');
 
   it('carries a call of a user, with audio, on one connection from INVITE to BYE', async () => {
     await start();
@@ -59,8 +58,8 @@ describe.skipIf(process.env['SIP2WA_TEST_DRACHTIO'])('a trunk over TLS', () => {
     const firstRtp = new Promise<Buffer>((resolve) => rtp.once('message', resolve));
     pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(rtp.address().port) });
     expect((await pbx.request('ACK')).connection).toBe(invite.connection);
-    await connected();
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    await bridge.connected();
+    const session = bridge.session();
     phone.play();
     await phone.accept(session.sdp);
     expect((await firstRtp)[1]! & 0x7f).toBe(8);
@@ -79,13 +78,13 @@ describe.skipIf(process.env['SIP2WA_TEST_DRACHTIO'])('a trunk over TLS', () => {
     const text = pbx.newRequest('INVITE', uri, { body: pbxSdp(rtp.address().port) });
     pbx.send(text, line);
     await bridge.step('graph.connect');
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    const session = bridge.session();
     await bridge.deliver(bridge.businessConnect('wacid.double-1', await phone.answer(session.sdp)));
     await bridge.deliver(bridge.status('wacid.double-1', 'ACCEPTED'));
     const ok = await pbx.response(200, 'INVITE');
     expect(ok.connection).toBe(line);
     pbx.send(pbx.inDialog('ACK', new PeerMessage(text, pbx, line, 0), ok, { cseq: 1 }), line);
-    await connected();
+    await bridge.connected();
     await bridge.deliver(bridge.terminate('wacid.double-1', 'BUSINESS_INITIATED', { duration: 3 }));
     const bye = await pbx.request('BYE');
     expect(bye.connection).toBe(line);

@@ -5,7 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { callTraceCommand } from '../../src/cli/call.js';
 import { PcapngBlocks } from '../../src/cli/pcapng-blocks.js';
 import { runCli } from '../../src/cli/program.js';
-import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
+import { CapturedConsole, saidBy, type Said } from '../support/captured-console.js';
+import { ScriptedBridge } from '../support/scripted-bridge.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
@@ -22,9 +23,7 @@ describe('call trace --pcap beside a running daemon', () => {
     bridge = await ScriptedBridge.start({ admin: `token: ${TOKEN}` });
     await bridge.deliver(bridge.userConnect('wacid.pcap', await phone.offer()));
     const invite = await bridge.pbx.request('INVITE');
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(40_000) });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxPicksUp(invite);
   });
   afterEach(async () => {
     phone.close();
@@ -34,20 +33,10 @@ describe('call trace --pcap beside a running daemon', () => {
 
   const surroundings = () => {
     const { host, port } = bridge.daemon.addresses.admin;
-    const said = { out: '', err: '' };
-    const io = {
-      stdout: (text: string) => void (said.out += text),
-      stderr: (text: string) => void (said.err += text),
-      env: { SIP2WA_CONFIG: bridge.configFile, SIP2WA_ADMIN_LISTEN: `${host}:${port}` },
-      isTerminal: false,
-    };
-    return { io, said };
+    return new CapturedConsole({ SIP2WA_CONFIG: bridge.configFile, SIP2WA_ADMIN_LISTEN: `${host}:${port}` });
   };
-  const cli = async (...args: string[]) => {
-    const { io, said } = surroundings();
-    const code = await runCli(['call', 'trace', id(), ...args], io);
-    return { code, ...said };
-  };
+  const cli = (...args: string[]): Promise<Said> =>
+    saidBy((io) => runCli(['call', 'trace', id(), ...args], io), surroundings());
   const id = (): string => bridge.daemon.timeline.calls.at(-1) ?? '';
   const file = (): string => join(folder, 'call.pcapng');
   const written = (): PcapngBlocks => {
@@ -69,8 +58,8 @@ describe('call trace --pcap beside a running daemon', () => {
 
   it('Ctrl-C ends it, and what was written is whole; the next one may record', async () => {
     const stop = new AbortController();
-    const { io, said } = surroundings();
-    const running = callTraceCommand(id(), { pcap: file(), for: '1h' }, io, stop.signal);
+    const said = surroundings();
+    const running = callTraceCommand(id(), { pcap: file(), for: '1h' }, said, stop.signal);
     await until(() => existsSync(file()) && statSync(file()).size > 200, 'the head of the file', 5_000);
     const second = await cli('--pcap', join(folder, 'second.pcapng'));
     expect(second).toMatchObject({ code: 1, err: expect.stringContaining('being recorded already') as string });

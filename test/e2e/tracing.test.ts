@@ -4,8 +4,8 @@ import { traceIdOf } from '../../src/observability/tracing/call-traces.js';
 import { metaError } from '../support/graph-double.js';
 import { OtlpCollector, type SeenSpan } from '../support/otlp-collector.js';
 import { RecordingLogger } from '../support/recording-logger.js';
-import { APP_SECRET, BUSINESS, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
+import { APP_SECRET, BUSINESS, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import type { PeerMessage } from '../support/sip-script-peer.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
@@ -70,9 +70,7 @@ describe('a trace of each call at an OpenTelemetry collector', () => {
   it('a user calls and talks: both sides, with the times of the record', async () => {
     await start();
     const invite = await userCall();
-    bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(40_000) });
-    await bridge.pbx.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxPicksUp(invite);
     bridge.pbx.send(bridge.pbx.fromCallee('BYE', invite, 'p1', 1), bridge.sip);
     await bridge.pbx.response(200, 'BYE');
     const { record, root, spans } = await traced();
@@ -100,20 +98,16 @@ describe('a trace of each call at an OpenTelemetry collector', () => {
 
   it('the PBX calls a user, who answers', async () => {
     await start();
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    const text = bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_000) });
-    bridge.pbx.send(text, bridge.sip);
+    const request = bridge.pbxCalls();
     await bridge.step('graph.connect');
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    const session = bridge.session();
     await bridge.deliver(bridge.businessConnect(ID, await phone.answer(session.sdp)));
     await bridge.deliver(bridge.status(ID, 'RINGING'));
     await bridge.pbx.response(180, 'INVITE');
     await bridge.step('dtls.connected');
     await bridge.deliver(bridge.status(ID, 'ACCEPTED'));
     const ok = await bridge.pbx.response(200, 'INVITE');
-    const request = new PeerMessage(text, bridge.pbx, undefined, 0);
-    bridge.pbx.send(bridge.pbx.inDialog('ACK', request, ok, { cseq: 1 }), bridge.sip);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.pbxAcknowledges(request, ok);
     await bridge.deliver(bridge.terminate(ID, 'BUSINESS_INITIATED', { start_time: '1', end_time: '4', duration: 3 }));
     bridge.pbx.reply(await bridge.pbx.request('BYE'), 200, 'OK');
     const { root, spans } = await traced();
@@ -140,8 +134,7 @@ describe('a trace of each call at an OpenTelemetry collector', () => {
   it('a call that Meta refuses, too', async () => {
     await start();
     bridge.graph.replies(metaError(400, 138006, 'No approved call permission'));
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_000) }), bridge.sip);
+    bridge.pbxCalls();
     const { record, root } = await traced();
     expect(root.status).toEqual({ code: ERROR, message: record.code });
     expect(named('graph connect').status).toEqual({ code: ERROR, message: '138006' });

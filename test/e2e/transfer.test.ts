@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toG711, ToneSource } from '../support/tones.js';
 import { RtpPeer } from '../support/rtp-peer.js';
 import { ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
+import type { PeerMessage } from '../support/sip-script-peer.js';
 import { until } from '../support/until.js';
 import { toneLevel, WrtcPeer } from '../support/wrtc-peer.js';
 
@@ -62,7 +62,6 @@ describe('a call that the PBX puts through', () => {
     await bridge.stop();
   });
 
-  const connected = (): Promise<void> => bridge.step('call.state', (detail) => detail['to'] === 'connected');
   const hears = async (hz: number): Promise<void> => {
     phone.forget();
     const level = (): number => toneLevel({ ...phone.heard, samples: phone.heard.samples.slice(-9600) }, hz);
@@ -105,8 +104,8 @@ describe('a call that the PBX puts through', () => {
     const first = await pbx.request('INVITE');
     pbx.reply(first, 200, 'OK', { toTag: 'agent', body: agent.rtp.sdp() });
     await pbx.request('ACK');
-    await connected();
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    await bridge.connected();
+    const session = bridge.session();
     phone.play();
     await phone.accept(session.sdp);
     await phone.reaches('connected');
@@ -128,18 +127,14 @@ describe('a call that the PBX puts through', () => {
   it('a business call: the colleague takes over, and the agent who stays silent is hung up', async () => {
     const { pbx } = bridge;
     const id = 'wacid.double-1';
-    const text = pbx.newRequest('INVITE', `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`, {
-      body: agent.rtp.sdp(),
-    });
-    pbx.send(text, bridge.sip);
-    const first = new PeerMessage(text, pbx, undefined, 0);
+    const first = bridge.pbxCalls({ body: agent.rtp.sdp() });
     await bridge.step('graph.connect');
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    const session = bridge.session();
     await bridge.deliver(bridge.businessConnect(id, await phone.answer(session.sdp)));
     await bridge.deliver(bridge.status(id, 'ACCEPTED'));
     const ok = await pbx.response(200, 'INVITE');
     pbx.send(pbx.inDialog('ACK', first, ok, { cseq: 1 }), bridge.sip);
-    await connected();
+    await bridge.connected();
     phone.play();
     await phone.reaches('connected');
     agent.speak(ok.body);

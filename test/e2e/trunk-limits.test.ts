@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { NUMBER_ID, ScriptedBridge } from '../support/scripted-bridge.js';
 
 /** Calls that are placed at once, far more than the trunk may have. */
 const FLOOD = 40;
@@ -18,14 +18,9 @@ numbers:
 `,
     });
   };
-  const invite = (user: string): void => {
-    const uri = `sip:${user}@${bridge.sip.host}:${bridge.sip.port}`;
-    bridge.pbx.send(bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_000) }), bridge.sip);
-  };
-
   it('calls nobody who is no destination: 403, and Meta hears nothing', async () => {
     await start('destinations: ["+49*"]');
-    invite(`+${USER}`);
+    bridge.pbxCalls();
     const refusal = await bridge.pbx.response(403, 'INVITE');
     expect(refusal.get('Reason')).toContain('Q.850;cause=21');
     expect(await bridge.record()).toMatchObject({ code: 'not_allowed', trunk: 'pbx', number: 'sales' });
@@ -34,7 +29,7 @@ numbers:
 
   it('places no more calls than it may, and tells the others when to come back', async () => {
     await start('max_calls_per_second: 100, max_calls_per_day: 3');
-    for (let i = 0; i < FLOOD; i++) invite(`+1408555${1000 + i}`);
+    for (let i = 0; i < FLOOD; i++) bridge.pbxCalls({ user: `+1408555${1000 + i}` });
     // A refusal without ACK is repeated: each counts once.
     const refusals = new Map<string, string>();
     while (refusals.size < FLOOD - 3) {

@@ -50,7 +50,7 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     const invite = await peer.request('INVITE');
     peer.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(40_000) });
     await peer.request('ACK');
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     return invite;
   };
 
@@ -123,7 +123,7 @@ numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx 
     const headers = [`Record-Route: ${route}`, contact];
     proxy.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(40_000), headers, noContact: true });
     expect((await proxy.request('ACK')).get('Route')).toBe(route);
-    await bridge.step('call.state', (detail) => detail['to'] === 'connected');
+    await bridge.connected();
     await bridge.deliver(bridge.terminate('wacid.1', 'USER_INITIATED'));
     const bye = await proxy.request('BYE');
     expect([bye.uri, bye.get('Route')]).toEqual([`sip:600@127.0.0.1:${other.port}`, route]);

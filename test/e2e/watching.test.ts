@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { AdminAsker } from '../support/admin-asker.js';
 import { NUMBER_ID, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
@@ -38,13 +39,8 @@ describe('whoever watches the daemon', () => {
     await bridge.stop();
   });
 
-  const metric = async (sample: string): Promise<number | undefined> => {
-    const { port } = bridge.daemon.addresses.admin;
-    const response = await fetch(`http://127.0.0.1:${port}/metrics`);
-    expect(response.status).toBe(200);
-    const line = (await response.text()).split('\n').find((one) => one.startsWith(`sip2wa_${sample} `));
-    return line === undefined ? undefined : Number(line.split(' ').at(-1));
-  };
+  const metric = (sample: string): Promise<number | undefined> =>
+    new AdminAsker(bridge.daemon.addresses.admin.port).metric(sample);
 
   it('sees a call begin and end, by events and by numbers', async () => {
     const { events } = await watch(bridge.daemon.addresses.admin.port);

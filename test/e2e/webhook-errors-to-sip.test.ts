@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readFixture } from '../support/fixtures.js';
 import { loopbackSdp } from '../support/loopback-sdp.js';
-import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
-import { PeerMessage } from '../support/sip-script-peer.js';
+import { ScriptedBridge } from '../support/scripted-bridge.js';
+import type { PeerMessage } from '../support/sip-script-peer.js';
 
 const offer = loopbackSdp(readFixture('sdp/meta-user-initiated-offer-from-meta.sdp'));
 const answer = loopbackSdp(readFixture('sdp/meta-business-initiated-answer-from-meta.sdp'));
@@ -35,10 +35,7 @@ describe('what Meta says with terminate, as the PBX hears it; one bridge for all
   /** The PBX calls, and Meta has taken the call. */
   const dialled = async (): Promise<{ id: string; invite: PeerMessage; mine: (message: PeerMessage) => boolean }> => {
     const id = `wacid.double-${++made}`;
-    const uri = `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`;
-    const text = bridge.pbx.newRequest('INVITE', uri, { body: pbxSdp(40_000) });
-    const invite = new PeerMessage(text, bridge.pbx, undefined, 0);
-    bridge.pbx.send(text, bridge.sip);
+    const invite = bridge.pbxCalls();
     await expect.poll(() => bridge.graph.actions.filter((action) => action === 'connect').length).toBe(made);
     return { id, invite, mine: (message) => message.get('Call-ID') === invite.get('Call-ID') };
   };

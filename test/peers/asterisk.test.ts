@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tone, type Asterisk } from '../support/peers/asterisk.js';
 import { startWithAsterisk } from '../support/peers/asterisk-scene.js';
@@ -54,10 +53,6 @@ const ways: Readonly<Record<string, Way>> = {
   },
 };
 
-/** How the only call's record says that its SIP leg was encrypted. */
-const suiteOnRecord = (): unknown =>
-  (JSON.parse(readFileSync(scene.path('cdr.jsonl'), 'utf8')) as Record<string, unknown>)['srtp'];
-
 const over = async (asterisk: Asterisk, bridge: Bridge): Promise<void> => {
   await asterisk.idle(5_000);
   await bridge.idle(5_000);
@@ -77,7 +72,7 @@ describe.each(Object.entries(ways))('Asterisk by %s', (_, way) => {
     expectTone(await asterisk.heard(), userToneHz, 1_000);
     expect(bridge.meta.actions).toEqual(['pre_accept', 'accept']);
     expect(bridge.complaints).toEqual([]);
-    expect(suiteOnRecord()).toBe(way.suite);
+    expect(scene.record['srtp']).toBe(way.suite);
   });
 
   it('dials a user out through the trunk, plays a tone, records the user and hangs up', async () => {
@@ -93,7 +88,7 @@ describe.each(Object.entries(ways))('Asterisk by %s', (_, way) => {
     expectTone(await asterisk.heard(), userToneHz, 1_000);
     expect(bridge.meta.actions).toEqual(['connect', 'terminate']);
     expect(bridge.complaints).toEqual([]);
-    expect(suiteOnRecord()).toBe(way.suite);
+    expect(scene.record['srtp']).toBe(way.suite);
   });
 });
 

@@ -1,15 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { address } from '../support/peers/addresses.js';
-import { Baresip } from '../support/peers/baresip.js';
+import { phoneToneHz, startPhone } from '../support/peers/asterisk-scene.js';
+import type { Baresip } from '../support/peers/baresip.js';
 import { Bridge } from '../support/peers/bridge.js';
 import { expectTone } from '../support/peers/hearing.js';
 import { business, user } from '../support/peers/meta.js';
 import { Scene } from '../support/peers/scene.js';
-import { sine } from '../support/peers/sound.js';
 import { listenFor } from '../support/peers/until.js';
 import { userToneHz, WhatsAppCall } from '../support/peers/whatsapp-call.js';
-
-const phoneToneHz = 700;
 
 // A real SIP phone in place of a PBX; what both ends hear is measured from their own recordings.
 describe('baresip', () => {
@@ -19,17 +17,8 @@ describe('baresip', () => {
   });
   afterEach(() => scene.close());
 
-  const startPhone = async (codecs: string, answer: 'auto' | 'manual' = 'auto'): Promise<Baresip> =>
-    scene.add(
-      await Baresip.start({
-        address: address.baresip,
-        folder: scene.path('baresip'),
-        user: `+${business.number}`,
-        codecs,
-        answer,
-        play: sine(phoneToneHz, 30_000, 8_000),
-      }),
-    );
+  const phoneWith = (codecs: string, answer: 'auto' | 'manual' = 'auto'): Promise<Baresip> =>
+    startPhone(scene, `+${business.number}`, { codecs, answer });
 
   const expectBothHeard = async (call: WhatsAppCall, phone: Baresip): Promise<void> => {
     expectTone((await call.judge()).heard, phoneToneHz, 1_500);
@@ -38,7 +27,7 @@ describe('baresip', () => {
 
   it.each(['pcma', 'pcmu'])('takes a user-initiated call in %s and hangs up', async (codec) => {
     const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await startPhone(codec);
+    const phone = await phoneWith(codec);
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await call.preAccepted();
     await call.accepted();
@@ -56,7 +45,7 @@ describe('baresip', () => {
 
   it('rings long and is picked up by hand: media is up before, and not a packet is sent until accept', async () => {
     const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await startPhone('pcma', 'manual');
+    const phone = await phoneWith('pcma', 'manual');
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await phone.event('CALL_INCOMING', 10_000);
     await call.preAccepted();
@@ -72,7 +61,7 @@ describe('baresip', () => {
 
   it.each(['pcma', 'pcmu'])('places a business-initiated call in %s; the user hangs up', async (codec) => {
     const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await startPhone(codec);
+    const phone = await phoneWith(codec);
     const call = await WhatsAppCall.toUser(scene, bridge);
     await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
     await call.ringsAndPicksUp();
@@ -88,7 +77,7 @@ describe('baresip', () => {
 
   it('hears that the user is busy', async () => {
     const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await startPhone('pcma');
+    const phone = await phoneWith('pcma');
     await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
     await bridge.meta.request('connect');
     await bridge.meta.status('RINGING');

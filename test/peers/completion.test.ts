@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
+import { CapturedConsole } from '../support/captured-console.js';
 import { requireProgram } from '../support/peers/child.js';
 import { ShellTerminal } from '../support/peers/shell-terminal.js';
 
@@ -16,10 +17,9 @@ let folder: string;
 let path: string;
 
 async function scriptOf(shell: string): Promise<string> {
-  let script = '';
-  const io = { stdout: (text: string) => void (script += text), stderr: () => undefined, env: {}, isTerminal: false };
+  const io = new CapturedConsole();
   expect(await runCli(['completion', shell], io)).toBe(0);
-  return script;
+  return io.out;
 }
 
 /** Writes the script of a shell where it looks for it. */

@@ -1,46 +1,25 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startSandbox, type Sandbox } from '../../src/sandbox/sandbox.js';
-import { signatureOf } from '../../src/sandbox/webhook-sender.js';
 import { DaemonProcess } from '../crash/daemon-process.js';
+import { ConfigFile } from '../support/config-file.js';
 import { launchChromium } from '../support/peers/chromium.js';
 import { freePort, rtpPorts, webrtcPorts } from '../support/ports.js';
+import { changeAtMeta } from '../support/settings-at-meta.js';
 
 const number = { numberId: '105615555715855', businessNumber: '+15551112222' };
 const secrets = { appSecret: 'app-secret-of-the-test', accessToken: 'token-of-the-test' };
 
 let sandbox: Sandbox;
-let folder: string;
+let file: ConfigFile;
 beforeEach(async () => {
   sandbox = await startSandbox({ ...number, ...secrets });
-  folder = mkdtempSync(join(tmpdir(), 'sip2wa-dashboard-'));
+  file = new ConfigFile();
 });
 afterEach(async () => {
   await sandbox.stop();
-  rmSync(folder, { recursive: true, force: true });
+  file.remove();
 });
-
-/** Somebody else changes the number at Meta, which tells every app. */
-async function changeAtMeta(calling: object, webhookPort: number): Promise<void> {
-  const reply = await fetch(`${sandbox.graphUrl}/v23.0/${number.numberId}/settings`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${secrets.accessToken}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ calling }),
-  });
-  expect(reply.status).toBe(200);
-  const value = {
-    type: 'phone_number_settings',
-    timestamp: String(Math.floor(Date.now() / 1000)),
-    phone_number_settings: { phone_number_id: number.numberId, calling },
-  };
-  const changes = [{ field: 'account_settings_update', value }];
-  const body = JSON.stringify({ object: 'whatsapp_business_account', entry: [{ id: '1', changes }] });
-  const headers = { 'content-type': 'application/json', 'x-hub-signature-256': signatureOf(secrets.appSecret, body) };
-  const told = await fetch(`http://127.0.0.1:${webhookPort}/webhook`, { method: 'POST', headers, body });
-  expect(told.status).toBe(200);
-}
 
 async function startDaemon(): Promise<{ daemon: DaemonProcess; adminPort: number; webhookPort: number }> {
   const [adminPort, webhookPort, sipPort] = [await freePort(), await freePort(), await freePort()];
@@ -64,12 +43,11 @@ async function startDaemon(): Promise<{ daemon: DaemonProcess; adminPort: number
       },
     ],
     settings: { push: 'apply' },
-    journal: { dir: join(folder, 'journal') },
-    cdr: { file: join(folder, 'cdr.jsonl') },
+    journal: { dir: join(file.folder, 'journal') },
+    cdr: { file: join(file.folder, 'cdr.jsonl') },
   };
-  const file = join(folder, 'sip2wa.yaml');
-  writeFileSync(file, JSON.stringify(config), { mode: 0o600 });
-  const daemon = new DaemonProcess(file, join(folder, 'log'), adminPort);
+  file.write(JSON.stringify(config));
+  const daemon = new DaemonProcess(file.path, join(file.folder, 'log'), adminPort);
   daemon.start();
   await daemon.ready();
   return { daemon, adminPort, webhookPort };
@@ -83,7 +61,8 @@ it('the dashboard shows a number open and in step, and drifted once somebody cha
     await page.goto(`http://127.0.0.1:${adminPort}/`);
     const row = page.locator('#numbers tbody tr').first();
     await expect.poll(() => row.innerText(), { timeout: 15_000 }).toMatch(/sales[^]*in step[^]*open/);
-    await changeAtMeta({ callback_permission_status: 'DISABLED' }, webhookPort);
+    const meta = { ...number, ...secrets, graphUrl: sandbox.graphUrl, webhookPort };
+    await changeAtMeta(meta, { callback_permission_status: 'DISABLED' });
     await expect.poll(() => row.innerText(), { timeout: 15_000 }).toContain('drifted: callback_permission_status');
   } finally {
     await browser.close();

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tone } from '../../src/sandbox/audio/signals.js';
 import { Pbx } from '../../src/sandbox/pbx/pbx.js';
 import type { PbxBehaviour } from '../../src/sandbox/pbx/pbx-behaviour.js';
-import { launchChromium } from '../support/peers/chromium.js';
+import { launchChromium, openPage } from '../support/peers/chromium.js';
 import { PeerProcess } from '../support/peers/child.js';
 
 const artefacts = 'test/artefacts';
@@ -29,18 +29,9 @@ describe('the dashboard in Chromium', () => {
     const url = /calls +(http:\S+)/.exec(sandbox.output)![1]!;
     browser = await launchChromium();
     faults = [];
-    const open = async (at: string): Promise<Page> => {
-      const opened = await browser.newPage();
-      opened.on('pageerror', (error) => faults.push(String(error)));
-      opened.on('console', (message) => {
-        if (message.type() === 'error') faults.push(message.text());
-      });
-      await opened.goto(at);
-      return opened;
-    };
-    phone = await open(phoneUrl);
+    phone = await openPage(browser, phoneUrl, faults);
     await phone.getByText('You are +12025550173').waitFor();
-    page = await open(url);
+    page = await openPage(browser, url, faults);
     await page.locator('#status', { hasText: 'ready' }).waitFor();
   });
 

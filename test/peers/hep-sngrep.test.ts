@@ -1,16 +1,14 @@
-import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PeerProcess, requireProgram } from '../support/peers/child.js';
+import { malformed, tshark } from '../support/peers/tshark.js';
 import { HepReceiver } from '../support/hep-reader.js';
-import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { ScriptedBridge } from '../support/scripted-bridge.js';
 import { until } from '../support/until.js';
 
-const run = promisify(execFile);
 const PORT = 19_060;
 
 // What a whole daemon sends to a HEP receiver, taken by sngrep, which writes down the SIP in it as packets; tshark reads those.
@@ -36,15 +34,9 @@ describe('HEP3 packets, taken by sngrep', () => {
   });
 
   /** The packets that sngrep wrote, as tshark sees them. */
-  const rows = async (filter: string, ...fields: string[]): Promise<string[][]> => {
-    const wanted = fields.flatMap((field) => ['-e', field]);
+  const rows = (filter: string, ...fields: string[]): Promise<string[][]> => {
     const decode = [bridge.sip.port, bridge.pbx.port].flatMap((port) => ['-d', `udp.port==${port},sip`]);
-    const args = ['-r', join(folder, 'sip.pcap'), ...decode, '-Y', filter, '-T', 'fields', ...wanted];
-    const { stdout } = await run('tshark', args, { timeout: 30_000 });
-    return stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => line.split('\t'));
+    return tshark(join(folder, 'sip.pcap'), decode, filter, ...fields);
   };
 
   /** Shows sngrep all that has come. */
@@ -61,20 +53,14 @@ describe('HEP3 packets, taken by sngrep', () => {
   };
 
   it('hold SIP as it was, between whom it was and when, nothing malformed', async () => {
-    const text = bridge.pbx.newRequest('INVITE', `sip:+${USER}@${bridge.sip.host}:${bridge.sip.port}`, {
-      body: pbxSdp(40_000),
-    });
-    bridge.pbx.send(text, bridge.sip);
+    const invite = bridge.pbxCalls();
     await bridge.step('graph.connect');
-    bridge.pbx.send(
-      text.replaceAll('INVITE', 'CANCEL').replace(/Content-[\s\S]*$/, 'Content-Length: 0\r\n\r\n'),
-      bridge.sip,
-    );
+    bridge.pbxCancels(invite);
     const { sipCallIdA = '' } = await bridge.record();
     await receiver.have(1, ({ type }) => type === 101, 'records');
     await receiver.have(1, ({ payload }) => payload.startsWith('SIP/2.0 487'), '487');
     await show();
-    expect(await rows('_ws.malformed || _ws.expert.severity == "Error"', 'frame.number')).toEqual([]);
+    expect(await rows(malformed, 'frame.number')).toEqual([]);
     const sip = (await rows('sip', 'sip.Method', 'sip.Status-Code', 'sip.CSeq.method')).map((row) => row.join(' '));
     for (const part of ['INVITE  INVITE', ' 100 INVITE', 'CANCEL  CANCEL', ' 200 CANCEL', ' 487 INVITE'])
       expect(sip).toContain(part);

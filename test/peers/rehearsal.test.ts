@@ -7,7 +7,7 @@ import { strongestHz } from '../../src/sandbox/audio/measure.js';
 import { tone } from '../../src/sandbox/audio/signals.js';
 import { Pbx } from '../../src/sandbox/pbx/pbx.js';
 import { PeerProcess } from '../support/peers/child.js';
-import { launchChromium } from '../support/peers/chromium.js';
+import { launchChromium, openPage } from '../support/peers/chromium.js';
 import { sine } from '../support/peers/sound.js';
 import { writeWav } from '../support/peers/wav.js';
 
@@ -50,13 +50,8 @@ describe('the rehearsal phone in Chromium', () => {
     sandbox = PeerProcess.start({ command: process.execPath, args });
     const url = await sandbox.ready(20_000, () => /http:\/\/localhost:\d+\//.exec(sandbox.output)?.[0]);
     browser = await launchChromium(wav);
-    page = await browser.newPage();
     faults = [];
-    page.on('pageerror', (error) => faults.push(String(error)));
-    page.on('console', (message) => {
-      if (message.type() === 'error') faults.push(message.text());
-    });
-    await page.goto(url);
+    page = await openPage(browser, url, faults);
     await page.getByText('You are +12025550173').waitFor();
   });
 

@@ -1,5 +1,4 @@
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
+import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.js';
 import { systemIds, type CallId } from '../../src/lib/ids.js';
@@ -9,6 +8,7 @@ import { SrtpReceiver } from '../../src/media/srtp/srtp-receiver.js';
 import type { UdpRtpEndpoint } from '../../src/media/rtp-endpoint.js';
 import { WeriftMediaEngine } from '../../src/media/werift-media-engine.js';
 import { cryptoLines, srtpSuites, type SrtpKey } from '../../src/sdp/sdes.js';
+import { boundSocket } from '../support/bound-socket.js';
 import { pace } from '../support/pace.js';
 import { address } from '../support/peers/addresses.js';
 import { RtpEngine } from '../support/peers/rtpengine.js';
@@ -32,18 +32,6 @@ beforeEach(async () => {
 });
 afterEach(() => scene.close());
 
-/** One command of the one call; gives the SDP that comes out. */
-async function rewrite(
-  command: 'offer' | 'answer',
-  sdp: string,
-  flags: Parameters<RtpEngine['request']>[0],
-): Promise<string> {
-  const tags = { 'call-id': 'srtp', 'from-tag': 'a', ...(command === 'answer' ? { 'to-tag': 'b' } : {}) };
-  const { sdp: rewritten } = await relay.request({ command, ...tags, sdp, ...flags });
-  if (typeof rewritten !== 'string') throw new Error('rtpengine gave no SDP');
-  return rewritten;
-}
-
 const portOf = (sdp: string): number => Number(/m=audio (\d+)/.exec(sdp)?.[1]);
 const keyIn = (sdp: string): SrtpKey => {
   const [line] = cryptoLines(sdp.split('\r\n'));
@@ -59,9 +47,9 @@ describe.each(srtpSuites)('packets between us and rtpengine, %s', (suite) => {
     expect(wrapsOf(packets).filter((step) => step === gap).length).toBeGreaterThan(0);
     const [inside, outside] = [await Wire.open(address.relay), await Wire.open(address.relayBehind)];
     const ours = testKey(suite, 0x3c);
-    const offered = await rewrite('offer', inside.sdp('RTP/SAVP', `a=crypto:1 ${suite} ${ours.inline}`), plain);
+    const offered = await relay.rewrite('offer', inside.sdp('RTP/SAVP', `a=crypto:1 ${suite} ${ours.inline}`), plain);
     expect(offered).toMatch(/m=audio \d+ RTP\/AVP /);
-    const answered = await rewrite('answer', outside.sdp('RTP/AVP'), secured);
+    const answered = await relay.rewrite('answer', outside.sdp('RTP/AVP'), secured);
     const theirs = keyIn(answered);
     expect(theirs.suite).toBe(suite);
 
@@ -130,16 +118,16 @@ describe.each([
 async function offeredBy(leg: RtpEndpoint, peer: RtpPeer): Promise<number> {
   const offer = await leg.createOffer();
   expect(offer).toContain('RTP/SAVP');
-  const offered = await rewrite('offer', offer, plain);
+  const offered = await relay.rewrite('offer', offer, plain);
   expect(offered).not.toContain('a=crypto');
-  await leg.acceptAnswer(await rewrite('answer', peer.sdp(), secured));
+  await leg.acceptAnswer(await relay.rewrite('answer', peer.sdp(), secured));
   return portOf(offered);
 }
 
 /** The peer's plain offer comes to us encrypted. */
 async function offeredTo(leg: RtpEndpoint, peer: RtpPeer): Promise<number> {
-  const answer = await leg.createAnswer(await rewrite('offer', peer.sdp(), secured));
-  return portOf(await rewrite('answer', answer, plain));
+  const answer = await leg.createAnswer(await relay.rewrite('offer', peer.sdp(), secured));
+  return portOf(await relay.rewrite('answer', answer, plain));
 }
 
 /** One UDP port that keeps what comes, as it stood on the wire. */
@@ -152,10 +140,7 @@ class Wire {
   }
 
   static async open(host: string): Promise<Wire> {
-    const socket = createSocket('udp4');
-    socket.bind(0, host);
-    await once(socket, 'listening');
-    return new Wire(socket);
+    return new Wire(await boundSocket(host));
   }
 
   sdp(protocol: string, ...lines: readonly string[]): string {

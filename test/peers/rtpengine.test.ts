@@ -44,13 +44,6 @@ describe('rtpengine', () => {
       'a=sendrecv',
     ]);
 
-  /** Runs one command of the one call and gives the SDP that comes out. */
-  const rewrite = async (command: string, sdp: string, flags: Parameters<RtpEngine['request']>[0]): Promise<string> => {
-    const tags = { 'call-id': 'call', 'from-tag': 'a', ...(command === 'answer' ? { 'to-tag': 'b' } : {}) };
-    const { sdp: rewritten } = await relay.request({ command, ...tags, sdp, ...flags });
-    if (typeof rewritten !== 'string') throw new Error('rtpengine gave no SDP');
-    return rewritten;
-  };
   const sendThrough = (sdp: string): void => {
     behind.sendTo(address.rtpengine, Number(/m=audio (\d+)/.exec(sdp)?.[1]));
     behind.play();
@@ -65,7 +58,7 @@ describe('rtpengine', () => {
 
   it('carries a user-initiated call', async () => {
     const pbx = await Sipp.start(scene, { scenario: 'uas-answer', address: address.sipp });
-    const offer = await rewrite('offer', behindSdp(), {
+    const offer = await relay.rewrite('offer', behindSdp(), {
       'transport-protocol': 'UDP/TLS/RTP/SAVPF',
       ICE: 'force',
       'ICE-lite': 'forward',
@@ -78,7 +71,7 @@ describe('rtpengine', () => {
     bridge.meta.before('accept', () => behind.mark());
     await bridge.meta.userCalls(offer);
     const { session } = await bridge.meta.request('pre_accept');
-    sendThrough(await rewrite('answer', session?.sdp ?? '', plain));
+    sendThrough(await relay.rewrite('answer', session?.sdp ?? '', plain));
     await bridge.meta.request('accept');
     await behind.firstRtp(5_000);
     await listenFor(2_000);
@@ -97,8 +90,8 @@ describe('rtpengine', () => {
       talkMs: 2_500,
     });
     const { session } = await bridge.meta.request('connect');
-    const towardsUser = await rewrite('offer', session?.sdp ?? '', { ...plain, 'ICE-lite': 'backward' });
-    const answer = await rewrite('answer', behindSdp(), { ICE: 'force', 'ICE-lite': 'backward', replace });
+    const towardsUser = await relay.rewrite('offer', session?.sdp ?? '', { ...plain, 'ICE-lite': 'backward' });
+    const answer = await relay.rewrite('answer', behindSdp(), { ICE: 'force', 'ICE-lite': 'backward', replace });
     expect(answer).toContain('a=ice-lite');
     await bridge.meta.status('RINGING');
     await bridge.meta.answers(answer);

@@ -1,16 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { address } from '../support/peers/addresses.js';
-import { Baresip } from '../support/peers/baresip.js';
+import { phoneToneHz, startPhone } from '../support/peers/asterisk-scene.js';
+import type { Baresip } from '../support/peers/baresip.js';
 import { Bridge } from '../support/peers/bridge.js';
 import { expectTone } from '../support/peers/hearing.js';
 import { business, user } from '../support/peers/meta.js';
 import { Scene } from '../support/peers/scene.js';
-import { judgeTone, sine } from '../support/peers/sound.js';
+import { judgeTone } from '../support/peers/sound.js';
 import { listenFor, until } from '../support/peers/until.js';
 import { userToneHz, WhatsAppCall } from '../support/peers/whatsapp-call.js';
-
-const phoneToneHz = 700;
 
 let scene: Scene;
 beforeEach(() => {
@@ -18,31 +16,16 @@ beforeEach(() => {
 });
 afterEach(() => scene.close());
 
-/** How the only call's record says that its SIP leg was encrypted. */
-const suiteOnRecord = (): unknown =>
-  (JSON.parse(readFileSync(scene.path('cdr.jsonl'), 'utf8')) as Record<string, unknown>)['srtp'];
-
 // libre's own SRTP, the keys in the clear where the trunk says that its network is private.
 describe('baresip with SDES', () => {
-  const startPhone = async (mediaenc: string): Promise<Baresip> =>
-    scene.add(
-      await Baresip.start({
-        address: address.baresip,
-        folder: scene.path('baresip'),
-        user: `+${business.number}`,
-        codecs: 'pcma',
-        answer: 'auto',
-        play: sine(phoneToneHz, 30_000, 8_000),
-        mediaenc,
-      }),
-    );
+  const phoneWith = (mediaenc: string): Promise<Baresip> => startPhone(scene, `+${business.number}`, { mediaenc });
 
   const suites = ['AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32', 'AEAD_AES_128_GCM'];
 
   it.each(suites)('takes a user-initiated call with %s', async (suite) => {
     const trunk = `srtp: required\n    srtp_without_tls: true\n    srtp_suites: [${suite}]`;
     const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk });
-    const phone = await startPhone('srtp-mand');
+    const phone = await phoneWith('srtp-mand');
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await call.preAccepted();
     await call.accepted();
@@ -54,13 +37,13 @@ describe('baresip with SDES', () => {
     expectTone((await call.judge()).heard, phoneToneHz, 1_500);
     expectTone(await phone.heard(), userToneHz, 1_500);
     expect(bridge.complaints).toEqual([]);
-    expect(suiteOnRecord()).toBe(suite);
+    expect(scene.record['srtp']).toBe(suite);
   });
 
   it('holds and resumes a call, and is heard again', async () => {
     const trunk = 'srtp: required\n    srtp_without_tls: true';
     const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk });
-    const phone = await startPhone('srtp-mand');
+    const phone = await phoneWith('srtp-mand');
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await call.preAccepted();
     await call.accepted();
@@ -89,7 +72,7 @@ describe('baresip with SDES', () => {
   it.each(['srtp', 'srtp-mand'])('places a business-initiated call with mediaenc=%s', async (mediaenc) => {
     const trunk = 'srtp: optional\n    srtp_without_tls: true';
     const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk });
-    const phone = await startPhone(mediaenc);
+    const phone = await phoneWith(mediaenc);
     const call = await WhatsAppCall.toUser(scene, bridge);
     await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
     await call.ringsAndPicksUp();
@@ -101,7 +84,7 @@ describe('baresip with SDES', () => {
     expectTone((await call.judge()).heard, phoneToneHz, 1_500);
     expectTone(await phone.heard(), userToneHz, 1_500);
     expect(bridge.complaints).toEqual([]);
-    expect(suiteOnRecord()).toEqual(expect.stringMatching(/^A/));
+    expect(scene.record['srtp']).toEqual(expect.stringMatching(/^A/));
   });
 
   it.each([
@@ -109,7 +92,7 @@ describe('baresip with SDES', () => {
     ['srtp-mandf', 'optional\n    srtp_without_tls: true'],
   ])('hears 488 for an offer that cannot be taken: mediaenc=%s, srtp: %s', async (mediaenc, srtp) => {
     const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk: `srtp: ${srtp}` });
-    const phone = await startPhone(mediaenc);
+    const phone = await phoneWith(mediaenc);
     await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
     expect((await phone.event('CALL_CLOSED', 5_000)).param).toMatch(/^488 /);
     await bridge.idle(5_000);

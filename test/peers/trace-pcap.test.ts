@@ -1,31 +1,24 @@
-import { execFile } from 'node:child_process';
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ConsoleIo } from '../../src/cli/console-io.js';
 import { runCli } from '../../src/cli/program.js';
+import { boundSocket } from '../support/bound-socket.js';
+import { CapturedConsole, saidBy } from '../support/captured-console.js';
 import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
 import { requireProgram } from '../support/peers/child.js';
+import { malformed, tshark } from '../support/peers/tshark.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
-const run = promisify(execFile);
 /** What `Decode As` is to somebody in front of Wireshark: the audio of WhatsApp is in no SDP of the file. */
 const HEURISTICS = ['--enable-heuristic', 'rtp_udp', '--enable-heuristic', 'rtcp_udp'];
 
-/** Rows of the fields of the packets that fit, as tshark sees them. */
-async function tshark(file: string, filter: string, fields: readonly string[]): Promise<string[][]> {
-  const wanted = fields.flatMap((field) => ['-e', field]);
-  const args = ['-r', file, ...HEURISTICS, '-Y', filter, '-T', 'fields', ...wanted];
-  const { stdout } = await run('tshark', args, { timeout: 30_000, maxBuffer: 16 * 2 ** 20 });
-  return stdout
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => line.split('\t'));
-}
+const rows = (file: string, filter: string, ...fields: string[]): Promise<string[][]> =>
+  tshark(file, HEURISTICS, filter, ...fields);
 
 // A whole call between libwebrtc and a PBX by script, and what tshark reads in the file that `call trace --pcap` wrote of it.
 describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (workers) => {
@@ -37,8 +30,7 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
   beforeAll(() => requireProgram('tshark'));
   beforeEach(async () => {
     phone = new WrtcPeer();
-    rtp = createSocket('udp4');
-    await new Promise<void>((resolve) => rtp.bind(0, '127.0.0.1', resolve));
+    rtp = await boundSocket();
     folder = mkdtempSync(join(tmpdir(), 'sip2wa-pcap-'));
     bridge = await ScriptedBridge.start({ workers });
   });
@@ -52,15 +44,9 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
   const trace = async (id: string, ...more: string[]) => {
     const { host, port } = bridge.daemon.addresses.admin;
     const env = { SIP2WA_CONFIG: bridge.configFile, SIP2WA_ADMIN_LISTEN: `${host}:${port}` };
-    let [out, err] = ['', ''];
-    const io = {
-      stdout: (text: string) => void (out += text),
-      stderr: (text: string) => void (err += text),
-      ...{ env, isTerminal: false },
-    };
     const file = join(folder, 'call.pcapng');
-    const code = await runCli(['call', 'trace', id, '--pcap', file, ...more], io);
-    return { code, out, err, file };
+    const run = (io: ConsoleIo) => runCli(['call', 'trace', id, '--pcap', file, ...more], io);
+    return { ...(await saidBy(run, new CapturedConsole(env))), file };
   };
 
   /** A call with audio from both sides. */
@@ -76,7 +62,7 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
     bridge.pbx.reply(invite, 200, 'OK', answer);
     await bridge.pbx.request('ACK');
     await until(() => bridge.graph.seen.length >= 2, 'accept', 10_000);
-    const session = bridge.graph.seen[0]?.body['session'] as { sdp: string };
+    const session = bridge.session();
     phone.play();
     await phone.accept(session.sdp);
     await phone.reaches('connected');
@@ -114,17 +100,15 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
     expect([code, out]).toEqual([0, '']);
     expect(err).toMatch(/recording \w+ for 20 s.*\n.*: \d+ packets in /);
 
-    expect(
-      await tshark(file, '_ws.malformed || _ws.expert.severity == "Error"', ['frame.number', '_ws.expert.message']),
-    ).toEqual([]);
-    expect(await tshark(file, 'ip.checksum.status == 0 || udp.checksum.status == 0', ['frame.number'])).toEqual([]);
-    const sip = (await tshark(file, 'sip', ['sip.Method', 'sip.Status-Code', 'sip.CSeq.method'])).map((row) =>
+    expect(await rows(file, malformed, 'frame.number', '_ws.expert.message')).toEqual([]);
+    expect(await rows(file, 'ip.checksum.status == 0 || udp.checksum.status == 0', 'frame.number')).toEqual([]);
+    const sip = (await rows(file, 'sip', 'sip.Method', 'sip.Status-Code', 'sip.CSeq.method')).map((row) =>
       row.join(' ').trim(),
     );
     for (const part of ['INVITE  INVITE', '180 INVITE', '200 INVITE', 'ACK  ACK', 'BYE  BYE', '200 BYE'])
       expect(sip).toContain(part);
     for (const part of ['200 INVITE', 'ACK  ACK']) expect(sip.filter((row) => row === part)).toHaveLength(2);
-    const streams = await tshark(file, 'rtp', ['udp.srcport', 'udp.dstport', 'rtp.p_type', 'rtp.ssrc']);
+    const streams = await rows(file, 'rtp', 'udp.srcport', 'udp.dstport', 'rtp.p_type', 'rtp.ssrc');
     const counts = new Map<string, number>();
     for (const [from, to, type] of streams)
       counts.set(`${from}>${to} ${type}`, (counts.get(`${from}>${to} ${type}`) ?? 0) + 1);
@@ -136,7 +120,7 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
     ).toBe(true);
     expect(ofPbx.some(([stream, packets]) => stream.includes(`>${pbx} 8`) && packets > 50)).toBe(true);
     expect(ofWhatsApp.filter(([stream, packets]) => stream.endsWith(' 111') && packets > 50)).toHaveLength(2);
-    const rtcp = await tshark(file, 'rtcp', ['udp.srcport', 'udp.dstport', 'rtcp.pt']);
+    const rtcp = await rows(file, 'rtcp', 'udp.srcport', 'udp.dstport', 'rtcp.pt');
     const ways = rtcp.map(([from = '', to = '']) =>
       to === String(Number(pbx) + 1) ? `${from} to PBX` : `${from}>${to}`,
     );
@@ -146,7 +130,7 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
     expect(new Set(ways.filter((way) => way.includes('>'))).size).toBe(2);
     for (const [, , types = ''] of rtcp) expect(types).toMatch(/^20[01]\b/);
     // Wireshark finds the PBX's audio by the SDP alone.
-    const bySdp = await tshark(file, `rtp.setup-method == "SDP" && udp.port == ${pbx}`, ['rtp.ssrc']);
+    const bySdp = await rows(file, `rtp.setup-method == "SDP" && udp.port == ${pbx}`, 'rtp.ssrc');
     expect(bySdp.length).toBeGreaterThan(100);
   });
 
@@ -156,9 +140,9 @@ describe.each([0, 1])('call trace --pcap, read by tshark (%i media workers)', (w
     const { code, err, file } = await trace(call);
     expect(code).toBe(0);
     expect(err).toContain('only its SIP messages are kept, no audio');
-    const methods = (await tshark(file, 'sip', ['sip.CSeq.method'])).map(([method]) => method);
+    const methods = (await rows(file, 'sip', 'sip.CSeq.method')).map(([method]) => method);
     expect(new Set(methods)).toEqual(new Set(['INVITE', 'ACK', 'BYE']));
-    expect(await tshark(file, 'rtp', ['frame.number'])).toEqual([]);
-    expect((await tshark(file, `sip contains "${USER}"`, ['frame.number'])).length).toBeGreaterThan(0);
+    expect(await rows(file, 'rtp', 'frame.number')).toEqual([]);
+    expect((await rows(file, `sip contains "${USER}"`, 'frame.number')).length).toBeGreaterThan(0);
   });
 });

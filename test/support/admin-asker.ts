@@ -46,6 +46,14 @@ export class AdminAsker {
     return (json['numbers'] as unknown[]).map((one) => schemas.number.parse(one));
   }
 
+  /** A figure of `/metrics` by its name, without the prefix, and its labels. */
+  async metric(sample: string): Promise<number | undefined> {
+    const response = await fetch(`http://127.0.0.1:${this.port}/metrics`);
+    if (response.status !== 200) throw new Error(`/metrics answers ${response.status}`);
+    const line = (await response.text()).split('\n').find((one) => one.startsWith(`sip2wa_${sample} `));
+    return line === undefined ? undefined : Number(line.split(' ').at(-1));
+  }
+
   async status(): Promise<schemas.StatusOut> {
     return schemas.status.parse((await this.ask('GET', '/v1/status')).json);
   }

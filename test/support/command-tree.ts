@@ -1,4 +1,5 @@
 import { runCli } from '../../src/cli/program.js';
+import { CapturedConsole } from './captured-console.js';
 
 /** A command of the program, as its own help tells it. */
 export interface CommandHelp {
@@ -24,11 +25,10 @@ export async function commandTree(path: readonly string[] = []): Promise<Command
 }
 
 async function helpOf(path: readonly string[]): Promise<string> {
-  let help = '';
-  const io = { stdout: (text: string) => void (help += text), stderr: () => undefined, env: {}, isTerminal: false };
+  const io = new CapturedConsole();
   const code = await runCli([...path, '--help'], io);
   if (code !== 0) throw new Error(`no help for ${path.join(' ')}`);
-  return help;
+  return io.out;
 }
 
 /** Lines of a section of a help text. */

@@ -1,4 +1,5 @@
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { RemoteInfo, Socket } from 'node:dgram';
+import { boundSocket } from './bound-socket.js';
 
 /** What a name of the responder has. Types that are not listed have no record. */
 export interface DnsZone {
@@ -32,8 +33,7 @@ export class DnsResponder {
   }
 
   static async start(zone: Readonly<Record<string, DnsZone | DnsTrouble>> = {}): Promise<DnsResponder> {
-    const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    const socket = await boundSocket();
     const responder = new DnsResponder(socket);
     for (const [name, records] of Object.entries(zone)) responder.zone.set(name, records);
     return responder;

@@ -1,6 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CallRecord } from '../../src/call/call-record.js';
 import type { CallStep } from '../../src/call/observer.js';
@@ -18,26 +17,20 @@ import { given } from '../../src/lib/given.js';
 import type { CallLineSource, Logger } from '../../src/lib/logger.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import type { StepDetail, TimelineEntry } from '../../src/observability/timeline.js';
+import { bridgeYaml, externalServer, workersOfAll, type BridgeYaml } from './bridge-yaml.js';
+import { ConfigFile } from './config-file.js';
 import { GraphDouble } from './graph-double.js';
-import { rtpPorts, webrtcPorts } from './ports.js';
-import { SipScriptPeer } from './sip-script-peer.js';
+import { hopByHop } from './hop-by-hop.js';
+import { PeerMessage, SipScriptPeer, type ResponseExtras } from './sip-script-peer.js';
 import { builtWorkerEntry } from './media-workers.js';
 import { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, USER } from './test-number.js';
 
 export { APP_SECRET, BUSINESS, NUMBER_ID, pbxSdp, USER };
 
-/** Picks the webhook and calls sections apart, for tests that change one key. */
-export interface BridgeOptions {
-  /** YAML appended to the file: whole top-level sections. */
-  readonly more?: string;
-  /** YAML of the trunk and number sections; the default is one trunk that is the scripted PBX. */
-  readonly trunks?: (pbx: SipScriptPeer) => string;
+/** How a bridge is not as usual. */
+export interface BridgeOptions extends BridgeYaml {
   /** The PBX; the default speaks UDP. */
   readonly pbx?: SipScriptPeer;
-  /** YAML of the sip section. */
-  readonly sip?: string;
-  /** YAML of the media section without its ports, as a flow mapping's content. */
-  readonly media?: string;
   readonly logger?: Logger;
   /** Call records go where the file says, which `more` must then do; default: to the test alone. */
   readonly ownRecords?: boolean;
@@ -51,19 +44,17 @@ export interface BridgeOptions {
   readonly sipServerClock?: Clock;
   /** What an earlier run that was killed left in the journal. */
   readonly journal?: readonly JournalEntry[];
-  /** As written in the file: a literal or a reference. */
-  readonly accessToken?: string;
-  /** YAML of the admin section beside its socket, as a flow mapping's content. */
-  readonly admin?: string;
   /** Longest wait for live calls when the daemon stops. */
   readonly stopCallsMs?: number;
-  /** Media worker processes; default: `SIP2WA_MEDIA_WORKERS`, else none: media runs in the process of the test. */
-  readonly workers?: number;
 }
 
-const workersOfAll = Number(process.env['SIP2WA_MEDIA_WORKERS'] ?? 0);
-
-const mediaOnLoopback = 'listen_ip: 127.0.0.1, remote_networks: [127.0.0.0/8]';
+/** What is not as usual in an INVITE of the PBX. */
+export interface PbxInvite {
+  /** User part of the Request-URI. */
+  readonly user?: string;
+  readonly body?: string;
+  readonly headers?: readonly string[];
+}
 
 /**
  * The whole daemon between two scripted sides: a PBX that does exactly what the test tells it, and a Graph API that answers
@@ -71,7 +62,7 @@ const mediaOnLoopback = 'listen_ip: 127.0.0.1, remote_networks: [127.0.0.0/8]';
  */
 export class ScriptedBridge {
   readonly records: CallRecord[] = [];
-  readonly #folder = mkdtempSync(join(tmpdir(), 'sip2wa-'));
+  readonly #file = new ConfigFile();
   #stamp = 0;
   readonly #waiting: (() => void)[] = [];
 
@@ -85,7 +76,8 @@ export class ScriptedBridge {
   static async start(options: BridgeOptions = {}): Promise<ScriptedBridge> {
     const bridge = new ScriptedBridge(await GraphDouble.start(), options.pbx ?? (await SipScriptPeer.udp()));
     const file = bridge.configFile;
-    writeFileSync(file, bridge.#yaml(options), { mode: 0o600 });
+    const around = { pbx: bridge.pbx, graphUrl: bridge.graph.baseUrl, journalDir: bridge.#journalDir };
+    bridge.#file.write(bridgeYaml(around, options));
     if (options.journal) bridge.#writeJournal(options.journal);
     const result = loadConfig({ file, env: {} });
     if (!result.ok) throw new Error(result.errors.map(({ key, message }) => `${key}: ${message}`).join('\n'));
@@ -122,16 +114,16 @@ export class ScriptedBridge {
 
   /** Read at the start, and anew with every reload. */
   get configFile(): string {
-    return join(this.#folder, 'sip2wa.yaml');
+    return this.#file.path;
   }
 
   /** Changes the file; it counts with the next reload. */
   rewriteConfig(change: (yaml: string) => string): void {
-    writeFileSync(this.configFile, change(readFileSync(this.configFile, 'utf8')), { mode: 0o600 });
+    this.#file.write(change(readFileSync(this.configFile, 'utf8')));
   }
 
   get #journalDir(): string {
-    return join(this.#folder, 'journal');
+    return join(this.#file.folder, 'journal');
   }
 
   #writeJournal(entries: readonly JournalEntry[]): void {
@@ -145,38 +137,6 @@ export class ScriptedBridge {
     const journal = await FileJournal.open({ dir: this.#journalDir, logger: silentLogger });
     await journal.close();
     return journal.open.calls();
-  }
-
-  #yaml({
-    trunks,
-    more = '',
-    accessToken = 'token-of-the-test',
-    sip = sipSection(),
-    media = mediaOnLoopback,
-    workers = workersOfAll,
-    admin = '',
-  }: BridgeOptions): string {
-    const numberWithTrunk = `
-trunks:
-  - name: pbx
-    servers: [{ hostname: 127.0.0.1, port: ${this.pbx.port} }]
-    accept_from: [127.0.0.1/32]
-numbers:
-  - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
-`;
-    // A PBX by script hears of nothing but calls, unless the test is about that.
-    const quiet = trunks?.(this.pbx).includes('qualify:') ? '' : 'trunk_defaults: { qualify: 0s }';
-    return `
-graph: { base_url: "${this.graph.baseUrl}", access_token: "${accessToken}", app_secret: ${APP_SECRET}, timeout: 2s }
-webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
-admin: { listen: "127.0.0.1:0", ${admin} }
-${sip}
-media: { ${media}, workers: ${workers || 'auto'}, rtp_ports: ${rtpPorts.join('-')}, webrtc_ports: ${webrtcPorts.join('-')} }
-settings: { push: "off" }
-journal: { dir: "${this.#journalDir}" }
-${trunks ? trunks(this.pbx) : numberWithTrunk}
-${quiet}
-${more}`;
   }
 
   get sip(): { host: string; port: number } {
@@ -269,6 +229,50 @@ ${more}`;
     });
   }
 
+  /** A call is up. */
+  connected(): Promise<void> {
+    return this.step('call.state', (detail) => detail['to'] === 'connected');
+  }
+
+  /** The description that the n-th request to the Graph API carried. */
+  session(index = 0): { sdp: string; sdp_type: string } {
+    return this.graph.seen[index]?.body['session'] as { sdp: string; sdp_type: string };
+  }
+
+  /** The PBX calls a user; its INVITE, for what comes later in the dialog. */
+  pbxCalls({ user = `+${USER}`, body = pbxSdp(40_000), headers = [] }: PbxInvite = {}): PeerMessage {
+    const text = this.pbx.newRequest('INVITE', `sip:${user}@${this.sip.host}:${this.sip.port}`, { body, headers });
+    this.pbx.send(text, this.sip);
+    return new PeerMessage(text, this.pbx, undefined, 0);
+  }
+
+  /** The PBX gives its call up. */
+  pbxCancels(invite: PeerMessage): void {
+    this.pbx.send(hopByHop('CANCEL', invite), this.sip);
+  }
+
+  /** The final response of ours to an INVITE of the PBX, acknowledged. */
+  async refusalOf(invite: PeerMessage): Promise<PeerMessage> {
+    const id = invite.get('Call-ID');
+    const isIts = (message: PeerMessage): boolean => (message.status ?? 0) >= 300 && message.get('Call-ID') === id;
+    const refusal = await this.pbx.next(isIts, 'a refusal');
+    this.pbx.send(hopByHop('ACK', invite, refusal.get('To')), this.sip);
+    return refusal;
+  }
+
+  /** The PBX acknowledges our 200 to its INVITE, and the call is up. */
+  async pbxAcknowledges(invite: PeerMessage, ok: PeerMessage): Promise<void> {
+    this.pbx.send(this.pbx.inDialog('ACK', invite, ok, { cseq: 1 }), this.sip);
+    await this.connected();
+  }
+
+  /** The PBX picks up a user's call, and it is up. */
+  async pbxPicksUp(invite: PeerMessage, answer: ResponseExtras = {}): Promise<void> {
+    this.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(40_000), ...answer });
+    await this.pbx.request('ACK');
+    await this.connected();
+  }
+
   /** The record of the n-th call that ended, as soon as there is one. */
   async record(index = 0, deadlineMs = 10_000): Promise<CallRecord> {
     const end = Date.now() + deadlineMs;
@@ -307,24 +311,7 @@ ${more}`;
     await this.pbx.stop();
     await this.graph.close();
     const open = await this.#leftOpen();
-    rmSync(this.#folder, { recursive: true });
+    this.#file.remove();
     if (open.length !== leaves) throw new Error(`left open in the journal: ${JSON.stringify(open)}`);
   }
-}
-
-/**
- * The same scenarios run on a drachtio-server that is at hand: `SIP2WA_TEST_DRACHTIO=ADMIN_PORT:SECRET:SIP_PORT`, all on
- * 127.0.0.1. Without it they run on the embedded server.
- */
-function externalServer() {
-  const [adminPort, secret, sipPort] = (process.env['SIP2WA_TEST_DRACHTIO'] ?? '').split(':');
-  if (!adminPort || !secret || !sipPort) return undefined;
-  return { adminPort, secret, sip: { host: '127.0.0.1', port: Number(sipPort) } };
-}
-
-function sipSection(): string {
-  const external = externalServer();
-  if (!external) return 'sip: { listen: ["udp://127.0.0.1:0", "tcp://127.0.0.1:0"] }';
-  const { adminPort, secret } = external;
-  return `sip: { server: drachtio, drachtio: { host: 127.0.0.1, port: ${adminPort}, secret: "${secret}" } }`;
 }

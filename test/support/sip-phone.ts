@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
+import { boundSocket } from './bound-socket.js';
 import { PEER_SDP, PeerMessage, type PeerAddress } from './sip-script-peer.js';
 
 /** Timers of RFC 3261 §17, milliseconds. */
@@ -54,8 +55,7 @@ export class SipPhone {
   }
 
   static async open(timers: PhoneTimers): Promise<SipPhone> {
-    const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    const socket = await boundSocket();
     return new SipPhone(socket, timers);
   }
 

@@ -1,4 +1,4 @@
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { ConsoleIo } from '../../../src/cli/console-io.js';
-import type { HostProcess } from '../../../src/cli/process-end.js';
 import { runCli } from '../../../src/cli/program.js';
 import { runCommand } from '../../../src/cli/run.js';
 import { sandboxCommand } from '../../../src/cli/sandbox.js';
 import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.js';
+import { FakeHost } from '../../support/fake-host.js';
 import { freePort } from '../../support/ports.js';
 
 const NUMBER_ID = '105615555715855';
@@ -211,7 +211,7 @@ describe('commands that stay up', () => {
       runCommand(
         { config },
         {
-          ...{ io: streams, log, host: new EventEmitter() as unknown as HostProcess },
+          ...{ io: streams, log, host: new FakeHost() },
           start: ({ config: read }) => Promise.reject(new Error(`cannot start: ${JSON.stringify(read)}`)),
         },
       ),

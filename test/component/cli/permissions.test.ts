@@ -1,15 +1,10 @@
 import { createHmac } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runCli } from '../../../src/cli/program.js';
 import { permissionsGetCommand, permissionsRequestCommand } from '../../../src/cli/permissions.js';
 import type { PhoneLine } from '../../../src/sandbox/graph/exchange.js';
-import { startSandbox, type Sandbox } from '../../../src/sandbox/sandbox.js';
+import { CapturedConsole } from '../../support/captured-console.js';
+import { BUSINESS, CliScene, NUMBER_ID } from './cli-scene.js';
 
-const NUMBER_ID = '105615555715855';
-const BUSINESS = '+12025550142';
 const USER = '12025550173';
 const USER_ID = 'US.13491208655302741918';
 const TOKEN = 'sandbox-token-of-the-test';
@@ -23,49 +18,26 @@ const phone: PhoneLine = {
   ended: () => undefined,
 };
 
-let sandbox: Sandbox;
-let folder: string;
-let file: string;
-let out: string;
-let err: string;
-const io = {
-  stdout: (text: string) => void (out += text),
-  stderr: (text: string) => void (err += text),
-  env: {},
-  isTerminal: false,
-};
-
+let scene: CliScene;
 beforeEach(async () => {
-  [out, err] = ['', ''];
-  sandbox = await startSandbox({
-    ...{ appSecret: 'secret-of-the-test', accessToken: TOKEN, numberId: NUMBER_ID, businessNumber: BUSINESS },
-  });
-  sandbox.exchange.attach(phone, 'no_permission');
-  folder = mkdtempSync(join(tmpdir(), 'sip2wa-'));
-  file = join(folder, 'sip2wa.yaml');
+  scene = await CliScene.start(TOKEN);
+  scene.sandbox.exchange.attach(phone, 'no_permission');
   writeConfig();
 });
-afterEach(async () => {
-  await sandbox.stop();
-  rmSync(folder, { recursive: true });
-});
+afterEach(() => scene.stop());
 
-const writeConfig = (more = '', baseUrl = sandbox.graphUrl): void =>
-  writeFileSync(
-    file,
-    `
-graph: { base_url: "${baseUrl}", access_token: ${TOKEN}, app_secret: app-secret-of-the-test, timeout: 2s }
+const writeConfig = (more = '', graph = ''): void =>
+  scene.write(`
+graph: { base_url: "${scene.sandbox.graphUrl}", access_token: ${TOKEN}, app_secret: app-secret-of-the-test, timeout: 2s${graph} }
 webhook: { listen: "127.0.0.1:0", verify_token: verify-of-the-test }
 trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1 }], accept_from: [127.0.0.1/32] }]
 numbers: [{ id: "${NUMBER_ID}", number: "${BUSINESS}", name: sales, trunk: pbx }]
-${more}`,
-    { mode: 0o600 },
-  );
+${more}`);
 
-const cli = (...args: string[]): Promise<number> => runCli(['permissions', ...args, '--config', file], io);
-const permission = () => sandbox.exchange.permissionOf(USER);
-const messages = () => sandbox.graph.received('messages').map(({ body }) => body as Record<string, unknown>);
-const jsonOut = (): Record<string, unknown> => JSON.parse(out) as Record<string, unknown>;
+const cli = (...args: string[]): Promise<number> => scene.run('permissions', ...args);
+const permission = () => scene.sandbox.exchange.permissionOf(USER);
+const messages = () => scene.sandbox.graph.received('messages').map(({ body }) => body as Record<string, unknown>);
+const jsonOut = (): Record<string, unknown> => JSON.parse(scene.out) as Record<string, unknown>;
 
 describe('permissions get', () => {
   it.each([
@@ -73,40 +45,40 @@ describe('permissions get', () => {
     ['id', NUMBER_ID, `00${USER}`],
     ['number', BUSINESS, USER_ID],
   ])('a table of what Meta says, number by its %s', async (_, number, user) => {
-    expect([await cli('get', number, user), err]).toEqual([0, '']);
-    const [request] = sandbox.graph.received('call_permissions');
+    expect([await cli('get', number, user), scene.err]).toEqual([0, '']);
+    const [request] = scene.sandbox.graph.received('call_permissions');
     expect(request?.url).toMatch(user === USER_ID ? `recipient=${USER_ID}` : new RegExp(`user_wa_id=${USER}$`));
-    expect(out).toContain(`  Number      sales, ${BUSINESS}, id ${NUMBER_ID}\n`);
-    expect(out).toContain(`  User        ${user === USER_ID ? USER_ID : `+${USER}`}\n`);
-    expect(out).toContain('  Permission  no_permission\n');
-    expect(out).toMatch(/\n {2}Action +Allowed +Used +Period +FreeAt +FreeIn\n/);
-    expect(out).toMatch(/\n {2}ask for permission +yes +0 of 1 +24 hours\n {2} +0 of 2 +7 days\n/);
-    expect(out).toMatch(/\n {2}call +no +0 of 100 +24 hours\n/);
+    expect(scene.out).toContain(`  Number      sales, ${BUSINESS}, id ${NUMBER_ID}\n`);
+    expect(scene.out).toContain(`  User        ${user === USER_ID ? USER_ID : `+${USER}`}\n`);
+    expect(scene.out).toContain('  Permission  no_permission\n');
+    expect(scene.out).toMatch(/\n {2}Action +Allowed +Used +Period +FreeAt +FreeIn\n/);
+    expect(scene.out).toMatch(/\n {2}ask for permission +yes +0 of 1 +24 hours\n {2} +0 of 2 +7 days\n/);
+    expect(scene.out).toMatch(/\n {2}call +no +0 of 100 +24 hours\n/);
   });
 
   it('the end of a permission and of a limit, local and from now', async () => {
     const now = Date.now();
     permission().decide('temporary', now - DAY);
     permission().request(now);
-    const args = { config: file };
+    const said = new CapturedConsole();
     const clock = {
       now: () => now + 3600_000,
       monotonicMs: () => performance.now(),
       after: () => ({ cancel: () => undefined }),
     };
-    expect(await permissionsGetCommand('sales', USER, args, io, clock)).toBe(0);
+    expect(await permissionsGetCommand('sales', USER, { config: scene.config }, said, clock)).toBe(0);
     const stamp = '\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d \\S+';
-    expect(out).toMatch(new RegExp(`\n {2}Expires +${stamp} \\(in 5 days 23 hours\\)\n`));
-    expect(out).toMatch(
+    expect(said.out).toMatch(new RegExp(`\n {2}Expires +${stamp} \\(in 5 days 23 hours\\)\n`));
+    expect(said.out).toMatch(
       new RegExp(`ask for permission +no +1 of 1 +24 hours +\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d +23 hours\n`),
     );
-    expect(out).toMatch(/\n {2}call +yes/);
+    expect(said.out).toMatch(/\n {2}call +yes/);
   });
 
   it('--json: one object with everything', async () => {
     permission().decide('temporary', Date.now());
     permission().request(Date.now());
-    expect([await cli('get', 'sales', USER, '--json'), err]).toEqual([0, '']);
+    expect([await cli('get', 'sales', USER, '--json'), scene.err]).toEqual([0, '']);
     const isoTime = expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) as string;
     expect(jsonOut()).toEqual({
       ok: true,
@@ -132,14 +104,14 @@ describe('permissions get', () => {
     ['a number far from all', ['reception', USER], /has no number reception; it has: sales/],
     ['a user that is none', ['sales', 'anna'], /anna is no user: write a number with country code/],
   ])('%s: 2, and nothing is asked', async (_, [number = '', user = ''], message) => {
-    expect([await cli('get', number, user), out]).toEqual([2, '']);
-    expect(err).toMatch(message);
-    expect(err).toMatch(/^sip2wa permissions get: /);
-    expect(sandbox.graph.requests).toEqual([]);
+    expect([await cli('get', number, user), scene.out]).toEqual([2, '']);
+    expect(scene.err).toMatch(message);
+    expect(scene.err).toMatch(/^sip2wa permissions get: /);
+    expect(scene.sandbox.graph.requests).toEqual([]);
   });
 
   it('Meta’s refusal with code and details: 1', async () => {
-    sandbox.graph.failNext('call_permissions', {
+    scene.sandbox.graph.failNext('call_permissions', {
       ...{
         status: 429,
         code: 613,
@@ -147,13 +119,20 @@ describe('permissions get', () => {
         details: 'slow\u001b[31m down',
       },
     });
-    expect([await cli('get', 'sales', USER), out]).toEqual([1, '']);
-    expect(err).toBe('sip2wa permissions get: (#613) Calls to this api have exceeded the rate limit: slow [31m down\n');
+    expect([await cli('get', 'sales', USER), scene.out]).toEqual([1, '']);
+    expect(scene.err).toBe(
+      'sip2wa permissions get: (#613) Calls to this api have exceeded the rate limit: slow [31m down\n',
+    );
   });
 
   it('the same by --json on standard output', async () => {
-    sandbox.graph.failNext('call_permissions', { status: 400, code: 100, title: 'Invalid parameter', details: 'what' });
-    expect([await cli('get', 'sales', USER, '--json'), err]).toEqual([1, '']);
+    scene.sandbox.graph.failNext('call_permissions', {
+      status: 400,
+      code: 100,
+      title: 'Invalid parameter',
+      details: 'what',
+    });
+    expect([await cli('get', 'sales', USER, '--json'), scene.err]).toEqual([1, '']);
     expect(jsonOut()).toMatchObject({
       ok: false,
       error: { fault: 'api', httpStatus: 400, metaCode: 100, details: 'what' },
@@ -161,37 +140,34 @@ describe('permissions get', () => {
   });
 
   it('with the proof that we know the app secret, where the configuration asks for it', async () => {
-    const text = readFileSync(file, 'utf8');
-    writeFileSync(file, text.replace('app_secret:', 'appsecret_proof: true, app_secret:'));
-    expect([await cli('get', 'sales', USER), err]).toEqual([0, '']);
+    writeConfig('', ', appsecret_proof: true');
+    expect([await cli('get', 'sales', USER), scene.err]).toEqual([0, '']);
     const proof = createHmac('sha256', 'app-secret-of-the-test').update(TOKEN).digest('hex');
-    const [request] = sandbox.graph.received('call_permissions');
+    const [request] = scene.sandbox.graph.received('call_permissions');
     expect(request?.url).toMatch(new RegExp(`\\?user_wa_id=${USER}&appsecret_proof=${proof}$`));
   });
 
   it('a server that is not there: 1', async () => {
-    const { graphUrl } = sandbox;
-    await sandbox.stop();
-    writeConfig('', graphUrl);
-    expect([await cli('get', 'sales', USER), out]).toEqual([1, '']);
-    expect(err).toMatch(/call_permissions did not get through: ECONNREFUSED\n$/);
+    await scene.sandbox.stop();
+    expect([await cli('get', 'sales', USER), scene.out]).toEqual([1, '']);
+    expect(scene.err).toMatch(/call_permissions did not get through: ECONNREFUSED\n$/);
   });
 
   it('a configuration with errors: 1, said as check says them', async () => {
     writeConfig('permissions: { max_age: soon }');
-    expect([await cli('get', 'sales', USER), out]).toEqual([1, '']);
-    expect(err).toMatch(/sip2wa\.yaml:\d+:\d+: permissions\.max_age: .*\n.*1 error/);
+    expect([await cli('get', 'sales', USER), scene.out]).toEqual([1, '']);
+    expect(scene.err).toMatch(/sip2wa\.yaml:\d+:\d+: permissions\.max_age: .*\n.*1 error/);
   });
 
   it('an argument missing: 2', async () => {
     expect(await cli('get', 'sales')).toBe(2);
-    expect(err).toContain("missing required argument 'user'");
+    expect(scene.err).toContain("missing required argument 'user'");
   });
 });
 
 describe('permissions request', () => {
   it('sends the text of the configuration and says which message it was', async () => {
-    expect([await cli('request', 'sales', `+${USER}`), err]).toEqual([0, '']);
+    expect([await cli('request', 'sales', `+${USER}`), scene.err]).toEqual([0, '']);
     expect(messages()).toEqual([
       {
         ...{ messaging_product: 'whatsapp', recipient_type: 'individual', to: USER, type: 'interactive' },
@@ -202,7 +178,7 @@ describe('permissions request', () => {
         },
       },
     ]);
-    expect(out).toMatch(/\n {2}MessageId +wamid\.\S+\n\n {2}Permission was asked for/);
+    expect(scene.out).toMatch(/\n {2}MessageId +wamid\.\S+\n\n {2}Permission was asked for/);
   });
 
   it('to a user id, by another text, as JSON', async () => {
@@ -224,13 +200,13 @@ describe('permissions request', () => {
 
   it('a template that Meta does not know: its words, 1', async () => {
     expect(await cli('request', 'sales', USER, '--template', 'greeting')).toBe(1);
-    expect(err).toMatch(/\(#132001\) Template name does not exist: template greeting does not exist\n$/);
+    expect(scene.err).toMatch(/\(#132001\) Template name does not exist: template greeting does not exist\n$/);
   });
 
   it('refuses when Meta says that it cannot be done, with the limit and its end, and sends nothing', async () => {
     permission().request(Date.now() - 3600_000);
-    expect([await cli('request', 'sales', USER), out]).toEqual([1, '']);
-    expect(err).toMatch(
+    expect([await cli('request', 'sales', USER), scene.out]).toEqual([1, '']);
+    expect(scene.err).toMatch(
       /^sip2wa permissions request: Meta allows no request now: limit of 1 in 24 hours, again .* \(in 2[23] hours.*\); --force asks all the same\n$/,
     );
     expect(messages()).toEqual([]);
@@ -238,7 +214,7 @@ describe('permissions request', () => {
 
   it('the same as JSON', async () => {
     permission().request(Date.now());
-    expect([await cli('request', 'sales', USER, '--json'), err]).toEqual([1, '']);
+    expect([await cli('request', 'sales', USER, '--json'), scene.err]).toEqual([1, '']);
     expect(jsonOut()).toMatchObject({
       ok: false,
       error: { message: expect.stringMatching(/^Meta allows no request now/) as string },
@@ -248,15 +224,15 @@ describe('permissions request', () => {
 
   it('--force asks without looking, and shows what Meta says to that', async () => {
     permission().request(Date.now());
-    expect([await cli('request', 'sales', USER, '--force'), out]).toEqual([1, '']);
-    expect(err).toMatch(/\(#138009\) Call permission request limit hit: Limit of permission requests/);
-    expect(sandbox.graph.received('call_permissions')).toEqual([]);
+    expect([await cli('request', 'sales', USER, '--force'), scene.out]).toEqual([1, '']);
+    expect(scene.err).toMatch(/\(#138009\) Call permission request limit hit: Limit of permission requests/);
+    expect(scene.sandbox.graph.received('call_permissions')).toEqual([]);
   });
 
   it('has nothing to ask for when the permission is there for good', async () => {
     permission().decide('permanent', Date.now());
     expect(await cli('request', 'sales', USER)).toBe(1);
-    expect(err).toContain('the user has given permission for good');
+    expect(scene.err).toContain('the user has given permission for good');
   });
 
   it.each([
@@ -265,8 +241,9 @@ describe('permissions request', () => {
     ['an empty text', { text: ' ' }, /--text is 1 to 1024 characters/],
     ['a text too long', { text: 'x'.repeat(1025) }, /--text is 1 to 1024 characters/],
   ])('%s: 2', async (_, options, message) => {
-    expect(await permissionsRequestCommand('sales', USER, { config: file, ...options }, io)).toBe(2);
-    expect(err).toMatch(message);
-    expect(sandbox.graph.requests).toEqual([]);
+    const said = new CapturedConsole();
+    expect(await permissionsRequestCommand('sales', USER, { config: scene.config, ...options }, said)).toBe(2);
+    expect(said.err).toMatch(message);
+    expect(scene.sandbox.graph.requests).toEqual([]);
   });
 });

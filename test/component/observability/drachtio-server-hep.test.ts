@@ -1,8 +1,8 @@
-import { Writable } from 'node:stream';
 import { expect, it } from 'vitest';
 import { createLogger } from '../../../src/observability/logger.js';
 import { DrachtioServer, drachtioSecret } from '../../support/drachtio-server.js';
 import { HepReceiver, type ReadHep } from '../../support/hep-reader.js';
+import { Lines } from '../../support/lines.js';
 import { ScriptedBridge } from '../../support/scripted-bridge.js';
 import { WrtcPeer } from '../../support/wrtc-peer.js';
 
@@ -11,8 +11,7 @@ it('a drachtio-server sends SIP to Homer by itself, and the daemon the rest unde
   const server = await DrachtioServer.start({
     ...{ DRACHTIO_HOMER_ADDRESS: '127.0.0.1', DRACHTIO_HOMER_PORT: String(receiver.port), DRACHTIO_HOMER_ID: '2002' },
   });
-  const stream = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const logger = createLogger({ level: 'info', format: 'json', stream });
+  const logger = createLogger({ level: 'info', format: 'json', stream: new Lines() });
   const connect = `{ host: 127.0.0.1, port: ${server.adminPort}, secret: ${drachtioSecret} }`;
   const bridge = await ScriptedBridge.start({
     ...{ logger, lines: logger, sip: `sip: { server: drachtio, drachtio: ${connect} }` },

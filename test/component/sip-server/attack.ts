@@ -5,7 +5,8 @@ import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
 import type { Dice } from '../../support/dice.js';
 import type { HostileScene, UpCall } from './hostile-scene.js';
 import { UNANSWERED } from './hostile-scene.js';
-import { hopByHop, read } from './bench.js';
+import { hopByHop } from '../../support/hop-by-hop.js';
+import { read } from './bench.js';
 
 const OUTSIDE = ['OPTIONS', 'REGISTER', 'MESSAGE', 'SUBSCRIBE', 'NOTIFY', 'PUBLISH', 'REFER', 'INFO', 'BYE', 'UPDATE'];
 const INSIDE: readonly (readonly [method: string, headers: readonly string[], body: string])[] = [

@@ -151,20 +151,3 @@ export class Bench {
 
 /** A message of the peer's own, in readable form. */
 export const read = (text: string): PeerMessage => new PeerMessage(text, { host: '', port: 0 }, undefined, 0);
-
-/** The CANCEL or the ACK to a refusal that goes with an INVITE. */
-export function hopByHop(method: 'CANCEL' | 'ACK', invite: PeerMessage, to: string = invite.get('To')): string {
-  const line = (name: string): string => `${name}: ${invite.get(name)}`;
-  return [
-    `${method} ${invite.uri} SIP/2.0`,
-    line('Via'),
-    'Max-Forwards: 70',
-    line('From'),
-    `To: ${to}`,
-    line('Call-ID'),
-    `CSeq: ${invite.cseq} ${method}`,
-    'Content-Length: 0',
-    '',
-    '',
-  ].join('\r\n');
-}

@@ -5,7 +5,8 @@ import type { EmbeddedSipServer } from '../../../src/sip-server/start-embedded-s
 import { startEmbeddedSipServer } from '../../../src/sip-server/start-embedded-sip-server.js';
 import { eventually } from '../../support/eventually.js';
 import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
-import { Bench, hopByHop } from './bench.js';
+import { hopByHop } from '../../support/hop-by-hop.js';
+import { Bench } from './bench.js';
 import { connectSrf } from './srf-app.js';
 import { requireIpv6 } from '../../support/require-ipv6.js';
 

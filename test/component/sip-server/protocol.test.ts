@@ -9,7 +9,8 @@ import { ClientSession } from '../../../src/sip-server/wire/client-session.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { eventually } from '../../support/eventually.js';
 import { PEER_SDP } from '../../support/sip-script-peer.js';
-import { Bench, hopByHop, LIFE_MS } from './bench.js';
+import { hopByHop } from '../../support/hop-by-hop.js';
+import { Bench, LIFE_MS } from './bench.js';
 
 /** An application that speaks the protocol by hand, so that token positions are seen as they are on the wire. */
 class RawApp {

@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import type { PeerMessage } from '../../support/sip-script-peer.js';
 import { PEER_SDP } from '../../support/sip-script-peer.js';
-import { Bench, hopByHop, LIFE_MS } from './bench.js';
+import { hopByHop } from '../../support/hop-by-hop.js';
+import { Bench, LIFE_MS } from './bench.js';
 import type { SrfDialog, SrfRequest, SrfResponse } from './srf-app.js';
 
 let bench: Bench;

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import type { PeerMessage } from '../../support/sip-script-peer.js';
 import { PEER_SDP } from '../../support/sip-script-peer.js';
-import { Bench, hopByHop } from './bench.js';
+import { hopByHop } from '../../support/hop-by-hop.js';
+import { Bench } from './bench.js';
 import type { SrfDialog } from './srf-app.js';
 
 const benches: Bench[] = [];

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { PEER_SDP, SipScriptPeer } from '../../support/sip-script-peer.js';
-import { Bench, hopByHop, LIFE_MS, read, T1_MS } from './bench.js';
+import { hopByHop } from '../../support/hop-by-hop.js';
+import { Bench, LIFE_MS, read, T1_MS } from './bench.js';
 
 let bench: Bench;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createLogger } from '../../../src/observability/logger.js';
-import { Lines } from '../../unit/observability/lines.js';
+import { Lines } from '../../support/lines.js';
 
 const anything = fc.anything({
   maxDepth: 2,

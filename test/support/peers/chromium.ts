@@ -1,4 +1,4 @@
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
 import { requireProgram } from './child.js';
 
 const program = 'chromium';
@@ -33,4 +33,15 @@ export function launchChromium(wavFile?: string): Promise<Browser> {
   const microphone = wavFile === undefined ? [] : [`--use-file-for-fake-audio-capture=${wavFile}`];
   const args = [...quietSwitches, ...mediaSwitches, ...microphone];
   return chromium.launch({ executablePath: `/usr/bin/${program}`, headless: true, args });
+}
+
+/** A page, and whatever goes wrong in it. */
+export async function openPage(browser: Browser, url: string, faults: string[]): Promise<Page> {
+  const page = await browser.newPage();
+  page.on('pageerror', (error) => faults.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text());
+  });
+  await page.goto(url);
+  return page;
 }

@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import type { Digit } from './digits.js';
 import { judgeTone, tonesIn } from './sound.js';
 import type { Sound } from './wav.js';
 
@@ -35,4 +36,11 @@ export function expectTones(sound: Sound, expected: readonly ExpectedTone[]): vo
     expect(heard[index]?.durationMs, told).toBeGreaterThan(atLeastMs);
     expect(heard[index]?.durationMs, told).toBeLessThan(atMostMs);
   }
+}
+
+/** The keys in their order, each as long as it was pressed. */
+export function expectKeys(pressed: readonly Digit[], keys: string, lengthMs: number, toleranceMs: number): void {
+  const told = JSON.stringify(pressed);
+  expect(pressed.map(({ digit }) => digit).join(''), told).toBe(keys);
+  for (const { durationMs } of pressed) expect(Math.abs(durationMs - lengthMs), told).toBeLessThanOrEqual(toleranceMs);
 }

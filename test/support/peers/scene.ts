@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { escapedPackets, escapeTargets } from './escapes.js';
@@ -20,6 +20,11 @@ export class Scene {
   /** Path of a file in the scene's folder. */
   path(name: string): string {
     return join(this.folder, name);
+  }
+
+  /** The record of the only call. */
+  get record(): Record<string, unknown> {
+    return JSON.parse(readFileSync(this.path('cdr.jsonl'), 'utf8')) as Record<string, unknown>;
   }
 
   /** Takes over a started part. */

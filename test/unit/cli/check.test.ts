@@ -1,35 +1,24 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { checkCommand } from '../../../src/cli/check.js';
 import { installCommand } from '../../../src/observability/tracing/tracing-packages.js';
+import { CapturedConsole } from '../../support/captured-console.js';
+import { ConfigFile } from '../../support/config-file.js';
 
 const MISSING = '@opentelemetry/api is not installed';
 
-let folder: string;
-let traced: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sip2wa-check-'));
-  traced = join(folder, 'traced.yaml');
-  writeFileSync(traced, 'tracing:\n  otlp_url: http://127.0.0.1:4318\n');
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const file = new ConfigFile('tracing:\n  otlp_url: http://127.0.0.1:4318\n');
+const traced = file.path;
+afterAll(() => file.remove());
 
 function check(config: string, fault: string | undefined, more: { json?: boolean; env?: NodeJS.ProcessEnv } = {}) {
-  let out = '';
-  let err = '';
   let asked = 0;
-  const io = {
-    ...{ stdout: (text: string) => void (out += text), stderr: (text: string) => void (err += text) },
-    ...{ env: more.env ?? {}, isTerminal: false },
-  };
+  const io = new CapturedConsole(more.env);
   const packages = (): string | undefined => {
     asked++;
     return fault;
   };
   const code = checkCommand({ config, json: more.json === true }, io, packages);
-  return { code, out, err, asked };
+  return { code, out: io.out, err: io.err, asked };
 }
 
 describe('sip2wa check where traces are to be made', () => {

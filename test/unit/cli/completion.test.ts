@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/program.js';
+import { CapturedConsole } from '../../support/captured-console.js';
 
 async function scriptOf(shell: string): Promise<string> {
-  let out = '';
-  const io = { stdout: (text: string) => void (out += text), stderr: () => undefined, env: {}, isTerminal: false };
+  const io = new CapturedConsole();
   expect(await runCli(['completion', shell], io)).toBe(0);
-  return out;
+  return io.out;
 }
 
 /** Runs a script in bash behind the completion, with bash's strictest settings. */
@@ -32,10 +32,9 @@ const neverRun = (): Promise<number> => Promise.reject(new Error('a command was 
 
 /** What `--help` prints; no command is ever run for it, were it not one. */
 const helpOf = async (path: readonly string[]): Promise<string> => {
-  let help = '';
-  const io = { stdout: (text: string) => void (help += text), stderr: () => undefined, env: {}, isTerminal: false };
+  const io = new CapturedConsole();
   await runCli([...path, '--help'], io, { run: neverRun, demo: neverRun });
-  return help;
+  return io.out;
 };
 
 describe('completion in bash', () => {
@@ -107,9 +106,7 @@ describe('completion in bash', () => {
 describe('completion in other shells', () => {
   it.each(['zsh', 'fish'])('%s knows every command with its description', async (shell) => {
     const script = await scriptOf(shell);
-    let help = '';
-    const io = { stdout: (text: string) => void (help += text), stderr: () => undefined, env: {}, isTerminal: false };
-    await runCli(['--help'], io);
+    const help = await helpOf([]);
     const commands = [...help.matchAll(/^ {2}([a-z-]+) (?:\[|<| )/gm)].map(([, name = '']) => name);
     expect(commands.length).toBeGreaterThan(15);
     for (const command of commands.filter((name) => name !== 'help'))
@@ -118,7 +115,7 @@ describe('completion in other shells', () => {
   });
 
   it('of an unknown shell is a mistake', async () => {
-    const io = { stdout: () => undefined, stderr: () => undefined, env: {}, isTerminal: false };
+    const io = new CapturedConsole();
     expect(await runCli(['completion', 'tcsh'], io)).toBe(2);
     expect(await runCli(['completion'], io)).toBe(2);
   });

@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { hoursCommand } from '../../../src/cli/hours.js';
 import { runCli } from '../../../src/cli/program.js';
+import { CapturedConsole } from '../../support/captured-console.js';
+import { ConfigFile } from '../../support/config-file.js';
 
 const FILE = `
 graph: { access_token: canary-token, app_secret: canary-secret }
@@ -34,34 +33,21 @@ numbers:
   - { id: "105615555715877", number: "+15551114444", name: plain, trunk: pbx }
 `;
 
-let folder: string;
-let file: string;
-let out: string;
-let err: string;
-const io = {
-  stdout: (text: string) => void (out += text),
-  stderr: (text: string) => void (err += text),
-  env: {},
-  isTerminal: false,
-};
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sip2wa-hours-'));
-  file = join(folder, 'sip2wa.yaml');
-  writeFileSync(file, FILE, { mode: 0o600 });
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const file = new ConfigFile(FILE);
+afterAll(() => file.remove());
 
+let said: CapturedConsole;
 async function hours(...args: string[]): Promise<number> {
-  [out, err] = ['', ''];
-  const code = await runCli(['hours', ...args, '--config', file], io);
-  expect(out + err).not.toContain('canary');
+  said = new CapturedConsole();
+  const code = await runCli(['hours', '--config', file.path, ...args], said);
+  expect(said.out + said.err).not.toContain('canary');
   return code;
 }
 
 describe('hours', () => {
   it('closed: says why and when it opens, and exits with 1', async () => {
     expect(await hours('sales', '--at', '2026-11-22T19:00')).toBe(1);
-    expect([out, err]).toEqual([
+    expect([said.out, said.err]).toEqual([
       `
   Number  sales, +15551112222, id 105615555715855
   Time    2026-11-22T23:00:00.000Z, Sun 2026-11-22 19:00 America/Manaus
@@ -75,11 +61,11 @@ describe('hours', () => {
 
   it('open: says by which entry and when it closes, which is after the closing minute, and exits with 0', async () => {
     expect(await hours('+15551112222', '--at', '2026-11-23T12:58:30Z')).toBe(1);
-    expect(out).toContain('closed: outside MONDAY 0900-1700');
-    expect(out).toContain('opens Mon 2026-11-23 09:00 America/Manaus (in 2 min)');
+    expect(said.out).toContain('closed: outside MONDAY 0900-1700');
+    expect(said.out).toContain('opens Mon 2026-11-23 09:00 America/Manaus (in 2 min)');
     expect(await hours('105615555715855', '--at', '2026-11-23T09:00')).toBe(0);
-    expect(out).toContain('State   open: within MONDAY 0900-1700\n');
-    expect(out).toContain('closes Mon 2026-11-23 17:01 America/Manaus (in 8 h 1 min)');
+    expect(said.out).toContain('State   open: within MONDAY 0900-1700\n');
+    expect(said.out).toContain('closes Mon 2026-11-23 17:01 America/Manaus (in 8 h 1 min)');
   });
 
   it.each([
@@ -87,7 +73,7 @@ describe('hours', () => {
     ['2127-01-06T12:01', 'opens Mon 2127-01-13 09:00 America/Manaus (in 6 d 20 h)'],
   ])('at %s the day of the holiday: %s', async (at, next) => {
     expect(await hours('sales', '--at', at)).toBe(1);
-    expect(out).toContain(next);
+    expect(said.out).toContain(next);
   });
 
   it.each([
@@ -95,14 +81,14 @@ describe('hours', () => {
     ['plain', 'open: no call hours are set'],
   ])('%s: without hours there is no change', async (number, state) => {
     expect(await hours(number)).toBe(0);
-    expect(out).toContain(`State   ${state}\n  Next    no change\n`);
+    expect(said.out).toContain(`State   ${state}\n  Next    no change\n`);
     expect(await hours(number, '--json')).toBe(0);
-    expect(JSON.parse(out)).toMatchObject({ open: true, local: null, next: null });
+    expect(JSON.parse(said.out)).toMatchObject({ open: true, local: null, next: null });
   });
 
   it('--json has it all', async () => {
     expect(await hours('sales', '--at', '2026-11-22T23:00Z', '--json')).toBe(1);
-    expect(JSON.parse(out)).toEqual({
+    expect(JSON.parse(said.out)).toEqual({
       ok: true,
       number: { name: 'sales', id: '105615555715855', number: '+15551112222' },
       at: '2026-11-22T23:00:00.000Z',
@@ -117,9 +103,9 @@ describe('hours', () => {
   });
 
   it('takes the present time when none is named', () => {
-    [out, err] = ['', ''];
-    expect(hoursCommand('sales', { config: file }, io, () => Date.parse('2026-11-23T13:00:00Z'))).toBe(0);
-    expect(out).toContain('Time    2026-11-23T13:00:00.000Z');
+    said = new CapturedConsole();
+    expect(hoursCommand('sales', { config: file.path }, said, () => Date.parse('2026-11-23T13:00:00Z'))).toBe(0);
+    expect(said.out).toContain('Time    2026-11-23T13:00:00.000Z');
   });
 
   it.each([
@@ -129,17 +115,15 @@ describe('hours', () => {
     [[], "missing required argument 'number'"],
   ])('%j exits with 2', async (args, message) => {
     expect(await hours(...args)).toBe(2);
-    expect(out).toBe('');
-    expect(err).toContain(message);
+    expect(said.out).toBe('');
+    expect(said.err).toContain(message);
   });
 
   it('a broken file exits with 2, which is neither open nor closed', async () => {
-    const broken = join(folder, 'broken.yaml');
-    writeFileSync(broken, FILE.replace('America/Manaus', 'America/Manau'), { mode: 0o600 });
-    [out, err] = ['', ''];
-    expect(await runCli(['hours', 'sales', '--config', broken], io)).toBe(2);
-    expect(err).toContain('timezone_id');
-    expect(await runCli(['hours', 'sales', '--json', '--config', broken], io)).toBe(2);
-    expect(JSON.parse(out)).toMatchObject({ ok: false });
+    const broken = file.beside('broken.yaml', FILE.replace('America/Manaus', 'America/Manau'));
+    expect(await hours('sales', '--config', broken)).toBe(2);
+    expect(said.err).toContain('timezone_id');
+    expect(await hours('sales', '--json', '--config', broken)).toBe(2);
+    expect(JSON.parse(said.out)).toMatchObject({ ok: false });
   });
 });

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { afterAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/program.js';
 import { loadConfig } from '../../../src/config/load-config.js';
+import { CapturedConsole } from '../../support/captured-console.js';
+import { ConfigFile } from '../../support/config-file.js';
 
 const SECRETS = {
   WA_TOKEN: 'canary-token',
@@ -53,41 +53,31 @@ numbers:
 routes: [{ from: "+49*", trunk: other, to: canary-literal-secret }]
 `;
 
-let folder: string;
-let file: string;
-let out: string;
-let err: string;
+const file = new ConfigFile(FILE);
+file.beside('admin-token', 'canary-admin-file\n');
+afterAll(() => file.remove());
+
+let said: CapturedConsole;
 const run = async (env: NodeJS.ProcessEnv, ...args: string[]): Promise<number> => {
-  [out, err] = ['', ''];
-  const io = {
-    stdout: (text: string) => void (out += text),
-    stderr: (text: string) => void (err += text),
-    env,
-    isTerminal: false,
-  };
-  const code = await runCli(args, io);
-  expect(out + err).not.toContain('canary');
+  said = new CapturedConsole(env);
+  const code = await runCli(args, said);
+  expect(said.out + said.err).not.toContain('canary');
   return code;
 };
 const print = (env: NodeJS.ProcessEnv = {}, ...args: string[]) =>
-  run({ ...SECRETS, ...env }, 'print-config', '--config', file, ...args);
+  run({ ...SECRETS, ...env }, 'print-config', '--config', file.path, ...args);
 /** The values of `--json`, by key. */
 const valuesOf = async (env: NodeJS.ProcessEnv = {}): Promise<Map<string, { value: unknown; from: unknown }>> => {
   expect(await print(env, '--json')).toBe(0);
-  const { ok, values } = JSON.parse(out) as { ok: boolean; values: { key: string; value: unknown; from: unknown }[] };
+  const { ok, values } = JSON.parse(said.out) as {
+    ok: boolean;
+    values: { key: string; value: unknown; from: unknown }[];
+  };
   expect(ok).toBe(true);
   return new Map(values.map(({ key, value, from }) => [key, { value, from }]));
 };
 /** The number of the first line of the file that holds a text. */
 const lineOf = (text: string): number => FILE.split('\n').findIndex((line) => line.includes(text)) + 1;
-
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sip2wa-print-'));
-  file = join(folder, 'c.yaml');
-  writeFileSync(file, FILE, { mode: 0o600 });
-  writeFileSync(join(folder, 'admin-token'), 'canary-admin-file\n', { mode: 0o600 });
-});
-afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('print-config', () => {
   it('shows scalars of the file, of the environment and by default', async () => {
@@ -171,7 +161,7 @@ describe('print-config', () => {
 
   it('prints YAML with the places behind', async () => {
     expect(await print({ SIP2WA_LOG_FORMAT: 'pretty' })).toBe(0);
-    const lines = out.split('\n').map((line) => line.replace(/ {2,}# /, ' # ').replaceAll(file, 'c.yaml'));
+    const lines = said.out.split('\n').map((line) => line.replace(/ {2,}# /, ' # ').replaceAll(file.path, 'c.yaml'));
     for (const line of [
       'graph:',
       '  base_url: https://graph.facebook.com # default',
@@ -193,25 +183,23 @@ describe('print-config', () => {
       ', sip_user_password: canary-sip-user',
       '',
     );
-    writeFileSync(file, text, { mode: 0o600 });
+    file.write(text);
     const env = { ...SECRETS, SIP2WA_MEDIA_RTP_PORTS: '30000-30999', SIP2WA_SIP_SERVER: 'embedded' };
-    expect(await run(env, 'print-config', '--config', file)).toBe(0);
+    expect(await run(env, 'print-config', '--config', file.path)).toBe(0);
     const secrets = ['WA_TOKEN', 'APP_SECRET', 'canary-literal-secret', 'VERIFY_TOKEN', './admin-token'];
     const passwords = ['PBX_PASSWORD', 'canary-other-password', 'PBX_PASSWORD'];
     const written = [...secrets, ...passwords].map((name) => {
       if (name.startsWith('.')) return `\${file:${name}}`;
       return name.startsWith('canary') ? name : `\${env:${name}}`;
     });
-    const again = join(folder, 'again.yaml');
-    writeFileSync(
-      again,
-      out.replace(/\*{8}/g, () => written.shift() ?? 'too many'),
-      { mode: 0o600 },
+    const again = file.beside(
+      'again.yaml',
+      said.out.replace(/\*{8}/g, () => written.shift() ?? 'too many'),
     );
-    const [first, second] = [file, again].map((one) => loadConfig({ file: one, env: one === file ? env : SECRETS }));
-    writeFileSync(file, FILE, { mode: 0o600 });
+    const [first, second] = [loadConfig({ file: file.path, env }), loadConfig({ file: again, env: SECRETS })];
+    file.write(FILE);
     expect(second).toMatchObject({ ok: true });
-    if (!first?.ok || !second?.ok) throw new Error('not loaded');
+    if (!first.ok || !second.ok) throw new Error('not loaded');
     expect(written).toEqual([]);
     // What the first leaves unsaid stands in the second as the default that it is.
     const [asWritten, asShown] = [first, second].map(({ config }) => JSON.parse(JSON.stringify(config)) as object);
@@ -219,31 +207,28 @@ describe('print-config', () => {
   });
 
   it('an empty file is all defaults', async () => {
-    const empty = join(folder, 'empty.yaml');
-    writeFileSync(empty, '', { mode: 0o600 });
+    const empty = file.beside('empty.yaml', '');
     expect(await run({}, 'print-config', '--json', '--config', empty)).toBe(0);
-    const { values } = JSON.parse(out) as { values: { key: string; from: { kind: string } }[] };
+    const { values } = JSON.parse(said.out) as { values: { key: string; from: { kind: string } }[] };
     expect(values.length).toBeGreaterThan(40);
     expect(values.filter(({ from }) => from.kind !== 'default')).toEqual([]);
   });
 
   it('errors are those of check, with its exit code', async () => {
-    const broken = join(folder, 'broken.yaml');
-    writeFileSync(broken, FILE.replace('warn', 'canary-level'), { mode: 0o600 });
+    const broken = file.beside('broken.yaml', FILE.replace('warn', 'canary-level'));
     expect(await run(SECRETS, 'print-config', '--config', broken)).toBe(1);
-    expect([out, err.includes(`broken.yaml:${lineOf('level:')}`)]).toEqual(['', true]);
+    expect([said.out, said.err.includes(`broken.yaml:${lineOf('level:')}`)]).toEqual(['', true]);
     expect(await run(SECRETS, 'print-config', '--json', '--config', broken)).toBe(1);
-    expect(JSON.parse(out)).toMatchObject({ ok: false });
+    expect(JSON.parse(said.out)).toMatchObject({ ok: false });
   });
 
   it('every key of example.yaml has its line', async () => {
     const example = readFileSync('config/example.yaml', 'utf8');
     const text = example.replaceAll(/\$\{[^}]*\}/g, 'canary-of-the-example').replace(/^ {2}tls:\n(?: {4}.*\n)+/m, '');
-    const copy = join(folder, 'example.yaml');
-    writeFileSync(copy, text, { mode: 0o600 });
+    const copy = file.beside('example.yaml', text);
     const code = await run({}, 'print-config', '--json', '--config', copy);
-    expect([err, code]).toEqual(['', 0]);
-    const { values } = JSON.parse(out) as { values: { key: string; from: { line?: number } }[] };
+    expect([said.err, code]).toEqual(['', 0]);
+    const { values } = JSON.parse(said.out) as { values: { key: string; from: { line?: number } }[] };
     const lines = text.split('\n');
     for (const { key, from } of values.filter((one) => one.from.line !== undefined)) {
       const own =

@@ -1,14 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { ConsoleIo } from '../../../src/cli/console-io.js';
 import { paint } from '../../../src/cli/console-io.js';
 import type { LazyCommands } from '../../../src/cli/program.js';
 import { runCli } from '../../../src/cli/program.js';
+import { CapturedConsole, saidBy, type Said } from '../../support/captured-console.js';
 
-interface Outcome {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
+interface Outcome extends Said {
   readonly called: unknown[];
 }
 
@@ -18,16 +15,13 @@ async function cli(
   lazy: Partial<LazyCommands> = {},
   isTerminal = false,
 ): Promise<Outcome> {
-  let out = '';
-  let err = '';
   const called: unknown[] = [];
-  const io: ConsoleIo = { stdout: (text) => void (out += text), stderr: (text) => void (err += text), env, isTerminal };
   const record = (name: string) => (options: unknown) => {
     called.push([name, options]);
     return Promise.resolve(0);
   };
-  const code = await runCli(args, io, { run: record('run'), demo: record('demo'), ...lazy });
-  return { code, out, err, called };
+  const commands = { run: record('run'), demo: record('demo'), ...lazy };
+  return { ...(await saidBy((io) => runCli(args, io, commands), new CapturedConsole(env, isTerminal))), called };
 }
 
 describe('help', () => {

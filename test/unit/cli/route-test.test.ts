@@ -1,9 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../../src/cli/program.js';
 import { facts, table } from '../../../src/cli/table.js';
+import { saidBy, type Said } from '../../support/captured-console.js';
+import { ConfigFile } from '../../support/config-file.js';
 
 const FILE = `
 graph: { access_token: x, app_secret: y }
@@ -37,27 +36,11 @@ routes:
   - { number: sales, hours: open, trunk: pbx, to: "600" }
 `;
 
-let folder: string;
-let file: string;
-beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sip2wa-route-test-'));
-  file = join(folder, 'sip2wa.yaml');
-  writeFileSync(file, FILE, { mode: 0o600 });
-});
-afterAll(() => rmSync(folder, { recursive: true }));
+const file = new ConfigFile(FILE);
+afterAll(() => file.remove());
 
-async function routeTest(...args: string[]): Promise<{ code: number; out: string; err: string }> {
-  let out = '';
-  let err = '';
-  const io = {
-    stdout: (text: string) => void (out += text),
-    stderr: (text: string) => void (err += text),
-    env: {},
-    isTerminal: false,
-  };
-  const code = await runCli(['route-test', '--config', file, ...args], io);
-  return { code, out, err };
-}
+const routeTest = (...args: string[]): Promise<Said> =>
+  saidBy((io) => runCli(['route-test', '--config', file.path, ...args], io));
 
 const jsonOf = async (...args: string[]): Promise<unknown> =>
   JSON.parse((await routeTest(...args, '--json')).out) as unknown;
@@ -176,10 +159,9 @@ describe('route-test of a call from the PBX', () => {
   });
 
   it('knows which trunks share the address of a server that a number’s settings name', async () => {
-    const shared = join(folder, 'shared.yaml');
     const servers = '[{ hostname: 10.0.0.5, port: 5060 }]';
-    writeFileSync(
-      shared,
+    const shared = file.beside(
+      'shared.yaml',
       `
 graph: { access_token: x, app_secret: y }
 webhook: { verify_token: z }
@@ -189,7 +171,6 @@ numbers:
   - { id: "10661", number: "+15551113333", name: help, settings: { calling: { sip: { servers: ${servers} } } } }
 settings: { push: off } # Meta takes no addresses
 `,
-      { mode: 0o600 },
     );
     const { code, out } = await routeTest(
       '--config',
@@ -240,8 +221,7 @@ describe('route-test with a question that makes no sense', () => {
   });
 
   it('prints errors of the configuration as check does', async () => {
-    const bad = join(folder, 'bad.yaml');
-    writeFileSync(bad, 'routes:\n  - { trunk: nowhere }\n');
+    const bad = file.beside('bad.yaml', 'routes:\n  - { trunk: nowhere }\n');
     const { code, out, err } = await routeTest('--config', bad, '--number', 'sales');
     expect([code, out]).toEqual([1, '']);
     expect(err).toContain(`${bad}:2:14: routes[0].trunk: names no trunk of this file; add it under trunks\n`);

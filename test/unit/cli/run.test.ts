@@ -1,43 +1,27 @@
-import { EventEmitter } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { runCommand } from '../../../src/cli/run.js';
 import type { Daemon, DaemonOptions } from '../../../src/daemon.js';
+import { CapturedConsole } from '../../support/captured-console.js';
+import { ConfigFile } from '../../support/config-file.js';
 import { eventually, settled } from '../../support/eventually.js';
-import { Lines } from '../observability/lines.js';
+import { FakeHost } from '../../support/fake-host.js';
+import { Lines } from '../../support/lines.js';
 
 const TOKEN = 'token-of-the-test';
-const folder = mkdtempSync(join(tmpdir(), 'sip2wa-run-'));
-const file = join(folder, 'sip2wa.yaml');
-writeFileSync(
-  file,
-  `
+const file = new ConfigFile(`
 graph: { access_token: ${TOKEN}, app_secret: app-secret-of-the-test }
 webhook: { verify_token: verify-of-the-test }
 trunks: [{ name: pbx, servers: [{ hostname: 10.0.0.5 }] }]
 numbers: [{ id: "105615555715855", number: +15551112222, name: sales, trunk: pbx }]
-`,
-  { mode: 0o600 },
-);
-afterAll(() => rmSync(folder, { recursive: true }));
-
-/** `process` as far as a command sees it. */
-class Host extends EventEmitter {
-  readonly exits: number[] = [];
-
-  exit(code: number): void {
-    this.exits.push(code);
-  }
-}
+`);
+afterAll(() => file.remove());
 
 describe('sip2wa run', () => {
-  let host: Host;
+  let host: FakeHost;
   let log: Lines;
   let started: number;
   let stopped: number;
-  let errors: string;
+  let io: CapturedConsole;
   /** What `drain()` and `stop()` of the daemon do, and when the admin API asks it to stop. */
   let onDrain: () => Promise<void>;
   let onStop: () => Promise<void>;
@@ -45,9 +29,10 @@ describe('sip2wa run', () => {
   let reloads: number;
 
   beforeEach(() => {
-    host = new Host();
+    host = new FakeHost();
     log = new Lines();
-    [started, stopped, reloads, errors] = [0, 0, 0, ''];
+    io = new CapturedConsole();
+    [started, stopped, reloads] = [0, 0, 0];
     onDrain = () => Promise.resolve();
     onStop = () => Promise.resolve();
     stopAsked = new Promise(() => undefined);
@@ -66,10 +51,8 @@ describe('sip2wa run', () => {
     };
     return Promise.resolve({ stop, reload, stopAsked, drain: () => onDrain() } as Partial<Daemon> as Daemon);
   };
-  const run = (start: (options: DaemonOptions) => Promise<Daemon> = startDaemon, config = file): Promise<number> => {
-    const io = { stdout: () => undefined, stderr: (text: string) => void (errors += text), env: {}, isTerminal: false };
-    return runCommand({ config }, { io, host, start, log });
-  };
+  const run = (start: (options: DaemonOptions) => Promise<Daemon> = startDaemon, config = file.path) =>
+    runCommand({ config }, { io, host, start, log });
   const messages = (): unknown[] => log.records.map(({ level, msg }) => `${String(level)} ${String(msg)}`);
 
   it.each(['SIGTERM', 'SIGINT'] as const)('stops the daemon at %s and exits with 0', async (signal) => {
@@ -153,7 +136,7 @@ describe('sip2wa run', () => {
     expect(log.records.at(-1)).toMatchObject({ level: 'error', kind });
     expect(log.text).toContain('Graph said [redacted]');
     expect(log.text).not.toContain(TOKEN);
-    expect(errors).toBe('');
+    expect(io.err).toBe('');
   });
 
   it('goes on stopping whatever fails meanwhile, and does not fill the log with it', async () => {
@@ -195,11 +178,10 @@ describe('sip2wa run', () => {
   });
 
   it('starts nothing with a bad configuration', async () => {
-    const bad = join(folder, 'bad.yaml');
-    writeFileSync(bad, 'webhook: { listne: x }\n', { mode: 0o600 });
+    const bad = file.beside('bad.yaml', 'webhook: { listne: x }\n');
     expect(await run(startDaemon, bad)).toBe(1);
     expect(started).toBe(0);
-    expect(errors).toContain('did you mean listen?');
+    expect(io.err).toContain('did you mean listen?');
     expect(host.listenerCount('SIGTERM')).toBe(0);
   });
 });

@@ -1,30 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EXIT, type ConsoleIo } from '../../../src/cli/console-io.js';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { EXIT } from '../../../src/cli/console-io.js';
 import { sandboxCommand, type SandboxCommandOptions } from '../../../src/cli/sandbox.js';
+import { CapturedConsole } from '../../support/captured-console.js';
+import { ConfigFile } from '../../support/config-file.js';
 
-let folder: string;
-let out: string;
-let err: string;
-const io: ConsoleIo = {
-  stdout: (text) => (out += text),
-  stderr: (text) => (err += text),
-  env: {},
-  isTerminal: false,
-};
-beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sip2wa-sandbox-'));
-  out = err = '';
-});
-afterEach(() => rmSync(folder, { recursive: true }));
+let said: CapturedConsole;
+const folder = new ConfigFile();
+beforeEach(() => void (said = new CapturedConsole()));
+afterAll(() => folder.remove());
 
-const file = (text: string): string => {
-  const path = join(folder, 'sip2wa.yaml');
-  writeFileSync(path, text, { mode: 0o600 });
-  return path;
-};
+const file = (text: string): string => folder.beside('sip2wa.yaml', text);
 const trunk = 'trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1 }] }]';
 const numbers = (...names: string[]): string =>
   names
@@ -37,7 +23,7 @@ const configured = (): string =>
 
 /** Runs the command to its end; it must never get so far as to wait for a signal. */
 const run = (options: Partial<SandboxCommandOptions>): Promise<number> =>
-  sandboxCommand({ user: '+12025550173', name: 'Rehearsal', port: '0', ...options }, io, () => {
+  sandboxCommand({ user: '+12025550173', name: 'Rehearsal', port: '0', ...options }, said, () => {
     throw new Error('it started');
   });
 
@@ -53,36 +39,36 @@ describe('sip2wa sandbox refuses before it starts anything', () => {
     ['a PBX with a port that is none', { pbx: 'pbx:99999' }, /--pbx wants HOST:PORT, for example/],
   ])('%s', async (_, options, message) => {
     expect(await run(options)).toBe(EXIT.usage);
-    expect(err).toMatch(message);
-    expect(err).toMatch(/^sip2wa sandbox: .*\n$/);
-    expect(out).toBe('');
+    expect(said.err).toMatch(message);
+    expect(said.err).toMatch(/^sip2wa sandbox: .*\n$/);
+    expect(said.out).toBe('');
   });
 
   it('a PBX beside a file that has trunks of its own', async () => {
     expect(await run({ config: configured(), pbx: '127.0.0.1:5060' })).toBe(EXIT.usage);
-    expect(err).toContain('--pbx goes without --config');
+    expect(said.err).toContain('--pbx goes without --config');
   });
 
   it('a number that the file does not have, and says which it may be', async () => {
     expect(await run({ config: configured(), number: 'suport' })).toBe(EXIT.usage);
-    expect(err).toContain('did you mean support?');
+    expect(said.err).toContain('did you mean support?');
   });
 
   it('a file without a number', async () => {
     const config = file('graph: { access_token: token, app_secret: secret }\nwebhook: { verify_token: verify }\n');
     expect(await run({ config })).not.toBe(EXIT.ok);
-    expect(err).toMatch(/no number to rehearse with|numbers/);
+    expect(said.err).toMatch(/no number to rehearse with|numbers/);
   });
 
   it('a file with mistakes, each at its place', async () => {
     const config = file(`graph: { acces_token: token }\n${trunk}\n`);
     expect(await run({ config })).toBe(EXIT.failed);
-    expect(err).toMatch(/acces_token/);
-    expect(out).toBe('');
+    expect(said.err).toMatch(/acces_token/);
+    expect(said.out).toBe('');
   });
 
   it('a file that is not there', async () => {
-    expect(await run({ config: join(folder, 'none.yaml') })).toBe(EXIT.failed);
-    expect(err).toContain('none.yaml');
+    expect(await run({ config: join(folder.folder, 'none.yaml') })).toBe(EXIT.failed);
+    expect(said.err).toContain('none.yaml');
   });
 });

@@ -2,7 +2,7 @@ import type { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { createLogger } from '../../../src/observability/logger.js';
 import { settled } from '../../support/eventually.js';
-import { Lines } from './lines.js';
+import { Lines } from '../../support/lines.js';
 
 /**
  * Fails as long as `failure` is set, in the way of Node's standard error: the callback, then an `error` event, at every

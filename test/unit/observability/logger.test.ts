@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LogLevel } from '../../../src/lib/logger.js';
 import { createLogger } from '../../../src/observability/logger.js';
-import { Lines } from './lines.js';
+import { Lines } from '../../support/lines.js';
 
 const NOW = Date.UTC(2026, 10, 22, 11, 30, 15, 123);
 

@@ -4,7 +4,7 @@ import type { CallId } from '../../../src/lib/ids.js';
 import { createLogger } from '../../../src/observability/logger.js';
 import type { TimelineEntry } from '../../../src/observability/timeline.js';
 import { Timeline } from '../../../src/observability/timeline.js';
-import { Lines } from './lines.js';
+import { Lines } from '../../support/lines.js';
 
 const ONE = 'CALLONE' as CallId;
 const TWO = 'CALLTWO' as CallId;

@@ -1,8 +1,8 @@
-import { createSocket } from 'node:dgram';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DnsClient } from '../../../../src/lib/dns-client.js';
 import { DoctorScene } from './doctor-scene.js';
+import { boundSocket } from '../../../support/bound-socket.js';
 
 const deadlineMs = 1_000;
 /** For the work of the other checks, on a machine that has others to do. */
@@ -44,8 +44,7 @@ describe('whatever hangs, the doctor does not', () => {
   });
 
   it.each(['udp', 'tcp', 'tls'])('a PBX that is silent over %s', async (transport) => {
-    const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    const socket = await boundSocket();
     const at = transport === 'udp' ? socket.address().port : port();
     const tls = '{ server: drachtio, drachtio: { host: 127.0.0.1, port: 1, secret: canary-drachtio } }';
     scene.write({

@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { doctorCommand, type DoctorSurroundings } from '../../../../src/cli/doctor.js';
 import { systemClock } from '../../../../src/lib/clock.js';
 import { startSandbox, type Sandbox } from '../../../../src/sandbox/sandbox.js';
+import { CapturedConsole } from '../../../support/captured-console.js';
+import { ConfigFile } from '../../../support/config-file.js';
 import { freePort, rtpPorts } from '../../../support/ports.js';
 import { SipScriptPeer, type PeerMessage } from '../../../support/sip-script-peer.js';
+import { BUSINESS, NUMBER_ID } from '../cli-scene.js';
 
-export const NUMBER_ID = '105615555715855';
-export const NUMBER = '+12025550142';
 /** In all secrets of the file: no output may show one. */
 const canaries = ['canary-token', 'canary-secret', 'canary-verify', 'canary-admin-token', 'canary-drachtio'];
 
@@ -38,8 +37,9 @@ interface Line {
 
 /** A configuration whose Meta and PBX are on this machine, and the doctor run on it. */
 export class DoctorScene {
-  readonly folder = mkdtempSync(join(tmpdir(), 'sip2wa-'));
-  readonly file = join(this.folder, 'sip2wa.yaml');
+  readonly #config = new ConfigFile();
+  readonly folder = this.#config.folder;
+  readonly file = this.#config.path;
   readonly #answering = new Set<SipScriptPeer>();
   #ports = 0;
   out = '';
@@ -54,7 +54,7 @@ export class DoctorScene {
 
   static async start(): Promise<DoctorScene> {
     const sandbox = await startSandbox({
-      ...{ appSecret: 'canary-secret', accessToken: 'canary-token', numberId: NUMBER_ID, businessNumber: NUMBER },
+      ...{ appSecret: 'canary-secret', accessToken: 'canary-token', numberId: NUMBER_ID, businessNumber: BUSINESS },
     });
     const scene = new DoctorScene(sandbox, await SipScriptPeer.udp(), await freePort(), await freePort());
     scene.answer(scene.pbx);
@@ -69,12 +69,10 @@ export class DoctorScene {
   }
 
   write(file: SceneFile = {}): void {
-    const { settings, number = NUMBER, numberId = NUMBER_ID, secret = 'canary-secret' } = file;
+    const { settings, number = BUSINESS, numberId = NUMBER_ID, secret = 'canary-secret' } = file;
     const base = rtpPorts[0] + (this.#ports++ % 2) * 100;
     const calling = settings === undefined ? '' : `\n    settings: { calling: { ${settings} } }`;
-    writeFileSync(
-      this.file,
-      `
+    this.#config.write(`
 graph: { base_url: "${file.graph ?? this.sandbox.graphUrl}", access_token: canary-token, app_secret: ${secret}, timeout: 2s }
 webhook: { verify_token: canary-verify, listen: "127.0.0.1:${this.webhookPort}"${file.webhook ?? ''} }
 admin: { listen: "${file.admin ?? `127.0.0.1:${this.adminPort}`}", token: ${file.adminToken ?? 'canary-admin-token'} }
@@ -93,9 +91,7 @@ numbers:
     number: "${number}"
     name: sales
     trunk: pbx${calling}
-`,
-      { mode: 0o600 },
-    );
+`);
   }
 
   /** Runs it for people. */
@@ -120,13 +116,9 @@ numbers:
   }
 
   async #run(names: readonly string[], json: boolean, more: DoctorSurroundings, isTerminal: boolean): Promise<number> {
-    [this.out, this.err] = ['', ''];
-    const io = {
-      stdout: (text: string) => void (this.out += text),
-      stderr: (text: string) => void (this.err += text),
-      ...{ env: {}, isTerminal },
-    };
+    const io = new CapturedConsole({}, isTerminal);
     const code = await doctorCommand(names, { config: this.file, json }, io, { clock: systemClock, ...more });
+    [this.out, this.err] = [io.out, io.err];
     const shown = canaries.filter((canary) => (this.out + this.err).includes(canary));
     if (shown.length > 0) throw new Error(`secrets were shown: ${shown.join(', ')}`);
     return code;
@@ -137,7 +129,7 @@ numbers:
     this.#answering.clear();
     await this.sandbox.stop();
     await Promise.all(peers.map((peer) => peer.stop()));
-    rmSync(this.folder, { recursive: true });
+    this.#config.remove();
   }
 
   async #answer(peer: SipScriptPeer, status: number): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryLock } from '../../../../src/journal/directory-lock.js';
 import { runCli } from '../../../../src/cli/program.js';
+import { CapturedConsole } from '../../../support/captured-console.js';
 import { DoctorScene } from './doctor-scene.js';
 
 let scene: DoctorScene;
@@ -73,15 +74,9 @@ describe('sip2wa doctor', () => {
 
   it('--json says the same for machines', async () => {
     scene.write({ numberId: '105615555715866' });
-    const io = {
-      stdout: (text: string) => void (scene.out += text),
-      stderr: () => undefined,
-      env: {},
-      isTerminal: true,
-    };
-    scene.out = '';
+    const io = new CapturedConsole({}, true);
     expect(await runCli(['doctor', '--json', '-c', scene.file], io)).toBe(1);
-    const report = JSON.parse(scene.out) as { ok: boolean; counts: Record<string, number>; checks: unknown[] };
+    const report = JSON.parse(io.out) as { ok: boolean; counts: Record<string, number>; checks: unknown[] };
     expect(report.ok).toBe(false);
     expect(report.counts['failed']).toBe(1);
     expect(report.checks).toContainEqual({
@@ -121,11 +116,10 @@ describe('sip2wa doctor', () => {
   });
 
   it('explains itself', async () => {
-    let help = '';
-    const io = { stdout: (text: string) => void (help += text), stderr: () => undefined, env: {}, isTerminal: false };
+    const io = new CapturedConsole();
     expect(await runCli(['doctor', '--help'], io)).toBe(0);
     for (const part of ['doctor [options] [number...]', '--json', 'Exit status: 0 nothing failed']) {
-      expect(help).toContain(part);
+      expect(io.out).toContain(part);
     }
   });
 });

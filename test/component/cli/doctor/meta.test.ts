@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../../support/ports.js';
-import { DoctorScene, NUMBER_ID, type SceneFile } from './doctor-scene.js';
+import { NUMBER_ID } from '../cli-scene.js';
+import { DoctorScene, type SceneFile } from './doctor-scene.js';
 
 let scene: DoctorScene;
 beforeEach(async () => {

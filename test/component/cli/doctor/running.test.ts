@@ -7,7 +7,8 @@ import { startDaemon, type Daemon } from '../../../../src/daemon.js';
 import { silentLogger } from '../../../../src/lib/logger.js';
 import { startEmbeddedSipServer } from '../../../../src/sip-server/start-embedded-sip-server.js';
 import { freePort, rtpPorts } from '../../../support/ports.js';
-import { DoctorScene, NUMBER_ID } from './doctor-scene.js';
+import { NUMBER_ID } from '../cli-scene.js';
+import { DoctorScene } from './doctor-scene.js';
 
 let scene: DoctorScene;
 let closing: (() => Promise<unknown>)[];

@@ -1,9 +1,9 @@
-import { createSocket } from 'node:dgram';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkKeyPair } from '../../../../src/lib/certificates.js';
 import { systemClock } from '../../../../src/lib/clock.js';
 import type { DnsClient } from '../../../../src/lib/dns-client.js';
+import { boundSocket } from '../../../support/bound-socket.js';
 import { freePort } from '../../../support/ports.js';
 import { SipScriptPeer } from '../../../support/sip-script-peer.js';
 import { keyPair, tlsFile, type FixtureName } from '../../../support/tls-fixtures.js';
@@ -81,8 +81,7 @@ describe('trunks', () => {
   });
 
   it('a lost request is sent again', async () => {
-    const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+    const socket = await boundSocket();
     let heard = 0;
     socket.on('message', (bytes, from) => {
       const head = bytes.toString().replace(/^OPTIONS .*/, 'SIP/2.0 200 OK');

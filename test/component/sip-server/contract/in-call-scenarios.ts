@@ -1,6 +1,6 @@
 import { eventually } from '../../../support/eventually.js';
 import { PEER_SDP, type PeerMessage } from '../../../support/sip-script-peer.js';
-import { hopByHop } from '../bench.js';
+import { hopByHop } from '../../../support/hop-by-hop.js';
 import type { SrfDialog, SrfRequest } from '../srf-app.js';
 import { refusedWith } from '../srf-app.js';
 import { appEnds, inboundCall, invite, outboundCall, peerEnds, peerUri, seen, type Stage } from './stage.js';

@@ -1,6 +1,7 @@
 import { eventually } from '../../../support/eventually.js';
 import { PEER_SDP } from '../../../support/sip-script-peer.js';
-import { hopByHop, read } from '../bench.js';
+import { hopByHop } from '../../../support/hop-by-hop.js';
+import { read } from '../bench.js';
 import type { SrfRequest, SrfResponse } from '../srf-app.js';
 import { refusedWith } from '../srf-app.js';
 import {

@@ -14,7 +14,8 @@ import type { PlainTree } from '../../../support/plain-node.js';
 import { RecordingLogger } from '../../../support/recording-logger.js';
 import type { PeerMessage } from '../../../support/sip-script-peer.js';
 import { PEER_SDP, SipScriptPeer } from '../../../support/sip-script-peer.js';
-import { hopByHop, read } from '../bench.js';
+import { hopByHop } from '../../../support/hop-by-hop.js';
+import { read } from '../bench.js';
 
 /** The first word of a peer after the kill must come by then, of the 5 s the issue allows. */
 const SOON_MS = 3_000;

@@ -4,7 +4,8 @@ import { eventually } from '../../../support/eventually.js';
 import type { LegLog } from '../../../support/leg-log.js';
 import { PEER_SDP, type PeerMessage } from '../../../support/sip-script-peer.js';
 import { sceneAuth } from '../../../support/sip-scene.js';
-import { hopByHop, read } from '../../sip-server/bench.js';
+import { hopByHop } from '../../../support/hop-by-hop.js';
+import { read } from '../../sip-server/bench.js';
 import type { AgentStage, LivePbx } from './agent-stage.js';
 
 /*
