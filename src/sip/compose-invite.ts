@@ -1,6 +1,7 @@
 import type { Logger } from '../lib/logger.js';
 import { accountUser } from './account.js';
 import type { SrfHeaders } from './drachtio-types.js';
+import { largestPart } from './frame-room.js';
 import { credentialsBytes, fitted, inviteHeaders, type InviteFacts, type InviteText } from './invite-headers.js';
 import { isDirect, type NextHop } from './next-hop.js';
 import { contactOnFlow } from './registration/outbound-flow.js';
@@ -34,10 +35,16 @@ export function composeInvite({ facts, uri, offer, headers, ...way }: InvitePart
  */
 export function fitInvite(invite: InviteText, logger: Logger, reservedBytes = 0): SrfHeaders {
   const fit = fitted(invite, reservedBytes);
-  if (!fit) throw new RangeError('INVITE is larger than a drachtio-server takes');
+  if (!fit) throw new RangeError(`INVITE is larger than a drachtio-server takes: ${largestOf(invite)}`);
   const { leftOut } = fit;
   if (leftOut.length > 0) logger.warn('facts left out of an INVITE that would be too large', { leftOut });
   return fit.headers;
+}
+
+function largestOf({ uri, nextHop = '', headers, body }: InviteText): string {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const { part, bytes } = largestPart([nextHop, uri, ...lines].join('\r\n') + `\r\n\r\n${body}`);
+  return `${bytes} bytes are ${part}`;
 }
 
 /** RFC 5626 §4.3. */

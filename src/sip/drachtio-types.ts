@@ -208,18 +208,14 @@ export function watchFrames(srf: SrfApi, listener: (frame: string) => void): voi
 }
 
 /**
- * Has every frame judged by its size in bytes before srf sends it; to be called once, after `connect`. What the judge throws,
- * whoever has srf send that frame gets.
+ * Has every frame made fit before srf sends it; to be called once, after `connect`. `fit` returns what is sent in place of a
+ * message; what it throws, whoever has srf send that frame gets.
  */
-export function judgeFrames(srf: SrfApi, judge: (bytes: number, message: string) => void): void {
+export function fitFrames(srf: SrfApi, fit: (message: string) => string): void {
   type Wire = { send(socket: unknown, message: string): string };
   const { wp } = (srf as unknown as { _app: { client: { wp: Wire } } })._app.client;
   const send = wp.send.bind(wp);
-  wp.send = (socket, message) => {
-    // srf puts the message id, a UUID and a bar, before it.
-    judge(37 + Buffer.byteLength(message), message);
-    return send(socket, message);
-  };
+  wp.send = (socket, message) => send(socket, fit(message));
 }
 
 /** Parses a SIP or tel URI with srf's parser; never throws. */

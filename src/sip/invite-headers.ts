@@ -2,6 +2,7 @@ import type { CallId } from '../lib/ids.js';
 import type { Target } from '../routing/types.js';
 import { accountAt } from './account.js';
 import type { SrfHeaders } from './drachtio-types.js';
+import { headerBytes, headerRoom } from './frame-room.js';
 import { acceptedBodies } from './session-body.js';
 import { agentName, allowedMethods, supportedOptions } from './sip-headers.js';
 import { plainSipText } from './sip-text.js';
@@ -26,9 +27,6 @@ export interface InviteFacts {
   readonly sipCallId: string;
   readonly localTag: string;
 }
-
-/** A drachtio-server corrupts its connection when larger frames come back to back (reference, §9.1). */
-export const frameLimitBytes = 4_000;
 
 const idLimit = 256;
 /** Meta's own limit is 512 characters; a link's payload can be anybody's, and an INVITE has to fit a frame. */
@@ -106,8 +104,6 @@ export interface InviteText {
   readonly body: string;
 }
 
-/** Message id, command, method, version and Content-Length. */
-const framingBytes = 100;
 /**
  * Room for the credentials, of a server and of a proxy before it, with which an INVITE may have to be repeated: facts are better
  * left out from the beginning.
@@ -126,21 +122,16 @@ export interface FittedHeaders {
 
 /**
  * The headers, without as many of the dial plan's facts as would make the frame too large, `reservedBytes` being kept free: no call
- * fails because of what is known about it. Undefined if it is too large without any of them. Headers that the SIP server adds
- * travel no frame of ours.
+ * fails because of what is known about it. Undefined if it is too large without any of them.
  */
 export function fitted({ uri, nextHop = '', headers, body }: InviteText, reservedBytes = 0): FittedHeaders | undefined {
-  const takenBytes = framingBytes + reservedBytes + Buffer.byteLength(`${uri}${nextHop}${body}`);
-  const roomBytes = frameLimitBytes - takenBytes;
+  const roomBytes = headerRoom({ uri, names: nextHop, body }) - reservedBytes;
   for (let groups = 0; groups <= dispensable.length; groups++) {
     const leftOut = dispensable.slice(0, groups).flat();
-    const kept = Object.entries(headers).filter(([name]) => !leftOut.includes(name));
-    if (sizeOf(kept) <= roomBytes) {
-      return { headers: Object.fromEntries(kept), leftOut: leftOut.filter((name) => name in headers) };
+    const kept = Object.fromEntries(Object.entries(headers).filter(([name]) => !leftOut.includes(name)));
+    if (headerBytes(kept) <= roomBytes) {
+      return { headers: kept, leftOut: leftOut.filter((name) => name in headers) };
     }
   }
   return undefined;
 }
-
-const sizeOf = (headers: readonly [string, string][]): number =>
-  Buffer.byteLength(headers.map(([name, value]) => `${name}: ${value}\r\n`).join(''));

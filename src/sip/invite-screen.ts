@@ -2,6 +2,7 @@ import { tagOf } from './header-list.js';
 import { plainSipText } from './sip-text.js';
 import { parseSrfUri, type SrfHeaders, type SrfRequest } from './drachtio-types.js';
 import { acceptedBodies, isUnsupportedBody, sdpOf } from './session-body.js';
+import { otherWarning } from './sip-headers.js';
 import { hasLongUser, userOfUri } from './sip-uri.js';
 
 /** A request is refused with this. */
@@ -15,7 +16,10 @@ export interface Refusal {
 /** Larger messages cost more to read than any PBX's INVITE is worth (reliability M20), in characters. */
 export const messageLimit = 16_384;
 
-/** Longest header that every response and request of a dialog repeats, in characters. */
+/**
+ * Longest header that responses and requests of a dialog repeat, in characters; and most that Call-ID and tag may take up together:
+ * a BYE names the dialog by them, and must fit a frame with the credentials for a server and a proxy.
+ */
 const dialogHeaderLimit = 1_024;
 
 /** Largest SDP of an offer, in characters: one audio section takes a few hundred. */
@@ -31,8 +35,26 @@ export function screenInvite(request: SrfRequest, isLiveCall: (callId: string) =
 
 function screenMessage(request: SrfRequest): Refusal | undefined {
   if ((request.raw ?? '').length > messageLimit) return refuse(513, 'message too large');
-  const isLong = ['From', 'To', 'Call-ID', 'CSeq'].some((name) => (request.get(name) ?? '').length > dialogHeaderLimit);
-  return isLong ? refuse(400, 'header too long') : undefined;
+  const from = tagOf(request.get('From'));
+  return (
+    screenLength(request, ['From', 'To', 'Call-ID', 'CSeq', 'Contact']) ?? screenName(request.get('Call-ID'), from)
+  );
+}
+
+/** Refuses what is too long by its name, for whoever is to make it shorter. */
+function screenLength(request: SrfRequest, names: readonly string[]): Refusal | undefined {
+  const long = names.find((name) => (request.get(name) ?? '').length > dialogHeaderLimit);
+  return long === undefined ? undefined : tooLong(long);
+}
+
+function screenName(callId = '', tag: string): Refusal | undefined {
+  const bytes = Buffer.byteLength(callId + tag);
+  return bytes > dialogHeaderLimit ? tooLong('Call-ID with the tag of From') : undefined;
+}
+
+function tooLong(what: string): Refusal {
+  const Warning = otherWarning(`${what} is longer than ${dialogHeaderLimit}`);
+  return refuse(400, `${what} too long`, { Warning });
 }
 
 /** What a dialog cannot be made without: srf would send the 200 and then throw. */
@@ -72,7 +94,8 @@ export function screenRequire(request: SrfRequest): Refusal | undefined {
 
 /** Checks a re-INVITE or UPDATE, before its description is looked at. */
 export function screenRenegotiation(request: SrfRequest): Refusal | undefined {
-  return screenRequire(request) ?? screenBody(request);
+  // A new Contact is where the BYE goes.
+  return screenRequire(request) ?? screenLength(request, ['Contact']) ?? screenBody(request);
 }
 
 /** A caller that lists what it takes, and SDP is not among it, can be given no answer (RFC 3261 §20.1). */

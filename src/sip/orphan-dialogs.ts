@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.js';
 import { withDeadline } from '../lib/deadline.js';
 import type { Logger } from '../lib/logger.js';
 import { respondByTransaction, type SrfApi, type SrfHeaders } from './drachtio-types.js';
+import { firstFitting, headerRoom } from './frame-room.js';
 
 /** `gone`: neither the SIP server nor the far end knew anything of it. */
 export type OrphanOutcome = 'ended' | 'gone' | 'failed';
@@ -54,12 +55,9 @@ export class OrphanDialogs {
     // A Route of ours the SIP server would drop: the first proxy is at least sent to.
     const proxy = /<([^>]+)>/.exec(data['routeSet'] ?? '')?.[1] ?? data['peer'] ?? '';
     const hop = proxy === '' ? {} : { proxy };
-    const status = await this.#request(fact(data, 'remoteTarget'), {
-      method: 'BYE',
-      headers: byeHeaders(data),
-      ...hop,
-    });
-    return outcomeOf(status);
+    const uri = fact(data, 'remoteTarget');
+    const headers = firstFitting(byesOf(data), headerRoom({ uri, names: proxy }));
+    return outcomeOf(await this.#request(uri, { method: 'BYE', headers, ...hop }));
   }
 
   /** An INVITE of the PBX's that we may have answered since its transaction was noted. */
@@ -112,17 +110,27 @@ export class OrphanDialogs {
   }
 }
 
-/** From, To, Call-ID and CSeq of a BYE in the dialog of this record. */
-function byeHeaders(data: JournalData): SrfHeaders {
+/**
+ * From, To, Call-ID and CSeq of a BYE in the dialog of this record; and without names of the parties, where these are too long
+ * for a frame: the tags alone say which dialog it is (RFC 3261 §12).
+ */
+function byesOf(data: JournalData): [SrfHeaders, SrfHeaders] {
   const cseq = Math.min((Number.parseInt(fact(data, 'cseq'), 10) || 0) + cseqGap, cseqLimit);
-  return {
+  const { From, To, ...others } = {
     From: `${fact(data, 'localParty')};tag=${fact(data, 'localTag')}`,
     To: `${fact(data, 'remoteParty')};tag=${fact(data, 'remoteTag')}`,
     'Call-ID': fact(data, 'sipCallId'),
     CSeq: `${cseq} BYE`,
     Reason: reason,
   };
+  const tags = { From: `${nobody};tag=${fact(data, 'localTag')}`, To: `${nobody};tag=${fact(data, 'remoteTag')}` };
+  return [
+    { From, To, ...others },
+    { ...tags, ...others },
+  ];
 }
+
+const nobody = '<sip:anonymous.invalid>';
 
 /** @throws Error when the record lacks it */
 function fact(data: JournalData, name: string): string {

@@ -1,10 +1,4 @@
-import {
-  keepUnacknowledged,
-  type SrfApi,
-  type SrfDialog,
-  type SrfRequest,
-  type SrfResponse,
-} from './drachtio-types.js';
+import { keepUnacknowledged, type SrfApi, type SrfRequest, type SrfResponse } from './drachtio-types.js';
 import { requestInDialog, type InDialogOptions } from './in-dialog-request.js';
 
 interface PrackOptions extends Pick<InDialogOptions, 'login' | 'logger'> {
@@ -33,8 +27,9 @@ export function acknowledgeProvisional(options: PrackOptions, response: SrfRespo
 }
 
 /** Requests in a dialog that srf has made no object of yet. */
-function earlyDialog({ srf, onUpdate }: PrackOptions, uri: string, stackDialogId: string): Pick<SrfDialog, 'request'> {
+function earlyDialog({ srf, onUpdate }: PrackOptions, uri: string, stackDialogId: string): InDialogOptions['dialog'] {
   return {
+    ...{ id: stackDialogId, uri },
     request: (options, callback) =>
       srf.request(uri, { ...options, stackDialogId }, (err, request) => {
         if (!request) return callback(err ?? new Error('not sent'), undefined);

@@ -51,6 +51,11 @@ function metaWarning(reason: EndReason): string {
   return `399 ${agentName} ${quotedSipText(saidText(reason), textLimit)}`;
 }
 
+/** Warning 399 (miscellaneous), for whoever reads a trace at the other side. */
+export function otherWarning(text: string): string {
+  return `399 ${agentName} ${quotedSipText(text)}`;
+}
+
 /** Warning 305 (incompatible media format) naming what we would have taken (RFC 3261 §20.43). */
 export function codecWarning(codecs: readonly PbxCodec[]): string {
   return `305 ${agentName} ${quotedSipText(`supported: ${codecs.join(' ')}`)}`;

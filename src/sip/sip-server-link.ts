@@ -4,8 +4,8 @@ import type { Clock } from '../lib/clock.js';
 import { DeadlineError, withDeadline } from '../lib/deadline.js';
 import { deferred } from '../lib/deferred.js';
 import type { Logger } from '../lib/logger.js';
-import { connectOver, createSrf, judgeFrames, watchFrames, type SrfApi } from './drachtio-types.js';
-import { frameLimitBytes } from './invite-headers.js';
+import { connectOver, createSrf, fitFrames, watchFrames, type SrfApi } from './drachtio-types.js';
+import { frameLimitBytes, largestPart, withoutLongEcho } from './frame-room.js';
 import type { ServerLiveness } from './liveness/server-liveness.js';
 import { plainSipText } from './sip-text.js';
 
@@ -77,7 +77,7 @@ export class SipServerLink {
     if (connectInProcess) connectOver(connectInProcess, connectSrf);
     else connectSrf();
     if (this.options.onFrame) watchFrames(this.srf, this.options.onFrame);
-    judgeFrames(this.srf, (bytes, message) => this.#judge(bytes, message));
+    fitFrames(this.srf, (message) => this.#fitted(message));
     try {
       await withDeadline(this.#first.promise, connectMs, 'connection to the SIP server', clock);
     } catch (err) {
@@ -98,11 +98,19 @@ export class SipServerLink {
   }
 
   /** Whichever server it is: what one of them chokes on is a fault of ours (drachtio reference, §9.1). */
-  #judge(bytes: number, message: string): void {
-    if (bytes < frameLimitBytes) return;
+  #fitted(message: string): string {
+    if (frameBytes(message) < frameLimitBytes) return message;
+    const shorter = withoutLongEcho(message);
+    const bytes = frameBytes(shorter);
+    if (bytes < frameLimitBytes) return shorter;
     const what = plainSipText(message.split('\r\n', 2)[1] ?? '');
-    this.options.logger.error('frame for the SIP server is too large, not sent', { bytes, what });
-    throw new SipServerError('SIP2WA_SIP_FRAME_TOO_LARGE', `a frame of ${bytes} bytes`);
+    const { part, bytes: largestBytes } = largestPart(shorter);
+    const largest = plainSipText(part);
+    this.options.logger.error('frame for the SIP server is too large, not sent', {
+      ...{ bytes, what, largest, largestBytes },
+    });
+    const text = `a frame of ${bytes} bytes, ${largestBytes} of them ${largest}`;
+    throw new SipServerError('SIP2WA_SIP_FRAME_TOO_LARGE', text);
   }
 
   #connected(error: Error | null, hostPorts: string | undefined): void {
@@ -135,3 +143,6 @@ export class SipServerLink {
     this.#reconnect.maxAttempts = 1;
   }
 }
+
+/** srf puts the message id, a UUID and a bar, before it. */
+const frameBytes = (message: string): number => 37 + Buffer.byteLength(message);

@@ -2,6 +2,7 @@ import type { IdSource } from '../../lib/ids.js';
 import type { Logger } from '../../lib/logger.js';
 import type { SipServer, Target, Trunk, TrunkAuth } from '../../routing/types.js';
 import type { SrfResponse } from '../drachtio-types.js';
+import { headerBytes } from '../frame-room.js';
 import { isSameAddress } from '../ip-network.js';
 import { siteOf, type ServerAddresses } from '../server-addresses.js';
 import { escapedQuoted } from './auth-header.js';
@@ -121,8 +122,16 @@ export class TrunkLogin {
     private readonly ground: LoginGround,
   ) {}
 
-  /** What to repeat the request with; undefined if it is not to be repeated, which is logged. */
-  answer(request: ChallengedRequest, response: Challenge): Credentials | undefined {
+  /**
+   * What to repeat the request with; undefined if it is not to be repeated, which is logged. Credentials that would take up more
+   * than `roomBytes` name the host alone as their URI: most servers do not compare it with the Request-URI, and what is not sent
+   * helps nobody.
+   */
+  answer(
+    request: ChallengedRequest,
+    response: Challenge,
+    roomBytes = Number.POSITIVE_INFINITY,
+  ): Credentials | undefined {
     const name = response.status === 407 ? 'Proxy-Authorization' : 'Authorization';
     const judged = this.#judge(name, response);
     if (typeof judged === 'string') {
@@ -132,15 +141,20 @@ export class TrunkLogin {
     }
     const nonces = [...(this.#answered.get(name)?.nonces ?? []), judged.nonce];
     this.#answered.set(name, { challenge: judged, count: 0, nonces });
-    return Object.fromEntries([...this.#answered].map(([key, answered]) => [key, this.#prove(request, answered)]));
+    for (const answered of this.#answered.values()) answered.count++;
+    const { method, uri } = request;
+    const short = withoutUser(uri);
+    const proofs = this.#proofs(method, this.auth.uri === 'host' ? short : uri);
+    if (headerBytes(proofs) <= roomBytes) return proofs;
+    this.ground.logger.warn('credentials name the host alone: the request would be too large', { method });
+    return this.#proofs(method, short);
   }
 
-  #prove({ method, uri }: ChallengedRequest, answered: Answered): string {
-    const { username, password, uri: form } = this.auth;
-    const digestUri = form === 'host' ? withoutUser(uri) : uri;
-    const cnonce = this.ground.ids.hex(16);
-    const count = ++answered.count;
-    return credentials(answered.challenge, { username, password, method, uri: digestUri, cnonce, count });
+  #proofs(method: string, uri: string): Credentials {
+    const { username, password } = this.auth;
+    const proof = ({ challenge, count }: Answered): string =>
+      credentials(challenge, { username, password, method, uri, cnonce: this.ground.ids.hex(16), count });
+    return Object.fromEntries([...this.#answered].map(([name, answered]) => [name, proof(answered)]));
   }
 
   /** The challenge to answer, or why there is none. */

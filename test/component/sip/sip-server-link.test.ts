@@ -128,7 +128,12 @@ describe('the connection to the SIP server', () => {
         { method: 'MESSAGE', headers: { 'X-Long': 'é'.repeat(bytes / 2) } },
         () => undefined,
       );
-    expect(() => ask(4_000)).toThrow(expect.objectContaining({ code: 'SIP2WA_SIP_FRAME_TOO_LARGE' }));
+    expect(() => ask(4_000)).toThrow(
+      expect.objectContaining({
+        code: 'SIP2WA_SIP_FRAME_TOO_LARGE',
+        message: expect.stringMatching(/^a frame of 4\d\d\d bytes, 4008 of them X-Long$/) as unknown,
+      }),
+    );
     // All but the header is some 100 bytes.
     expect(() => ask(3_980)).toThrow();
     ask(3_600);

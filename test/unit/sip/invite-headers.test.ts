@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { CallId } from '../../../src/lib/ids.js';
 import type { Target } from '../../../src/routing/types.js';
-import {
-  credentialsBytes,
-  dialPlanHeaders,
-  fitted,
-  frameLimitBytes,
-  inviteHeaders,
-} from '../../../src/sip/invite-headers.js';
+import { frameLimitBytes } from '../../../src/sip/frame-room.js';
+import { credentialsBytes, dialPlanHeaders, fitted, inviteHeaders } from '../../../src/sip/invite-headers.js';
 import { refusalHeaders } from '../../../src/sip/sip-headers.js';
 import { sceneAuth, sceneTrunk } from '../../support/sip-scene.js';
 import { endReason } from '../../../src/call/end-reason.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SrfRequest } from '../../../src/sip/drachtio-types.js';
-import { messageLimit, screenInvite } from '../../../src/sip/invite-screen.js';
+import { messageLimit, screenInvite, screenRenegotiation } from '../../../src/sip/invite-screen.js';
 
 /** An INVITE as srf hands it over, with as much as the screen reads of it. */
 const invite = (raw: string, contact: string | undefined = 'sip:pbx@192.0.2.1'): SrfRequest => {
@@ -53,5 +53,31 @@ describe('screening of an INVITE', () => {
     const screened = screenInvite({ ...request, get }, () => false);
     if (refusal) expect(screened).toMatchObject(refusal);
     else expect(screened).toBeUndefined();
+  });
+
+  it.each([
+    ['Call-ID', { 'Call-ID': 'c'.repeat(1_025) }],
+    ['Contact', { Contact: `<sip:a@b;x=${'c'.repeat(1_024)}>` }],
+    ['Call-ID with the tag of From', { 'Call-ID': 'c'.repeat(1_020), From: '<sip:a@b>;tag=12345' }],
+  ])('refuses what no BYE would fit a frame with, and says what is too long: %s', (what, headers: object) => {
+    const request = invite('x');
+    const long: Readonly<Record<string, string>> = { ...headers };
+    const get = (name: string) => long[name] ?? request.get(name);
+    const headersOfRefusal = { Warning: `399 sip2wa "${what} is longer than 1024"` };
+    expect(screenInvite({ ...request, get }, () => false)).toMatchObject({ status: 400, headers: headersOfRefusal });
+    const screened = screenRenegotiation({ ...request, get });
+    if (what === 'Contact') expect(screened).toMatchObject({ status: 400, headers: headersOfRefusal });
+    else expect(screened).toBeUndefined();
+  });
+
+  it('takes the longest names that are allowed', () => {
+    const request = invite('x');
+    const long: Readonly<Record<string, string>> = {
+      'Call-ID': 'c'.repeat(1_019),
+      From: '<sip:a@b>;tag=12345',
+      Contact: '<sip:a@b;x='.padEnd(1_023, 'c') + '>',
+    };
+    const get = (name: string) => long[name] ?? request.get(name);
+    expect(screenInvite({ ...request, get }, () => false)).toBeUndefined();
   });
 });

@@ -121,6 +121,19 @@ it('one it does not know gets a BYE by hand, in the dialog and to where the peer
   });
 });
 
+it('a BYE by hand names nobody but the dialog where names would make it too large to be sent', async () => {
+  const parties = { localParty: `<sip:${'u'.repeat(1_000)}@h>`, remoteParty: `"${'P'.repeat(1_000)}" <sip:p@h>` };
+  const bye = async (more: object) =>
+    (await ended(dialog({ ...parties, ...more }), (sent) => (byName(sent) ? 'refused' : 200))).srf.sent[1]?.headers;
+  expect(await bye({})).toMatchObject({ From: `${parties.localParty};tag=l`, To: `${parties.remoteParty};tag=r` });
+  const short = await bye({ remoteTarget: `sip:p@192.0.2.1;x=${'x'.repeat(1_000)}`, sipCallId: 'c'.repeat(1_000) });
+  expect(short).toMatchObject({
+    From: '<sip:anonymous.invalid>;tag=l',
+    To: '<sip:anonymous.invalid>;tag=r',
+    CSeq: '1000041 BYE',
+  });
+});
+
 it('a BYE by hand goes to the first proxy of the route set', async () => {
   const routeSet = '<sip:p1.example;lr>, <sip:p2.example;lr>';
   const { srf } = await ended(dialog({ routeSet }), (sent) => (byName(sent) ? 'refused' : 200));
