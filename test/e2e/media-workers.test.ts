@@ -1,6 +1,7 @@
 import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { boundSocket } from '../support/bound-socket.js';
+import { isAlive } from '../support/is-alive.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
@@ -159,12 +160,3 @@ describe('media in worker processes', () => {
     other.close();
   });
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

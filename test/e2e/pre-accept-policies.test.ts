@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pace } from '../support/pace.js';
 import { RtpPeer } from '../support/rtp-peer.js';
 import { ScriptedBridge } from '../support/scripted-bridge.js';
 import type { PeerMessage } from '../support/sip-script-peer.js';
@@ -44,12 +45,11 @@ describe('calls.pre_accept, from the file to what Meta is asked', () => {
   const answerSdp = (index: number): string => (bridge.graph.seen[index]?.body['session'] as { sdp: string }).sdp;
   const portOf = (sdp: string): number => Number(/^m=audio (\d+)/m.exec(sdp)?.[1]);
   /** Half a second of the PBX speaking, at its own pace. */
-  const speak = async (port: number, from: number): Promise<void> => {
-    for (let i = from; i < from + 25; i++) {
-      rtp.send(port, { payloadType: 8, sequence: i, timestamp: i * 160, payload: Buffer.alloc(160, i) });
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
+  const speak = (port: number, from: number): Promise<void> =>
+    pace(25, 20, (i) => {
+      const sequence = from + i;
+      rtp.send(port, { payloadType: 8, sequence, timestamp: sequence * 160, payload: Buffer.alloc(160, sequence) });
+    });
   const packetsHeard = async (): Promise<number> => {
     const streams = await phone.stats('inbound-rtp');
     return streams.reduce((sum, stream) => sum + Number(stream['packetsReceived'] ?? 0), 0);

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { CallStep } from '../../src/call/observer.js';
 import type { LegEvent } from '../../src/call/leg.js';
 import { systemClock } from '../../src/lib/clock.js';
@@ -212,6 +213,14 @@ export class SipScene {
       });
     });
   }
+}
+
+/** Ends a scene and its PBX, after which nothing of a call may be left. */
+export async function stopClean(scene: SipScene, pbx: SipScriptPeer): Promise<void> {
+  await scene.stop();
+  await pbx.stop();
+  expect(scene.agent.legs).toBe(0);
+  expect(scene.media.open).toBe(0);
 }
 
 /** What every leg must have reported when it is over: `terminated`, once and last. */

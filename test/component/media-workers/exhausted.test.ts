@@ -8,6 +8,7 @@ import type { MediaEndpoint } from '../../../src/media/media-engine.js';
 import { forkWorker } from '../../../src/media/workers/forked-channel.js';
 import type { WorkerChannel } from '../../../src/media/workers/worker-channel.js';
 import { WorkerMediaEngine } from '../../../src/media/workers/worker-media-engine.js';
+import { isAlive } from '../../support/is-alive.js';
 import { builtWorkerEntry } from '../../support/media-workers.js';
 import { rtpPorts } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -145,12 +146,3 @@ describe('a worker that exhausts', () => {
     expect(scene.engine.statuses[0]).toMatchObject({ isReady: true, lost: 0 });
   }, 60_000);
 });
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

@@ -7,6 +7,7 @@ import { systemIds, type CallId } from '../../../src/lib/ids.js';
 import { forkWorker } from '../../../src/media/workers/forked-channel.js';
 import type { WorkerChannel } from '../../../src/media/workers/worker-channel.js';
 import { WorkerMediaEngine } from '../../../src/media/workers/worker-media-engine.js';
+import { isAlive } from '../../support/is-alive.js';
 import { builtWorkerEntry } from '../../support/media-workers.js';
 import { rtpPorts } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
@@ -195,15 +196,6 @@ function parentProgram(): string {
 /** What a process has open. */
 function handles(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function once(source: NodeJS.EventEmitter, event: string, deadlineMs: number): Promise<unknown[]> {

@@ -3,7 +3,7 @@ import { endReason } from '../../../src/call/end-reason.js';
 import { drachtioBinary } from '../../support/drachtio-server.js';
 import { LegLog } from '../../support/leg-log.js';
 import { PeerMessage, SipScriptPeer } from '../../support/sip-script-peer.js';
-import { SipScene } from '../../support/sip-scene.js';
+import { SipScene, stopClean } from '../../support/sip-scene.js';
 import { pbxAudio } from '../../support/standing-call.js';
 
 let scene: SipScene;
@@ -14,12 +14,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])('on a drac
     scene = await SipScene.start({ onDrachtio });
     pbx = await SipScriptPeer.udp();
   });
-  afterEach(async () => {
-    await scene.stop();
-    await pbx.stop();
-    expect(scene.agent.legs).toBe(0);
-    expect(scene.media.open).toBe(0);
-  });
+  afterEach(() => stopClean(scene, pbx));
 
   /** Sends a request of the dialled PBX's in the dialog of this tag. */
   const ask = (invite: PeerMessage, method: string, tag: string, cseq: number, body = ''): void =>

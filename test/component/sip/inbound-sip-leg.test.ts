@@ -4,19 +4,8 @@ import { MediaError } from '../../../src/media/media-error.js';
 import { eventually } from '../../support/eventually.js';
 import { LegLog } from '../../support/leg-log.js';
 import { PeerMessage, SipScriptPeer } from '../../support/sip-script-peer.js';
-import { endsOnce, SipScene, type SceneOptions } from '../../support/sip-scene.js';
-
-const sdp = (formats = '8 0', attribute = 'sendrecv', port = 30_000): string =>
-  [
-    'v=0',
-    'o=pbx 1 1 IN IP4 127.0.0.1',
-    's=-',
-    'c=IN IP4 127.0.0.1',
-    't=0 0',
-    `m=audio ${port} RTP/AVP ${formats}`,
-    `a=${attribute}`,
-    '',
-  ].join('\r\n');
+import { endsOnce, SipScene, stopClean, type SceneOptions } from '../../support/sip-scene.js';
+import { pbxAudio } from '../../support/standing-call.js';
 
 let scene: SipScene;
 let pbx: SipScriptPeer;
@@ -26,16 +15,16 @@ const setUp = async (options: SceneOptions = {}): Promise<void> => {
   pbx = await SipScriptPeer.udp();
 };
 
-const tearDown = async (): Promise<void> => {
-  await scene.stop();
-  await pbx.stop();
-  expect(scene.agent.legs).toBe(0);
-  expect(scene.media.open).toBe(0);
-};
+const tearDown = (): Promise<void> => stopClean(scene, pbx);
 
 /** Sends an INVITE and returns it as the peer would read it. */
 const invite = (options: { body?: string; uri?: string; headers?: string[]; edit?: (text: string) => string } = {}) => {
-  const { body = sdp(), uri = scene.uri(), headers = [], edit = (text: string) => text } = options;
+  const {
+    body = pbxAudio({ formats: '8 0' }),
+    uri = scene.uri(),
+    headers = [],
+    edit = (text: string) => text,
+  } = options;
   const text = edit(pbx.newRequest('INVITE', uri, { body, headers }));
   pbx.send(text, scene.address);
   return new PeerMessage(text, pbx, undefined, 0);
@@ -145,7 +134,7 @@ describe('a call from the PBX', () => {
   });
 
   it('without a codec of ours is refused before anybody hears of it', async () => {
-    invite({ body: sdp('18') });
+    invite({ body: pbxAudio({ formats: '18' }) });
     const refusal = await pbx.response(488, 'INVITE');
     expect(refusal.get('Warning')).toBe('305 sip2wa "supported: PCMA PCMU"');
     expect(refusal.get('Reason')).toMatch(/^Q\.850;cause=88/);
@@ -162,7 +151,7 @@ describe('a call from the PBX', () => {
   });
 
   it('with a late offer gets ours, and is confirmed by the answer in the ACK', async () => {
-    const { log, leg, ok } = await connected({ body: '' }, sdp('8'));
+    const { log, leg, ok } = await connected({ body: '' }, pbxAudio());
     expect(ok.body).toContain('m=audio 40000 RTP/AVP 8 0 101');
     await log.saw('confirmed');
     expect(scene.media.endpoints[0]?.log).toEqual(['offer', 'accept']);
@@ -172,7 +161,7 @@ describe('a call from the PBX', () => {
   });
 
   it('with a late offer and no usable answer is hung up', async () => {
-    const { log } = await connected({ body: '' }, sdp('18'));
+    const { log } = await connected({ body: '' }, pbxAudio({ formats: '18' }));
     pbx.reply(await pbx.request('BYE'), 200, 'OK', { noContact: true });
     expect((await log.saw('failed')).reason.code).toBe('no_codec');
     await log.saw('terminated');
@@ -283,11 +272,14 @@ describe('a call from the PBX', () => {
   it('is put on hold and resumed by re-INVITE without a word to the other side', async () => {
     const { log, leg, request, ok } = await connected();
     await log.saw('confirmed');
-    pbx.send(pbx.inDialog('INVITE', request, ok, { cseq: 2, body: sdp('8', 'sendonly') }), scene.address);
+    pbx.send(
+      pbx.inDialog('INVITE', request, ok, { cseq: 2, body: pbxAudio({ attribute: 'sendonly' }) }),
+      scene.address,
+    );
     expect((await pbx.response(200, 'INVITE')).body).toContain('a=recvonly');
     pbx.send(pbx.inDialog('ACK', request, ok, { cseq: 2 }), scene.address);
     await log.saw('held');
-    pbx.send(pbx.inDialog('INVITE', request, ok, { cseq: 3, body: sdp('8') }), scene.address);
+    pbx.send(pbx.inDialog('INVITE', request, ok, { cseq: 3, body: pbxAudio() }), scene.address);
     expect((await pbx.response(200, 'INVITE')).body).toContain('a=sendrecv');
     pbx.send(pbx.inDialog('ACK', request, ok, { cseq: 3 }), scene.address);
     await log.saw('resumed');
@@ -431,7 +423,7 @@ describe('a trusted source', () => {
     const { log, request } = await connected();
     await log.saw('confirmed');
     const closing = scene.agent.close();
-    pbx.send(pbx.newRequest('INVITE', scene.uri(), { body: sdp() }), scene.address);
+    pbx.send(pbx.newRequest('INVITE', scene.uri(), { body: pbxAudio() }), scene.address);
     await pbx.response(503, 'INVITE');
     const bye = await pbx.request('BYE');
     expect(bye.get('Call-ID')).toBe(request.get('Call-ID'));

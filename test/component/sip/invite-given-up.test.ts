@@ -3,7 +3,7 @@ import { endReason } from '../../../src/call/end-reason.js';
 import { eventually } from '../../support/eventually.js';
 import { pbxSdp } from '../../support/scripted-bridge.js';
 import { SipScriptPeer, type PeerMessage } from '../../support/sip-script-peer.js';
-import { sceneAuth, SipScene, type SceneOptions } from '../../support/sip-scene.js';
+import { sceneAuth, SipScene, stopClean, type SceneOptions } from '../../support/sip-scene.js';
 
 let scene: SipScene;
 let pbx: SipScriptPeer;
@@ -20,12 +20,7 @@ const dialled = () => {
 };
 
 describe('an INVITE that is given up', () => {
-  afterEach(async () => {
-    await scene.stop();
-    await pbx.stop();
-    expect(scene.agent.legs).toBe(0);
-    expect(scene.media.open).toBe(0);
-  });
+  afterEach(() => stopClean(scene, pbx));
 
   const challenge = ['Proxy-Authenticate: Digest realm="pbx.example",nonce="abc",algorithm=MD5,qop="auth"'];
   const isRetry = (message: PeerMessage): boolean => message.method === 'INVITE' && message.has('Proxy-Authorization');

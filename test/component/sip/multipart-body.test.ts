@@ -3,7 +3,7 @@ import { endReason } from '../../../src/call/end-reason.js';
 import { drachtioBinary } from '../../support/drachtio-server.js';
 import { LegLog } from '../../support/leg-log.js';
 import { PeerMessage, SipScriptPeer } from '../../support/sip-script-peer.js';
-import { SipScene } from '../../support/sip-scene.js';
+import { SipScene, stopClean } from '../../support/sip-scene.js';
 import { pbxAudio } from '../../support/standing-call.js';
 
 let scene: SipScene;
@@ -47,12 +47,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])('on a drac
     scene = await SipScene.start({ onDrachtio });
     pbx = await SipScriptPeer.udp();
   });
-  afterEach(async () => {
-    await scene.stop();
-    await pbx.stop();
-    expect(scene.agent.legs).toBe(0);
-    expect(scene.media.open).toBe(0);
-  });
+  afterEach(() => stopClean(scene, pbx));
 
   it('offers among other parts are taken, in the INVITE, in mid-call and in an ACK', async () => {
     const text = pbx.newRequest('INVITE', scene.uri(), { body: pbxAudio() });

@@ -5,7 +5,7 @@ import type { TrunkAuth } from '../../../src/routing/types.js';
 import { drachtioBinary } from '../../support/drachtio-server.js';
 import { pbxSdp } from '../../support/scripted-bridge.js';
 import { SipScriptPeer, type PeerMessage } from '../../support/sip-script-peer.js';
-import { sceneAuth, SipScene } from '../../support/sip-scene.js';
+import { sceneAuth, SipScene, stopClean } from '../../support/sip-scene.js';
 
 let scene: SipScene;
 let pbx: SipScriptPeer;
@@ -83,10 +83,7 @@ describe.each(drachtioBinary === undefined ? [false] : [false, true])(
       onDrachtio = isOn;
     });
     afterEach(async () => {
-      await scene.stop();
-      await pbx.stop();
-      expect(scene.agent.legs).toBe(0);
-      expect(scene.media.open).toBe(0);
+      await stopClean(scene, pbx);
       expect(scene.logger.text()).not.toContain(sceneAuth.password);
     });
 

@@ -2,19 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endReason } from '../../../src/call/end-reason.js';
 import { eventually } from '../../support/eventually.js';
 import { SipScriptPeer, type PeerMessage } from '../../support/sip-script-peer.js';
-import { endsOnce, SipScene, type SceneOptions } from '../../support/sip-scene.js';
-
-const answerSdp = (port = 30_000, codec = '8'): string =>
-  [
-    'v=0',
-    'o=pbx 1 1 IN IP4 127.0.0.1',
-    's=-',
-    'c=IN IP4 127.0.0.1',
-    't=0 0',
-    `m=audio ${port} RTP/AVP ${codec}`,
-    'a=sendrecv',
-    '',
-  ].join('\r\n');
+import { endsOnce, SipScene, stopClean, type SceneOptions } from '../../support/sip-scene.js';
+import { pbxAudio } from '../../support/standing-call.js';
 
 let scene: SipScene;
 let pbx: SipScriptPeer;
@@ -24,24 +13,25 @@ const setUp = async (options: SceneOptions = {}): Promise<void> => {
   pbx = await SipScriptPeer[options.transport ?? 'udp']();
 };
 
-const tearDown = async (): Promise<void> => {
-  await scene.stop();
-  await pbx.stop();
-  expect(scene.agent.legs).toBe(0);
-  expect(scene.media.open).toBe(0);
+const tearDown = (): Promise<void> => stopClean(scene, pbx);
+
+/** Dials, and rings at the PBX. */
+const ringing = async (toTag = 'pbx1') => {
+  const outbound = scene.outbound(scene.target(pbx));
+  outbound.leg.dial();
+  const invite = await pbx.request('INVITE');
+  pbx.reply(invite, 180, 'Ringing', { toTag });
+  await outbound.log.saw('progress');
+  return { ...outbound, invite };
 };
 
 /** Dials, rings and answers; returns both INVITE and leg. */
 const answered = async () => {
-  const outbound = scene.outbound(scene.target(pbx));
-  outbound.leg.dial();
-  const invite = await pbx.request('INVITE');
-  pbx.reply(invite, 180, 'Ringing', { toTag: 'pbx1' });
-  await outbound.log.saw('progress');
-  pbx.reply(invite, 200, 'OK', { toTag: 'pbx1', body: answerSdp() });
+  const outbound = await ringing();
+  pbx.reply(outbound.invite, 200, 'OK', { toTag: 'pbx1', body: pbxAudio() });
   await pbx.request('ACK');
   await outbound.log.saw('answered');
-  return { ...outbound, invite };
+  return outbound;
 };
 
 const headersOf = (message: PeerMessage, names: readonly string[]) =>
@@ -143,7 +133,7 @@ describe('a call to the PBX', () => {
     const { leg, log } = scene.outbound(scene.target(pbx));
     leg.dial();
     const invite = await pbx.request('INVITE');
-    pbx.reply(invite, 183, 'Session Progress', { toTag: 'x', body: answerSdp() });
+    pbx.reply(invite, 183, 'Session Progress', { toTag: 'x', body: pbxAudio() });
     await log.saw('earlyMedia');
     pbx.reply(invite, 200, 'OK', { toTag: 'x' });
     await log.saw('answered');
@@ -156,7 +146,7 @@ describe('a call to the PBX', () => {
   it('is acknowledged and hung up at once when the answer is of no use', async () => {
     const { leg, log } = scene.outbound(scene.target(pbx));
     leg.dial();
-    pbx.reply(await pbx.request('INVITE'), 200, 'OK', { toTag: 'x', body: answerSdp(30_000, '18') });
+    pbx.reply(await pbx.request('INVITE'), 200, 'OK', { toTag: 'x', body: pbxAudio({ formats: '18' }) });
     await pbx.request('ACK');
     const bye = await pbx.request('BYE');
     expect(bye.get('Reason')).toMatch(/^SIP;cause=488;text="/);
@@ -167,11 +157,7 @@ describe('a call to the PBX', () => {
   });
 
   it('is cancelled while it rings', async () => {
-    const { leg, log } = scene.outbound(scene.target(pbx));
-    leg.dial();
-    const invite = await pbx.request('INVITE');
-    pbx.reply(invite, 180, 'Ringing', { toTag: 'x' });
-    await log.saw('progress');
+    const { leg, log, invite } = await ringing('x');
     leg.hangup(endReason('cancelled'));
     const cancel = await pbx.request('CANCEL');
     expect(cancel.branch).toBe(invite.branch);
@@ -183,14 +169,10 @@ describe('a call to the PBX', () => {
   });
 
   it('leaves no ghost when the 200 crosses our CANCEL', async () => {
-    const { leg, log } = scene.outbound(scene.target(pbx));
-    leg.dial();
-    const invite = await pbx.request('INVITE');
-    pbx.reply(invite, 180, 'Ringing', { toTag: 'x' });
-    await log.saw('progress');
+    const { leg, log, invite } = await ringing('x');
     leg.hangup(endReason('cancelled'));
     const cancel = await pbx.request('CANCEL');
-    pbx.reply(invite, 200, 'OK', { toTag: 'x', body: answerSdp() });
+    pbx.reply(invite, 200, 'OK', { toTag: 'x', body: pbxAudio() });
     pbx.reply(cancel, 481, 'Call Does Not Exist', { noContact: true });
     await pbx.request('ACK');
     pbx.reply(await pbx.request('BYE'), 200, 'OK', { noContact: true });
@@ -222,17 +204,17 @@ describe('a call to the PBX', () => {
     const ask = (method: string, cseq: number, body = '', headers: string[] = []): void =>
       pbx.send(pbx.fromCallee(method, invite, 'pbx1', cseq, headers, body), scene.address);
 
-    ask('INVITE', 1, answerSdp().replace('sendrecv', 'sendonly'));
+    ask('INVITE', 1, pbxAudio({ attribute: 'sendonly' }));
     const held = await pbx.response(200, 'INVITE');
     expect(held.body).toContain('a=recvonly');
     ask('ACK', 1);
     await log.saw('held');
 
-    ask('UPDATE', 2, answerSdp());
+    ask('UPDATE', 2, pbxAudio());
     expect((await pbx.response(200, 'UPDATE')).body).toContain('a=sendrecv');
     await log.saw('resumed');
 
-    ask('INVITE', 3, answerSdp(30_000, '18'));
+    ask('INVITE', 3, pbxAudio({ formats: '18' }));
     const refused = await pbx.response(488, 'INVITE');
     expect(refused.get('Warning')).toBe('305 sip2wa "supported: PCMA PCMU"');
     ask('ACK', 3);
@@ -263,8 +245,8 @@ describe('a call to the PBX', () => {
     const endpoint = scene.media.endpoints[0]!;
     let open = (): void => undefined;
     endpoint.answerGate = new Promise((resolve) => (open = resolve));
-    pbx.send(pbx.fromCallee('UPDATE', invite, 'pbx1', 1, [], answerSdp(30_004)), scene.address);
-    pbx.send(pbx.fromCallee('UPDATE', invite, 'pbx1', 2, [], answerSdp(30_006)), scene.address);
+    pbx.send(pbx.fromCallee('UPDATE', invite, 'pbx1', 1, [], pbxAudio({ port: 30_004 })), scene.address);
+    pbx.send(pbx.fromCallee('UPDATE', invite, 'pbx1', 2, [], pbxAudio({ port: 30_006 })), scene.address);
     const refused = await pbx.response(500, 'UPDATE');
     expect([refused.cseq, refused.get('Retry-After')]).toEqual([2, '2']);
     open();
@@ -290,7 +272,7 @@ describe('a call to the PBX', () => {
     pbx.send(pbx.fromCallee('INVITE', invite, 'pbx1', 1), scene.address);
     const offer = await pbx.response(200, 'INVITE');
     expect(offer.body).toContain('m=audio 40000 RTP/AVP 8 0 101');
-    pbx.send(pbx.fromCallee('ACK', invite, 'pbx1', 1, [], answerSdp(30_002)), scene.address);
+    pbx.send(pbx.fromCallee('ACK', invite, 'pbx1', 1, [], pbxAudio({ port: 30_002 })), scene.address);
     await eventually(() => scene.media.endpoints[0]?.log.length === 4, 'answer applied');
     expect(scene.media.endpoints[0]?.log).toEqual(['offer', 'accept', 'offer', 'accept']);
     leg.hangup(endReason('hangup'));
@@ -340,7 +322,7 @@ describe('a PBX that does not answer', () => {
     expect(await log.saw('failed')).toMatchObject({ reason: { code: 'trunk_down' }, retry: true });
     await log.saw('terminated');
     expect(log.types).toEqual(['failed', 'terminated']);
-    pbx.reply(invite, 200, 'OK', { toTag: 'late', body: answerSdp() });
+    pbx.reply(invite, 200, 'OK', { toTag: 'late', body: pbxAudio() });
     await pbx.request('ACK');
     pbx.reply(await pbx.request('BYE'), 200, 'OK', { noContact: true });
   });

@@ -7,8 +7,8 @@ import { FakeClock } from '../../../src/lib/clock.js';
 import type { E164 } from '../../../src/lib/ids.js';
 import { z } from 'zod';
 import { GraphClient } from '../../../src/whatsapp/graph-client.js';
-import { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { GraphDouble, metaError } from '../../support/graph-double.js';
+import { graphFailure } from '../../support/graph-failure.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { until } from '../../support/until.js';
 import { someWaCall } from '../../support/whatsapp-fakes.js';
@@ -47,15 +47,6 @@ function started(numberIds: string[]): GraphClient {
 const connect = (numberId = sales): Promise<string> => client.connect({ numberId, user, sdp });
 const accept = (numberId = sales): Promise<void> => client.accept({ numberId, waCallId: someWaCall, sdp });
 
-async function failure(promise: Promise<unknown>): Promise<GraphError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof GraphError)) throw new Error(`no GraphError but ${String(error)}`);
-  return error;
-}
-
 const errors = (): unknown[] => logger.lines.filter(({ level }) => level === 'error');
 const probed = async (count: number): Promise<void> => {
   await until(() => graph.probes.length === count, `${count} looks at the credentials`);
@@ -64,16 +55,16 @@ const probed = async (count: number): Promise<void> => {
 describe('a token that Meta refuses', () => {
   beforeEach(async () => {
     good.clear();
-    expect(await failure(connect())).toMatchObject({ fault: 'api', metaCode: 190 });
+    expect(await graphFailure(connect())).toMatchObject({ fault: 'api', metaCode: 190 });
   });
 
   it('stops new calls of every number at once, with one line in the log; answering is tried anyway', async () => {
     expect(client.credentialsOk).toBe(false);
     for (const numberId of [sales, care, sales]) {
       const held = { fault: 'held', metaCode: 190, retryAfterS: 60, unsent: true };
-      expect(await failure(connect(numberId))).toMatchObject(held);
+      expect(await graphFailure(connect(numberId))).toMatchObject(held);
     }
-    expect(await failure(accept())).toMatchObject({ fault: 'api', metaCode: 190 });
+    expect(await graphFailure(accept())).toMatchObject({ fault: 'api', metaCode: 190 });
     expect(graph.actions).toEqual(['connect', 'accept']);
     expect(errors()).toMatchObject([{ message: 'Meta refuses the credentials: no calls can be placed' }]);
   });
@@ -117,7 +108,7 @@ describe('a token that Meta refuses', () => {
     client.tokenChanged();
     clock.advance(0);
     await until(() => !client.credentialsOk, 'the judgement');
-    expect(await failure(connect())).toMatchObject({ fault: 'held', metaCode: 190 });
+    expect(await graphFailure(connect())).toMatchObject({ fault: 'held', metaCode: 190 });
     expect(errors()).toHaveLength(2);
   });
 });
@@ -128,7 +119,7 @@ it('an answer to the old token says nothing of the new one', async () => {
     const error = { message: 'Session has expired', code: 190 };
     refuse = () => response.writeHead(401).end(JSON.stringify({ error }));
   });
-  const late = failure(connect());
+  const late = graphFailure(connect());
   await until(() => refuse !== undefined, 'the request at Meta');
   token = 'canary-second';
   good.add(token);
@@ -145,12 +136,12 @@ describe('a token without the right to a number', () => {
     [403, 299],
   ])('HTTP %i with code %i stops that number only', async (status, code) => {
     graph.replies(metaError(status, code, 'Permissions error'));
-    expect(await failure(connect())).toMatchObject({ metaCode: code });
-    expect(await failure(connect())).toMatchObject({ fault: 'held', metaCode: code, retryAfterS: 60 });
+    expect(await graphFailure(connect())).toMatchObject({ metaCode: code });
+    expect(await graphFailure(connect())).toMatchObject({ fault: 'held', metaCode: code, retryAfterS: 60 });
     await connect(care);
     expect(client.credentialsOk).toBe(true);
     graph.replies(metaError(status, code, 'Permissions error'));
-    await failure(connect(care));
+    await graphFailure(connect(care));
     expect(client.credentialsOk).toBe(false);
     clock.advance(5_000);
     await probed(1);
@@ -164,7 +155,7 @@ it.each([
 ])('HTTP %i with code %i to a look-up keeps nobody from calling', async (status, code) => {
   graph.replies({ status, json: { error: { message: 'Unsupported get request', code, error_subcode: 33 } } });
   const ask = { lane: 'other', method: 'GET', path: `${sales}/call_permissions`, answer: z.unknown() } as const;
-  await failure(client.request({ ...ask, numberId: sales, what: 'call_permissions' }));
+  await graphFailure(client.request({ ...ask, numberId: sales, what: 'call_permissions' }));
   await connect();
   expect(errors()).toEqual([]);
 });
@@ -172,8 +163,8 @@ it.each([
 it('a token that is refused to a look-up stops new calls', async () => {
   good.clear();
   const ask = { lane: 'other', method: 'GET', path: `${sales}/call_permissions`, answer: z.unknown() } as const;
-  await failure(client.request({ ...ask, numberId: sales, what: 'call_permissions' }));
-  expect(await failure(connect())).toMatchObject({ fault: 'held', metaCode: 190 });
+  await graphFailure(client.request({ ...ask, numberId: sales, what: 'call_permissions' }));
+  expect(await graphFailure(connect())).toMatchObject({ fault: 'held', metaCode: 190 });
 });
 
 it('the proof that we know the app secret goes with every request, by token and secret of the moment', async () => {
@@ -199,7 +190,7 @@ it.each([
   [401, 138006],
 ])('HTTP %i with code %i is about the call, not about the token', async (status, code) => {
   graph.replies(metaError(status, code, 'Calling not enabled'));
-  await failure(connect());
+  await graphFailure(connect());
   expect(client.credentialsOk).toBe(true);
   await connect();
   expect(errors()).toEqual([]);
@@ -258,7 +249,7 @@ describe('a token file', () => {
 
   it('swapped by its link heals refused credentials without a restart, within 2 s', async () => {
     good = new Set(['canary-rotated']);
-    await failure(connect());
+    await graphFailure(connect());
     expect(client.credentialsOk).toBe(false);
     mount('..v2', 'canary-rotated\n');
     // By the clock of the daemon, one look at the file and one at Meta.

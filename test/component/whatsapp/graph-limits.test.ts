@@ -5,9 +5,9 @@ import { FakeClock } from '../../../src/lib/clock.js';
 import type { E164 } from '../../../src/lib/ids.js';
 import { GraphClient, type GraphClientOptions } from '../../../src/whatsapp/graph-client.js';
 import type { RequestSeen } from '../../../src/whatsapp/graph-dispatch.js';
-import { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { settled } from '../../support/eventually.js';
 import { GraphDouble, metaError, type Reply } from '../../support/graph-double.js';
+import { graphFailure } from '../../support/graph-failure.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { until } from '../../support/until.js';
 import { someWaCall } from '../../support/whatsapp-fakes.js';
@@ -47,15 +47,6 @@ const terminate = (to: GraphClient, numberId = sales): Promise<void> =>
 const lookUp = (to: GraphClient, numberId = sales): Promise<unknown> =>
   to.request({ lane: 'other', method: 'GET', path: `${numberId}/things`, answer, numberId, what: 'things' });
 
-async function failure(promise: Promise<unknown>): Promise<GraphError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (!(error instanceof GraphError)) throw new Error(`no GraphError but ${String(error)}`);
-  return error;
-}
-
 const limited = (headers: Record<string, string> = {}, status = 429, code = 130429): Reply => ({
   status,
   json: { error: { message: 'Rate limit hit', code } },
@@ -67,8 +58,8 @@ describe('a limit on a number', () => {
   it('refuses its new calls at once and says until when; calls that are on and other numbers go on', async () => {
     const at = client();
     graph.replies(limited({ 'retry-after': '7' }));
-    expect(await failure(connect(at))).toMatchObject({ fault: 'api', retryAfterS: 7 });
-    const held = await failure(connect(at));
+    expect(await graphFailure(connect(at))).toMatchObject({ fault: 'api', retryAfterS: 7 });
+    const held = await graphFailure(connect(at));
     expect(held).toMatchObject({
       fault: 'held',
       metaCode: 130429,
@@ -84,9 +75,9 @@ describe('a limit on a number', () => {
   it('is over by time, with one request that looks first', async () => {
     const at = client();
     graph.replies(limited({ 'retry-after': '7' }));
-    await failure(connect(at));
+    await graphFailure(connect(at));
     clock.advance(6_999);
-    expect(await failure(connect(at))).toMatchObject({ fault: 'held', retryAfterS: 1 });
+    expect(await graphFailure(connect(at))).toMatchObject({ fault: 'held', retryAfterS: 1 });
     clock.advance(1);
     let answerProbe: (() => void) | undefined;
     graph.replies((response) => {
@@ -94,7 +85,7 @@ describe('a limit on a number', () => {
     });
     const probe = connect(at);
     await until(() => answerProbe !== undefined, 'the probe at Meta');
-    expect(await failure(connect(at))).toMatchObject({ fault: 'held', retryAfterS: 1 });
+    expect(await graphFailure(connect(at))).toMatchObject({ fault: 'held', retryAfterS: 1 });
     answerProbe?.();
     expect(await probe).toBe('wacid.probe');
     await connect(at);
@@ -111,8 +102,8 @@ describe('a limit on a number', () => {
   ])('HTTP %i with code %i is one', async (status, code) => {
     const at = client();
     graph.replies(limited({}, status, code));
-    await failure(connect(at));
-    expect(await failure(connect(at))).toMatchObject({ fault: 'held', metaCode: code });
+    await graphFailure(connect(at));
+    expect(await graphFailure(connect(at))).toMatchObject({ fault: 'held', metaCode: code });
     await connect(at, care);
   });
 
@@ -123,18 +114,18 @@ describe('a limit on a number', () => {
   ])('HTTP %i with code %i is about one user and holds nobody back', async (status, code) => {
     const at = client();
     graph.replies(limited({ 'retry-after': '60' }, status, code));
-    await failure(connect(at));
+    await graphFailure(connect(at));
     await connect(at);
   });
 
   it('on look-ups keeps nobody from calling, nor the other way round', async () => {
     const at = client();
     graph.replies(limited({ 'retry-after': '3' }, 429, 613));
-    await failure(lookUp(at));
-    expect(await failure(lookUp(at))).toMatchObject({ fault: 'held', retryAfterS: 3, metaCode: 613 });
+    await graphFailure(lookUp(at));
+    expect(await graphFailure(lookUp(at))).toMatchObject({ fault: 'held', retryAfterS: 3, metaCode: 613 });
     await connect(at);
     graph.replies(limited({ 'retry-after': '3' }));
-    await failure(connect(at));
+    await graphFailure(connect(at));
     clock.advance(3_000);
     await lookUp(at);
   });
@@ -144,9 +135,9 @@ describe('a limit on the app', () => {
   it('holds back every number', async () => {
     const at = client();
     graph.replies(limited({}, 400, 4));
-    await failure(connect(at));
-    expect(await failure(connect(at, care))).toMatchObject({ fault: 'held', metaCode: 4, retryAfterS: 5 });
-    expect(await failure(lookUp(at, care))).toMatchObject({ fault: 'held' });
+    await graphFailure(connect(at));
+    expect(await graphFailure(connect(at, care))).toMatchObject({ fault: 'held', metaCode: 4, retryAfterS: 5 });
+    expect(await graphFailure(lookUp(at, care))).toMatchObject({ fault: 'held' });
     await terminate(at);
     clock.advance(5_000);
     await connect(at, care);
@@ -175,12 +166,12 @@ describe('usage headers', () => {
     const at = client();
     graph.replies(used(100, 2));
     await accept(at);
-    expect(await failure(connect(at))).toMatchObject({ fault: 'held', httpStatus: 429, retryAfterS: 120 });
-    expect(await failure(lookUp(at))).toMatchObject({ fault: 'held', retryAfterS: 120 });
+    expect(await graphFailure(connect(at))).toMatchObject({ fault: 'held', httpStatus: 429, retryAfterS: 120 });
+    expect(await graphFailure(lookUp(at))).toMatchObject({ fault: 'held', retryAfterS: 120 });
     await connect(at, care);
     graph.replies({ status: 200, json: { success: true }, headers: { 'x-app-usage': '{"call_count":100}' } });
     await terminate(at, care);
-    expect(await failure(connect(at, care))).toMatchObject({ fault: 'held', retryAfterS: 60 });
+    expect(await graphFailure(connect(at, care))).toMatchObject({ fault: 'held', retryAfterS: 60 });
   });
 });
 
@@ -190,8 +181,8 @@ describe('Meta out of reach', () => {
   it('refuses new calls after five connections in a row that failed, until something gets through', async () => {
     const at = client();
     graph.replies(gone, gone, gone, gone, gone);
-    for (let i = 0; i < 5; i++) expect(await failure(connect(at))).toMatchObject({ fault: 'transport' });
-    expect(await failure(connect(at, care))).toMatchObject({ fault: 'held', retryAfterS: 2, metaCode: undefined });
+    for (let i = 0; i < 5; i++) expect(await graphFailure(connect(at))).toMatchObject({ fault: 'transport' });
+    expect(await graphFailure(connect(at, care))).toMatchObject({ fault: 'held', retryAfterS: 2, metaCode: undefined });
     await terminate(at);
     await connect(at, care);
   });
@@ -199,8 +190,8 @@ describe('Meta out of reach', () => {
   it('for one number, by errors of the server, touches no other', async () => {
     const at = client();
     graph.replies(...Array<Reply>(5).fill(metaError(500, 131000, 'Something went wrong')));
-    for (let i = 0; i < 5; i++) await failure(connect(at));
-    expect(await failure(connect(at))).toMatchObject({ fault: 'held', metaCode: 131000 });
+    for (let i = 0; i < 5; i++) await graphFailure(connect(at));
+    expect(await graphFailure(connect(at))).toMatchObject({ fault: 'held', metaCode: 131000 });
     await connect(at, care);
   });
 });
@@ -250,7 +241,7 @@ describe('lanes under load', () => {
   it('a deadline holds from the moment it is asked for, in the queue too', async () => {
     const open = holdAll();
     const at = client();
-    const flying = Array.from({ length: 24 }, (_, i) => failure(connect(at, `10${i % 4}`)));
+    const flying = Array.from({ length: 24 }, (_, i) => graphFailure(connect(at, `10${i % 4}`)));
     await until(() => open.length === 24, 'all places taken');
     clock.advance(4_000);
     const late = connect(at, sales);
@@ -258,16 +249,16 @@ describe('lanes under load', () => {
     await Promise.all(flying);
     await until(() => open.length === 25, 'the one that waited');
     clock.advance(4_000);
-    expect(await failure(late)).toMatchObject({ fault: 'timeout', unsent: false });
+    expect(await graphFailure(late)).toMatchObject({ fault: 'timeout', unsent: false });
     expect(seen.at(-1)).toMatchObject({ action: 'connect', lane: 'connect', code: 'timeout', tookMs: 10_000 });
   });
 
   it('what waits beyond its deadline was never sent', async () => {
     const open = holdAll();
     const at = client({ timeoutMs: 10_000 });
-    for (let i = 0; i < 24; i++) void failure(accept(at, `10${i % 4}`));
+    for (let i = 0; i < 24; i++) void graphFailure(accept(at, `10${i % 4}`));
     await until(() => open.length === 24, 'places taken');
-    const late = failure(connect(at, sales));
+    const late = graphFailure(connect(at, sales));
     clock.advance(10_000);
     expect(await late).toMatchObject({ fault: 'timeout', unsent: true });
   });
@@ -277,7 +268,7 @@ describe('lanes under load', () => {
     const at = client();
     const flying = Array.from({ length: 24 }, (_, i) => accept(at, `10${i % 4}`));
     await until(() => open.length === 24, 'places taken');
-    const late = failure(connect(at, sales));
+    const late = graphFailure(connect(at, sales));
     clock.advance(9_500);
     for (const { reply } of open.splice(0)) reply();
     expect(await late).toMatchObject({ fault: 'timeout', unsent: true });
@@ -288,11 +279,11 @@ describe('lanes under load', () => {
   it('what waits is refused as soon as the gate shuts, and what was given up leaves', async () => {
     const open = holdAll();
     const at = client();
-    for (let i = 0; i < 24; i++) void failure(connect(at, `10${i % 4}`));
+    for (let i = 0; i < 24; i++) void graphFailure(connect(at, `10${i % 4}`));
     await until(() => open.length === 24, 'places taken');
     const abort = new AbortController();
-    const waiting = failure(connect(at, '100'));
-    const unwanted = failure(
+    const waiting = graphFailure(connect(at, '100'));
+    const unwanted = graphFailure(
       at.request({
         ...{ lane: 'other', method: 'GET', path: 'x', answer, numberId: sales, what: 'x' },
         signal: abort.signal,
@@ -324,7 +315,7 @@ describe('answers that cannot be used', () => {
       };
       more();
     });
-    expect(await failure(connect(client()))).toMatchObject({ fault: 'answer', message: 'longer than 1 MiB' });
+    expect(await graphFailure(connect(client()))).toMatchObject({ fault: 'answer', message: 'longer than 1 MiB' });
     expect(sentBytes).toBeLessThan(50 * 1024 * 1024);
   });
 
@@ -334,7 +325,7 @@ describe('answers that cannot be used', () => {
       response.writeHead(200).write('{"calls":');
       began.push(response);
     });
-    const slow = failure(connect(client()));
+    const slow = graphFailure(connect(client()));
     await until(() => began.length === 1, 'the first drop');
     await settled();
     clock.advance(10_000);
@@ -343,7 +334,7 @@ describe('answers that cannot be used', () => {
 
   it('a redirect is not followed, wherever it leads', async () => {
     graph.replies({ status: 307, headers: { location: `${graph.baseUrl}/v23.0/elsewhere` }, text: '' });
-    expect(await failure(connect(client()))).toMatchObject({ fault: 'answer', httpStatus: 307 });
+    expect(await graphFailure(connect(client()))).toMatchObject({ fault: 'answer', httpStatus: 307 });
     expect(graph.seen).toHaveLength(1);
   });
 });
@@ -367,6 +358,9 @@ describe('requests other than calls', () => {
       { action: 'things', code: 'ok' },
     ]);
     graph.replies({ status: 200, json: { success: 'no' } });
-    expect(await failure(lookUp(at))).toMatchObject({ fault: 'answer', message: 'answer to things has another form' });
+    expect(await graphFailure(lookUp(at))).toMatchObject({
+      fault: 'answer',
+      message: 'answer to things has another form',
+    });
   });
 });

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../../src/lib/clock.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { standardCodecs } from '../../../src/media/codec-registry.js';
@@ -7,12 +7,24 @@ import type { NegotiatedAudio } from '../../../src/media/packet-port.js';
 import { TranscodingBridge } from '../../../src/media/transcoding-bridge.js';
 import { WebRtcBeat } from '../../../src/media/webrtc-beat.js';
 import { levelDbfs } from '../../../src/sandbox/audio/measure.js';
-import { concat, silence, toInt16 } from '../../../src/sandbox/audio/pcm.js';
-import { countedSequence, heardSyllables, sequenceMs } from '../../support/counted-sequence.js';
+import { concat, silence, toInt16, type Pcm } from '../../../src/sandbox/audio/pcm.js';
+import { countedSequence, heardSyllables, sequenceMs, type HeardSyllable } from '../../support/counted-sequence.js';
 import { FakePacketPort, g711Audio, whatsAppAudio } from '../../support/packet-ports.js';
 import { fromG711, fromOpus, toG711 } from '../../support/tones.js';
 
 const codecs = standardCodecs();
+
+/** The ten syllables of the counted sequence, none of which may be cut. */
+function wholeSyllables(heard: Pcm): HeardSyllable[] {
+  const syllables = heardSyllables(heard);
+  expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
+  return syllables as HeardSyllable[];
+}
+
+/** As close together as they were spoken: nothing was put between them, nothing left out. */
+function expectSpokenPace(syllables: readonly HeardSyllable[]): void {
+  syllables.slice(1).forEach(({ atMs }, i) => expect(atMs - syllables[i]!.atMs).toBeCloseTo(180, -1.2));
+}
 
 /** A port with the real beat behind it, which starts when the test says so. */
 class BeatPort extends FakePacketPort {
@@ -43,10 +55,16 @@ class BeatPort extends FakePacketPort {
 describe('what the dialled side says before the other one is up', () => {
   let clock: FakeClock;
   let whatsApp: BeatPort;
+  let bridge: TranscodingBridge;
 
   beforeEach(() => {
     clock = new FakeClock();
     whatsApp = new BeatPort(clock);
+  });
+  afterEach(() => {
+    bridge.disconnect();
+    whatsApp.beat.stop();
+    expect(clock.armed).toBe(0);
   });
 
   const bridgeTo = (pbx: FakePacketPort, wa: FakePacketPort = whatsApp): TranscodingBridge =>
@@ -79,7 +97,7 @@ describe('what the dialled side says before the other one is up', () => {
   ] as const)('is heard by WhatsApp whole, and the delay goes: %s, %i ms', (codec, ptimeMs) => {
     const audio = g711Audio(codec, ptimeMs);
     const pbx = new FakePacketPort(audio);
-    const bridge = bridgeTo(pbx);
+    bridge = bridgeTo(pbx);
     const say = speaker(pbx, audio);
     bridge.prepare('pbx');
     say(600);
@@ -90,64 +108,54 @@ describe('what the dialled side says before the other one is up', () => {
     expect(whatsApp.out).toHaveLength(1);
     say(sequenceMs + 1800 - 720);
     const heard = fromOpus(whatsApp.out.map(({ payload }) => payload));
-    const syllables = heardSyllables(heard);
-    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
-    // As close together as they were spoken: nothing was put between them, nothing left out.
-    syllables.slice(1).forEach((one, i) => expect(one!.atMs - syllables[i]!.atMs).toBeCloseTo(180, -1.2));
+    const syllables = wholeSyllables(heard);
+    expectSpokenPace(syllables);
     expect(syllables[0]!.atMs).toBeLessThan(80);
     // What is said now goes out at once.
     const before = whatsApp.out.length;
     say(60);
     expect(whatsApp.out.length).toBeGreaterThanOrEqual(before + 2);
     expect(whatsApp.out.length * 20).toBeLessThan(sequenceMs + 1800 - 720 + 60 + 80);
-    bridge.disconnect();
-    whatsApp.beat.stop();
-    expect(clock.armed).toBe(0);
   });
 
   it('is heard by the PBX whole, and nothing reaches it before the joining', () => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
     const wa = new FakePacketPort(whatsAppAudio);
-    const bridge = bridgeTo(pbx, wa);
+    bridge = bridgeTo(pbx, wa);
     const say = speaker(wa, whatsAppAudio);
     bridge.prepare('wa');
     say(300);
     expect(pbx.sent).toEqual([]);
     bridge.connect('pbx', 'wa');
     say(sequenceMs + 1000);
-    const syllables = heardSyllables(
+    const syllables = wholeSyllables(
       fromG711(
         'PCMA',
         pbx.sent.map(({ payload }) => payload),
       ),
     );
-    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
     expect(syllables[0]!.atMs).toBeLessThan(40);
     const before = pbx.sent.length;
     say(200);
     expect(pbx.sent.length - before).toBe(10);
-    bridge.disconnect();
   });
 
   it('is heard whole when Opus is handed on, and the delay goes', () => {
     const pbx = new FakePacketPort(whatsAppAudio);
-    const bridge = bridgeTo(pbx);
+    bridge = bridgeTo(pbx);
     const say = speaker(pbx, whatsAppAudio);
     bridge.prepare('pbx');
     say(600);
     bridge.connect('wa', 'pbx');
     whatsApp.open();
     say(sequenceMs + 1000);
-    const syllables = heardSyllables(fromOpus(whatsApp.out.map(({ payload }) => payload)));
-    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
+    wholeSyllables(fromOpus(whatsApp.out.map(({ payload }) => payload)));
     expect(whatsApp.out.length * 20).toBeLessThan(sequenceMs + 1000 + 80);
-    bridge.disconnect();
-    whatsApp.beat.stop();
   });
 
   it('keeps words apart that come with no packets between them', () => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
-    const bridge = bridgeTo(pbx);
+    bridge = bridgeTo(pbx);
     const word = toG711('PCMA', toInt16(countedSequence(8000).samples).subarray(160, 320));
     bridge.prepare('pbx');
     for (let i = 0; i < 50; i++) {
@@ -166,13 +174,11 @@ describe('what the dialled side says before the other one is up', () => {
       .map((gap) => gap.split('false').length - 1);
     expect(levels.filter(Boolean).length).toBeGreaterThanOrEqual(50);
     expect(Math.max(...pauses)).toBeGreaterThanOrEqual(2);
-    bridge.disconnect();
-    whatsApp.beat.stop();
   });
 
   it('begins with what the port heard around the answer', () => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
-    const bridge = bridgeTo(pbx);
+    bridge = bridgeTo(pbx);
     const loud = toG711(
       'PCMA',
       Int16Array.from({ length: 160 }, (_, i) => 8000 * Math.sin(i)),
@@ -186,14 +192,12 @@ describe('what the dialled side says before the other one is up', () => {
     clock.advance(100);
     const heard = toInt16(fromOpus(whatsApp.out.map(({ payload }) => payload)).samples);
     expect(heard.filter((value) => Math.abs(value) > 4000).length).toBeGreaterThan(150);
-    bridge.disconnect();
-    whatsApp.beat.stop();
   });
 
   it('is kept for 5 s: the first ones', () => {
     const audio = g711Audio('PCMA');
     const pbx = new FakePacketPort(audio);
-    const bridge = bridgeTo(pbx);
+    bridge = bridgeTo(pbx);
     const loud = (peak: number): Uint8Array =>
       toG711(
         'PCMA',
@@ -211,13 +215,11 @@ describe('what the dialled side says before the other one is up', () => {
     expect(whatsApp.out.filter(({ payload }) => payload.length > 20).length).toBeGreaterThanOrEqual(250);
     const heard = toInt16(fromOpus(whatsApp.out.map(({ payload }) => payload)).samples);
     expect(Math.max(...heard)).toBeLessThan(16_000);
-    bridge.disconnect();
-    whatsApp.beat.stop();
   });
 
   it.each([20, 30])('goes on being played when the PBX sends another offer meanwhile: ptime %i', (ptimeMs) => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
-    const bridge = bridgeTo(pbx);
+    bridge = bridgeTo(pbx);
     const say = speaker(pbx, g711Audio('PCMA'));
     bridge.prepare('pbx');
     say(600);
@@ -226,17 +228,14 @@ describe('what the dialled side says before the other one is up', () => {
     say(200);
     pbx.audio = g711Audio('PCMA', ptimeMs);
     say(sequenceMs + 1000);
-    const syllables = heardSyllables(fromOpus(whatsApp.out.map(({ payload }) => payload)));
-    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
-    bridge.disconnect();
-    whatsApp.beat.stop();
+    wholeSyllables(fromOpus(whatsApp.out.map(({ payload }) => payload)));
   });
 
   it.each(['kept', 'waiting for WhatsApp', 'being played'] as const)(
     'is heard whole when the PBX turns to the other law while it is %s',
     (when) => {
       const pbx = new FakePacketPort(g711Audio('PCMA'));
-      const bridge = bridgeTo(pbx);
+      bridge = bridgeTo(pbx);
       const say = speaker(pbx, g711Audio('PCMA'));
       const turn = (moment: typeof when): void => {
         if (moment === when) pbx.audio = g711Audio('PCMU');
@@ -254,23 +253,18 @@ describe('what the dialled side says before the other one is up', () => {
       turn('being played');
       say(sequenceMs + 1000);
       const heard = fromOpus(whatsApp.out.map(({ payload }) => payload));
-      const syllables = heardSyllables(heard);
-      expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
-      syllables.slice(1).forEach((one, i) => expect(one!.atMs - syllables[i]!.atMs).toBeCloseTo(180, -1.2));
+      const syllables = wholeSyllables(heard);
+      expectSpokenPace(syllables);
       // What is read by the other law is distorted: pauses are no silence any more.
-      const pauses = syllables
-        .slice(1)
-        .map((one) => heard.samples.subarray((one!.atMs - 40) * 8, (one!.atMs - 20) * 8));
+      const pauses = syllables.slice(1).map(({ atMs }) => heard.samples.subarray((atMs - 40) * 8, (atMs - 20) * 8));
       for (const samples of pauses) expect(levelDbfs({ rateHz: 8000, samples })).toBeLessThan(-50);
-      bridge.disconnect();
-      whatsApp.beat.stop();
     },
   );
 
   it('is heard by the PBX whole when that turns to the other law meanwhile', () => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
     const wa = new FakePacketPort(whatsAppAudio);
-    const bridge = bridgeTo(pbx, wa);
+    bridge = bridgeTo(pbx, wa);
     const say = speaker(wa, whatsAppAudio);
     bridge.prepare('wa');
     say(600);
@@ -281,9 +275,7 @@ describe('what the dialled side says before the other one is up', () => {
     say(sequenceMs + 1000);
     const payloads = pbx.sent.map(({ payload }) => payload);
     const parts = [fromG711('PCMA', payloads.slice(0, before)), fromG711('PCMU', payloads.slice(before))] as const;
-    const syllables = heardSyllables(concat(...parts));
-    expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
-    bridge.disconnect();
+    wholeSyllables(concat(...parts));
   });
 
   it.each([
@@ -291,7 +283,7 @@ describe('what the dialled side says before the other one is up', () => {
     ['handed on', whatsAppAudio],
   ])('stops at once when the call ends while it is played: %s', (_how, audio) => {
     const pbx = new FakePacketPort(audio);
-    const bridge = bridgeTo(pbx);
+    bridge = bridgeTo(pbx);
     const say = speaker(pbx, audio);
     bridge.prepare('pbx');
     say(600);
@@ -305,13 +297,11 @@ describe('what the dialled side says before the other one is up', () => {
     expect(silent.length).toBeGreaterThanOrEqual(4);
     expect(silent.map(({ payload }) => payload.length)).toEqual(silent.map(() => 3));
     expect([pbx.onAudio, whatsApp.onAudio, whatsApp.fillSlot]).toEqual([undefined, undefined, undefined]);
-    whatsApp.beat.stop();
-    expect(clock.armed).toBe(0);
   });
 
   it('is let go of when the call ends before it is up, or the media is gone', () => {
     const pbx = new FakePacketPort(g711Audio('PCMA'));
-    const bridge = bridgeTo(pbx);
+    bridge = bridgeTo(pbx);
     bridge.prepare('gone');
     bridge.prepare('pbx');
     expect(pbx.onAudio).toBeDefined();

@@ -11,19 +11,15 @@ let beat: WebRtcBeat;
 let received: ReceiveStatistics;
 let reports: WebRtcReports;
 
+const reportsBy = (send: (compound: Buffer) => void): WebRtcReports =>
+  new WebRtcReports({ clock, ssrc: 77, cname: 'c0ffee', beat, received, send });
+
 beforeEach(() => {
   clock = new FakeClock();
   sent = [];
   received = new ReceiveStatistics(48_000);
   beat = new WebRtcBeat(clock, () => undefined, { sequence: 0, timestamp: 5000 });
-  reports = new WebRtcReports({
-    clock,
-    ssrc: 77,
-    cname: 'c0ffee',
-    beat,
-    received,
-    send: (compound) => sent.push(compound),
-  });
+  reports = reportsBy((compound) => sent.push(compound));
 });
 
 it('reports at once and then every 5 s', () => {
@@ -37,16 +33,9 @@ it('reports at once and then every 5 s', () => {
 
 it('goes on when a report cannot be sent', () => {
   let broken = true;
-  reports = new WebRtcReports({
-    clock,
-    ssrc: 77,
-    cname: 'c0ffee',
-    beat,
-    received,
-    send: (compound) => {
-      if (broken) throw new Error('cannot be sent');
-      sent.push(compound);
-    },
+  reports = reportsBy((compound) => {
+    if (broken) throw new Error('cannot be sent');
+    sent.push(compound);
   });
   expect(() => reports.start()).toThrow('cannot be sent');
   expect(() => clock.advance(5000)).toThrow('cannot be sent');

@@ -10,6 +10,18 @@ import { itKeepsTo } from '../../support/machine-play.js';
 
 type Row = Partial<Record<OutboundLegEvent['type'], string>>;
 
+const invited: Row = {
+  ringing: 'proceeding: progress',
+  earlyMedia: 'proceeding: earlyMedia',
+  refused: 'closing: failed+retry closeMedia',
+  silent: 'closing: failed+retry sendCancel closeMedia',
+  accepted: 'answering: applyAnswer',
+  hangup: 'cancelling: sendCancel',
+  remoteEnded: 'closing: failed closeMedia',
+  mediaFailed: 'cancelling: failed sendCancel',
+  linkLost: 'closing: failed+retry closeMedia',
+};
+
 /** Every pair of state and event that does something; all other pairs must change nothing. */
 const table: Record<OutboundLegState, Row> = {
   idle: {
@@ -24,28 +36,8 @@ const table: Record<OutboundLegState, Row> = {
     mediaFailed: 'closing: failed closeMedia',
     linkLost: 'closing: failed+retry closeMedia',
   },
-  inviting: {
-    ringing: 'proceeding: progress',
-    earlyMedia: 'proceeding: earlyMedia',
-    refused: 'closing: failed+retry closeMedia',
-    silent: 'closing: failed+retry sendCancel closeMedia',
-    accepted: 'answering: applyAnswer',
-    hangup: 'cancelling: sendCancel',
-    remoteEnded: 'closing: failed closeMedia',
-    mediaFailed: 'cancelling: failed sendCancel',
-    linkLost: 'closing: failed+retry closeMedia',
-  },
-  proceeding: {
-    ringing: 'proceeding: progress',
-    earlyMedia: 'proceeding: earlyMedia',
-    refused: 'closing: failed+retry closeMedia',
-    silent: 'closing: failed+retry sendCancel closeMedia',
-    accepted: 'answering: applyAnswer',
-    hangup: 'cancelling: sendCancel',
-    remoteEnded: 'closing: failed closeMedia',
-    mediaFailed: 'cancelling: failed sendCancel',
-    linkLost: 'closing: failed+retry closeMedia',
-  },
+  inviting: invited,
+  proceeding: invited,
   answering: {
     answerUsable: 'confirmed: answered',
     answerUnusable: 'hangingUp: failed sendBye',

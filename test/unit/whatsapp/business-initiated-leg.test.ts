@@ -26,6 +26,17 @@ async function dialled(to?: UserAddress, opaque?: string) {
   return world;
 }
 
+/** Picked up, then hung up by us; our terminate is through. */
+async function hungUpAfterAnswer(reason = hangup) {
+  const world = await dialled();
+  for (const event of [connect, status('ACCEPTED')]) world.directory.deliver(event);
+  await settled();
+  world.graph.prompt.add('terminate');
+  world.leg.hangup(reason);
+  await settled();
+  return world;
+}
+
 describe('business-initiated leg', () => {
   it('journals, connects with our key, rings, brings media up early and is answered on ACCEPTED', async () => {
     const { leg, graph, endpoint, directory, journal, types, steps } = businessLegWorld();
@@ -257,12 +268,7 @@ describe('business-initiated leg', () => {
   });
 
   it('has Meta’s times for its record, also when ours was the first terminate', async () => {
-    const { leg, graph, directory, types, clock } = await dialled();
-    for (const event of [connect, status('ACCEPTED')]) directory.deliver(event);
-    await settled();
-    graph.prompt.add('terminate');
-    leg.hangup(hangup);
-    await settled();
+    const { leg, directory, types, clock } = await hungUpAfterAnswer();
     expect(types()).toEqual(['answered']);
     const times = { startMs: 1_671_644_824_000, endMs: 1_671_644_944_000, durationS: 120 };
     directory.deliver({ ...terminate, ...times, ctaPayload: 'cta', deeplinkPayload: 'link' });
@@ -275,12 +281,7 @@ describe('business-initiated leg', () => {
   });
 
   it('is over a second after its terminate when Meta’s does not come', async () => {
-    const { leg, graph, directory, types, clock } = await dialled();
-    for (const event of [connect, status('ACCEPTED')]) directory.deliver(event);
-    await settled();
-    graph.prompt.add('terminate');
-    leg.hangup(hangup);
-    await settled();
+    const { types, clock } = await hungUpAfterAnswer();
     clock.advance(999);
     expect(types()).toEqual(['answered']);
     clock.advance(1);
@@ -289,12 +290,7 @@ describe('business-initiated leg', () => {
   });
 
   it('does not keep a daemon waiting that stops', async () => {
-    const { leg, graph, directory, types, clock } = await dialled();
-    for (const event of [connect, status('ACCEPTED')]) directory.deliver(event);
-    await settled();
-    graph.prompt.add('terminate');
-    leg.hangup(endReason('shutdown'));
-    await settled();
+    const { types, clock } = await hungUpAfterAnswer(endReason('shutdown'));
     expect(types()).toEqual(['answered', 'terminated']);
     expect(clock.armed).toBe(0);
   });

@@ -29,6 +29,18 @@ const announced = async (count = 1) => {
   return scene.calls[count - 1]!;
 };
 
+/** Calls the registrar; what the leg reports. */
+const dial = () => {
+  const leg = scene.agent.createOutboundLeg({
+    ...{ call: systemIds.callId(), caller: { user: '+4915112345678', name: 'Anna' } },
+    target: { trunk: scene.trunk, server: scene.trunk.servers[0]!, user: '100' },
+    whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated' },
+  });
+  const log = new LegLog(leg);
+  leg.dial();
+  return log;
+};
+
 describe('calls of a registrar', () => {
   afterEach(() => scene.stop());
 
@@ -48,13 +60,7 @@ describe('calls of a registrar', () => {
     peer.send(peer.inDialog('ACK', asked, ok, { cseq: 1 }), socket);
     peer.send(peer.inDialog('BYE', asked, ok, { cseq: 2 }), socket);
     expect((await peer.response(200, 'BYE')).connection).toBe(socket);
-    const leg = scene.agent.createOutboundLeg({
-      ...{ call: systemIds.callId(), caller: { user: '+4915112345678', name: 'Anna' } },
-      target: { trunk: scene.trunk, server: scene.trunk.servers[0]!, user: '100' },
-      whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated' },
-    });
-    const log = new LegLog(leg);
-    leg.dial();
+    const log = dial();
     const ours = await peer.request('INVITE');
     expect(ours.connection).toBe(socket);
     peer.reply(ours, 200, 'OK', { toTag: 'x', body: pbxSdp(30_000) });
@@ -106,17 +112,6 @@ describe('calls of a registrar', () => {
 
 describe('a registrar that takes the connection for the way to us (RFC 5626)', () => {
   afterEach(() => scene.stop());
-
-  const dial = () => {
-    const leg = scene.agent.createOutboundLeg({
-      ...{ call: systemIds.callId(), caller: { user: '+4915112345678', name: 'Anna' } },
-      target: { trunk: scene.trunk, server: scene.trunk.servers[0]!, user: '100' },
-      whatsApp: { numberId: '105', callId: 'wacid.ABC==', direction: 'user_initiated' },
-    });
-    const log = new LegLog(leg);
-    leg.dial();
-    return log;
-  };
 
   /** The Contact of an INVITE of ours, which is refused. */
   async function contactOfCall(): Promise<string> {
