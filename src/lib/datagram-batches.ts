@@ -40,6 +40,8 @@ const countedForMs = 100;
 export class DatagramBatches {
   /** What is sent now may wait for the end of the batch. */
   isUnderWay = false;
+  /** Batches so far, one that is under way included. */
+  begun = 0;
   /** A datagram of this batch may have waited so long for the process to read it: it had other things to do since the last batch. */
   heldUpMs = 0;
   readonly #listeners: (DatagramListener | undefined)[] = [];
@@ -76,6 +78,7 @@ export class DatagramBatches {
     const size = this.#arrived;
     this.#noteHoldUp(beganMs);
     this.isUnderWay = true;
+    this.begun++;
     try {
       for (let place = 0; place < this.#arrived; place++) {
         this.#take(place);

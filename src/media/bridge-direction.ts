@@ -21,23 +21,26 @@ const defaultHoldMs = 40;
 
 /** What flows from one port to the other; what was kept of it comes first, as soon as the other one sends. */
 export class BridgeDirection {
+  /** Packets of any kind that the source has handed over. */
+  packets = 0;
   #path: AudioPath | undefined;
   readonly #keys: DtmfInlet;
   #from: NegotiatedAudio | undefined;
   #to: NegotiatedAudio | undefined;
   #kept: KeptAudio | undefined;
+  readonly #clock: Clock;
 
   constructor(
     private readonly source: PacketPort,
     private readonly sink: PacketPort,
     kept: KeptAudio | undefined,
     private readonly options: DirectionOptions,
-    private readonly onPacket: () => void,
     /** Called when a packet leaves something that waits for ticks. */
     private readonly onRestless: () => void,
   ) {
     if (kept?.port === source) this.#kept = kept;
     const { clock, codecs } = options;
+    this.#clock = clock;
     this.#keys = new DtmfInlet({ clock, codecs, source, onDigit: (...key) => this.sink.sendDtmf(...key) });
     source.onAudio = (packet) => this.#accept(packet);
     source.onTelephoneEvent = (packet) => this.#acceptEvent(packet);
@@ -74,13 +77,13 @@ export class BridgeDirection {
   }
 
   #accept(packet: MediaPacket): void {
-    this.onPacket();
+    this.packets++;
     if (this.#kept) {
       this.#kept.add(packet);
       return;
     }
     this.#keys.acceptAudio(packet);
-    const nowMs = this.options.clock.monotonicMs();
+    const nowMs = this.#clock.monotonicMs();
     const path = this.#pathFor(packet, nowMs);
     if (!path) return;
     path.muted = this.#keys.active;
@@ -89,8 +92,8 @@ export class BridgeDirection {
   }
 
   #acceptNoise(packet: MediaPacket): void {
-    this.onPacket();
-    if (!this.#kept) this.#currentPath(this.options.clock.monotonicMs())?.acceptNoise?.(packet);
+    this.packets++;
+    if (!this.#kept) this.#currentPath(this.#clock.monotonicMs())?.acceptNoise?.(packet);
   }
 
   /** From a packet on that the present path cannot carry, the audio is coded anew. */
@@ -103,7 +106,7 @@ export class BridgeDirection {
   }
 
   #acceptEvent(packet: MediaPacket): void {
-    this.onPacket();
+    this.packets++;
     this.#keys.acceptEvent(packet);
     this.onRestless();
   }

@@ -26,7 +26,11 @@ export class DtmfInlet {
   #tones: InbandDtmf | undefined;
   #last: { readonly digit: string; readonly way: Way; readonly atMs: number } | undefined;
 
-  constructor(private readonly options: DtmfInletOptions) {}
+  readonly #source: PacketPort;
+
+  constructor(private readonly options: DtmfInletOptions) {
+    this.#source = options.source;
+  }
 
   /** A key is down: audio that comes along is its tone. */
   get active(): boolean {
@@ -46,7 +50,7 @@ export class DtmfInlet {
 
   /** Takes an audio packet before it is played, and listens in on it if keys may be tones in it. */
   acceptAudio(packet: MediaPacket): void {
-    const { source } = this.options;
+    const source = this.#source;
     if (source.inbandDtmf !== true || !source.audio) {
       if (this.#tones) this.#closeTones();
       return;

@@ -79,8 +79,9 @@ export class DtmfOutlet {
 
   /** What goes out in place of audio of this length: part of a tone, if one is played. Valid until the next call. */
   toneFrame(durationMs: number): Uint8Array | undefined {
-    const media = this.options.media();
-    return media && this.#tones?.frame(media.codec, durationMs);
+    const tones = this.#tones;
+    const media = tones && this.options.media();
+    return media && tones.frame(media.codec, durationMs);
   }
 
   close(): void {

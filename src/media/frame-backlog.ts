@@ -88,8 +88,8 @@ export class FrameBacklog<T> {
    */
   arrived(aimMs: number, lagMs: number, surplusMs: number, nowMs: number): void {
     if (aimMs > 0 && this.#aimMs === 0) this.#aimedSinceMs = nowMs;
+    if (aimMs > 0) this.#nowMs = nowMs;
     this.#aimMs = aimMs;
-    this.#nowMs = nowMs;
     this.#surplusMs = this.#isBehind ? this.#endMs - nowMs + lagMs - aimMs : surplusMs;
     if (aimMs > 0 && !this.#isBehind && nowMs - this.#aimedSinceMs >= impatientMs) this.#beginAt(nowMs + aimMs, nowMs);
   }

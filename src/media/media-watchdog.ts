@@ -31,8 +31,6 @@ class Side {
   #heard: number;
   #ever: boolean;
   #sinceMs: number;
-  /** Packets handed to the bridge; also for ports that do not count by themselves. */
-  packets = 0;
   #packetsSeen = 0;
   #audioSinceMs: number;
   #hasAudio = false;
@@ -40,6 +38,8 @@ class Side {
 
   constructor(
     private readonly port: PacketPort,
+    /** How many packets were handed to the bridge; also for ports that do not count by themselves. */
+    private readonly packets: () => number,
     nowMs: number,
   ) {
     // What was heard before the joining counts as the first packet.
@@ -55,13 +55,14 @@ class Side {
 
   /** Looks what came since the last look. While it is `quiet`, on hold, nobody has to speak: time counts anew from its end. */
   look(nowMs: number, quiet: boolean): void {
-    const heard = this.packets + (this.port.heard ?? 0);
+    const packets = this.packets();
+    const heard = packets + (this.port.heard ?? 0);
     const hasHeard = heard !== this.#heard;
     this.#heard = heard;
     this.#ever ||= hasHeard;
     if (hasHeard || quiet) this.#sinceMs = nowMs;
-    const hasAudio = this.packets !== this.#packetsSeen;
-    this.#packetsSeen = this.packets;
+    const hasAudio = packets !== this.#packetsSeen;
+    this.#packetsSeen = packets;
     this.#hasAudio ||= hasAudio;
     if (hasAudio || quiet) this.#audioSinceMs = nowMs;
     if (hasHeard) this.#mended('peer_silent');
@@ -115,17 +116,13 @@ export class MediaWatchdog {
   #done = false;
 
   constructor(
-    a: PacketPort,
-    b: PacketPort,
+    [a, b]: readonly [PacketPort, PacketPort],
+    /** How many packets the bridge has been handed by the first and by the second side. */
+    [packetsOfA, packetsOfB]: readonly [() => number, () => number],
     private readonly limits: MediaWatchdogLimits,
     nowMs: number,
   ) {
-    this.#sides = [new Side(a, nowMs), new Side(b, nowMs)];
-  }
-
-  /** A packet arrived from the first or the second side. */
-  packetFrom(side: 0 | 1): void {
-    this.#sides[side].packets++;
+    this.#sides = [new Side(a, packetsOfA, nowMs), new Side(b, packetsOfB, nowMs)];
   }
 
   /** To be called regularly; returns what is wrong, once. */

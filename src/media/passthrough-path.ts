@@ -1,13 +1,12 @@
 import type { AudioDecoder } from './audio-codec.js';
 import { opusFrameMs, sequencerOf, surplusOf, type AudioPath, type AudioPathOptions } from './audio-path.js';
-import { FrameBacklog } from './frame-backlog.js';
-import { JitterMeter } from './jitter-meter.js';
+import { FrameBacklog, type BacklogFrames } from './frame-backlog.js';
 import type { KeptPacket } from './kept-audio.js';
+import { LagMeter } from './lag-meter.js';
 import { opusDurationMs, opusPause } from './opus-codec.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import type { PlayoutSequencer, PlayoutSink, SequencerStats } from './playout-sequencer.js';
 import { loudnessOf } from './silence-gate.js';
-import { heldUpMs } from './udp-batches.js';
 import { silenceFrame } from './webrtc-beat.js';
 
 /** Enough to tell speech from silence; 120 ms of it. */
@@ -19,7 +18,7 @@ const bearableLeadMs = 30;
 const mostMisfits = 3;
 
 /** Hands Opus on as it is; gaps stay visible, so that the far decoder conceals them better than we could. */
-export class PassthroughPath implements AudioPath, PlayoutSink {
+export class PassthroughPath implements AudioPath, PlayoutSink, BacklogFrames<Uint8Array> {
   muted = false;
   readonly #sequencer: PlayoutSequencer;
   readonly #port: PacketPort;
@@ -28,24 +27,22 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   /** Listens in on frames that wait, to tell pauses from speech. */
   #ear: AudioDecoder | undefined;
   readonly #heard = new Int16Array(maxEarSamples);
-  readonly #jitter: JitterMeter;
-  /** For slots without a packet: a frame of the stream's own kind without content, known since its first packet. */
-  #pause: Uint8Array = silenceFrame;
+  readonly #lag: LagMeter;
+  /** The port keeps a beat of 20 ms. */
+  readonly #isBeat: boolean;
+  /** First octet of the last frame; undefined before the first. */
+  #toc: number | undefined;
+  /** For slots without a packet: a frame of the stream's own kind without content. */
+  readonly #pause = new Uint8Array(1);
   #misfits = 0;
-  readonly #ownPause = new Uint8Array(1);
 
   constructor(private readonly options: AudioPathOptions) {
     this.#port = options.port;
     this.#ticksPerMs = options.source.clockRate / 1000;
     this.#sequencer = sequencerOf(options, this, false);
-    this.#backlog = new FrameBacklog<Uint8Array>({
-      send: (payload, durationMs) => this.#port.sendAudio(payload, durationMs),
-      copy: (payload) => Uint8Array.from(payload),
-      loudness: (payload) => this.#loudness(payload),
-      // Coded frames cannot be mixed; the far decoder glides over the seam.
-      blend: () => undefined,
-    });
-    this.#jitter = new JitterMeter(this.#ticksPerMs);
+    this.#backlog = new FrameBacklog<Uint8Array>(this);
+    this.#lag = new LagMeter(this.#ticksPerMs);
+    this.#isBeat = this.#port.leadMs !== undefined;
     this.#port.fillSlot = () => this.#backlog.take(opusFrameMs) ?? this.#emptySlot();
   }
 
@@ -54,17 +51,17 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
   }
 
   accept(packet: MediaPacket, nowMs: number): void {
-    const jitter = this.#jitter;
-    jitter.accept(packet.timestamp, nowMs, heldUpMs());
+    const lag = this.#lag;
+    lag.accept(packet.timestamp, nowMs);
     // No delay of our own: both ends buffer Opus themselves.
-    const surplusMs = surplusOf(this.#port, jitter.lagMs);
-    this.#backlog.arrived(0, jitter.lagMs, surplusMs < 0 ? surplusMs : Math.max(0, surplusMs - bearableLeadMs), nowMs);
+    const surplusMs = this.#isBeat ? surplusOf(this.#port, lag.lagMs) : 0;
+    this.#backlog.arrived(0, lag.lagMs, surplusMs < 0 ? surplusMs : Math.max(0, surplusMs - bearableLeadMs), nowMs);
     this.#sequencer.accept(packet, nowMs);
   }
 
   /** A beat has room for 20 ms a slot: other packets have to be taken apart, which is for another path. */
   suits({ payload }: MediaPacket): boolean {
-    if (this.#port.leadMs === undefined) return true;
+    if (!this.#isBeat) return true;
     const durationMs = opusDurationMs(payload);
     if (durationMs !== 0) this.#misfits = durationMs === opusFrameMs ? 0 : this.#misfits + 1;
     return this.#misfits < mostMisfits;
@@ -97,8 +94,8 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
     const durationMs = opusDurationMs(payload);
     if (durationMs === 0) return 0;
     // Meta gets 20 ms in each packet: one of another length is left out, and if more follow, another path takes over.
-    if (this.#port.leadMs !== undefined && durationMs !== opusFrameMs) return durationMs * this.#ticksPerMs;
-    this.#remember(payload);
+    if (this.#isBeat && durationMs !== opusFrameMs) return durationMs * this.#ticksPerMs;
+    this.#toc = payload[0];
     if (this.muted) this.#skip(durationMs, 0);
     else this.#backlog.put(payload, durationMs);
     return durationMs * this.#ticksPerMs;
@@ -119,14 +116,11 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
     this.#ear = undefined;
   }
 
-  #remember(payload: Uint8Array): void {
-    this.#ownPause[0] = opusPause(payload[0] ?? 0);
-    this.#pause = this.#ownPause;
-  }
-
   /** In a frame without content the far decoder conceals the loss, or goes on with its own comfort noise. */
   #emptySlot(): Uint8Array {
-    return this.muted ? silenceFrame : this.#pause;
+    if (this.muted || this.#toc === undefined) return silenceFrame;
+    this.#pause[0] = opusPause(this.#toc);
+    return this.#pause;
   }
 
   /** What is missing behind frames that wait shortens the wait. */
@@ -134,8 +128,20 @@ export class PassthroughPath implements AudioPath, PlayoutSink {
     if (!this.#backlog.isBehind) this.#port.skipAudio?.(durationMs, packets);
   }
 
-  #loudness(payload: Uint8Array): number {
+  send(payload: Uint8Array, durationMs: number): void {
+    this.#port.sendAudio(payload, durationMs);
+  }
+
+  copy(payload: Uint8Array): Uint8Array {
+    return Uint8Array.from(payload);
+  }
+
+  loudness(payload: Uint8Array): number {
     this.#ear ??= this.options.codecs.get('opus').createDecoder(earSampleRate);
     return loudnessOf(this.#heard.subarray(0, this.#ear.decode(payload, this.#heard)));
+  }
+
+  blend(): void {
+    // Coded frames cannot be mixed; the far decoder glides over the seam.
   }
 }

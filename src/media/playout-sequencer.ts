@@ -23,12 +23,12 @@ export interface SequencerOptions {
 }
 
 export interface SequencerStats {
-  played: number;
+  readonly played: number;
   /** Milliseconds of audio that were made up. */
-  concealedMs: number;
+  readonly concealedMs: number;
   /** Packets that came after their place had been filled. */
-  late: number;
-  restarts: number;
+  readonly late: number;
+  readonly restarts: number;
 }
 
 interface Slot {
@@ -62,7 +62,10 @@ const slotBytes = 1500;
  * they arrive; behind a gap they wait `holdMs` at most. Allocates nothing per packet.
  */
 export class PlayoutSequencer {
-  readonly stats: SequencerStats = { played: 0, concealedMs: 0, late: 0, restarts: 0 };
+  #played = 0;
+  #concealedMs = 0;
+  #late = 0;
+  #restarts = 0;
   readonly #slots: Slot[] = Array.from({ length: slotCount }, () => ({
     bytes: new Uint8Array(slotBytes),
     length: 0,
@@ -70,11 +73,13 @@ export class PlayoutSequencer {
     sequence: 0,
   }));
   readonly #ticksPerMs: number;
+  readonly #fills: boolean;
   /** Held packets are slots 0 to #held - 1, earliest first. */
   #held = 0;
   #heldSinceMs = 0;
   #started = false;
   #filling = false;
+  /** Timestamp of what comes next, its bits as a signed number: half of all timestamps would else be objects of their own. */
   #expected = 0;
   #nextSequence = 0;
   #lateSinceMs: number | undefined;
@@ -88,7 +93,12 @@ export class PlayoutSequencer {
     nowMs: number,
   ) {
     this.#ticksPerMs = options.clockRate / 1000;
+    this.#fills = options.fill;
     this.#fillDueMs = nowMs + fillAfterMs;
+  }
+
+  get stats(): SequencerStats {
+    return { played: this.#played, concealedMs: this.#concealedMs, late: this.#late, restarts: this.#restarts };
   }
 
   /** Takes a packet as it arrives; its payload is not needed afterwards. */
@@ -105,24 +115,24 @@ export class PlayoutSequencer {
     else if (ahead > jumpMs * this.#ticksPerMs) this.#restartAt(payload, timestamp, sequence, nowMs);
     else if (this.#mayWait(packet)) this.#hold(packet, nowMs);
     else this.#playBehindGap(payload, timestamp, sequence, nowMs);
-    this.#drain(nowMs);
+    if (this.#held > 0) this.#drain(nowMs);
   }
 
   /** To be called every 20 ms or so: lets go what waited too long, and fills silence. */
   tick(nowMs: number): void {
     if (this.#held > 0 && nowMs - this.#heldSinceMs >= this.#patienceMs) this.#releaseAll(nowMs);
-    if (this.options.fill) this.#fill(nowMs);
+    if (this.#fills) this.#fill(nowMs);
   }
 
   /** Nothing is left to be heard: lets go what waits, or fills in a frame. */
   runDry(nowMs: number): void {
     if (this.#held > 0) this.#releaseAll(nowMs);
-    else if (this.options.fill) this.#fillFrame();
+    else if (this.#fills) this.#fillFrame();
   }
 
   /** Whether `tick` has nothing to do until another packet comes. */
   get isResting(): boolean {
-    return this.#held === 0 && !this.options.fill;
+    return this.#held === 0 && !this.#fills;
   }
 
   /** A packet of this number was no audio: it leaves no gap. */
@@ -150,7 +160,7 @@ export class PlayoutSequencer {
       this.#restartAt(packet.payload, packet.timestamp, packet.sequence, nowMs);
       return;
     }
-    this.stats.late++;
+    this.#late++;
   }
 
   #isOvertaken(sequence: number): boolean {
@@ -167,10 +177,10 @@ export class PlayoutSequencer {
     this.#filling = false;
     this.#lateSinceMs = undefined;
     this.#overtaken = 0;
-    this.#expected = (timestamp + ticks) >>> 0;
+    this.#expected = (timestamp + ticks) | 0;
     this.#nextSequence = (sequence + 1) & 0xffff;
-    this.#fillDueMs = nowMs + Math.max(fillAfterMs, ticks / this.#ticksPerMs + fillLagMs);
-    this.stats.played++;
+    if (this.#fills) this.#fillDueMs = nowMs + Math.max(fillAfterMs, ticks / this.#ticksPerMs + fillLagMs);
+    this.#played++;
   }
 
   #playBehindGap(payload: Uint8Array, timestamp: number, sequence: number, nowMs: number): void {
@@ -190,13 +200,13 @@ export class PlayoutSequencer {
   }
 
   #restart(): void {
-    this.stats.restarts++;
+    this.#restarts++;
     this.sink.restart();
   }
 
   #conceal(ticks: number, next: Uint8Array | undefined): void {
     this.sink.conceal(ticks, next);
-    this.stats.concealedMs += ticks / this.#ticksPerMs;
+    this.#concealedMs += ticks / this.#ticksPerMs;
   }
 
   #hold(packet: MediaPacket, nowMs: number): void {
@@ -277,7 +287,7 @@ export class PlayoutSequencer {
     const ticks = fillFrameMs * this.#ticksPerMs;
     this.#filling = true;
     this.#conceal(ticks, undefined);
-    this.#expected = (this.#expected + ticks) >>> 0;
+    this.#expected = (this.#expected + ticks) | 0;
     this.#fillDueMs += fillFrameMs;
   }
 }

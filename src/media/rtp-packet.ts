@@ -41,6 +41,11 @@ export function parseRtp(datagram: Uint8Array, into: RtpFields): boolean {
   return true;
 }
 
+/** The payload, in the datagram's own memory. */
+export function payloadOf(datagram: Uint8Array, { payloadStart, payloadEnd }: RtpFields): Uint8Array {
+  return new Uint8Array(datagram.buffer, datagram.byteOffset + payloadStart, payloadEnd - payloadStart);
+}
+
 /** True for what shares a port with RTP but is RTCP: packet types 192 to 223 (RFC 5761 §4). */
 export function isRtcp(datagram: Uint8Array): boolean {
   const type = datagram[1] ?? 0;

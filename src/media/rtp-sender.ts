@@ -1,13 +1,14 @@
 import { rtpHeaderBytes, writeRtpHeader } from './rtp-packet.js';
+import { Views } from './views.js';
 
-/** How many packets may wait in a full socket buffer before their memory is used again. */
-const ringSize = 16;
-/** Enough for 20 ms of any codec. */
-const ringBytes = 384;
+/** Longer than any frame that fits into a datagram. */
+const maxPacketBytes = 2048;
+/** Packets are built one at a time, and sending copies them: the memory is there once for all streams, and warm. */
+const outgoing = new Views(Buffer.alloc(maxPacketBytes));
 
 /**
  * Numbers the packets of one outgoing stream: one SSRC for its whole life, sequence numbers without a gap, timestamps that
- * follow the time that passes. Packets are built in a ring of buffers, so that sending allocates nothing.
+ * follow the time that passes.
  */
 export class RtpSender {
   packets = 0;
@@ -15,14 +16,12 @@ export class RtpSender {
   #sequence: number;
   #timestamp: number;
   #markerDue = true;
-  #next = 0;
-  readonly #memory = Buffer.alloc(ringSize * ringBytes);
-  readonly #ring: (Buffer | undefined)[] = Array.from({ length: ringSize }, () => undefined);
 
   constructor(
     readonly ssrc: number,
     firstSequence: number,
     firstTimestamp: number,
+    /** Takes a packet, which is only good until the next one is built. */
     private readonly emit: (packet: Buffer) => void,
   ) {
     this.#sequence = firstSequence & 0xffff;
@@ -58,25 +57,14 @@ export class RtpSender {
 
   /** Sends a packet with a timestamp of its own. */
   send(payloadType: number, marker: boolean, timestamp: number, payload: Uint8Array): void {
-    const packet = this.#buffer(rtpHeaderBytes + payload.length);
+    const bytes = rtpHeaderBytes + payload.length;
+    if (bytes > maxPacketBytes) return;
+    const packet = outgoing.of(bytes);
     writeRtpHeader(packet, payloadType, marker, this.#sequence, timestamp, this.ssrc);
     packet.set(payload, rtpHeaderBytes);
     this.#sequence = (this.#sequence + 1) & 0xffff;
     this.packets++;
     this.octets = (this.octets + payload.length) >>> 0;
     this.emit(packet);
-  }
-
-  /** The longest unused buffer; a new view of its memory only when packets change in length. */
-  #buffer(bytes: number): Buffer {
-    const index = this.#next;
-    this.#next = (index + 1) % ringSize;
-    let buffer = this.#ring[index];
-    if (buffer?.length !== bytes) {
-      buffer =
-        bytes <= ringBytes ? this.#memory.subarray(index * ringBytes, index * ringBytes + bytes) : Buffer.alloc(bytes);
-      this.#ring[index] = buffer;
-    }
-    return buffer;
   }
 }

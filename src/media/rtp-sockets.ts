@@ -6,7 +6,7 @@ import type { Clock } from '../lib/clock.js';
 import type { DatagramListener } from '../lib/datagram-batches.js';
 import { MediaError } from './media-error.js';
 import type { PortPool } from './port-pool.js';
-import { arrived, sendDepartures } from './udp-batches.js';
+import { sendDepartures } from './udp-batches.js';
 import { addressOnly, onDatagram, UdpSender } from './udp-sending.js';
 
 /** Where a stream's packets come in and go out. */
@@ -61,12 +61,8 @@ export class RtpSockets {
 
   /** Sets the receivers; what arrived before is lost. What they throw would end the process: `onFault` is told instead. */
   listen(onRtp: DatagramListener, onRtcp: DatagramListener, onFault: (error: unknown) => void): void {
-    for (const [socket, take] of [[this.rtp, onRtp] as const, [this.rtcp, onRtcp] as const]) {
-      const listener = guarded((datagram, from) => {
-        if (!this.#closed) take(datagram, from);
-      }, onFault);
-      onDatagram(socket, (datagram, from) => arrived(listener, datagram, from));
-    }
+    onDatagram(this.rtp, this.#guarded(onRtp, onFault));
+    onDatagram(this.rtcp, this.#guarded(onRtcp, onFault));
   }
 
   /** Sends from the RTP port. The kernel takes the datagram before this returns, unless its buffer is full. */
@@ -87,16 +83,16 @@ export class RtpSockets {
     await Promise.all([closed(this.rtp), closed(this.rtcp)]);
     this.pool.release(this.rtpPort);
   }
-}
 
-function guarded(listener: DatagramListener, onFault: (error: unknown) => void): DatagramListener {
-  return (datagram, from) => {
-    try {
-      listener(datagram, from);
-    } catch (error) {
-      onFault(error);
-    }
-  };
+  #guarded(listener: DatagramListener, onFault: (error: unknown) => void): DatagramListener {
+    return (datagram, from) => {
+      try {
+        if (!this.#closed) listener(datagram, from);
+      } catch (error) {
+        onFault(error);
+      }
+    };
+  }
 }
 
 async function bind(address: string, port: number, clock: Clock): Promise<Socket> {

@@ -64,7 +64,8 @@ export class RtpSourceLock {
       return true;
     }
     if (this.#learning && fields && this.options.mayLearn(address)) {
-      this.#learn(this.#learning, { datagram, address, port, ...fields }, nowMs);
+      // Its memory is only its own until this returns.
+      this.#learn(this.#learning, { datagram: Buffer.from(datagram), address, port, ...fields }, nowMs);
     } else this.foreign++;
     return false;
   }

@@ -19,7 +19,7 @@ import { QualityMonitor } from './quality/quality-monitor.js';
 import { ReceiveStatistics } from './receive-statistics.js';
 import { RecentPackets } from './recent-packets.js';
 import { RtcpSession } from './rtcp-session.js';
-import { emptyRtpFields, isRtcp, parseRtp, type RtpFields } from './rtp-packet.js';
+import { emptyRtpFields, isRtcp, parseRtp, payloadOf, type RtpFields } from './rtp-packet.js';
 import { RtpSender } from './rtp-sender.js';
 import type { MediaSockets } from './rtp-sockets.js';
 import { RtpSourceLock } from './rtp-source-lock.js';
@@ -76,6 +76,11 @@ export class RtpStream implements PacketPort {
   #maySend = false;
   #mayReceive = false;
   readonly #types: PayloadTypes;
+  /** Payload type of the audio that was agreed on: what nearly all packets are of. */
+  #audioType = -1;
+  #isInband: boolean;
+  readonly #clock: Clock;
+  readonly #sockets: MediaSockets;
   /** How to turn the law that was not agreed on but is understood into the one that was. */
   #recodeTable = alawToUlawTable;
   /** Before anybody listens; its packets are sorted once the answer has said where they must come from. */
@@ -92,6 +97,8 @@ export class RtpStream implements PacketPort {
 
   constructor(private readonly options: RtpStreamOptions) {
     const { sockets, clock, ids } = options;
+    this.#clock = clock;
+    this.#sockets = sockets;
     const random32 = (): number => Number.parseInt(ids.hex(4), 16);
     this.#types = new PayloadTypes(options.codecs);
     this.#lock = new RtpSourceLock(options);
@@ -113,6 +120,7 @@ export class RtpStream implements PacketPort {
       onInfo: (digit, durationMs) => options.onEvent({ type: 'dtmf', digit, durationMs }),
       onDropped: () => this.#digitsDropped(),
     });
+    this.#isInband = this.#keys.isInband;
     this.#quality = new QualityMonitor({
       ...{ clock, received: this.#received, peer: this.#rtcp.peer, sent: this.#sender, level: this.level },
       audio: () => this.#audio,
@@ -143,7 +151,7 @@ export class RtpStream implements PacketPort {
   }
 
   get inbandDtmf(): boolean {
-    return this.#keys.isInband;
+    return this.#isInband;
   }
 
   get lossSeenByPeer(): number | undefined {
@@ -164,12 +172,14 @@ export class RtpStream implements PacketPort {
     const { codec, payloadType, clockRate, ptimeMs, direction } = media;
     this.#media = media;
     this.#audio = { codec, payloadType, clockRate, ptimeMs };
+    this.#audioType = payloadType;
+    this.#isInband = this.#keys.isInband;
     this.#received.clockRate = clockRate;
     this.#mayReceive = direction === 'sendrecv' || direction === 'recvonly';
     this.#setSending(direction === 'sendrecv' || direction === 'sendonly');
     this.#types.agree(media);
     this.#recodeTable = codec === 'PCMA' ? ulawToAlawTable : alawToUlawTable;
-    this.#unheard?.answered(this.options.clock.monotonicMs());
+    this.#unheard?.answered(this.#clock.monotonicMs());
     // An address of all zeros is a hold of the old kind: source and target stay what they were.
     if (!isNullAddress(media.address)) {
       const { address, port } = media;
@@ -180,12 +190,12 @@ export class RtpStream implements PacketPort {
   }
 
   recall(): void {
-    const packets = this.#unheard?.take(this.options.clock.monotonicMs()) ?? [];
+    const packets = this.#unheard?.take(this.#clock.monotonicMs()) ?? [];
     this.#unheard = undefined;
     const source = this.#lock.source;
     for (const { datagram, from } of packets) {
       if (source?.port !== from.port || source.address !== from.address || !parseRtp(datagram, fields)) continue;
-      const kind = this.#types.kindOf(fields.payloadType);
+      const kind = this.#kindOf(fields.payloadType);
       if (kind !== payloadKind.event && this.#mayReceive) this.#deliver(datagram, kind);
     }
   }
@@ -265,9 +275,9 @@ export class RtpStream implements PacketPort {
   }
 
   #take(datagram: Buffer, from: RemoteInfo): void {
-    const nowMs = this.options.clock.monotonicMs();
+    const nowMs = this.#clock.monotonicMs();
     const wellFormed = parseRtp(datagram, fields);
-    const kind = wellFormed ? this.#types.kindOf(fields.payloadType) : payloadKind.unknown;
+    const kind = wellFormed ? this.#kindOf(fields.payloadType) : payloadKind.unknown;
     const plausible = kind !== payloadKind.unknown;
     if (!this.#lock.admitsRtp(datagram, from.address, from.port, plausible ? fields : undefined, nowMs)) {
       for (const learnt of this.#lock.takeLearnt()) this.#take(learnt, from);
@@ -290,8 +300,12 @@ export class RtpStream implements PacketPort {
       return false;
     }
     if (!this.options.mayLearn(from.address)) return false;
-    unheard.add({ datagram, from }, this.options.clock.monotonicMs());
+    unheard.add({ datagram: Buffer.from(datagram), from }, this.#clock.monotonicMs());
     return this.#media === undefined;
+  }
+
+  #kindOf(payloadType: number): number {
+    return payloadType === this.#audioType ? payloadKind.audio : this.#types.kindOf(payloadType);
   }
 
   #listenerOf(kind: number): ((packet: MediaPacket) => void) | undefined {
@@ -303,12 +317,11 @@ export class RtpStream implements PacketPort {
   #deliver(datagram: Buffer, kind: number): void {
     const listener = this.#listenerOf(kind);
     if (!listener) return;
-    const { payloadStart, payloadEnd } = fields;
-    if (payloadStart === payloadEnd) return;
+    if (fields.payloadStart === fields.payloadEnd) return;
     incoming.sequence = fields.sequence;
     incoming.timestamp = fields.timestamp;
     incoming.marker = fields.marker;
-    incoming.payload = datagram.subarray(payloadStart, payloadEnd);
+    incoming.payload = payloadOf(datagram, fields);
     if (kind === payloadKind.otherLaw) recodeG711(this.#recodeTable, incoming.payload);
     listener(incoming);
   }
@@ -328,7 +341,7 @@ export class RtpStream implements PacketPort {
     const target = this.#lock.source;
     if (!target) return;
     this.tap?.(packet, target, true, 'rtp');
-    this.options.sockets.sendRtp(packet, target.port, target.address);
+    this.#sockets.sendRtp(packet, target.port, target.address);
   }
 
   #emitRtcp(datagram: Buffer): void {

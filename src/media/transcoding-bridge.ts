@@ -82,15 +82,14 @@ class Joint {
     private readonly onTimeout: (kind: MediaTimeout) => void,
   ) {
     const nowMs = options.clock.monotonicMs();
-    const watchdog = new MediaWatchdog(a, b, options.watchdog ?? defaultWatchdogLimits, nowMs);
-    this.#watchdog = watchdog;
     const wake = (): void => {
       if (this.#isResting) this.#wake();
     };
-    this.#directions = [
-      new BridgeDirection(a, b, kept, options, () => watchdog.packetFrom(0), wake),
-      new BridgeDirection(b, a, kept, options, () => watchdog.packetFrom(1), wake),
-    ];
+    const there = new BridgeDirection(a, b, kept, options, wake);
+    const back = new BridgeDirection(b, a, kept, options, wake);
+    this.#directions = [there, back];
+    const packets = [() => there.packets, () => back.packets] as const;
+    this.#watchdog = new MediaWatchdog([a, b], packets, options.watchdog ?? defaultWatchdogLimits, nowMs);
     this.#nextTickMs = nowMs + (kept ? 1 : tickMs);
     this.#timer = reusableTimer(options.clock, () => this.#tick());
     this.#timer.arm(this.#nextTickMs - nowMs);

@@ -1,7 +1,8 @@
 import type { RemoteInfo } from 'node:dgram';
 import { performance } from 'node:perf_hooks';
 import { blockProcess, DatagramBatches, type DatagramListener, type Rest } from '../lib/datagram-batches.js';
-import { Departures, type SendNow } from './departures.js';
+import { Departures, type DepartureGate } from './departures.js';
+import { datagramKind } from './source-guard.js';
 
 const departures = new Departures();
 let batches: DatagramBatches | undefined;
@@ -24,20 +25,28 @@ export function batchDatagrams(rests: boolean): void {
   );
 }
 
+/** The number of the batch that is worked on, from 1 on; 0 while none is. */
+export function batchUnderWay(): number {
+  return batches?.isUnderWay === true ? batches.begun : 0;
+}
+
 /** How long the datagram that is worked on may have waited for this process, which had other things to do, in ms. */
 export function heldUpMs(): number {
   return batches?.isUnderWay === true ? batches.heldUpMs : 0;
 }
 
-/** Hands a datagram to `listener`, which must not throw, together with others that have arrived. */
+/**
+ * Hands a datagram to `listener`, which must not throw: a packet of RTP or RTCP together with others that have arrived, anything
+ * else at once, since werift's steps of ICE and DTLS are promises, which must settle before the next datagram.
+ */
 export function arrived(listener: DatagramListener, datagram: Buffer, source: RemoteInfo): void {
-  if (batches) batches.arrived(listener, datagram, source);
+  if (batches && datagramKind(datagram) === 'srtp') batches.arrived(listener, datagram, source);
   else listener(datagram, source);
 }
 
-/** Sends by `send`: at once, or with the others of the batch that is worked on. The bytes may be overwritten afterwards. */
-export function depart(send: SendNow, datagram: Buffer, port: number, address: string): void {
-  departures.add(send, datagram, port, address);
+/** Sends by `gate`: at once, or with the others of the batch that is worked on. The bytes may be overwritten afterwards. */
+export function depart(gate: DepartureGate, datagram: Buffer, port: number, address: string): void {
+  departures.add(gate, datagram, port, address);
   if (batches?.isUnderWay !== true) departures.sendAll();
 }
 

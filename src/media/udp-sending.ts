@@ -3,9 +3,9 @@ import { isIPv6 } from 'node:net';
 import { withDeadline } from '../lib/deadline.js';
 import type { Logger } from '../lib/logger.js';
 import type { DatagramListener } from '../lib/datagram-batches.js';
-import type { SendNow } from './departures.js';
+import type { DepartureGate } from './departures.js';
 import { MediaError } from './media-error.js';
-import { depart } from './udp-batches.js';
+import { arrived, depart } from './udp-batches.js';
 
 /**
  * What stands below a socket: the binding of libuv. It sends at once and returns more than zero, unless the kernel has no room;
@@ -28,32 +28,38 @@ let request: object = {};
 let list: Buffer[] = [];
 
 /** Sends the datagrams of one bound socket: by Node's public way, or by what is below it, which costs half as much. */
-export class UdpSender {
-  readonly #sendDirectly: SendNow | undefined;
+export class UdpSender implements DepartureGate {
+  readonly #handle: UdpHandle | undefined;
 
   constructor(private readonly socket: Socket) {
-    const handle = Request && handleOf(socket);
-    this.#sendDirectly = handle && ((datagram, port, address) => sendDirectly(handle, datagram, port, address));
+    this.#handle = Request && handleOf(socket);
   }
 
   /** Sends to an address, never a name. The datagram may be overwritten afterwards. Errors are no news: none is reported. */
   send(datagram: Buffer, port: number, address: string): void {
-    if (this.#sendDirectly && Socket.prototype.send === publicSend) depart(this.#sendDirectly, datagram, port, address);
+    if (this.#handle && Socket.prototype.send === publicSend) depart(this, datagram, port, address);
     else this.socket.send(Buffer.from(datagram), port, address);
+  }
+
+  sendNow(datagram: Buffer, port: number, address: string): boolean {
+    return this.#handle !== undefined && sendDirectly(this.#handle, datagram, port, address);
   }
 }
 
-/** Has `listener` take the datagrams of a bound socket that nobody listens to yet: from below it, if that works, which costs less. */
+/**
+ * Has `listener`, which must not throw, take the datagrams of a bound socket that nobody listens to yet, packets of media in their
+ * batches (see `arrived`): from below the socket, if that works, which costs less.
+ */
 export function onDatagram(socket: Socket, listener: DatagramListener): void {
   const handle = Request && handleOf(socket);
   // The function is Node's, set when the socket is bound.
   if (typeof handle?.onmessage !== 'function') {
-    socket.on('message', listener);
+    socket.on('message', (datagram, from) => arrived(listener, datagram, from));
     return;
   }
   const publicly = handle.onmessage;
   handle.onmessage = (bytesOrError, self, datagram, from) => {
-    if (datagram && bytesOrError >= 0) listener(datagram, from);
+    if (datagram && bytesOrError >= 0) arrived(listener, datagram, from);
     else publicly(bytesOrError, self, datagram, from);
   };
 }

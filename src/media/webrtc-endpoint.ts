@@ -232,10 +232,7 @@ export class WeriftEndpoint implements WebRtcEndpoint, TappedEndpoint {
       await this.#ice.close();
       throw new MediaError('cancelled', 'closed while it was set up');
     }
-    this.#dtls = new WeriftDtls(this.#ice, certificate, this.options.packetPath ?? 'own', {
-      rtp: (packet) => this.#stream.receive(packet),
-      rtcp: (compound) => this.#stream.receiveReport(compound),
-    });
+    this.#dtls = new WeriftDtls(this.#ice, certificate, this.options.packetPath ?? 'own', this.#stream);
     const { ssrc, cname } = this.#stream;
     const sessionId = String(randomBytes(8).readBigUInt64BE() >> 1n);
     return { sessionId, ice: this.#ice.local, fingerprint: certificate.fingerprint, ssrc, cname };

@@ -3,10 +3,16 @@ import { isRtcp } from './rtp-packet.js';
 import { SrtpReceiver, type SrtpRefusals } from './srtp/srtp-receiver.js';
 import { SrtpSender } from './srtp/srtp-sender.js';
 
-/** Takes packets that proved authentic and new, in the clear; the bytes are only good until it returns. */
+/** Takes packets that proved authentic and new, in the clear; the bytes are only good until it returns, or has another one opened. */
 export interface PacketSink {
-  rtp(packet: Buffer): void;
-  rtcp(compound: Buffer): void;
+  receive(packet: Buffer): void;
+  receiveReport(compound: Buffer): void;
+}
+
+/** The way to the peer. */
+export interface DatagramWay {
+  /** Sends at once, or copies: the bytes are overwritten by the next packet. */
+  send(datagram: Buffer): void;
 }
 
 /** What carries packets once DTLS is up; they are in the clear here, and may be overwritten once these return. */
@@ -29,29 +35,28 @@ export class OwnPackets implements SecuredPackets {
   constructor(
     keys: { readonly local: SrtpKey; readonly remote: SrtpKey },
     private readonly sink: PacketSink,
-    /** Sends at once: the bytes are overwritten by the next packet. */
-    private readonly transmit: (datagram: Buffer) => void,
+    private readonly way: DatagramWay,
   ) {
     this.#sender = new SrtpSender(keys.local);
     this.#receiver = new SrtpReceiver(keys.remote, this.refused);
   }
 
   sendRtp(packet: Buffer): void {
-    this.transmit(this.#sender.sealRtp(packet));
+    this.way.send(this.#sender.sealRtp(packet));
   }
 
   sendRtcp(compound: Buffer): void {
-    this.transmit(this.#sender.sealRtcp(compound));
+    this.way.send(this.#sender.sealRtcp(compound));
   }
 
   /** Takes a datagram of the peer's; it may be decrypted in place. */
   receive(datagram: Buffer): void {
     if (isRtcp(datagram)) {
       const compound = this.#receiver.openRtcp(datagram);
-      if (compound) this.sink.rtcp(compound);
+      if (compound) this.sink.receiveReport(compound);
     } else {
       const packet = this.#receiver.openRtp(datagram);
-      if (packet) this.sink.rtp(packet);
+      if (packet) this.sink.receive(packet);
     }
   }
 }

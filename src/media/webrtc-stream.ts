@@ -8,11 +8,11 @@ import { LevelMeter } from './quality/level-meter.js';
 import { QualityMonitor } from './quality/quality-monitor.js';
 import { ReceiveStatistics } from './receive-statistics.js';
 import { RecentPackets } from './recent-packets.js';
-import { emptyRtpFields, parseRtp, rtpHeaderBytes, writeRtpHeader } from './rtp-packet.js';
+import { emptyRtpFields, parseRtp, payloadOf, rtpHeaderBytes, writeRtpHeader } from './rtp-packet.js';
 import { silenceFrames } from './silence-frames.js';
 import { Views } from './views.js';
 import { WebRtcBeat } from './webrtc-beat.js';
-import type { PacketSender } from './webrtc-packets.js';
+import type { PacketSender, PacketSink } from './webrtc-packets.js';
 import { WebRtcReports } from './webrtc-reports.js';
 
 /** Longer than any frame that fits into a datagram. */
@@ -34,7 +34,7 @@ const strangersToFollow = 3;
 const freshMs = 1000;
 
 /** The RTP of one WhatsApp leg: one audio stream each way, reports, and the bridge's face of it. Knows no ICE and no DTLS. */
-export class WebRtcStream implements PacketPort {
+export class WebRtcStream implements PacketPort, PacketSink {
   /** The one SSRC of the whole call. */
   readonly ssrc = randomInt(1, 2 ** 32 - 1);
   /** A random name: a CNAME must not tell who or where we are (RFC 7022). */
@@ -182,8 +182,9 @@ export class WebRtcStream implements PacketPort {
     if (!parseRtp(datagram, fields)) return;
     this.tap?.(datagram, false);
     // Whoever is told something before the packet is delivered may have another one read.
-    const { ssrc, sequence, timestamp, payloadType, marker, payloadStart, payloadEnd } = fields;
+    const { ssrc, sequence, timestamp, payloadType, marker } = fields;
     const isFirst = this.#received.packets === 0;
+    const payload = payloadOf(isFirst ? Buffer.from(datagram) : datagram, fields);
     const isAudio = payloadType === this.#audio?.payloadType || this.#follows(payloadType);
     this.#heard++;
     this.#lastPacketMs = this.clock.monotonicMs();
@@ -193,7 +194,7 @@ export class WebRtcStream implements PacketPort {
     incoming.sequence = sequence;
     incoming.timestamp = timestamp;
     incoming.marker = marker;
-    incoming.payload = datagram.subarray(payloadStart, payloadEnd);
+    incoming.payload = payload;
     if (isAudio) {
       this.#strangers = 0;
       this.#deliver(incoming);

@@ -23,7 +23,7 @@ import {
   type ConnectionInternals,
   type ProtocolInternals,
 } from './werift-internals.js';
-import { WeriftSocket } from './werift-socket.js';
+import { WeriftSocket, type DatagramSink } from './werift-socket.js';
 
 /** Where our side of ICE lives. */
 export interface IceOptions {
@@ -78,8 +78,6 @@ export class WeriftIce {
   readonly guard: SourceGuard;
   /** Called when a connected pair is lost: 30 s without consent (RFC 7675). */
   onLost: () => void = () => undefined;
-  /** Takes SRTP and SRTCP of the peer, in place of werift. */
-  onSrtp: ((datagram: Buffer) => void) | undefined;
   /** Called when a check of the peer got as far as the agent. */
   onRequest: () => void = () => undefined;
   readonly #connection: Connection;
@@ -183,8 +181,7 @@ export class WeriftIce {
 
   #receive(inlet: ProtocolInternals, data: Buffer, { address, port }: Endpoint): void {
     const kind = datagramKind(data);
-    if (kind === 'srtp' && this.onSrtp) this.onSrtp(data);
-    else if (kind !== 'dtls' || this.#isDtlsReady) inlet.datagramReceived(data, [address, port]);
+    if (kind !== 'dtls' || this.#isDtlsReady) inlet.datagramReceived(data, [address, port]);
     else if (this.#early.length < maxEarlyRecords) this.#early.push({ inlet, data, from: [address, port] });
   }
 
@@ -221,6 +218,11 @@ export class WeriftIce {
     for (const { inlet, data, from } of this.#early.splice(0)) inlet.datagramReceived(data, from);
   }
 
+  /** Has `sink` take SRTP and SRTCP of the peer, straight from the socket, in place of werift. */
+  divertPackets(sink: DatagramSink | undefined): void {
+    for (const { socket } of this.#bases) socket.packets = sink;
+  }
+
   /** DTLS is up: plaintext records are refused from now on. */
   finishHandshake(): void {
     this.guard.finishHandshake();
@@ -235,7 +237,7 @@ export class WeriftIce {
   async close(): Promise<void> {
     this.#retry?.cancel();
     this.#early.length = 0;
-    this.onSrtp = undefined;
+    this.divertPackets(undefined);
     this.#peer = undefined;
     await this.transport.stop();
     await Promise.all(this.#bases.map(({ socket }) => socket.close()));

@@ -7,6 +7,7 @@ import { guardedClock, type Clock } from '../lib/clock.js';
 import type { CallId, IdSource } from '../lib/ids.js';
 import type { Logger } from '../lib/logger.js';
 import type { PbxCodec } from '../routing/types.js';
+import { BatchClock } from './batch-clock.js';
 import { standardCodecs } from './codec-registry.js';
 import { warmUpCodecs } from './codec-warm-up.js';
 import { faultLog } from './fault-log.js';
@@ -102,7 +103,7 @@ export class WeriftMediaEngine implements MediaEngine, MediaCapture {
   /** @throws BadInputError if `remoteNetworks` lists something that is no network. */
   constructor(private readonly options: WeriftMediaEngineOptions) {
     const { rtpPorts, restingRtpPorts: resting = [], clock, ids } = options;
-    this.#clock = bundledClock(clock, beatQuantumMs);
+    this.#clock = bundledClock(new BatchClock(clock), beatQuantumMs);
     const random = (): number => Number.parseInt(ids.hex(4), 16) / 0x1_0000_0000;
     this.#ports = new PortPool({ range: rtpPorts, resting, clock, random });
     this.#mayReachWhatsApp = remoteNetworks(options.remoteNetworks);

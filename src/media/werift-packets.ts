@@ -35,8 +35,8 @@ export function securedPackets(
   sink: PacketSink,
 ): SecuredPackets {
   if (path === 'werift') return new WeriftPackets(transport, ice, sink);
-  const packets = new OwnPackets(agreedKeys(transport.dtls), sink, (datagram) => ice.send(datagram));
-  ice.onSrtp = (datagram) => packets.receive(datagram);
+  const packets = new OwnPackets(agreedKeys(transport.dtls), sink, ice);
+  ice.divertPackets(packets);
   return packets;
 }
 
@@ -67,7 +67,7 @@ class WeriftPackets implements SecuredPackets {
   ) {
     correctRollover(transport.srtp);
     transport.onRtp.subscribe((packet) => this.#receive(packet));
-    transport.onRtcp.subscribe((packet: RtcpPacket) => this.sink.rtcp(packet.serialize()));
+    transport.onRtcp.subscribe((packet: RtcpPacket) => this.sink.receiveReport(packet.serialize()));
   }
 
   /** werift drops and does not count what is not authentic. */
@@ -86,6 +86,6 @@ class WeriftPackets implements SecuredPackets {
 
   #receive(packet: RtpPacket): void {
     const { ssrc, sequenceNumber } = packet.header;
-    if (this.#replays.accepts(ssrc, sequenceNumber)) this.sink.rtp(packet.serialize());
+    if (this.#replays.accepts(ssrc, sequenceNumber)) this.sink.receive(packet.serialize());
   }
 }

@@ -83,7 +83,13 @@ function madeEnd(path: PacketPath, certificate: Certificate): End {
   ice.attach(new WeriftSocket(socket.asSocket, ice.guard, silentLogger), host);
   const heard: string[] = [];
   const hear = (packet: Buffer): number => heard.push(packet.toString('hex'));
-  return { host, socket, ice, dtls: new WeriftDtls(ice, certificate, path, { rtp: hear, rtcp: hear }), heard };
+  return {
+    host,
+    socket,
+    ice,
+    dtls: new WeriftDtls(ice, certificate, path, { receive: hear, receiveReport: hear }),
+    heard,
+  };
 }
 
 /** What `from` sends arrives at `to`, in a turn of its own as from a network. */

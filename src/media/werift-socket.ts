@@ -2,16 +2,20 @@ import { createSocket, type Socket } from 'node:dgram';
 import { randomInt } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { Logger } from '../lib/logger.js';
-import type { DatagramListener } from '../lib/datagram-batches.js';
 import { faultLog } from './fault-log.js';
 import { FlightGatherer } from './flight-gatherer.js';
 import { MediaError } from './media-error.js';
 import { datagramKind, type Endpoint, type SourceGuard } from './source-guard.js';
-import { arrived, sendDepartures } from './udp-batches.js';
+import { sendDepartures } from './udp-batches.js';
 import { addressOnly, onDatagram, UdpSender } from './udp-sending.js';
 
 /** A werift address: host and port. */
 type Address = readonly [string, number];
+
+/** Takes SRTP and SRTCP; the bytes are its own. */
+export interface DatagramSink {
+  receive(datagram: Buffer): void;
+}
 
 /** Most ports of the range that are tried before the call is refused. */
 const maxAttempts = 100;
@@ -24,7 +28,9 @@ export class WeriftSocket {
   readonly type = 'udp';
   readonly socketType: 'udp4' | 'udp6';
   closed = false;
-  /** Set by whoever reads; gets only what the guard admits. */
+  /** Takes the SRTP and SRTCP that the guard admits, once it is set. */
+  packets: DatagramSink | undefined;
+  /** Set by whoever reads; gets whatever else the guard admits. */
   onData: (data: Buffer, from: Endpoint) => void = () => undefined;
   #refusedSends = 0;
   readonly #flight = new FlightGatherer((datagram, [address, port]) => this.transmit(datagram, port, address));
@@ -40,17 +46,14 @@ export class WeriftSocket {
     this.socketType = socketType;
     this.#sender = new UdpSender(socket);
     const onFault = faultLog(logger, 'WebRTC packet failed');
-    const take: DatagramListener = (data, from) => {
+    onDatagram(socket, (data, from) => {
       try {
-        if (!this.closed && this.guard.admits(data, from.address, from.port)) this.onData(data, from);
+        if (this.closed || !this.guard.admits(data, from.address, from.port)) return;
+        if (this.packets && datagramKind(data) === 'srtp') this.packets.receive(data);
+        else this.onData(data, from);
       } catch (error) {
         onFault(error);
       }
-    };
-    onDatagram(socket, (data, from) => {
-      // Only packets wait for their batch: werift's steps of ICE and DTLS are promises, which must settle before the next datagram.
-      if (datagramKind(data) === 'srtp') arrived(take, data, from);
-      else take(data, from);
     });
     socket.on('error', (err) => logger.warn('WebRTC socket error', { err }));
   }

@@ -1,7 +1,8 @@
 /**
  * How packets of one direction are encrypted and authenticated. `index` is the packet index of RFC 3711 §3.3.1 (48 bits) for
  * RTP, the SRTCP index (31 bits) for RTCP. What does not authenticate is undefined, and its bytes are as they were; what does
- * may have been decrypted in place. What was sealed is only good until the next packet is: it is sent at once.
+ * may have been decrypted in place. What was sealed or opened is only good until the next packet is, of whatever session: it is
+ * sent, or done with, at once.
  */
 export interface PacketTransform {
   /** Bytes of the tag that stands after an MKI, for RTP and for RTCP. */

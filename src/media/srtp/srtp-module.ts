@@ -36,6 +36,8 @@ export interface SrtpModule {
   readonly stateAt: number;
   /** What was sealed. */
   readonly sealed: Views;
+  /** What was opened. */
+  readonly opened: Views;
   /** The state of a session, made once from its keys. */
   stateOf(keys: SessionKeys): Uint8Array;
 }
@@ -52,10 +54,12 @@ export function srtpModule(): SrtpModule {
 function load(): SrtpModule {
   const run = loadExports();
   const memory = Buffer.from(run.memory.buffer);
-  const [keyAt, saltAt, stateAt, sealAt] = [run.keyAt.value, run.saltAt.value, run.stateAt.value, run.sealAt.value];
+  const [keyAt, saltAt, stateAt] = [run.keyAt.value, run.saltAt.value, run.stateAt.value];
+  const [sealAt, openAt] = [run.sealAt.value, run.openAt.value];
   const putKey = (key: Buffer): void => void key.copy(memory.fill(0, keyAt, keyAt + keyBytes), keyAt);
   return {
-    ...{ run, memory, stateAt, sealAt, openAt: run.openAt.value, sealed: new Views(memory, sealAt) },
+    ...{ run, memory, stateAt, sealAt, openAt },
+    ...{ sealed: new Views(memory, sealAt), opened: new Views(memory, openAt) },
     stateOf: ({ key, salt, authKey }) => {
       putKey(key);
       run.expandKey();

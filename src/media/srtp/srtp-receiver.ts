@@ -33,7 +33,10 @@ export class SrtpReceiver {
     this.#mki = key.mki;
   }
 
-  /** The RTP packet in a datagram, which may be decrypted in place; undefined if it must not be delivered. Never throws. */
+  /**
+   * The RTP packet in a datagram, which may be decrypted in place; undefined if it must not be delivered. Only good until another
+   * one is opened. Never throws.
+   */
   openRtp(datagram: Buffer): Buffer | undefined {
     const { overheadBytes, tagBytes } = this.#transform;
     const headerBytes = rtpHeaderLength(datagram);

@@ -5,7 +5,7 @@ import { Departures } from '../../../src/media/departures.js';
 
 const source: RemoteInfo = { address: '127.0.0.1', family: 'IPv4', port: 4000, size: 1 };
 
-function scene() {
+function scene(rest: { readonly afterNextTurn?: boolean } = {}) {
   const log: string[] = [];
   const deferred: (() => void)[] = [];
   const rested: number[] = [];
@@ -20,15 +20,15 @@ function scene() {
       defer: (run) => deferred.push(run),
       nowMs: () => time.ms,
       idleMs: () => time.idleMs,
-      rest: { block, busyPerMs: 2, beatMs: 0.5 },
+      rest: { block, busyPerMs: 2, beatMs: 0.5, ...rest },
     },
     () => departures.sendAll(),
   );
   const listener = (datagram: Buffer): void => {
     log.push(`takes ${datagram.toString()}`);
-    const send = (bytes: Buffer, port: number, address: string): boolean =>
+    const sendNow = (bytes: Buffer, port: number, address: string): boolean =>
       log.push(`sends ${bytes.toString()} to ${address}:${port}`) === 0;
-    departures.add(send, datagram, 9, 'b');
+    departures.add({ sendNow }, datagram, 9, 'b');
   };
   const arrive = (...texts: string[]): void =>
     texts.forEach((text) => batches.arrived(listener, Buffer.from(text), source));
@@ -141,6 +141,25 @@ describe('batches of datagrams', () => {
     expect(it.rested.length).toBeGreaterThan(100);
   });
 
+  it('may rest behind what a batch has set going in the next turn, and what is read meanwhile waits for the rest', () => {
+    const it = scene({ afterNextTurn: true });
+    for (let i = 0; i < 5; i++) tenth(it, 3, 0);
+    while (it.deferred.length > 0) it.turn();
+    it.log.length = 0;
+    it.rested.length = 0;
+    it.arrive('1', '2');
+    it.turn();
+    it.deferred.unshift(() => it.log.push('an answer'));
+    it.arrive('3');
+    expect(it.rested).toEqual([]);
+    it.turn();
+    expect(it.log.filter((line) => !line.startsWith('sends'))).toEqual(['takes 1', 'takes 2', 'an answer']);
+    expect(it.rested.length).toBe(1);
+    it.arrive('4');
+    it.turn();
+    expect(it.log.filter((line) => !line.startsWith('sends')).slice(3)).toEqual(['takes 3', 'takes 4']);
+  });
+
   it('do not rest when the work itself takes as long', () => {
     const { batches, rested, time, turn } = scene();
     for (let i = 0; i < 300; i++) {
@@ -157,7 +176,8 @@ describe('departures', () => {
     const bytes = Buffer.alloc(2000);
     for (const text of texts) {
       bytes.write(text);
-      departures.add((datagram) => sent.push(datagram.toString()) === 0, bytes.subarray(0, text.length), 1, 'a');
+      const sendNow = (datagram: Buffer): boolean => sent.push(datagram.toString()) === 0;
+      departures.add({ sendNow }, bytes.subarray(0, text.length), 1, 'a');
     }
     departures.sendAll();
     return sent;
@@ -171,7 +191,7 @@ describe('departures', () => {
     const departures = new Departures();
     const late: Buffer[] = [];
     const full = (datagram: Buffer): boolean => late.push(datagram) > 0;
-    departures.add(full, Buffer.from('of the first call'), 1, 'a');
+    departures.add({ sendNow: full }, Buffer.from('of the first call'), 1, 'a');
     departures.sendAll();
     expect(sentBy(departures, ['of another call'])).toEqual(['of another call']);
     expect(late.map(String)).toEqual(['of the first call']);
@@ -182,7 +202,7 @@ describe('departures', () => {
     const broken = (): never => {
       throw new Error('no');
     };
-    departures.add(broken, Buffer.from('x'), 1, 'a');
+    departures.add({ sendNow: broken }, Buffer.from('x'), 1, 'a');
     expect(() => departures.sendAll()).toThrow('no');
     expect(sentBy(departures, ['next'])).toEqual(['next']);
   });

@@ -39,7 +39,11 @@ describe('packets by our own SRTP, and werift at the other end', () => {
   beforeEach(() => {
     [wire, heard] = [[], []];
     const hear = (packet: Buffer): number => heard.push(Buffer.from(packet));
-    packets = new OwnPackets({ local, remote }, { rtp: hear, rtcp: hear }, (sent) => wire.push(Buffer.from(sent)));
+    packets = new OwnPackets(
+      { local, remote },
+      { receive: hear, receiveReport: hear },
+      { send: (sent) => wire.push(Buffer.from(sent)) },
+    );
     peer = new SrtpSession(peerConfig);
   });
 
