@@ -2,7 +2,7 @@ import type { Socket } from 'node:dgram';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DAYS } from '../../src/routing/week.js';
 import { boundSocket } from '../support/bound-socket.js';
-import { BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
+import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { RecordingLogger } from '../support/recording-logger.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
@@ -20,16 +20,7 @@ describe('call hours', () => {
     bridge = await ScriptedBridge.start({
       logger,
       more: routes,
-      trunks: (pbx) => `
-trunks:
-  - { name: pbx, servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }], accept_from: [127.0.0.1/32] }
-numbers:
-  - id: "${NUMBER_ID}"
-    number: "+${BUSINESS}"
-    name: sales
-    trunk: pbx
-    settings: { calling: { call_hours: { ${hours} } } }
-`,
+      number: `settings: { calling: { call_hours: { ${hours} } } }`,
     });
   };
   const closed = (): string =>

@@ -4,7 +4,7 @@ import { createLogger, type RootLogger } from '../../src/observability/logger.js
 import { boundSocket } from '../support/bound-socket.js';
 import { metaError } from '../support/graph-double.js';
 import { Lines } from '../support/lines.js';
-import { APP_SECRET, NUMBER_ID, pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
+import { APP_SECRET, pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 const TOKEN = 'token-of-the-test';
@@ -39,16 +39,7 @@ describe('the log at its most talkative', () => {
     rtp = await boundSocket();
     bridge = await ScriptedBridge.start({
       logger,
-      trunks: (pbx) => `
-trunks:
-  - name: pbx
-    servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }]
-    accept_from: [127.0.0.1/32]
-    auth: { username: sip2wa, password: ${PASSWORD} }
-    srtp: optional
-    srtp_without_tls: true
-numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx }]
-`,
+      trunk: `auth: { username: sip2wa, password: ${PASSWORD} }, srtp: optional, srtp_without_tls: true`,
     });
   });
   afterEach(async () => {

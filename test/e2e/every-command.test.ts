@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/program.js';
 import { CapturedConsole, saidBy, type Said } from '../support/captured-console.js';
 import { permissionJson } from '../support/permission-fakes.js';
-import { BUSINESS, NUMBER_ID, pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { pbxSdp, ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
@@ -206,15 +206,7 @@ beforeAll(async () => {
   [phone, otherPhone] = [new WrtcPeer(), new WrtcPeer()];
   bridge = await ScriptedBridge.start({
     admin: `token: ${TOKEN}`,
-    trunks: (pbx) => `
-trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }], accept_from: [127.0.0.1/32] }]
-numbers:
-  - id: "${NUMBER_ID}"
-    number: "+${BUSINESS}"
-    name: sales
-    trunk: pbx
-    settings: { calling: { callback_permission_status: ENABLED } }
-`,
+    number: 'settings: { calling: { callback_permission_status: ENABLED } }',
   });
   const calling = { status: 'ENABLED', call_icon_visibility: 'DEFAULT', callback_permission_status: 'DISABLED' };
   bridge.graph.always = ({ method, path }) => {

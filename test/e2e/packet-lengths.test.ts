@@ -3,7 +3,7 @@ import type { PbxCodec } from '../../src/routing/types.js';
 import { tonesIn, type ToneStretch } from '../support/peers/sound.js';
 import { listenFor } from '../support/peers/until.js';
 import { PbxVoice, type PbxVoiceOptions } from '../support/pbx-voice.js';
-import { BUSINESS, NUMBER_ID, ScriptedBridge, USER } from '../support/scripted-bridge.js';
+import { ScriptedBridge, USER } from '../support/scripted-bridge.js';
 import { until } from '../support/until.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
@@ -35,17 +35,7 @@ afterEach(async () => {
 });
 
 const start = async (codec: PbxCodec): Promise<void> => {
-  bridge = await ScriptedBridge.start({
-    trunks: (pbx) => `
-trunks:
-  - name: pbx
-    servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }]
-    accept_from: [127.0.0.1/32]
-    codecs: [${codec}]
-numbers:
-  - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
-`,
-  });
+  bridge = await ScriptedBridge.start({ trunk: `codecs: [${codec}]` });
 };
 
 const portOf = (sdp: string): number => Number(/m=audio (\d+)/.exec(sdp)?.[1]);

@@ -19,13 +19,7 @@ describe('permission to call users', () => {
   const start = async (policy: 'none' | 'check' | 'ask', more = ''): Promise<void> => {
     permission = says(permissionJson('no_permission', { ask: true, start: false }));
     message = says({ messaging_product: 'whatsapp', messages: [{ id: 'wamid.request' }] });
-    bridge = await ScriptedBridge.start({
-      trunks: (pbx) => `
-trunks: [{ name: pbx, servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }], accept_from: [127.0.0.1/32], permission: ${policy} }]
-numbers: [{ id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }]
-`,
-      more,
-    });
+    bridge = await ScriptedBridge.start({ trunk: `permission: ${policy}`, more });
     bridge.graph.always = ({ path }) => {
       if (path.includes('/call_permissions?')) return permission;
       return path.endsWith('/messages') ? message : undefined;

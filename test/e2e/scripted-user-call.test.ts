@@ -33,6 +33,8 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
     bridge.pbx.reply(invite, 200, 'OK', { toTag: 'p1', body: pbxSdp(rtp.address().port) });
     await bridge.pbx.request('ACK');
   };
+  /** A call that the PBX has picked up, and that is up. */
+  const answered = async (): Promise<void> => bridge.pbxPicksUp(await call(), { body: pbxSdp(rtp.address().port) });
   const answer = (index: number): string => {
     const session = bridge.session(index);
     expect(session.sdp_type).toBe('answer');
@@ -72,9 +74,7 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
 
   it('ends the PBX leg when the user hangs up, without a terminate of ours', async () => {
     await start();
-    const invite = await call();
-    await pickUp(invite);
-    await bridge.connected();
+    await answered();
     await bridge.deliver(bridge.terminate('wacid.1', 'USER_INITIATED', { duration: 3 }));
     const bye = await bridge.pbx.request('BYE');
     expect(bye.get('Reason')).toContain('cause=16');
@@ -108,8 +108,7 @@ describe('a user calls, libwebrtc to a scripted PBX', () => {
   it('keeps a call that was just answered when Meta asks to slow down', async () => {
     await start();
     bridge.graph.replies({ status: 200, json: { success: true } }, metaError(400, 130429, 'Rate limit hit'));
-    await pickUp(await call());
-    await bridge.connected();
+    await answered();
     expect(bridge.actions).toEqual(['pre_accept', 'accept', 'accept']);
     expect(answer(2)).toBe(answer(1));
   });
@@ -192,8 +191,7 @@ trunks:
 numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: pbx }]
 `,
     });
-    await pickUp(await call());
-    await bridge.connected();
+    await answered();
     expect(bridge.actions).toEqual(['pre_accept', 'accept']);
   });
 
@@ -221,9 +219,7 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
 
   it('writes the record of a call whose PBX never answers the BYE, and stops once however often it is told', async () => {
     await start({ stopCallsMs: 300 });
-    const invite = await call();
-    await pickUp(invite);
-    await bridge.connected();
+    await answered();
     const { host, port } = bridge.daemon.addresses.admin;
     const [first, second] = [bridge.daemon.stop(), bridge.daemon.stop()];
     expect(second).toBe(first);
@@ -236,9 +232,7 @@ numbers: [{ id: "105615555715855", number: "+15551112222", name: sales, trunk: p
 
   it('ends both sides of a live call when it stops', async () => {
     await start();
-    const invite = await call();
-    await pickUp(invite);
-    await bridge.connected();
+    await answered();
     const stopped = bridge.daemon.stop();
     bridge.pbx.reply(await bridge.pbx.request('BYE'), 200, 'OK');
     await stopped;

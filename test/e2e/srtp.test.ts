@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { NUMBER_ID, pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
+import { pbxSdp, ScriptedBridge } from '../support/scripted-bridge.js';
 import { WrtcPeer } from '../support/wrtc-peer.js';
 
 const key = 'AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e';
@@ -8,17 +8,8 @@ const line = `a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${key}`;
 let bridge: ScriptedBridge;
 afterEach(() => bridge.stop());
 
-const start = async (srtp: string): Promise<void> => {
-  bridge = await ScriptedBridge.start({
-    trunks: (pbx) => `
-trunks:
-  - name: pbx
-    servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }]
-    accept_from: [127.0.0.1/32]
-    ${srtp}
-numbers: [{ id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx }]
-`,
-  });
+const start = async (trunk: string): Promise<void> => {
+  bridge = await ScriptedBridge.start({ trunk });
 };
 
 /** The PBX calls with an offer of this profile; its final response. */
@@ -33,8 +24,8 @@ describe('an offer whose security the trunk does not have is 488 before anything
   it.each([
     ['RTP/SAVP to srtp: off (F-47)', 'srtp: off', 'RTP/SAVP', [line]],
     ['RTP/SAVP to srtp: optional, its key having come in the clear', 'srtp: optional', 'RTP/SAVP', [line]],
-    ['RTP/AVP to srtp: required', 'srtp: required\n    srtp_without_tls: true', 'RTP/AVP', []],
-    ['DTLS', 'srtp: optional\n    srtp_without_tls: true', 'UDP/TLS/RTP/SAVPF', ['a=fingerprint:sha-256 00']],
+    ['RTP/AVP to srtp: required', 'srtp: required, srtp_without_tls: true', 'RTP/AVP', []],
+    ['DTLS', 'srtp: optional, srtp_without_tls: true', 'UDP/TLS/RTP/SAVPF', ['a=fingerprint:sha-256 00']],
   ])('%s', async (_what, srtp, profile, lines) => {
     await start(srtp);
     const began = performance.now();
@@ -48,7 +39,7 @@ describe('an offer whose security the trunk does not have is 488 before anything
 });
 
 it('a call to a PBX that must be secured offers RTP/SAVP; an answer without a key ends it with BYE and 488', async () => {
-  await start('srtp: required\n    srtp_without_tls: true');
+  await start('srtp: required, srtp_without_tls: true');
   const phone = new WrtcPeer();
   try {
     await bridge.deliver(bridge.userConnect('wacid.plain', await phone.offer()));

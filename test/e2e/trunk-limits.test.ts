@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { NUMBER_ID, ScriptedBridge } from '../support/scripted-bridge.js';
+import { ScriptedBridge } from '../support/scripted-bridge.js';
 
 /** Calls that are placed at once, far more than the trunk may have. */
 const FLOOD = 40;
@@ -9,15 +9,9 @@ describe('a trunk with limits', () => {
   afterEach(() => bridge.stop());
 
   const start = async (limits: string): Promise<void> => {
-    bridge = await ScriptedBridge.start({
-      trunks: ({ port }) => `
-trunks:
-  - { name: pbx, servers: [{ hostname: 127.0.0.1, port: ${port} }], accept_from: [127.0.0.1/32], ${limits} }
-numbers:
-  - { id: "${NUMBER_ID}", number: "+15551112222", name: sales, trunk: pbx }
-`,
-    });
+    bridge = await ScriptedBridge.start({ trunk: limits });
   };
+
   it('calls nobody who is no destination: 403, and Meta hears nothing', async () => {
     await start('destinations: ["+49*"]');
     bridge.pbxCalls();

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { address } from '../support/peers/addresses.js';
 import { musicHz, phonesPort, tone, type Asterisk } from '../support/peers/asterisk.js';
-import { phoneToneHz, startPhone, startWithAsterisk } from '../support/peers/asterisk-scene.js';
+import { asteriskCallsUser, phoneToneHz, startPhone, startWithAsterisk } from '../support/peers/asterisk-scene.js';
 import type { Baresip } from '../support/peers/baresip.js';
 import type { Bridge } from '../support/peers/bridge.js';
 import { expectTone, expectTones } from '../support/peers/hearing.js';
@@ -266,14 +266,9 @@ describe('what Asterisk asks of a trunk', () => {
   });
 
   const callOut = async (asterisk: Asterisk, bridge: Bridge): Promise<void> => {
-    const call = await WhatsAppCall.toUser(scene, bridge);
-    await asterisk.callOut(`00${user}`);
-    await call.ringsAndPicksUp();
-    await listenFor(1_500);
-    await asterisk.hangupAll();
-    await bridge.meta.request('terminate');
-    await over(asterisk, bridge);
-    expectTones((await call.judge()).heard, [{ ...tone, atLeastMs: 600 }]);
+    const heard = await asteriskCallsUser(scene, asterisk, bridge);
+    expect(bridge.complaints).toEqual([]);
+    expectTones(heard, [{ ...tone, atLeastMs: 600 }]);
     expectTone(await asterisk.heard(), userToneHz, 600);
   };
 

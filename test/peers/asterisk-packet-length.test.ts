@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { startWithAsterisk } from '../support/peers/asterisk-scene.js';
+import { asteriskCallsUser, startWithAsterisk } from '../support/peers/asterisk-scene.js';
 import { tone, type Asterisk } from '../support/peers/asterisk.js';
 import { expectTone, expectTones } from '../support/peers/hearing.js';
-import { user } from '../support/peers/meta.js';
 import { Scene } from '../support/peers/scene.js';
 import { listenFor } from '../support/peers/until.js';
 import { userToneHz, WhatsAppCall } from '../support/peers/whatsapp-call.js';
@@ -59,15 +58,7 @@ describe.each([10, 20, 30, 40, 60])('packets of %i ms with Asterisk', (ptimeMs) 
     // By its own offer it would not go; by what we answer it does.
     const { asterisk, bridge } = await start({ allow, use_ptime: 'yes' });
     await asterisk.logRtp();
-    const call = await WhatsAppCall.toUser(scene, bridge);
-    await asterisk.callOut(`00${user}`);
-    await call.ringsAndPicksUp();
-    await listenFor(1_500);
-    await asterisk.hangupAll();
-    await bridge.meta.request('terminate');
-    await asterisk.idle(5_000);
-    await bridge.idle(5_000);
-    expectTones((await call.judge()).heard, [{ ...tone, atLeastMs: 800 }]);
+    expectTones(await asteriskCallsUser(scene, asterisk, bridge), [{ ...tone, atLeastMs: 800 }]);
     expectTone(await asterisk.heard(), userToneHz, 1_000);
     expectLengths(asterisk, 'Got');
     expectLengths(asterisk, 'Sent');

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tone, type Asterisk } from '../support/peers/asterisk.js';
-import { startWithAsterisk } from '../support/peers/asterisk-scene.js';
+import { asteriskCallsUser, startWithAsterisk } from '../support/peers/asterisk-scene.js';
 import type { TrunkOptions } from '../support/peers/asterisk-trunk.js';
 import type { Bridge, BridgeOptions } from '../support/peers/bridge.js';
 import { expectTone, expectTones } from '../support/peers/hearing.js';
@@ -77,14 +77,7 @@ describe.each(Object.entries(ways))('Asterisk by %s', (_, way) => {
 
   it('dials a user out through the trunk, plays a tone, records the user and hangs up', async () => {
     const { asterisk, bridge } = await startWithAsterisk(scene, way.asterisk, way.bridge);
-    const call = await WhatsAppCall.toUser(scene, bridge);
-    await asterisk.callOut(`00${user}`);
-    await call.ringsAndPicksUp();
-    await listenFor(1_500);
-    await asterisk.hangupAll();
-    await bridge.meta.request('terminate');
-    await over(asterisk, bridge);
-    expectTones((await call.judge()).heard, [{ ...tone, atLeastMs: 800 }]);
+    expectTones(await asteriskCallsUser(scene, asterisk, bridge), [{ ...tone, atLeastMs: 800 }]);
     expectTone(await asterisk.heard(), userToneHz, 1_000);
     expect(bridge.meta.actions).toEqual(['connect', 'terminate']);
     expect(bridge.complaints).toEqual([]);

@@ -3,6 +3,7 @@ import { address } from '../support/peers/addresses.js';
 import { phonesPort, tone, type Asterisk } from '../support/peers/asterisk.js';
 import { phoneToneHz, startPhone, startWithAsterisk } from '../support/peers/asterisk-scene.js';
 import type { Baresip } from '../support/peers/baresip.js';
+import { phoneCallsUser, userCallsPhone } from '../support/peers/baresip-scene.js';
 import { Bridge } from '../support/peers/bridge.js';
 import { expectTone, expectTones } from '../support/peers/hearing.js';
 import { business, user } from '../support/peers/meta.js';
@@ -21,32 +22,13 @@ afterEach(() => scene.close());
 
 // A phone alone as the trunk's other side: what it does in a call comes to the bridge itself, with no PBX that takes it up.
 describe('baresip in a call', () => {
-  const taken = async (): Promise<{ bridge: Bridge; phone: Baresip; call: WhatsAppCall }> => {
-    const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await startPhone(scene, trunkUser);
-    const call = await WhatsAppCall.fromUser(scene, bridge);
-    await call.accepted();
-    await phone.event('CALL_ESTABLISHED', 5_000);
-    return { bridge, phone, call };
-  };
-
-  const placed = async (): Promise<{ bridge: Bridge; phone: Baresip; call: WhatsAppCall }> => {
-    const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await startPhone(scene, trunkUser);
-    const call = await WhatsAppCall.toUser(scene, bridge);
-    await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
-    await call.ringsAndPicksUp();
-    await phone.event('CALL_ESTABLISHED', 5_000);
-    return { bridge, phone, call };
-  };
-
   const ways = [
-    ['a user-initiated call', taken],
-    ['a business-initiated call', placed],
+    ['a user-initiated call', userCallsPhone],
+    ['a business-initiated call', phoneCallsUser],
   ] as const;
 
   it('hears each key once, and its own are heard', async () => {
-    const { bridge, phone, call } = await taken();
+    const { bridge, phone, call } = await userCallsPhone(scene);
     call.relay.press(keys, 120);
     expect(await phone.pressed(keys.length, 10_000)).toBe(keys);
     for (const [index, key] of Array.from(keys).entries()) {
@@ -66,7 +48,7 @@ describe('baresip in a call', () => {
   });
 
   it.each(ways)('holds and resumes %s', async (_, start) => {
-    const { bridge, phone, call } = await start();
+    const { bridge, phone, call } = await start(scene);
     const offers = (direction: string): number => bridge.log.split(`"direction":"${direction}"`).length - 1;
     await listenFor(1_200);
     await phone.command('hold');

@@ -1,13 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { address } from '../support/peers/addresses.js';
-import { phoneToneHz, startPhone } from '../support/peers/asterisk-scene.js';
-import type { Baresip } from '../support/peers/baresip.js';
-import { Bridge } from '../support/peers/bridge.js';
-import { expectTone } from '../support/peers/hearing.js';
-import { business, user } from '../support/peers/meta.js';
+import { expectBothHeard, phoneCallsUser, startWithPhone } from '../support/peers/baresip-scene.js';
+import { user } from '../support/peers/meta.js';
 import { Scene } from '../support/peers/scene.js';
 import { listenFor } from '../support/peers/until.js';
-import { userToneHz, WhatsAppCall } from '../support/peers/whatsapp-call.js';
+import { WhatsAppCall } from '../support/peers/whatsapp-call.js';
 
 // A real SIP phone in place of a PBX; what both ends hear is measured from their own recordings.
 describe('baresip', () => {
@@ -17,17 +14,8 @@ describe('baresip', () => {
   });
   afterEach(() => scene.close());
 
-  const phoneWith = (codecs: string, answer: 'auto' | 'manual' = 'auto'): Promise<Baresip> =>
-    startPhone(scene, `+${business.number}`, { codecs, answer });
-
-  const expectBothHeard = async (call: WhatsAppCall, phone: Baresip): Promise<void> => {
-    expectTone((await call.judge()).heard, phoneToneHz, 1_500);
-    expectTone(await phone.heard(), userToneHz, 1_500);
-  };
-
-  it.each(['pcma', 'pcmu'])('takes a user-initiated call in %s and hangs up', async (codec) => {
-    const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await phoneWith(codec);
+  it.each(['pcma', 'pcmu'])('takes a user-initiated call in %s and hangs up', async (codecs) => {
+    const { bridge, phone } = await startWithPhone(scene, { phone: { codecs } });
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await call.preAccepted();
     await call.accepted();
@@ -36,7 +24,7 @@ describe('baresip', () => {
     await phone.command('hangup');
     await bridge.meta.request('terminate');
     await bridge.idle(5_000);
-    await expectBothHeard(call, phone);
+    await expectBothHeard({ call, phone });
     // The phone shows who calls: the WhatsApp user's number, dialled back through the bridge.
     expect(established.peeruri).toContain(`+${user}@`);
     expect(bridge.meta.actions).toEqual(['pre_accept', 'accept', 'terminate']);
@@ -44,8 +32,7 @@ describe('baresip', () => {
   });
 
   it('rings long and is picked up by hand: media is up before, and not a packet is sent until accept', async () => {
-    const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await phoneWith('pcma', 'manual');
+    const { bridge, phone } = await startWithPhone(scene, { phone: { answer: 'manual' } });
     const call = await WhatsAppCall.fromUser(scene, bridge);
     await phone.event('CALL_INCOMING', 10_000);
     await call.preAccepted();
@@ -56,28 +43,22 @@ describe('baresip', () => {
     await bridge.meta.userHangsUp('USER_INITIATED');
     await phone.event('CALL_CLOSED', 5_000);
     await bridge.idle(5_000);
-    await expectBothHeard(call, phone);
+    await expectBothHeard({ call, phone });
   });
 
-  it.each(['pcma', 'pcmu'])('places a business-initiated call in %s; the user hangs up', async (codec) => {
-    const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await phoneWith(codec);
-    const call = await WhatsAppCall.toUser(scene, bridge);
-    await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
-    await call.ringsAndPicksUp();
-    await phone.event('CALL_ESTABLISHED', 5_000);
+  it.each(['pcma', 'pcmu'])('places a business-initiated call in %s; the user hangs up', async (codecs) => {
+    const { bridge, phone, call } = await phoneCallsUser(scene, { phone: { codecs } });
     await listenFor(2_000);
     await bridge.meta.userHangsUp('BUSINESS_INITIATED');
     await phone.event('CALL_CLOSED', 5_000);
     await bridge.idle(5_000);
-    await expectBothHeard(call, phone);
+    await expectBothHeard({ call, phone });
     expect(bridge.meta.actions).toEqual(['connect']);
     expect(bridge.complaints).toEqual([]);
   });
 
   it('hears that the user is busy', async () => {
-    const bridge = await Bridge.start(scene, { pbx: address.baresip });
-    const phone = await phoneWith('pcma');
+    const { bridge, phone } = await startWithPhone(scene);
     await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
     await bridge.meta.request('connect');
     await bridge.meta.status('RINGING');

@@ -1,14 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { address } from '../support/peers/addresses.js';
-import { phoneToneHz, startPhone } from '../support/peers/asterisk-scene.js';
-import type { Baresip } from '../support/peers/baresip.js';
-import { Bridge } from '../support/peers/bridge.js';
-import { expectTone } from '../support/peers/hearing.js';
-import { business, user } from '../support/peers/meta.js';
+import { phoneToneHz } from '../support/peers/asterisk-scene.js';
+import { expectBothHeard, phoneCallsUser, startWithPhone, userCallsPhone } from '../support/peers/baresip-scene.js';
+import { user } from '../support/peers/meta.js';
 import { Scene } from '../support/peers/scene.js';
 import { judgeTone } from '../support/peers/sound.js';
 import { listenFor, until } from '../support/peers/until.js';
-import { userToneHz, WhatsAppCall } from '../support/peers/whatsapp-call.js';
+import { userToneHz } from '../support/peers/whatsapp-call.js';
 
 let scene: Scene;
 beforeEach(() => {
@@ -18,36 +16,23 @@ afterEach(() => scene.close());
 
 // libre's own SRTP, the keys in the clear where the trunk says that its network is private.
 describe('baresip with SDES', () => {
-  const phoneWith = (mediaenc: string): Promise<Baresip> => startPhone(scene, `+${business.number}`, { mediaenc });
-
   const suites = ['AES_CM_128_HMAC_SHA1_80', 'AES_CM_128_HMAC_SHA1_32', 'AEAD_AES_128_GCM'];
 
   it.each(suites)('takes a user-initiated call with %s', async (suite) => {
     const trunk = `srtp: required\n    srtp_without_tls: true\n    srtp_suites: [${suite}]`;
-    const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk });
-    const phone = await phoneWith('srtp-mand');
-    const call = await WhatsAppCall.fromUser(scene, bridge);
-    await call.preAccepted();
-    await call.accepted();
-    await phone.event('CALL_ESTABLISHED', 5_000);
+    const { bridge, phone, call } = await userCallsPhone(scene, { trunk, phone: { mediaenc: 'srtp-mand' } });
     await listenFor(2_000);
     await phone.command('hangup');
     await bridge.meta.request('terminate');
     await bridge.idle(5_000);
-    expectTone((await call.judge()).heard, phoneToneHz, 1_500);
-    expectTone(await phone.heard(), userToneHz, 1_500);
+    await expectBothHeard({ call, phone });
     expect(bridge.complaints).toEqual([]);
     expect(scene.record['srtp']).toBe(suite);
   });
 
   it('holds and resumes a call, and is heard again', async () => {
     const trunk = 'srtp: required\n    srtp_without_tls: true';
-    const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk });
-    const phone = await phoneWith('srtp-mand');
-    const call = await WhatsAppCall.fromUser(scene, bridge);
-    await call.preAccepted();
-    await call.accepted();
-    await phone.event('CALL_ESTABLISHED', 5_000);
+    const { bridge, phone, call } = await userCallsPhone(scene, { trunk, phone: { mediaenc: 'srtp-mand' } });
     await listenFor(1_500);
     await phone.command('hold');
     await until(
@@ -71,18 +56,12 @@ describe('baresip with SDES', () => {
 
   it.each(['srtp', 'srtp-mand'])('places a business-initiated call with mediaenc=%s', async (mediaenc) => {
     const trunk = 'srtp: optional\n    srtp_without_tls: true';
-    const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk });
-    const phone = await phoneWith(mediaenc);
-    const call = await WhatsAppCall.toUser(scene, bridge);
-    await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
-    await call.ringsAndPicksUp();
-    await phone.event('CALL_ESTABLISHED', 5_000);
+    const { bridge, phone, call } = await phoneCallsUser(scene, { trunk, phone: { mediaenc } });
     await listenFor(2_000);
     await bridge.meta.userHangsUp('BUSINESS_INITIATED');
     await phone.event('CALL_CLOSED', 5_000);
     await bridge.idle(5_000);
-    expectTone((await call.judge()).heard, phoneToneHz, 1_500);
-    expectTone(await phone.heard(), userToneHz, 1_500);
+    await expectBothHeard({ call, phone });
     expect(bridge.complaints).toEqual([]);
     expect(scene.record['srtp']).toEqual(expect.stringMatching(/^A/));
   });
@@ -91,8 +70,7 @@ describe('baresip with SDES', () => {
     ['srtp-mand', 'off'],
     ['srtp-mandf', 'optional\n    srtp_without_tls: true'],
   ])('hears 488 for an offer that cannot be taken: mediaenc=%s, srtp: %s', async (mediaenc, srtp) => {
-    const bridge = await Bridge.start(scene, { pbx: address.baresip, trunk: `srtp: ${srtp}` });
-    const phone = await phoneWith(mediaenc);
+    const { bridge, phone } = await startWithPhone(scene, { trunk: `srtp: ${srtp}`, phone: { mediaenc } });
     await phone.command('dial', `sip:+${user}@${address.bridge}:5060`);
     expect((await phone.event('CALL_CLOSED', 5_000)).param).toMatch(/^488 /);
     await bridge.idle(5_000);

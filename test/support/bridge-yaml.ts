@@ -6,8 +6,12 @@ import { APP_SECRET, BUSINESS, NUMBER_ID } from './test-number.js';
 export interface BridgeYaml {
   /** YAML appended to the file: whole top-level sections. */
   readonly more?: string;
-  /** YAML of the trunk and number sections; the default is one trunk that is the scripted PBX. */
+  /** YAML of the trunk and number sections; the default is one trunk that is the scripted PBX, and one number. */
   readonly trunks?: (pbx: SipScriptPeer) => string;
+  /** More keys of that trunk, as a flow mapping's content. */
+  readonly trunk?: string;
+  /** More keys of that number, as a flow mapping's content. */
+  readonly number?: string;
   /** YAML of the sip section. */
   readonly sip?: string;
   /** YAML of the media section without its ports, as a flow mapping's content. */
@@ -32,7 +36,7 @@ export const workersOfAll = Number(process.env['SIP2WA_MEDIA_WORKERS'] ?? 0);
 /** The configuration of a bridge between a scripted PBX and a Graph API by script. */
 export function bridgeYaml({ pbx, graphUrl, journalDir }: Surroundings, options: BridgeYaml): string {
   const {
-    trunks = numberWithTrunk,
+    trunks = (peer: SipScriptPeer) => numberWithTrunk(peer, options),
     more = '',
     accessToken = 'token-of-the-test',
     sip = sipSection(),
@@ -55,13 +59,11 @@ ${quiet}
 ${more}`;
 }
 
-const numberWithTrunk = (pbx: SipScriptPeer): string => `
+const numberWithTrunk = ({ port }: SipScriptPeer, { trunk = '', number = '' }: BridgeYaml): string => `
 trunks:
-  - name: pbx
-    servers: [{ hostname: 127.0.0.1, port: ${pbx.port} }]
-    accept_from: [127.0.0.1/32]
+  - { name: pbx, servers: [{ hostname: 127.0.0.1, port: ${port} }], accept_from: [127.0.0.1/32]${trunk && `, ${trunk}`} }
 numbers:
-  - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales, trunk: pbx }
+  - { id: "${NUMBER_ID}", number: "+${BUSINESS}", name: sales${number && `, ${number}`}, trunk: pbx }
 `;
 
 /**

@@ -5,7 +5,8 @@ import type { Dice } from './dice.js';
  * Texts are binary strings: one character, one byte.
  */
 
-const TOKENS = [
+/** What a parser of SIP may stumble over. */
+export const SIP_TOKENS = [
   '\r\n',
   '\r',
   '\n',
@@ -81,8 +82,9 @@ type Change = (text: string, dice: Dice) => string;
 const cutAt = (text: string, at: number, drop: number, put: string): string =>
   text.slice(0, at) + put + text.slice(at + drop);
 
-const insertToken: Change = (text, dice) => cutAt(text, dice.int(text.length + 1), 0, dice.pick(TOKENS));
-const replaceByToken: Change = (text, dice) => cutAt(text, dice.int(text.length), 1 + dice.int(12), dice.pick(TOKENS));
+const insertToken: Change = (text, dice) => cutAt(text, dice.int(text.length + 1), 0, dice.pick(SIP_TOKENS));
+const replaceByToken: Change = (text, dice) =>
+  cutAt(text, dice.int(text.length), 1 + dice.int(12), dice.pick(SIP_TOKENS));
 const deleteRange: Change = (text, dice) => cutAt(text, dice.int(text.length), 1 + dice.int(30), '');
 const flipByte: Change = (text, dice) => {
   const at = dice.int(text.length);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Socket } from 'node:dgram';
 import { boundSocket } from './bound-socket.js';
 import { PEER_SDP, PeerMessage, type PeerAddress } from './sip-script-peer.js';
+import { sipText } from './sip-text.js';
 
 /** Timers of RFC 3261 §17, milliseconds. */
 export interface PhoneTimers {
@@ -202,19 +203,18 @@ export class SipPhone {
 
   #answer(request: PeerMessage, status: number, reason: string, body = ''): string {
     const to = request.get('To');
-    const text = [
+    const text = sipText(
       `SIP/2.0 ${status} ${reason}`,
-      ...request.all('Via').map((value) => `Via: ${value}`),
-      `From: ${request.get('From')}`,
-      `To: ${/;tag=/.test(to) || status === 100 ? to : `${to};tag=${TAG}`}`,
-      `Call-ID: ${request.get('Call-ID')}`,
-      `CSeq: ${request.get('CSeq')}`,
-      `Contact: <sip:phone@127.0.0.1:${this.port}>`,
-      ...(body === '' ? [] : ['Content-Type: application/sdp']),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
+      [
+        ...request.all('Via').map((value) => `Via: ${value}`),
+        `From: ${request.get('From')}`,
+        `To: ${/;tag=/.test(to) || status === 100 ? to : `${to};tag=${TAG}`}`,
+        `Call-ID: ${request.get('Call-ID')}`,
+        `CSeq: ${request.get('CSeq')}`,
+        `Contact: <sip:phone@127.0.0.1:${this.port}>`,
+      ],
       body,
-    ].join('\r\n');
+    );
     this.#answers.set(`${request.branch}|${request.method}`, text);
     this.#send(text, request.from);
     return text;
@@ -222,18 +222,17 @@ export class SipPhone {
 
   #text(method: string, uri: string, cseq: number, headers: readonly string[]): string {
     const body = method === 'INVITE' ? PEER_SDP : '';
-    return [
+    return sipText(
       `${method} ${uri} SIP/2.0`,
-      `Via: SIP/2.0/UDP 127.0.0.1:${this.port};rport;branch=z9hG4bK${randomBytes(8).toString('hex')}`,
-      'Max-Forwards: 70',
-      ...headers,
-      `CSeq: ${cseq} ${method}`,
-      `Contact: <sip:phone@127.0.0.1:${this.port}>`,
-      ...(body === '' ? [] : ['Content-Type: application/sdp']),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
+      [
+        `Via: SIP/2.0/UDP 127.0.0.1:${this.port};rport;branch=z9hG4bK${randomBytes(8).toString('hex')}`,
+        'Max-Forwards: 70',
+        ...headers,
+        `CSeq: ${cseq} ${method}`,
+        `Contact: <sip:phone@127.0.0.1:${this.port}>`,
+      ],
       body,
-    ].join('\r\n');
+    );
   }
 
   /** Sends at once (if `now`), then at T1, 2·T1, … up to `mostMs` apart, until stopped or 64·T1 have passed. */

@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net';
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { randomBytes } from 'node:crypto';
+import { sipText } from './sip-text.js';
 
 /**
  * A SIP peer that does exactly what a test tells it, and nothing by itself: no transactions, no retransmissions, no
@@ -240,22 +241,20 @@ export class SipScriptPeer {
     uri: string,
     options: { headers?: readonly string[]; body?: string; cseq?: number } = {},
   ): string {
-    const body = options.body ?? '';
-    return [
+    return sipText(
       `${method} ${uri} SIP/2.0`,
-      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.place};branch=z9hG4bK${randomBytes(6).toString('hex')}`,
-      'Max-Forwards: 70',
-      `From: "Alice" <sip:alice@${this.place}>;tag=${randomBytes(4).toString('hex')}`,
-      `To: <${uri}>`,
-      `Call-ID: ${randomBytes(8).toString('hex')}@${this.host}`,
-      `CSeq: ${options.cseq ?? 1} ${method}`,
-      `Contact: ${this.contact}`,
-      ...(options.headers ?? []),
-      ...(body === '' ? [] : ['Content-Type: application/sdp']),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
-      body,
-    ].join('\r\n');
+      [
+        this.#via(),
+        'Max-Forwards: 70',
+        `From: "Alice" <sip:alice@${this.place}>;tag=${randomBytes(4).toString('hex')}`,
+        `To: <${uri}>`,
+        `Call-ID: ${randomBytes(8).toString('hex')}@${this.host}`,
+        `CSeq: ${options.cseq ?? 1} ${method}`,
+        `Contact: ${this.contact}`,
+        ...(options.headers ?? []),
+      ],
+      options.body,
+    );
   }
 
   /** A request inside the dialog that `invite` (ours) and `answer` (theirs) made. */
@@ -265,23 +264,21 @@ export class SipScriptPeer {
     answer: PeerMessage,
     options: { cseq: number; headers?: readonly string[]; body?: string; branch?: string },
   ): string {
-    const body = options.body ?? '';
-    return [
+    return sipText(
       `${method} ${answer.contactUri} SIP/2.0`,
-      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.place};branch=${options.branch ?? `z9hG4bK${randomBytes(6).toString('hex')}`}`,
-      ...answer.all('Record-Route').map((value) => `Route: ${value}`),
-      'Max-Forwards: 70',
-      `From: ${invite.get('From')}`,
-      `To: ${answer.get('To')}`,
-      `Call-ID: ${invite.get('Call-ID')}`,
-      `CSeq: ${options.cseq} ${method}`,
-      ...(method === 'INVITE' ? [`Contact: ${this.contact}`] : []),
-      ...(options.headers ?? []),
-      ...(body === '' ? [] : ['Content-Type: application/sdp']),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
-      body,
-    ].join('\r\n');
+      [
+        this.#via(options.branch),
+        ...answer.all('Record-Route').map((value) => `Route: ${value}`),
+        'Max-Forwards: 70',
+        `From: ${invite.get('From')}`,
+        `To: ${answer.get('To')}`,
+        `Call-ID: ${invite.get('Call-ID')}`,
+        `CSeq: ${options.cseq} ${method}`,
+        ...(method === 'INVITE' ? [`Contact: ${this.contact}`] : []),
+        ...(options.headers ?? []),
+      ],
+      options.body,
+    );
   }
 
   /** A request from the callee's side of a dialog: `invite` is theirs, `toTag` our tag. */
@@ -293,43 +290,40 @@ export class SipScriptPeer {
     extras: readonly string[] = [],
     body = '',
   ): string {
-    return [
+    return sipText(
       `${method} ${invite.contactUri} SIP/2.0`,
-      `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.place};branch=z9hG4bK${randomBytes(6).toString('hex')}`,
-      'Max-Forwards: 70',
-      `From: ${invite.get('To')};tag=${toTag}`,
-      `To: ${invite.get('From')}`,
-      `Call-ID: ${invite.get('Call-ID')}`,
-      `CSeq: ${cseq} ${method}`,
-      ...(method === 'INVITE' ? [`Contact: ${this.contact}`] : []),
-      ...extras,
-      ...(body === '' ? [] : ['Content-Type: application/sdp']),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
+      [
+        this.#via(),
+        'Max-Forwards: 70',
+        `From: ${invite.get('To')};tag=${toTag}`,
+        `To: ${invite.get('From')}`,
+        `Call-ID: ${invite.get('Call-ID')}`,
+        `CSeq: ${cseq} ${method}`,
+        ...(method === 'INVITE' ? [`Contact: ${this.contact}`] : []),
+        ...extras,
+      ],
       body,
-    ].join('\r\n');
+    );
   }
 
   /** Text of a response to a received request. */
   responseText(request: PeerMessage, status: number, reason: string, extras: ResponseExtras = {}): string {
-    const body = extras.body ?? '';
     const to = request.get('To');
     const tagged = extras.toTag === undefined || to.includes(';tag=') ? to : `${to};tag=${extras.toTag}`;
-    return [
+    return sipText(
       `SIP/2.0 ${status} ${reason}`,
-      ...request.all('Via').map((value) => `Via: ${value}`),
-      ...request.all('Record-Route').map((value) => `Record-Route: ${value}`),
-      `From: ${request.get('From')}`,
-      `To: ${tagged}`,
-      `Call-ID: ${request.get('Call-ID')}`,
-      `CSeq: ${request.get('CSeq')}`,
-      ...(extras.noContact === true ? [] : [`Contact: ${this.contact}`]),
-      ...(extras.headers ?? []),
-      ...(body === '' ? [] : ['Content-Type: application/sdp']),
-      `Content-Length: ${Buffer.byteLength(body)}`,
-      '',
-      body,
-    ].join('\r\n');
+      [
+        ...request.all('Via').map((value) => `Via: ${value}`),
+        ...request.all('Record-Route').map((value) => `Record-Route: ${value}`),
+        `From: ${request.get('From')}`,
+        `To: ${tagged}`,
+        `Call-ID: ${request.get('Call-ID')}`,
+        `CSeq: ${request.get('CSeq')}`,
+        ...(extras.noContact === true ? [] : [`Contact: ${this.contact}`]),
+        ...(extras.headers ?? []),
+      ],
+      extras.body,
+    );
   }
 
   /** Answers a received request the way it came. */
@@ -341,6 +335,10 @@ export class SipScriptPeer {
     for (const socket of this.#connections) socket.destroy();
     await new Promise<void>((resolve) => (this.udp ? this.udp.close(() => resolve()) : resolve()));
     await new Promise<void>((resolve) => (this.server ? this.server.close(() => resolve()) : resolve()));
+  }
+
+  #via(branch = `z9hG4bK${randomBytes(6).toString('hex')}`): string {
+    return `Via: SIP/2.0/${this.transport.toUpperCase()} ${this.place};branch=${branch}`;
   }
 
   #keep(socket: Socket): void {

@@ -145,10 +145,15 @@ describe('a stream', () => {
   it('says every 15 s that it is still there', async () => {
     await serve({ token });
     const stream = await open();
+    const heartbeats = (): number => stream.text.split(': still here\n\n').length - 1;
     clock.advance(14_999);
+    bus.publish(permission('+4930123456'));
+    await until(() => stream.events.length === 1, 'an event');
+    expect(heartbeats()).toBe(0);
     clock.advance(1);
+    await until(() => heartbeats() === 1, 'a heartbeat');
     clock.advance(15_000);
-    await until(() => stream.text.split(': still here\n\n').length === 3, 'two heartbeats');
+    await until(() => heartbeats() === 2, 'another');
     stream.response.destroy();
     await until(() => bus.size === 0, 'the subscription to end');
     await until(() => clock.armed === 0, 'the heartbeat to stop');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TORTURE_MESSAGES } from '../../fixtures/sip/torture-messages.js';
+import { SIP_TOKENS } from '../../support/sip-mutations.js';
 import type { SipMessage } from '../../../src/sip-server/sip/message.js';
 import { header } from '../../../src/sip-server/sip/message.js';
 import { parseMessage } from '../../../src/sip-server/sip/parse.js';
@@ -23,32 +24,10 @@ type Mutation = { readonly at: number; readonly kind: 'cut' | 'insert' | 'replac
 
 /** A place in a text, from 0 to 1, evenly spread: doubles would crowd at the ends. */
 const share = fc.nat({ max: 10_000 }).map((number) => number / 10_000);
-const SPICE = [
-  '\r\n',
-  '\r',
-  '\n',
-  '\0',
-  '"',
-  '<',
-  '>',
-  ';',
-  ',',
-  '|',
-  ':',
-  '=',
-  '%',
-  ' ',
-  '\\',
-  '[',
-  ']',
-  '\xff',
-  ';tag=',
-  'sip:',
-];
 const mutation: fc.Arbitrary<Mutation> = fc.record({
   at: share,
   kind: fc.constantFrom('cut', 'insert', 'replace', 'repeat'),
-  text: fc.oneof(fc.constantFrom(...SPICE), fc.string({ maxLength: 8 })),
+  text: fc.oneof(fc.constantFrom(...SIP_TOKENS), fc.string({ maxLength: 8 })),
 });
 
 function mutate(text: string, { at, kind, text: spice }: Mutation): string {
