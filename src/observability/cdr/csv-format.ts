@@ -52,10 +52,22 @@ const lineEnd = '\r\n';
 export const csvFormat: RecordFormat = {
   header: `${columns.join(',')}${lineEnd}`,
   line: (record) => `${columns.map((column) => cellOf(valueAt(record, column))).join(',')}${lineEnd}`,
-  // Neither of the first two cells is ever quoted.
-  callOf: (line) => /^\d+,([0-9A-Za-z]+),/.exec(line)?.[1],
-  mend: (cutShort) => `${(cutShort.split('"').length - 1) % 2 === 1 ? '"' : ''}${lineEnd}`,
+  // Neither of the first two cells is ever quoted. A line that was cut short is nobody's record.
+  callOf: (line) => (cellsIn(line) === columns.length ? /^\d+,([0-9A-Za-z]+),/.exec(line)?.[1] : undefined),
+  isWhole: (cutShort) => cutShort.endsWith('\r') && cellsIn(cutShort) === columns.length,
+  mend: (cutShort) => {
+    if (csvFormat.isWhole(cutShort)) return '\n';
+    const closed = isOpen(cutShort) ? `${cutShort}"` : cutShort;
+    // With its last cell cut it would look whole.
+    const beyond = cellsIn(closed) === columns.length ? ',' : '';
+    return `${closed.slice(cutShort.length)}${beyond}${lineEnd}`;
+  },
 };
+
+const isOpen = (text: string): boolean => (text.split('"').length - 1) % 2 === 1;
+
+/** A quotation mark within a cell is doubled, so what stands between two of them is one cell's or nothing. */
+const cellsIn = (line: string): number => line.replace(/"[^"]*"?/g, '').split(',').length;
 
 function valueAt(record: CallRecord, column: string): unknown {
   let value: unknown = record;

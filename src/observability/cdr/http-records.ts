@@ -96,7 +96,7 @@ export class HttpRecords implements CdrSink {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#pause?.cancel();
-    if (this.#spool.held > 0) this.#begin();
+    if (!this.#spool.isSettled) this.#begin();
     try {
       await withDeadline(this.#spooling ?? Promise.resolve(), closeDeadlineMs, 'keeping the last call records');
       await withDeadline(this.#sending ?? Promise.resolve(), closeDeadlineMs, 'sending a call record');
@@ -122,11 +122,17 @@ export class HttpRecords implements CdrSink {
       const batch = this.#waiting.splice(0);
       isWell = await this.#spooled(batch);
       for (const { settle } of batch) settle();
-    } while (this.#waiting.length > 0 || (isWell && this.#spool.held > 0));
+    } while (this.#waiting.length > 0 || (isWell && this.#spool.unsaved > 0));
     // In the same turn as the last look at what waits.
     this.#spooling = undefined;
-    if (!isWell && !this.#isClosed) this.#diskRetry = this.options.clock.after(diskRetryMs, () => this.#begin());
+    if (!isWell || !this.#spool.isSettled) this.#tryDiskLater();
     this.#send();
+  }
+
+  #tryDiskLater(): void {
+    if (this.#isClosed || this.#spooling) return;
+    this.#diskRetry?.cancel();
+    this.#diskRetry = this.options.clock.after(diskRetryMs, () => this.#begin());
   }
 
   /** Whether the disk took these; without any, some of those that it did not take before. */
@@ -134,7 +140,7 @@ export class HttpRecords implements CdrSink {
     try {
       if (batch.length > 0) await this.#spool.add(batch);
       const saved = batch.length > 0 ? batch.length : await this.#spool.save();
-      if (saved > 0 && this.#spool.held === 0) this.#spoolable();
+      if (saved > 0 && this.#spool.unsaved === 0) this.#spoolable();
       return true;
     } catch (err) {
       this.#unspoolable(batch.length, err);
@@ -189,8 +195,9 @@ export class HttpRecords implements CdrSink {
     try {
       await this.#spool.remove(entry);
     } catch (err) {
-      const message = 'call record was sent, but its file cannot be removed: the next start sends it again';
+      const message = 'call record was sent, but its file cannot be removed yet: a start before that sends it again';
       logger.error(message, { call: entry.call, file: entry.name, err });
+      this.#tryDiskLater();
     }
   }
 
@@ -203,8 +210,11 @@ export class HttpRecords implements CdrSink {
       const isThere = await this.#spool.reject(entry);
       logger.error(`${what}: ${isThere ? 'put aside' : 'it is gone'}`, fields);
     } catch (err) {
-      const fate = this.#spool.holds(entry) ? 'waits in memory to be put aside' : 'the next start sends it again';
-      logger.error(`${what}: ${fate}`, { ...fields, err });
+      const fate = this.#spool.holds(entry)
+        ? 'waits in memory'
+        : 'waits on the disk, where a start would send it again,';
+      logger.error(`${what}: ${fate} to be put aside`, { ...fields, err });
+      this.#tryDiskLater();
     }
   }
 

@@ -4,16 +4,20 @@ import type { RecordFormat } from './record-format.js';
 export const jsonlFormat: RecordFormat = {
   header: '',
   line: (record) => `${escapeLineSeparators(JSON.stringify(record))}\n`,
-  callOf: (line) => {
-    try {
-      const { call } = JSON.parse(line) as { readonly call?: unknown };
-      return typeof call === 'string' ? call : undefined;
-    } catch {
-      return undefined;
-    }
-  },
+  callOf,
+  // What begins an object is none until it ends.
+  isWhole: (cutShort) => callOf(cutShort) !== undefined,
   mend: () => '\n',
 };
+
+function callOf(line: string): string | undefined {
+  try {
+    const { call } = JSON.parse(line) as { readonly call?: unknown };
+    return typeof call === 'string' ? call : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** JSON allows them, but some readers break lines there. */
 function escapeLineSeparators(line: string): string {

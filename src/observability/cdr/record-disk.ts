@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, rename, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { RecordFormat } from './record-format.js';
+import { callsOf, type RecordFormat } from './record-format.js';
 
 /** What of a file's end is looked at for calls that have their record: more than one crash can leave in doubt. */
 const tailBytes = 1024 * 1024;
@@ -12,7 +12,10 @@ const lineBytes = 64 * 1024;
 export interface RecordDisk {
   /** Calls whose record is in the file already, as far as its end shows. A file of other columns is set aside. */
   open(path: string, format: RecordFormat): Promise<OpenedFile>;
-  /** Appends whole lines, after the header in a new file; they are safe when it resolves and not there when it rejects. */
+  /**
+   * Appends whole lines, after the header in a new file; they are safe when it resolves. When it rejects they may be there all the
+   * same, where the disk does not let them be taken back: `open` tells.
+   */
   append(path: string, lines: string, format: RecordFormat): Promise<void>;
 }
 
@@ -93,10 +96,7 @@ async function cutLine(handle: FileHandle, size: number): Promise<string> {
 }
 
 async function callsIn(handle: FileHandle, size: number, format: RecordFormat): Promise<ReadonlySet<string>> {
-  const lines = (await readEnd(handle, size, tailBytes)).split('\n');
-  // What follows the last line end is no whole line.
-  lines.pop();
-  return new Set(lines.flatMap((line) => format.callOf(line) ?? []));
+  return new Set(callsOf(await readEnd(handle, size, tailBytes), format));
 }
 
 async function hasOtherHeader(handle: FileHandle, size: number, { header }: RecordFormat): Promise<boolean> {

@@ -10,6 +10,8 @@ const maxWaiting = 10_000;
 const closeDeadlineMs = 5_000;
 /** Pause before a disk that failed is tried again, unless the next record comes first. */
 const retryMs = 5_000;
+/** Written in one go: what may be there after a failure shows at the file's end. */
+const mostAtOnce = 200;
 
 export interface RecordFileOptions {
   readonly path: string;
@@ -34,8 +36,10 @@ interface Waiting {
 export class RecordFile implements CdrSink {
   readonly #waiting: Waiting[] = [];
   readonly #disk: RecordDisk;
-  /** Calls that had their record before this process began; undefined: not looked at yet. */
-  #known: ReadonlySet<string> | undefined;
+  /** Calls whose record was found in the file: of earlier processes, and of a batch that failed. */
+  readonly #known = new Set<string>();
+  /** What the file has is known. It is not before the first look, nor after a failure: not every disk takes back what it began. */
+  #isLookedAt = false;
   #writing: Promise<void> | undefined;
   #underWay = 0;
   #retry: Timer | undefined;
@@ -88,7 +92,7 @@ export class RecordFile implements CdrSink {
     this.#retry?.cancel();
     await Promise.resolve();
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.splice(0);
+      const batch = this.#waiting.splice(0, mostAtOnce);
       this.#underWay = batch.length;
       try {
         await this.#store(batch);
@@ -109,18 +113,21 @@ export class RecordFile implements CdrSink {
 
   async #store(batch: readonly Waiting[]): Promise<void> {
     const { path, format, count } = this.options;
-    const known = (this.#known ??= await this.#open());
-    const fresh = batch.filter(({ call }) => !known.has(call));
+    if (!this.#isLookedAt) await this.#look();
+    const fresh = batch.filter(({ call }) => !this.#known.has(call));
     if (fresh.length === 0) return;
+    this.#isLookedAt = false;
     await this.#disk.append(path, fresh.map(({ line }) => line).join(''), format);
+    this.#isLookedAt = true;
     count?.('stored', fresh.length);
   }
 
-  async #open(): Promise<ReadonlySet<string>> {
+  async #look(): Promise<void> {
     const { path, format, logger } = this.options;
     const { calls, aside } = await this.#disk.open(path, format);
+    for (const call of calls) this.#known.add(call);
     if (aside !== undefined) logger.warn('file of call records has other columns: set aside', { file: path, aside });
-    return calls;
+    this.#isLookedAt = true;
   }
 
   #failed(err: unknown): void {

@@ -22,6 +22,9 @@ export interface SpoolFiles {
   syncDirectory(directory: string): Promise<void>;
 }
 
+/** Ends the name of a file that is still being written. */
+export const unfinished = '.new';
+
 export const systemSpoolFiles: SpoolFiles = {
   make: async (directory) => {
     await mkdir(directory, { recursive: true, mode: 0o700 });

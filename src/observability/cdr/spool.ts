@@ -1,19 +1,18 @@
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../lib/clock.js';
-import { systemSpoolFiles, type SpooledFile, type SpoolFiles } from './spool-files.js';
-import { bytesOf, newlySpooled, orderOf, spooledIn, type Spooled, type ToSpool } from './spooled.js';
+import { systemSpoolFiles, unfinished, type SpoolFiles } from './spool-files.js';
+import { rejectedFolder, takeOver } from './spool-found.js';
+import { bytesOf, newlySpooled, orderOf, type Spooled, type ToSpool } from './spooled.js';
 
 /** Of what waits in memory, so many are written in one go: newer ones do not wait long for their turn. */
 const savedAtOnce = 64;
-/** Records that the receiver did not want lie here, until they are moved back or are the oldest when room is needed. */
-const rejectedFolder = 'rejected';
-const unfinished = '.new';
 
-/** A record that is in memory alone: the disk did not take it, or has not yet. */
+/** A record that is not yet where it belongs: the disk did not take it, did not say that it is safe, or did not put it aside. */
 interface Held {
-  readonly text: string;
-  /** Its file is there, but not safe. */
-  isBegun: boolean;
+  /** Undefined: its file alone has it. */
+  text: string | undefined;
+  /** Where its file lies, which may not be safe, or not be the folder that it belongs into; undefined: it has none. */
+  lies: string | undefined;
 }
 
 export interface SpoolOptions {
@@ -29,14 +28,19 @@ export interface SpoolOptions {
 /**
  * Records that wait to be sent, a file each, in the order in which they came: the name begins with a number that only grows. A file
  * is there as a whole or not at all. When all of it would take up more than it may, the oldest make room. What the disk does not take
- * waits in memory, under the name that it will have there, until it is saved.
+ * waits in memory, under the name that it will have there, until it is saved. What was removed or put aside is found again by the next
+ * start only if this process ends before the disk has done that.
  */
 export class Spool {
   readonly #files: SpoolFiles;
   #waiting: Spooled[] = [];
   #rejected = new Set<Spooled>();
-  /** Those of both that are in memory alone, the oldest first. */
+  /** Those of both that are not yet where they belong, the oldest first. */
   readonly #held = new Map<Spooled, Held>();
+  /** Files of records that are done with, and that the disk did not remove. */
+  readonly #leftovers = new Set<string>();
+  /** Calls whose record was sent before it was known what an earlier run left here. */
+  readonly #sentUnseen = new Set<string>();
   #bytes = 0;
   #lastOrder = 0;
   /** Calls whose record an earlier run left here; undefined: not looked at yet. */
@@ -54,12 +58,22 @@ export class Spool {
 
   /** Those in memory alone, rejected ones included: they go when the process does. */
   get held(): number {
+    return [...this.#held.keys()].filter((entry) => this.holds(entry)).length;
+  }
+
+  /** Those that `save` is to bring to where they belong. */
+  get unsaved(): number {
     return this.#held.size;
+  }
+
+  /** Whether the disk is to be tried again. */
+  get isSettled(): boolean {
+    return this.#held.size === 0 && this.#leftovers.size === 0;
   }
 
   /** Those that wait and are on the disk: the next start finds them. */
   get safe(): number {
-    return this.#waiting.filter((entry) => !this.#held.has(entry)).length;
+    return this.#waiting.filter((entry) => !this.holds(entry)).length;
   }
 
   /** Rejected records and those in memory included, in whole blocks. */
@@ -74,7 +88,8 @@ export class Spool {
 
   /** Whether this record is in memory alone. */
   holds(entry: Spooled): boolean {
-    return this.#held.has(entry);
+    const held = this.#held.get(entry);
+    return held !== undefined && held.lies === undefined;
   }
 
   /**
@@ -101,13 +116,14 @@ export class Spool {
   }
 
   /**
-   * Takes over what an earlier run left and writes some of what is in memory alone, the oldest first. Rejects if the disk does not take
-   * them; it may be tried again.
+   * Takes over what an earlier run left and brings some of what is held to where it belongs, the oldest first. Rejects if the disk does
+   * not take them; it may be tried again.
    * @returns how many are safe now that were not; 0: none are left
    */
   save(): Promise<number> {
     return this.#inTurn(async () => {
       await this.#open();
+      for (const path of this.#leftovers) await this.#removeFile(path).catch(() => undefined);
       if (this.#held.size === 0) return 0;
       // What was at fault may be that somebody took the folders away.
       await this.#makeFolders();
@@ -121,44 +137,38 @@ export class Spool {
 
   /** Rejects if the disk does not have it any more. */
   async read(entry: Spooled): Promise<string> {
-    return this.#held.get(entry)?.text ?? this.#files.read(this.#pathOf(entry));
+    const held = this.#held.get(entry);
+    return held?.text ?? this.#files.read(held?.lies ?? this.#pathOf(entry));
   }
 
-  /** It is done with. It waits no more also if this rejects; the next start would find it again. */
+  /** It is done with. It waits no more also if this rejects: its file is then removed later, and found by a start before that. */
   remove(entry: Spooled): Promise<void> {
-    return this.#inTurn(() => this.#discard(entry).finally(() => this.#forget(entry)));
+    return this.#inTurn(async () => {
+      if (!this.#left) this.#sentUnseen.add(entry.call);
+      const file = this.#fileOf(entry);
+      this.#forget(entry);
+      if (file !== undefined) await this.#removeFile(file);
+    });
   }
 
   /**
-   * Puts it aside: it is not wanted. It waits no more also if this rejects: one that is in memory alone stays there until it is saved,
-   * another where it was, for the next start to find.
+   * Puts it aside: it is not wanted. It waits no more also if this rejects: it is then put aside later, and a start before that finds it
+   * where it was.
    * @returns whether there was anything to put aside: one whose file is gone is done with
    */
   reject(entry: Spooled): Promise<boolean> {
     return this.#inTurn(async () => {
-      const held = this.#held.get(entry);
-      const before = this.#pathOf(entry);
+      const held = this.#held.get(entry) ?? { text: undefined, lies: this.#pathOf(entry) };
       this.#forget(entry);
-      if (held) return this.#rejectHeld(entry, held, before);
-      // A folder that is missing is not to look like a record that is gone.
-      await this.#makeFolders();
-      const aside = join(this.options.directory, rejectedFolder, entry.name);
-      if (!(await this.#files.rename(before, aside).then(() => true, unlessGone))) return false;
-      await this.#files.syncDirectory(dirname(aside));
       this.#rejected.add(entry);
       this.#bytes += entry.bytes;
-      return true;
+      this.#held.set(entry, held);
+      await this.#open();
+      // A folder that is missing is not to look like a record that is gone.
+      await this.#makeFolders();
+      await this.#store(new Map([[entry, held]]));
+      return this.#rejected.has(entry);
     });
-  }
-
-  async #rejectHeld(entry: Spooled, held: Held, begun: string): Promise<boolean> {
-    this.#rejected.add(entry);
-    this.#held.set(entry, held);
-    this.#bytes += entry.bytes;
-    if (held.isBegun) await this.#files.remove(begun);
-    await this.#makeFolders();
-    await this.#store(new Map([[entry, held]]));
-    return true;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -171,32 +181,33 @@ export class Spool {
     return this.#files.make(join(this.options.directory, rejectedFolder));
   }
 
-  /** Makes the directory and takes over what an earlier run left in it. Rejects if it cannot be used; it may be tried again. */
+  /** Takes over what an earlier run left. Rejects if the folders cannot be used; it may be tried again. */
   async #open(): Promise<ReadonlySet<string>> {
     if (this.#left) return this.#left;
-    const { directory } = this.options;
-    await this.#makeFolders();
-    const waiting = await this.#files.list(directory);
-    const rejected = await this.#files.list(join(directory, rejectedFolder));
-    await this.#tidy(directory, waiting);
-    await this.#tidy(join(directory, rejectedFolder), rejected);
-    const [left, aside] = [spooledIn(waiting), spooledIn(rejected)];
-    const calls = new Set([...left, ...aside].map(({ call }) => call));
-    for (const entry of [...this.#held.keys()]) if (calls.has(entry.call)) this.#forget(entry);
+    const found = await takeOver(this.#files, this.options.directory, (call) => this.#sentUnseen.has(call));
+    const calls = new Set([...found.waiting, ...found.rejected].map(({ call }) => call));
+    const left = this.#withoutHeld(found.waiting);
+    const aside = new Set(found.rejected.map(({ call }) => call));
+    for (const entry of [...this.#held.keys()]) if (aside.has(entry.call)) this.#forget(entry);
     this.#waiting = [...left, ...this.#waiting];
-    this.#rejected = new Set([...aside, ...this.#rejected]);
+    this.#rejected = new Set([...found.rejected, ...this.#rejected]);
     const all = [...this.#waiting, ...this.#rejected];
     this.#bytes = bytesOf(all);
     this.#lastOrder = all.reduce((last, entry) => Math.max(last, orderOf(entry)), this.#lastOrder);
     this.#left = calls;
+    this.#sentUnseen.clear();
     return calls;
   }
 
-  async #tidy(folder: string, files: readonly SpooledFile[]): Promise<void> {
-    // What is unfinished was safe for nobody: whoever gave it to us gives it again.
-    for (const { name } of files) if (name.endsWith(unfinished)) await this.#files.remove(join(folder, name));
-    // A process that was killed may have left files that are not safe yet: who trusts them would lose them with the power.
-    await this.#files.syncDirectory(folder);
+  /** A record that is held, maybe on its way, and was left here as well is one record: whatever befalls it befalls that file. */
+  #withoutHeld(left: readonly Spooled[]): Spooled[] {
+    const files = new Map(left.map(({ call, name }) => [call, join(this.options.directory, name)]));
+    const taken = new Set<string>();
+    for (const [{ call }, held] of this.#held) {
+      held.lies = files.get(call);
+      if (held.lies !== undefined) taken.add(call);
+    }
+    return left.filter(({ call }) => !taken.has(call));
   }
 
   #place(records: readonly ToSpool[]): ReadonlyMap<Spooled, Held> {
@@ -204,7 +215,7 @@ export class Spool {
     for (const record of records) {
       const entry = newlySpooled(record, this.options.clock.now(), this.#lastOrder);
       this.#lastOrder = orderOf(entry);
-      placed.set(entry, { text: record.text, isBegun: false });
+      placed.set(entry, { text: record.text, lies: undefined });
     }
     return placed;
   }
@@ -213,17 +224,26 @@ export class Spool {
     return join(this.options.directory, this.#rejected.has(entry) ? rejectedFolder : '', entry.name);
   }
 
-  /** Writes records that are in memory; they are safe, and there no more, when it resolves. */
+  /** Brings records to where they belong; they are safe there, and held no more, when it resolves. */
   async #store(records: ReadonlyMap<Spooled, Held>): Promise<void> {
     const folders = new Set<string>();
     for (const [entry, held] of records) {
       const path = this.#pathOf(entry);
-      await this.#write(path, held.text);
-      held.isBegun = true;
+      await this.#bring(entry, held, path);
       folders.add(dirname(path));
     }
     for (const folder of folders) await this.#files.syncDirectory(folder);
     for (const entry of records.keys()) this.#held.delete(entry);
+  }
+
+  /** Has the file of a record lie at this path; one whose file is gone, and that nobody remembers, is forgotten. */
+  async #bring(entry: Spooled, held: Held, path: string): Promise<void> {
+    const { lies, text } = held;
+    const isThere = lies === path || (lies !== undefined && (await this.#isMoved(lies, path)));
+    if (!isThere && text !== undefined) await this.#write(path, text);
+    if (!isThere && text === undefined) return this.#forget(entry);
+    held.lies = path;
+    this.#leftovers.delete(path);
   }
 
   async #write(path: string, text: string): Promise<void> {
@@ -231,11 +251,16 @@ export class Spool {
     try {
       await this.#files.write(begun, text);
       await this.#files.rename(begun, path);
+      this.#leftovers.delete(begun);
     } catch (error) {
-      // Or a full disk would be kept full by what nobody counts.
-      await this.#files.remove(begun).catch(() => undefined);
+      // Or a full disk would be kept full by what nobody counts. A disk on a network may have renamed it all the same.
+      for (const each of [begun, path]) await this.#removeFile(each).catch(() => undefined);
       throw error;
     }
+  }
+
+  #isMoved(from: string, to: string): Promise<boolean> {
+    return this.#files.rename(from, to).then(() => true, unlessGone);
   }
 
   #take(entries: readonly Spooled[]): void {
@@ -260,14 +285,15 @@ export class Spool {
     }
   }
 
-  /** The same for memory, which needs no disk. */
+  /** The same for memory, which needs no disk. Those that have a file are read from it instead. */
   #trim(): void {
     const { limitBytes, onDropped } = this.options;
-    const held = [...this.#held.keys()];
+    for (const held of this.#held.values()) if (held.lies !== undefined) held.text = undefined;
+    const inMemory = [...this.#held.keys()].filter((entry) => this.holds(entry));
     const isRejected = (entry: Spooled): boolean => this.#rejected.has(entry);
-    const wanted = held.filter((entry) => !isRejected(entry) && entry !== this.first);
-    const victims = [...held.filter(isRejected), ...wanted];
-    let bytes = bytesOf(held);
+    const wanted = inMemory.filter((entry) => !isRejected(entry) && entry !== this.first);
+    const victims = [...inMemory.filter(isRejected), ...wanted];
+    let bytes = bytesOf(inMemory);
     const dropped: Spooled[] = [];
     for (const entry of victims) {
       if (bytes <= limitBytes) break;
@@ -280,8 +306,20 @@ export class Spool {
 
   /** Takes its file away, if there is one. */
   async #discard(entry: Spooled): Promise<void> {
+    const file = this.#fileOf(entry);
+    if (file !== undefined) await this.#files.remove(file);
+  }
+
+  /** Where its file lies; undefined if it has none. */
+  #fileOf(entry: Spooled): string | undefined {
     const held = this.#held.get(entry);
-    if (!held || held.isBegun) await this.#files.remove(this.#pathOf(entry));
+    return held ? held.lies : this.#pathOf(entry);
+  }
+
+  async #removeFile(path: string): Promise<void> {
+    this.#leftovers.add(path);
+    await this.#files.remove(path);
+    this.#leftovers.delete(path);
   }
 
   #forget(entry: Spooled): void {

@@ -90,6 +90,17 @@ describe('call records as comma-separated values', () => {
     expect(csvFormat.callOf('1,')).toBeUndefined();
   });
 
+  it('tells a row that was cut short, anywhere, from a whole one, also once it is ended', () => {
+    const row = csvFormat.line(recordOf('01ABC', { text: '"a",\r\n"b' }));
+    for (let length = 1; length < row.length; length++) {
+      const cut = row.slice(0, length);
+      const isWhole = length === row.length - 1;
+      expect(csvFormat.isWhole(cut), cut).toBe(isWhole);
+      const [line] = (cut + csvFormat.mend(cut)).split('\n');
+      expect(csvFormat.callOf(line ?? ''), cut).toBe(isWhole ? '01ABC' : undefined);
+    }
+  });
+
   it('close what was cut within quotes, so that the next line is read', () => {
     const whole = csvFormat.line(recordOf('01ABC', { text: 'a, "b"' }));
     for (let at = 1; at < whole.length; at++) {

@@ -59,14 +59,17 @@ describe('what is said of a record that is not wanted, or cannot be removed', ()
     expect(receiver.taken).toEqual(['01A', '01C', '01D']);
   });
 
-  it('on the disk: it stays there, and the next start sends it again', async () => {
+  it('on the disk: it stays there to be put aside, and a start before that sends it again', async () => {
     const { sink, disk, files, receiver, logger } = httpScene();
     receiver.answers = [400];
     await sink.write(recordOf('01A'));
     files.broken.add('rename');
     await settled();
     expect(logger.lines).toMatchObject([
-      { message: `${refused}: the next start sends it again`, fields: { call: '01A' } },
+      {
+        message: `${refused}: waits on the disk, where a start would send it again, to be put aside`,
+        fields: { call: '01A' },
+      },
     ]);
     const next = httpScene({}, disk);
     await settled();
@@ -86,13 +89,13 @@ describe('what is said of a record that is not wanted, or cannot be removed', ()
     expect(logger.lines.map(({ message }) => message)).toEqual(['call record cannot be read: it is gone']);
   });
 
-  it('sent, and its file cannot be removed: the next start sends it again; none is said of one that was never on the disk', async () => {
+  it('sent, and its file cannot be removed: a start before it can be sends it again; none is said of one that was never on the disk', async () => {
     const { sink, disk, files, receiver, logger } = httpScene();
     receiver.answers = [200, 200, ...never()];
     files.broken.add('remove');
     await sink.write(recordOf('01A'));
     await settled();
-    const message = 'call record was sent, but its file cannot be removed: the next start sends it again';
+    const message = 'call record was sent, but its file cannot be removed yet: a start before that sends it again';
     expect(logger.lines).toMatchObject([{ level: 'error', message, fields: { call: '01A' } }]);
     expect([spooledOn(disk), sink.backlog.records]).toEqual([['01A'], 0]);
     logger.lines.length = 0;

@@ -146,6 +146,22 @@ describe('a file of call records', () => {
     expect(clock.armed).toBe(0);
   });
 
+  it('writes no row twice that a failed attempt left and the disk did not take back', async () => {
+    const disk = new FakeDisk();
+    disk.open = () => Promise.resolve({ calls: new Set(disk.calls) });
+    const { cdr, clock } = sink(disk);
+    disk.append = (_path, text) => {
+      disk.appends += 1;
+      disk.text += disk.appends === 1 ? text.slice(0, text.indexOf('\n') + 1) : text;
+      return disk.appends === 1 ? Promise.reject(new Error('input/output error')) : Promise.resolve();
+    };
+    const written = ['1', '2'].map((call) => cdr.write(recordOf(call)));
+    while (clock.armed === 0) await Promise.resolve();
+    clock.advance(5_000);
+    await Promise.all(written);
+    expect(disk.calls).toEqual(['1', '2']);
+  });
+
   it('gives up at its end what the disk does not take, and says how much', async () => {
     const disk = new FakeDisk();
     const { cdr, logger, counted, clock } = sink(disk);
