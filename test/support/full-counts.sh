@@ -19,6 +19,7 @@ SIP2WA_RUNS=60 bash test/support/peers/in-namespace.sh npx vitest run test/compo
 run 6 test/unit/media/playout-delay.test.ts             # clocks that differ, an hour of each
 run 20 test/unit/media/dtmf-inband.test.ts              # an hour of speech without a key
 run 40 test/property/observability/record-spool.test.ts  # 12,000 sequences of crashes
+run 25 test/property/observability/record-file.test.ts   # 10,000 sequences of failed writes and crashes
 run 5 test/component/observability/record-kill.test.ts # 40 kills, one record of every call
 run 3 test/property/routing/call-hours.test.ts      # twelve zones, two years, every minute
 run 5 test/property/whatsapp/webhook-fuzz.test.ts  # 100,000 mutated webhooks
