@@ -1,3 +1,4 @@
+import type { LossReports } from './expected-loss.js';
 import type { PbxCodec } from '../routing/types.js';
 import type { MediaTrouble } from './media-engine.js';
 import type { LevelMeter } from './quality/level-meter.js';
@@ -63,8 +64,8 @@ export interface PacketPort {
   readonly departed?: boolean;
   /** Keys come from the far end as tones in the audio, if at all. */
   readonly inbandDtmf?: boolean;
-  /** Share of what was sent that the far end reports as lost: 0 to 1; undefined as long as it reports nothing. */
-  readonly lossSeenByPeer?: number | undefined;
+  /** What the far end says of the loss on the way to it. */
+  readonly lossReports?: LossReports;
   /** Takes the audio that came from the far end, where the bridge decodes it. */
   readonly level?: LevelMeter;
   /** Takes what the bridge's watchdog found, for the endpoint's listener. */

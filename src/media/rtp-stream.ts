@@ -8,6 +8,7 @@ import { isNullAddress } from '../sdp/media-address.js';
 import type { PbxMedia } from '../sdp/pbx-sdp.js';
 import { standardCodecs, type CodecRegistry } from './codec-registry.js';
 import { DtmfOutlet } from './dtmf-outlet.js';
+import type { LossReports } from './expected-loss.js';
 import { faultLog } from './fault-log.js';
 import { alawToUlawTable, recodeG711, ulawToAlawTable } from './g711.js';
 import type { DtmfMode, MediaEndpointEvent, MediaStats, MediaTrouble } from './media-engine.js';
@@ -154,8 +155,8 @@ export class RtpStream implements PacketPort {
     return this.#isInband;
   }
 
-  get lossSeenByPeer(): number | undefined {
-    return this.#rtcp.peer.fractionLost;
+  get lossReports(): LossReports {
+    return this.#rtcp.peer;
   }
 
   report(trouble: MediaTrouble): void {
@@ -229,7 +230,7 @@ export class RtpStream implements PacketPort {
       packetsLost: this.#received.lost,
       jitterMs: this.#received.jitterMs,
       ...given('roundTripMs', this.#rtcp.peer.roundTripMs),
-      ...given('lossSeenByPeer', this.lossSeenByPeer),
+      ...given('lossSeenByPeer', this.#rtcp.peer.fractionLost),
       quality: this.#quality.total,
     };
   }
@@ -239,7 +240,7 @@ export class RtpStream implements PacketPort {
     return {
       foreignPackets: this.#lock.foreign,
       droppedDigits: this.#keys.dropped,
-      lossSeenByPbx: this.lossSeenByPeer,
+      lossSeenByPbx: this.#rtcp.peer.fractionLost,
       socketErrors: this.options.sockets.errors,
     };
   }

@@ -230,7 +230,7 @@ export class TranscodingPath implements AudioPath, PlayoutSink {
   }
 
   #prepareForLoss(nowMs: number): void {
-    const percent = this.#expectedLoss.after(this.options.port.lossSeenByPeer, nowMs);
+    const percent = this.#expectedLoss.after(this.options.port.lossReports, nowMs);
     if (percent === this.#lossPercent) return;
     this.#lossPercent = percent;
     this.#encoder.expectLoss?.(percent);

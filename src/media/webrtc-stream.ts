@@ -2,6 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto';
 import type { Clock } from '../lib/clock.js';
 import { given } from '../lib/given.js';
 import type { WhatsAppFormat, WhatsAppRemote } from '../sdp/whatsapp-remote.js';
+import type { LossReports } from './expected-loss.js';
 import type { MediaEndpointEvent, MediaStats, MediaTrouble } from './media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from './packet-port.js';
 import { LevelMeter } from './quality/level-meter.js';
@@ -133,8 +134,8 @@ export class WebRtcStream implements PacketPort, PacketSink {
     return this.#beat.leadMs;
   }
 
-  get lossSeenByPeer(): number | undefined {
-    return this.#reports.peer.fractionLost;
+  get lossReports(): LossReports {
+    return this.#reports.peer;
   }
 
   report(trouble: MediaTrouble): void {

@@ -1,3 +1,4 @@
+import type { LossReports } from '../../src/media/expected-loss.js';
 import type { MediaTrouble } from '../../src/media/media-engine.js';
 import type { MediaPacket, NegotiatedAudio, PacketPort } from '../../src/media/packet-port.js';
 
@@ -15,7 +16,7 @@ export class FakePacketPort implements PacketPort {
   /** What the watchdog said of it. */
   readonly troubles: MediaTrouble[] = [];
   sending?: boolean;
-  lossSeenByPeer?: number;
+  lossReports?: LossReports;
   /** What `recall` hands over, once. */
   readonly unheard: MediaPacket[] = [];
   readonly sent: { readonly payload: Uint8Array; readonly durationMs: number }[] = [];

@@ -56,6 +56,22 @@ function gainDb(from: PbxCodec, to: PbxCodec, ptimeMs: number, samples = tone(ra
   return level(heard.subarray(skipped, end), rateOf(to)) - level(samples, rateOf(from));
 }
 
+/** What is prepared for, report by report. */
+class ReportedLoss {
+  readonly #expected = new ExpectedLoss();
+  readonly #reports = { blocks: 0, fractionLost: undefined as number | undefined };
+
+  report(fractionLost: number, nowMs: number): number {
+    this.#reports.blocks++;
+    this.#reports.fractionLost = fractionLost;
+    return this.#expected.after(this.#reports, nowMs);
+  }
+
+  none(nowMs: number): number {
+    return this.#expected.after(this.#reports, nowMs);
+  }
+}
+
 describe('level through the bridge', () => {
   const pbx: readonly PbxCodec[] = ['PCMA', 'PCMU', 'G722'];
   it.each(pbx.flatMap((codec) => [10, 20, 30, 40, 60].map((ptimeMs) => [codec, ptimeMs] as const)))(
@@ -136,27 +152,37 @@ describe('loss', () => {
   });
 
   it('that is reported raises what encoders prepare for at once, and good reports lower it slowly', () => {
-    const loss = new ExpectedLoss();
-    expect(loss.after(undefined, 0)).toBe(10);
-    expect(loss.after(0.25, 1000)).toBe(25);
-    expect(loss.after(0.9, 2000)).toBe(40);
-    expect(loss.after(0, 3000)).toBe(40);
-    const later = Array.from({ length: 25 }, (_, i) => loss.after(0, 7000 + i * 5000));
+    const loss = new ReportedLoss();
+    expect(loss.none(0)).toBe(10);
+    expect(loss.report(0.25, 1000)).toBe(25);
+    expect(loss.report(0.9, 2000)).toBe(40);
+    expect(loss.report(0, 3000)).toBe(40);
+    const later = Array.from({ length: 30 }, (_, i) => loss.report(0, 7000 + i * 5000));
     later.forEach((percent, i) => expect(percent).toBeLessThanOrEqual(later[i - 1] ?? 40));
-    expect(later.at(-10)).toBe(10);
+    expect(later.at(-14)).toBe(10);
     expect(later.at(-1)).toBe(0);
-    expect(loss.after(0.01, 200_000)).toBe(10);
+    expect(loss.report(0.01, 160_000)).toBe(10);
   });
 
-  it('is prepared for until reports have been good for 10 s', () => {
-    const loss = new ExpectedLoss();
-    expect(loss.after(undefined, 60_000)).toBe(10);
-    expect(loss.after(0, 61_000)).toBe(10);
-    expect(loss.after(0, 70_999)).toBe(10);
-    expect(loss.after(0, 71_000)).toBe(0);
-    const unlucky = new ExpectedLoss();
-    unlucky.after(0.02, 0);
-    expect(unlucky.after(0, 11_000)).toBe(10);
+  it.each([1000, 5000])('is prepared for until reports, one in %i ms, have been good for 10 s', (everyMs) => {
+    const loss = new ReportedLoss();
+    for (let atMs = 20_000; atMs < 30_000; atMs += everyMs) expect(loss.report(0, atMs)).toBe(10);
+    expect(loss.report(0, 30_000)).toBe(0);
+    expect(loss.none(40_000)).toBe(0);
+    const unlucky = new ReportedLoss();
+    unlucky.report(0.02, 0);
+    for (let atMs = 5000; atMs <= 30_000; atMs += everyMs) expect(unlucky.report(0, atMs)).toBe(10);
+  });
+
+  it('is prepared for again when reports stop, and one report alone is not believed', () => {
+    const loss = new ReportedLoss();
+    loss.report(0, 1000);
+    for (const atMs of [11_000, 16_000, 61_000]) expect(loss.none(atMs)).toBe(10);
+    for (const atMs of [62_000, 67_000]) expect(loss.report(0, atMs)).toBe(10);
+    expect(loss.report(0, 72_000)).toBe(0);
+    expect(loss.none(87_001)).toBe(10);
+    loss.report(0.3, 90_000);
+    expect(loss.none(105_001)).toBe(10);
   });
 
   it.each(['native', 'wasm'] as const)(
