@@ -48,10 +48,18 @@ export function contentTypeOf(message: SipMessage): { readonly header: SipHeader
   return { header: { name: 'Content-Type', key: 'content-type', value: 'application/sdp' } };
 }
 
+// eslint-disable-next-line no-control-regex -- control characters are what is looked for
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
+/** Beside those that part the lines. */
+// eslint-disable-next-line no-control-regex -- as above
+const OTHER_CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/;
+
 /** Does a header value hold something that may not stand in one? */
-export const hasControlCharacter = (message: WithHeaders): boolean =>
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  message.headers.some((line) => /[\x00-\x08\x0a-\x1f\x7f]/.test(line.value));
+export function hasControlCharacter({ headers }: WithHeaders): boolean {
+  // Text that is known has line breaks between its lines alone, and is looked through at once.
+  if (headers.written) return OTHER_CONTROL.test(headers.written.text);
+  return headers.some((line) => CONTROL.test(line.value));
+}
 
 /** Contacts of the application always go out in angle brackets. */
 export const bracketContacts = (headers: readonly SipHeader[]): SipHeader[] =>

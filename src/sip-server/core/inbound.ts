@@ -88,14 +88,15 @@ export class Inbound {
     if (!request) return this.core.logger.debug('request without a usable Via', { remote: flow.remote.host });
     const back = replyFlow(this.core, request, flow);
     if (isShed && this.#isNew(request)) return this.#shed(request, back);
-    const refusal = refuseRequest({ message: request, problems });
+    // As it came: what was added to its Via need not be read once more.
+    const refusal = refuseRequest({ message, problems });
     if (refusal) {
       this.core.logger.info('sip request refused', { ...refusal, remote: flow.remote.host });
       return this.#refuse(request, back, refusal.status, refusal.reason);
     }
     if (flow.protocol === 'tls') this.#alias(request, flow);
     const isPart = request.method === 'ACK' || request.method === 'CANCEL';
-    const keys = serverKeys(request, isPart ? 'INVITE' : request.method);
+    const keys = serverKeys(message, isPart ? 'INVITE' : request.method);
     this.#request({ request, flow: back, keys, shown, byteLength });
   }
 

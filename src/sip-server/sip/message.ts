@@ -15,12 +15,23 @@ export interface SipHeader {
   readonly value: string;
 }
 
+/** Header lines, and how they are written where that is known already. */
+export interface HeaderLines extends ReadonlyArray<SipHeader> {
+  readonly written?: WrittenLines;
+}
+
+/** What writing header lines gives, beside a body of this length, without the line break at the end. */
+export interface WrittenLines {
+  readonly text: string;
+  readonly bodyLength: number;
+}
+
 export interface SipRequest {
   readonly kind: 'request';
   readonly method: string;
   readonly uri: string;
   readonly version: string;
-  readonly headers: readonly SipHeader[];
+  readonly headers: HeaderLines;
   readonly body: Buffer;
 }
 
@@ -29,7 +40,7 @@ export interface SipResponse {
   readonly status: number;
   readonly reason: string;
   readonly version: string;
-  readonly headers: readonly SipHeader[];
+  readonly headers: HeaderLines;
   readonly body: Buffer;
 }
 

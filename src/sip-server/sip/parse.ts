@@ -1,6 +1,7 @@
-import type { SipHeader, SipMessage } from './message.js';
+import type { HeaderLines, SipHeader, SipMessage } from './message.js';
 import { all, NO_BODY } from './message.js';
 import { headerName } from './header-names.js';
+import { plainHeaders } from './plain-headers.js';
 import { cutHeaderLine, headerLines, outerBlanks, trimBlanks, unfold } from './header-lines.js';
 
 /** What was read, and what is wrong with it: an element may still answer 400 to a message with problems. */
@@ -35,18 +36,13 @@ export function parseMessage(bytes: Buffer, bodyRule: BodyRule = 'content-length
   const problems: string[] = end < 0 ? ['header section not ended by an empty line'] : [];
   const lineEnd = head.indexOf('\r\n');
   const startLine = lineEnd < 0 ? head : head.slice(0, lineEnd);
-  const headers = lineEnd < 0 ? [] : parseHeaders(head.slice(lineEnd + 2), problems);
-  const body = bodyRule === 'rest' ? rest : cutBody(rest, headers, problems);
+  const lines = lineEnd < 0 ? '' : head.slice(lineEnd + 2);
+  const { headers, body } = readLines(lines, rest, bodyRule, problems);
   const message = parseStartLine(startLine, headers, body, problems);
   return message ? { message, problems } : undefined;
 }
 
-function parseStartLine(
-  line: string,
-  headers: readonly SipHeader[],
-  body: Buffer,
-  problems: string[],
-): SipMessage | undefined {
+function parseStartLine(line: string, headers: HeaderLines, body: Buffer, problems: string[]): SipMessage | undefined {
   const status = STATUS_LINE.exec(line);
   if (status) {
     const [, version = '', code = '', reason = ''] = status;
@@ -83,6 +79,25 @@ function parseHeaders(text: string, problems: string[]): SipHeader[] {
     else headers.push({ name: names.name, key: names.key, value });
   }
   return headers;
+}
+
+function readLines(
+  lines: string,
+  rest: Buffer,
+  bodyRule: BodyRule,
+  problems: string[],
+): { readonly headers: HeaderLines; readonly body: Buffer } {
+  const plain = plainHeaders(lines);
+  const headers = plain ?? parseHeaders(lines, problems);
+  const body = bodyRule === 'rest' ? rest : cutBody(rest, headers, problems);
+  return { headers: plain ? asWritten(plain, lines, body.length) : headers, body };
+}
+
+/** The headers, with their text if writing them beside a body of this length would give the same again. */
+function asWritten(headers: readonly SipHeader[], text: string, bodyLength: number): HeaderLines {
+  const [length, ...others] = all({ headers }, 'content-length');
+  if (length !== String(bodyLength) || others.length > 0) return headers;
+  return Object.assign(headers, { written: { text, bodyLength } });
 }
 
 /** RFC 3261 §18.3: a datagram may hold more than the body, never less. */

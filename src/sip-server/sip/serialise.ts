@@ -1,4 +1,4 @@
-import type { SipHeader, SipMessage } from './message.js';
+import type { HeaderLines, SipHeader, SipMessage } from './message.js';
 
 /** The start line, without its CRLF. */
 export const startLine = (message: SipMessage): string =>
@@ -11,26 +11,40 @@ export const startLine = (message: SipMessage): string =>
  * in the place where it stood, else last.
  */
 export function serialise(message: SipMessage): Buffer {
-  const length = String(message.body.length);
-  let head = startLine(message) + '\r\n';
-  let counted = false;
-  for (const line of message.headers) {
-    if (line.key === 'content-length') {
-      if (counted) continue;
-      counted = true;
-      head += `${line.name}: ${length}\r\n`;
-    } else head += `${line.name}: ${line.value}\r\n`;
-  }
-  if (!counted) head += `Content-Length: ${length}\r\n`;
-  head += '\r\n';
-  const bytes = Buffer.allocUnsafe(head.length + message.body.length);
+  const { headers, body } = message;
+  const { written } = headers;
+  const lines = written?.bodyLength === body.length ? `${written.text}\r\n` : linesOf(headers, body.length);
+  const head = `${startLine(message)}\r\n${lines}\r\n`;
+  const bytes = Buffer.allocUnsafe(head.length + body.length);
   bytes.write(head, 'latin1');
-  bytes.set(message.body, head.length);
+  bytes.set(body, head.length);
   return bytes;
 }
 
+function linesOf(headers: readonly SipHeader[], bodyLength: number): string {
+  const length = `Content-Length: ${bodyLength}\r\n`;
+  let lines = '';
+  let counted = false;
+  for (const { name, key, value } of headers) {
+    if (key !== 'content-length') lines += `${name}: ${value}\r\n`;
+    else if (!counted) {
+      counted = true;
+      lines += name === 'Content-Length' ? length : `${name}: ${bodyLength}\r\n`;
+    }
+  }
+  return counted ? lines : lines + length;
+}
+
 /** The headers with the first one of this name replaced by another value. */
-export function replaceFirst(headers: readonly SipHeader[], key: string, value: string): SipHeader[] {
+export function replaceFirst(headers: HeaderLines, key: string, value: string): HeaderLines {
   const at = headers.findIndex((line) => line.key === key);
-  return headers.map((line, index) => (index === at ? { ...line, value } : line));
+  const replaced = headers.map((line, index) => (index === at ? { ...line, value } : line));
+  const { written } = headers;
+  if (!written || at < 0 || key === 'content-length') return replaced;
+  let from = 0;
+  for (const line of headers.slice(0, at)) from += line.name.length + line.value.length + ': \r\n'.length;
+  const line = headers[at];
+  from += (line?.name.length ?? 0) + ': '.length;
+  const text = written.text.slice(0, from) + value + written.text.slice(from + (line?.value.length ?? 0));
+  return Object.assign(replaced, { written: { ...written, text } });
 }
