@@ -1,21 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.js';
-import { systemIds } from '../../../src/lib/ids.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { standardCodecs } from '../../../src/media/codec-registry.js';
-import { PortPool } from '../../../src/media/port-pool.js';
-import { remoteNetworks } from '../../../src/media/remote-networks.js';
-import { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
-import { RtpSockets } from '../../../src/media/rtp-sockets.js';
 import { TranscodingBridge } from '../../../src/media/transcoding-bridge.js';
 import type { PbxCodec } from '../../../src/routing/types.js';
+import { loopbackEndpoint } from '../../support/loopback-endpoint.js';
 import { pace } from '../../support/pace.js';
-import { rtpPorts } from '../../support/ports.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
 import { WebRtcScene } from '../../support/webrtc-scene.js';
 import { toneLevel } from '../../support/wrtc-peer.js';
 
-const pool = new PortPool({ range: rtpPorts, clock: systemClock, random: Math.random, quarantineMs: 0 });
 const codecs = standardCodecs();
 const amplitude = 10_000;
 const heardFrames = 150;
@@ -65,17 +59,7 @@ async function joined({ codec, formats, ptimeMs, lines = [] }: Trunk) {
   await scene.userInitiated();
   await scene.connected();
   const pbx = await RtpPeer.open();
-  const sockets = await RtpSockets.open(pool, '127.0.0.1', systemClock);
-  const endpoint = new UdpRtpEndpoint({
-    id: 'pbx',
-    sockets,
-    address: '127.0.0.1',
-    codecs: [codec, 'PCMA'],
-    maySendTo: remoteNetworks(['127.0.0.1/32']),
-    clock: systemClock,
-    ids: systemIds,
-    logger: silentLogger,
-  });
+  const { endpoint, rtpPort } = await loopbackEndpoint({ codecs: [codec, 'PCMA'] });
   closers.push(
     () => pbx.close(),
     () => endpoint.close(),
@@ -90,7 +74,7 @@ async function joined({ codec, formats, ptimeMs, lines = [] }: Trunk) {
   });
   closers.push(() => bridge.disconnect());
   bridge.connect('wa', 'pbx');
-  return { scene, pbx, endpoint, rtpPort: sockets.rtpPort };
+  return { scene, pbx, endpoint, rtpPort };
 }
 
 describe.each(trunks)('a trunk with $codec in packets of $ptimeMs ms, and libwebrtc', (trunk) => {

@@ -1,24 +1,19 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemIds } from '../../../src/lib/ids.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import { standardCodecs } from '../../../src/media/codec-registry.js';
 import { createOpusCodec } from '../../../src/media/opus-codec.js';
-import { PortPool } from '../../../src/media/port-pool.js';
-import { remoteNetworks } from '../../../src/media/remote-networks.js';
-import { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
-import { RtpSockets } from '../../../src/media/rtp-sockets.js';
+import type { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
 import { TranscodingBridge } from '../../../src/media/transcoding-bridge.js';
 import { gaps, levelDbfs, strongestHz } from '../../../src/sandbox/audio/measure.js';
 import type { Pcm } from '../../../src/sandbox/audio/pcm.js';
 import { eventually } from '../../support/eventually.js';
+import { loopbackEndpoint } from '../../support/loopback-endpoint.js';
 import { pace } from '../../support/pace.js';
 import { FakePacketPort, whatsAppAudio } from '../../support/packet-ports.js';
-import { rtpPorts } from '../../support/ports.js';
 import { RtpPeer, type ReceivedRtp } from '../../support/rtp-peer.js';
 import { fromG711, fromOpus, toG711, ToneSource } from '../../support/tones.js';
 
-const pool = new PortPool({ range: rtpPorts, clock: systemClock, random: Math.random, quarantineMs: 0 });
 const amplitude = 8000;
 const codecs = standardCodecs();
 let scene: Scene | undefined;
@@ -38,17 +33,7 @@ class Scene {
 
   static async open(codec: 'PCMA' | 'PCMU', ptimeMs: number): Promise<Scene> {
     const pbx = await RtpPeer.open();
-    const sockets = await RtpSockets.open(pool, '127.0.0.1', systemClock);
-    const endpoint = new UdpRtpEndpoint({
-      id: 'pbx',
-      sockets,
-      address: '127.0.0.1',
-      codecs: [codec],
-      maySendTo: remoteNetworks(['127.0.0.1/32']),
-      clock: systemClock,
-      ids: systemIds,
-      logger: silentLogger,
-    });
+    const { endpoint, rtpPort } = await loopbackEndpoint({ codecs: [codec] });
     await endpoint.createAnswer(pbx.sdp({ formats: codec === 'PCMA' ? '8' : '0', ptimeMs }));
     const whatsApp = new FakePacketPort(whatsAppAudio);
     const bridge = new TranscodingBridge({
@@ -58,7 +43,7 @@ class Scene {
       logger: silentLogger,
     });
     bridge.connect('wa', 'pbx');
-    return new Scene(whatsApp, pbx, endpoint, sockets.rtpPort, bridge);
+    return new Scene(whatsApp, pbx, endpoint, rtpPort, bridge);
   }
 
   opusFrame(): Uint8Array {

@@ -1,6 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { CallId } from '../../../src/lib/ids.js';
-import { systemIds } from '../../../src/lib/ids.js';
 import { systemClock } from '../../../src/lib/clock.js';
 import { silentLogger } from '../../../src/lib/logger.js';
 import type { MediaEndpointEvent } from '../../../src/media/media-engine.js';
@@ -8,16 +7,15 @@ import type { MediaPacket } from '../../../src/media/packet-port.js';
 import { PortPool } from '../../../src/media/port-pool.js';
 import { remoteNetworks } from '../../../src/media/remote-networks.js';
 import { buildRtcp, parseRtcp } from '../../../src/media/rtcp-packet.js';
-import { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
+import type { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
 import { RtpSockets } from '../../../src/media/rtp-sockets.js';
 import { eventually } from '../../support/eventually.js';
-import { rtpPorts } from '../../support/ports.js';
+import { loopbackEndpoint, rtpPool } from '../../support/loopback-endpoint.js';
 import { RtpPeer } from '../../support/rtp-peer.js';
 
 const call = 'test' as CallId;
 const frame = new Uint8Array(160).fill(0x55);
 const closing: (() => Promise<void> | void)[] = [];
-const pool = new PortPool({ range: rtpPorts, clock: systemClock, random: Math.random, quarantineMs: 0 });
 
 interface EndpointScene {
   readonly endpoint: UdpRtpEndpoint;
@@ -31,20 +29,14 @@ async function openEndpoint(
   options: { networks?: string[]; latch?: boolean; codecs?: ('PCMA' | 'PCMU')[] } = {},
 ): Promise<EndpointScene> {
   const { networks = ['127.0.0.0/8'], latch = false, codecs = ['PCMA', 'PCMU'] } = options;
-  const sockets = await RtpSockets.open(pool, '127.0.0.1', systemClock);
-  const endpoint = new UdpRtpEndpoint({
-    id: systemIds.hex(8),
-    sockets,
-    address: '127.0.0.1',
+  const { endpoint, rtpPort: port } = await loopbackEndpoint({
     codecs,
     maySendTo: remoteNetworks(networks),
     latch,
-    clock: systemClock,
-    ids: systemIds,
     logger: silentLogger.child({ call }),
   });
   closing.push(() => endpoint.close());
-  const scene: EndpointScene = { endpoint, port: sockets.rtpPort, events: [], audio: [], digits: [] };
+  const scene: EndpointScene = { endpoint, port, events: [], audio: [], digits: [] };
   endpoint.listen((event) => scene.events.push(event));
   const copy = (packet: MediaPacket): MediaPacket => ({ ...packet, payload: Uint8Array.from(packet.payload) });
   endpoint.port.onAudio = (packet) => scene.audio.push(copy(packet));
@@ -340,12 +332,12 @@ describe('RTP endpoint, RTCP and closing', () => {
   it('is deaf and mute after closing, and its ports are free', async () => {
     const [scene, peer] = [await openEndpoint(), await openPeer()];
     await scene.endpoint.createAnswer(peer.sdp());
-    const taken = pool.taken;
+    const taken = rtpPool.taken;
     await scene.endpoint.close();
     scene.endpoint.port.sendAudio(frame, 20);
     scene.endpoint.sendDtmf('1', 100);
     await expect(scene.endpoint.createAnswer(peer.sdp())).rejects.toMatchObject({ endCode: 'internal' });
-    expect(pool.taken).toBe(taken - 1);
+    expect(rtpPool.taken).toBe(taken - 1);
     const witness = await openPeer();
     witness.send(peer.port, { payloadType: 8, sequence: 1, timestamp: 0, payload: frame });
     await eventually(

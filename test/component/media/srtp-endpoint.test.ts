@@ -1,27 +1,22 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
-import { systemClock } from '../../../src/lib/clock.js';
 import { systemIds } from '../../../src/lib/ids.js';
 import type { MediaEndpointEvent } from '../../../src/media/media-engine.js';
-import { PortPool } from '../../../src/media/port-pool.js';
-import { remoteNetworks } from '../../../src/media/remote-networks.js';
 import { parseRtcp } from '../../../src/media/rtcp-packet.js';
-import { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
+import type { UdpRtpEndpoint } from '../../../src/media/rtp-endpoint.js';
 import { emptyRtpFields, isRtcp, parseRtp, writeRtpHeader } from '../../../src/media/rtp-packet.js';
-import { RtpSockets } from '../../../src/media/rtp-sockets.js';
 import { SrtpReceiver } from '../../../src/media/srtp/srtp-receiver.js';
 import type { SrtpSuite } from '../../../src/routing/types.js';
 import { cryptoLines, srtpSuites, type CryptoLine, type SrtpKey } from '../../../src/sdp/sdes.js';
 import type { SrtpPolicy } from '../../../src/sdp/srtp-negotiation.js';
 import { eventually } from '../../support/eventually.js';
-import { rtpPorts } from '../../support/ports.js';
+import { loopbackEndpoint } from '../../support/loopback-endpoint.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { KeepingSrtpSender, testKey } from '../../support/srtp-keys.js';
 
 const frame = Buffer.alloc(160, 0x55);
 const plainFrame = frame.toString('hex');
-const pool = new PortPool({ range: rtpPorts, clock: systemClock, random: Math.random, quarantineMs: 0 });
 const closing: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0)) await close();
@@ -39,21 +34,10 @@ interface EndpointScene {
 }
 
 async function openEndpoint(srtp?: SrtpPolicy): Promise<EndpointScene> {
-  const sockets = await RtpSockets.open(pool, '127.0.0.1', systemClock);
   const logger = new RecordingLogger();
-  const endpoint = new UdpRtpEndpoint({
-    id: systemIds.hex(8),
-    sockets,
-    address: '127.0.0.1',
-    codecs: ['PCMA'],
-    maySendTo: remoteNetworks(['127.0.0.0/8']),
-    clock: systemClock,
-    ids: systemIds,
-    logger,
-    srtp,
-  });
+  const { endpoint, rtpPort: port } = await loopbackEndpoint({ logger, srtp });
   closing.push(() => endpoint.close());
-  const scene: EndpointScene = { endpoint, port: sockets.rtpPort, events: [], audio: [], digits: [], logger };
+  const scene: EndpointScene = { endpoint, port, events: [], audio: [], digits: [], logger };
   endpoint.listen((event) => scene.events.push(event));
   return scene;
 }

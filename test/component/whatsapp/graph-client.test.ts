@@ -3,9 +3,10 @@ import { systemClock } from '../../../src/lib/clock.js';
 import type { E164, WaCallId } from '../../../src/lib/ids.js';
 import type { WaUserId } from '../../../src/routing/user-address.js';
 import { GraphClient, type GraphClientOptions } from '../../../src/whatsapp/graph-client.js';
-import { GraphError } from '../../../src/whatsapp/graph-error.js';
+import type { GraphError } from '../../../src/whatsapp/graph-error.js';
 import { metaFixture } from '../../support/fixtures.js';
 import { GraphDouble, metaError, type Reply } from '../../support/graph-double.js';
+import { graphFailure } from '../../support/graph-failure.js';
 import { freePort } from '../../support/ports.js';
 import { RecordingLogger } from '../../support/recording-logger.js';
 import { someWaCall } from '../../support/whatsapp-fakes.js';
@@ -33,14 +34,10 @@ function client(extra: Partial<GraphClientOptions> = {}): GraphClient {
   return new GraphClient({ ...fixed, token: () => token, logger, backoffMs: 1, ...extra });
 }
 
-async function failure(promise: Promise<unknown>): Promise<GraphError> {
-  const error: unknown = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(GraphError);
-  expect(JSON.stringify(error) + String((error as Error).stack)).not.toMatch(/canary/);
-  return error as GraphError;
+async function failure(request: Promise<unknown>): Promise<GraphError> {
+  const error = await graphFailure(request);
+  expect(JSON.stringify(error) + String(error.stack)).not.toMatch(/canary/);
+  return error;
 }
 
 describe('requests have the shape of Meta’s reference', () => {

@@ -14,8 +14,8 @@ import { fromG711, fromOpus, toG711 } from '../../support/tones.js';
 
 const codecs = standardCodecs();
 
-/** The ten syllables of the counted sequence, none of which may be cut. */
-function wholeSyllables(heard: Pcm): HeardSyllable[] {
+/** None of the ten syllables of the counted sequence is missing or cut. */
+function expectWhole(heard: Pcm): HeardSyllable[] {
   const syllables = heardSyllables(heard);
   expect(syllables.map((one) => Math.abs((one?.lengthMs ?? 0) - 115) <= 15)).toEqual(Array(10).fill(true));
   return syllables as HeardSyllable[];
@@ -89,6 +89,25 @@ describe('what the dialled side says before the other one is up', () => {
     };
   };
 
+  /** The PBX has spoken for so long while WhatsApp is not up yet. */
+  const pbxSpeaks = (audio: NegotiatedAudio, ms: number) => {
+    const pbx = new FakePacketPort(audio);
+    bridge = bridgeTo(pbx);
+    const say = speaker(pbx, audio);
+    bridge.prepare('pbx');
+    say(ms);
+    return { pbx, say };
+  };
+  /** WhatsApp has while the PBX has not answered. */
+  const whatsAppSpeaks = (ms: number) => {
+    const [pbx, wa] = [new FakePacketPort(g711Audio('PCMA')), new FakePacketPort(whatsAppAudio)];
+    bridge = bridgeTo(pbx, wa);
+    const say = speaker(wa, whatsAppAudio);
+    bridge.prepare('wa');
+    say(ms);
+    return { pbx, say };
+  };
+
   it.each([
     ['PCMA', 20],
     ['PCMU', 30],
@@ -96,11 +115,7 @@ describe('what the dialled side says before the other one is up', () => {
     ['PCMA', 60],
   ] as const)('is heard by WhatsApp whole, and the delay goes: %s, %i ms', (codec, ptimeMs) => {
     const audio = g711Audio(codec, ptimeMs);
-    const pbx = new FakePacketPort(audio);
-    bridge = bridgeTo(pbx);
-    const say = speaker(pbx, audio);
-    bridge.prepare('pbx');
-    say(600);
+    const { say } = pbxSpeaks(audio, 600);
     bridge.connect('wa', 'pbx');
     say(120);
     expect(whatsApp.out).toEqual([]);
@@ -108,7 +123,7 @@ describe('what the dialled side says before the other one is up', () => {
     expect(whatsApp.out).toHaveLength(1);
     say(sequenceMs + 1800 - 720);
     const heard = fromOpus(whatsApp.out.map(({ payload }) => payload));
-    const syllables = wholeSyllables(heard);
+    const syllables = expectWhole(heard);
     expectSpokenPace(syllables);
     expect(syllables[0]!.atMs).toBeLessThan(80);
     // What is said now goes out at once.
@@ -119,16 +134,11 @@ describe('what the dialled side says before the other one is up', () => {
   });
 
   it('is heard by the PBX whole, and nothing reaches it before the joining', () => {
-    const pbx = new FakePacketPort(g711Audio('PCMA'));
-    const wa = new FakePacketPort(whatsAppAudio);
-    bridge = bridgeTo(pbx, wa);
-    const say = speaker(wa, whatsAppAudio);
-    bridge.prepare('wa');
-    say(300);
+    const { pbx, say } = whatsAppSpeaks(300);
     expect(pbx.sent).toEqual([]);
     bridge.connect('pbx', 'wa');
     say(sequenceMs + 1000);
-    const syllables = wholeSyllables(
+    const syllables = expectWhole(
       fromG711(
         'PCMA',
         pbx.sent.map(({ payload }) => payload),
@@ -141,15 +151,11 @@ describe('what the dialled side says before the other one is up', () => {
   });
 
   it('is heard whole when Opus is handed on, and the delay goes', () => {
-    const pbx = new FakePacketPort(whatsAppAudio);
-    bridge = bridgeTo(pbx);
-    const say = speaker(pbx, whatsAppAudio);
-    bridge.prepare('pbx');
-    say(600);
+    const { say } = pbxSpeaks(whatsAppAudio, 600);
     bridge.connect('wa', 'pbx');
     whatsApp.open();
     say(sequenceMs + 1000);
-    wholeSyllables(fromOpus(whatsApp.out.map(({ payload }) => payload)));
+    expectWhole(fromOpus(whatsApp.out.map(({ payload }) => payload)));
     expect(whatsApp.out.length * 20).toBeLessThan(sequenceMs + 1000 + 80);
   });
 
@@ -218,30 +224,22 @@ describe('what the dialled side says before the other one is up', () => {
   });
 
   it.each([20, 30])('goes on being played when the PBX sends another offer meanwhile: ptime %i', (ptimeMs) => {
-    const pbx = new FakePacketPort(g711Audio('PCMA'));
-    bridge = bridgeTo(pbx);
-    const say = speaker(pbx, g711Audio('PCMA'));
-    bridge.prepare('pbx');
-    say(600);
+    const { pbx, say } = pbxSpeaks(g711Audio('PCMA'), 600);
     bridge.connect('wa', 'pbx');
     whatsApp.open();
     say(200);
     pbx.audio = g711Audio('PCMA', ptimeMs);
     say(sequenceMs + 1000);
-    wholeSyllables(fromOpus(whatsApp.out.map(({ payload }) => payload)));
+    expectWhole(fromOpus(whatsApp.out.map(({ payload }) => payload)));
   });
 
   it.each(['kept', 'waiting for WhatsApp', 'being played'] as const)(
     'is heard whole when the PBX turns to the other law while it is %s',
     (when) => {
-      const pbx = new FakePacketPort(g711Audio('PCMA'));
-      bridge = bridgeTo(pbx);
-      const say = speaker(pbx, g711Audio('PCMA'));
+      const { pbx, say } = pbxSpeaks(g711Audio('PCMA'), 300);
       const turn = (moment: typeof when): void => {
         if (moment === when) pbx.audio = g711Audio('PCMU');
       };
-      bridge.prepare('pbx');
-      say(300);
       turn('kept');
       say(300);
       bridge.connect('wa', 'pbx');
@@ -253,7 +251,7 @@ describe('what the dialled side says before the other one is up', () => {
       turn('being played');
       say(sequenceMs + 1000);
       const heard = fromOpus(whatsApp.out.map(({ payload }) => payload));
-      const syllables = wholeSyllables(heard);
+      const syllables = expectWhole(heard);
       expectSpokenPace(syllables);
       // What is read by the other law is distorted: pauses are no silence any more.
       const pauses = syllables.slice(1).map(({ atMs }) => heard.samples.subarray((atMs - 40) * 8, (atMs - 20) * 8));
@@ -262,12 +260,7 @@ describe('what the dialled side says before the other one is up', () => {
   );
 
   it('is heard by the PBX whole when that turns to the other law meanwhile', () => {
-    const pbx = new FakePacketPort(g711Audio('PCMA'));
-    const wa = new FakePacketPort(whatsAppAudio);
-    bridge = bridgeTo(pbx, wa);
-    const say = speaker(wa, whatsAppAudio);
-    bridge.prepare('wa');
-    say(600);
+    const { pbx, say } = whatsAppSpeaks(600);
     bridge.connect('pbx', 'wa');
     say(200);
     const before = pbx.sent.length;
@@ -275,18 +268,14 @@ describe('what the dialled side says before the other one is up', () => {
     say(sequenceMs + 1000);
     const payloads = pbx.sent.map(({ payload }) => payload);
     const parts = [fromG711('PCMA', payloads.slice(0, before)), fromG711('PCMU', payloads.slice(before))] as const;
-    wholeSyllables(concat(...parts));
+    expectWhole(concat(...parts));
   });
 
   it.each([
     ['coded anew', g711Audio('PCMA')],
     ['handed on', whatsAppAudio],
   ])('stops at once when the call ends while it is played: %s', (_how, audio) => {
-    const pbx = new FakePacketPort(audio);
-    bridge = bridgeTo(pbx);
-    const say = speaker(pbx, audio);
-    bridge.prepare('pbx');
-    say(600);
+    const { pbx, say } = pbxSpeaks(audio, 600);
     bridge.connect('wa', 'pbx');
     whatsApp.open();
     say(200);
