@@ -72,7 +72,7 @@ describe.each(Object.entries(ways))('Asterisk by %s', (_, way) => {
     expectTone(await asterisk.heard(), userToneHz, 1_000);
     expect(bridge.meta.actions).toEqual(['pre_accept', 'accept']);
     expect(bridge.complaints).toEqual([]);
-    expect(scene.record['srtp']).toBe(way.suite);
+    expect((await scene.record())['srtp']).toBe(way.suite);
   });
 
   it('dials a user out through the trunk, plays a tone, records the user and hangs up', async () => {
@@ -81,7 +81,7 @@ describe.each(Object.entries(ways))('Asterisk by %s', (_, way) => {
     expectTone(await asterisk.heard(), userToneHz, 1_000);
     expect(bridge.meta.actions).toEqual(['connect', 'terminate']);
     expect(bridge.complaints).toEqual([]);
-    expect(scene.record['srtp']).toBe(way.suite);
+    expect((await scene.record())['srtp']).toBe(way.suite);
   });
 });
 

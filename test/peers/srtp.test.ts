@@ -27,7 +27,7 @@ describe('baresip with SDES', () => {
     await bridge.idle(5_000);
     await expectBothHeard({ call, phone });
     expect(bridge.complaints).toEqual([]);
-    expect(scene.record['srtp']).toBe(suite);
+    expect((await scene.record())['srtp']).toBe(suite);
   });
 
   it('holds and resumes a call, and is heard again', async () => {
@@ -63,7 +63,7 @@ describe('baresip with SDES', () => {
     await bridge.idle(5_000);
     await expectBothHeard({ call, phone });
     expect(bridge.complaints).toEqual([]);
-    expect(scene.record['srtp']).toEqual(expect.stringMatching(/^A/));
+    expect((await scene.record())['srtp']).toEqual(expect.stringMatching(/^A/));
   });
 
   it.each([

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { escapedPackets, escapeTargets } from './escapes.js';
+import { until } from './until.js';
 
 /** Something that has to be ended, in reverse order of its start. */
 export interface Stoppable {
@@ -22,9 +23,12 @@ export class Scene {
     return join(this.folder, name);
   }
 
-  /** The record of the only call. */
-  get record(): Record<string, unknown> {
-    return JSON.parse(readFileSync(this.path('cdr.jsonl'), 'utf8')) as Record<string, unknown>;
+  /** The record of the only call, once it is on disk. */
+  record(): Promise<Record<string, unknown>> {
+    return until('the record', 5_000, () => {
+      const text = readFileSync(this.path('cdr.jsonl'), 'utf8');
+      return text.endsWith('\n') ? (JSON.parse(text) as Record<string, unknown>) : undefined;
+    });
   }
 
   /** Takes over a started part. */
