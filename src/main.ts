@@ -1,13 +1,11 @@
 #!/usr/bin/env node
 import { runCli } from './cli/program.js';
-import { yieldHelperThreads } from './lib/helper-threads.js';
 import { usePlainEnvironment } from './lib/plain-environment.js';
 
 /** A command has ended: what still holds the event loop after this time is a leak, and no reason to hang. */
 const EXIT_GRACE_MS = 2_000;
 
 usePlainEnvironment();
-yieldHelperThreads();
 /** Whoever reads has seen enough (`| head`): nothing to complain of. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

@@ -31,6 +31,8 @@ const mostBeforeSending = 16;
 /** The clock is no good for less. */
 const leastRestMs = 0.1;
 const countedForMs = 100;
+/** Where datagrams are rare, the process has looked for them many times while it was busy. */
+const mostHeldUpMs = 50;
 
 /**
  * Lets the datagrams of all sockets through in batches: first everything is read, then everything is worked on, then everything
@@ -109,7 +111,8 @@ export class DatagramBatches {
 
   #noteHoldUp(nowMs: number): void {
     const idleMs = this.options.idleMs?.() ?? nowMs;
-    this.heldUpMs = Math.max(0, nowMs - this.#lastBeganMs - (idleMs - this.#lastIdleMs));
+    const busyMs = nowMs - this.#lastBeganMs - (idleMs - this.#lastIdleMs);
+    this.heldUpMs = Math.min(mostHeldUpMs, Math.max(0, busyMs));
     this.#lastBeganMs = nowMs;
     this.#lastIdleMs = idleMs;
   }

@@ -64,7 +64,7 @@ export interface EmbeddedSipServerOptions {
   /** When this process counts as overloaded, so that new requests are answered 503. */
   readonly overloadLimits?: Partial<OverloadLimits>;
   /**
-   * This process has nothing in it that must not wait: from about 300 calls a second on it blocks for up to 4 ms at a time, so that it wakes once for
+   * This process has nothing in it that must not wait: from about 300 calls a second on it blocks for up to 8 ms at a time, so that it wakes once for
    * many datagrams. Default: it never does.
    */
   readonly rests?: boolean;

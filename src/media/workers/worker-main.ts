@@ -3,8 +3,6 @@
  * ends the calls first. They may come while the rest is still being loaded, so that is loaded afterwards.
  */
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
-const { yieldHelperThreads } = await import('../../lib/helper-threads.js');
-yieldHelperThreads();
 // For lists of processes.
 process.title = `sip2wa media ${process.argv[2] ?? ''}`;
 const { runWorker } = await import('./worker-process.js');

@@ -2,7 +2,6 @@
 import { systemClock } from '../../../dist/lib/clock.js';
 import { systemIds } from '../../../dist/lib/ids.js';
 import { silentLogger } from '../../../dist/lib/logger.js';
-import { yieldHelperThreads } from '../../../dist/lib/helper-threads.js';
 import { usePlainEnvironment } from '../../../dist/lib/plain-environment.js';
 import { WeriftMediaEngine } from '../../../dist/media/werift-media-engine.js';
 import { WorkerEffort } from '../../../dist/media/workers/worker-effort.js';
@@ -10,7 +9,6 @@ import { WorkerLoadMeter } from '../../../dist/media/workers/worker-load-meter.j
 import { answerQuestions } from './answering.mjs';
 
 usePlainEnvironment();
-yieldHelperThreads();
 const LOOPBACK = '127.0.0.0/8';
 const UP_MS = 15_000;
 /** As a worker looks at its load. */

@@ -55,9 +55,9 @@ export class Measurement {
     for (let i = 0; i < repeats; i++) {
       if (only.includes('passthrough')) await this.#repeat('passthrough', () => this.#passthrough());
       if (only.includes('transcode')) await this.#repeat('transcode', () => this.#transcode());
-      if (only.includes('g722') && i < repeatsOfG722) await this.#repeat('g722', () => this.#g722());
       if (only.includes('passthrough') && stock) await this.#repeat('stock', () => this.#stock());
     }
+    for (let i = 0; i < repeatsOfG722; i++) if (only.includes('g722')) await this.#repeat('g722', () => this.#g722());
   }
 
   get #isLate() {
@@ -128,8 +128,9 @@ export class Measurement {
 
   /** A window once so many calls have been up for a while. */
   async #settled(bed, calls) {
+    const isAnew = bed.calls === 0;
     await bed.resize(calls);
-    await sleep(2 * this.#plan.settleMs);
+    await sleep(2 * this.#plan.settleMs + this.#emptiesMs(bed, isAnew));
     const window = await bed.window(this.#plan.windowMs);
     this.#tell(bed, window);
     return window;
@@ -142,16 +143,17 @@ export class Measurement {
     const start = known ? bed.calls : guessFrom(await bed.window(this.#plan.windowMs / 2));
     const tried = [];
     const endMs = performance.now() + this.#plan.searchSeconds * 1000;
+    let isCut = false;
     const knee = await findKnee({
       start,
       factor: known ? NARROW : WIDE,
-      closeEnough: this.#plan.closeEnough,
+      closeEnough: bed.relay.mode?.buffers ? this.#plan.closeEnoughBuffered : this.#plan.closeEnough,
       most: MOST_CALLS,
-      isLate: () => this.#isLate || performance.now() > endMs,
+      isLate: () => (isCut = this.#isLate || performance.now() > endMs),
       attempt: (calls) => this.#attempt(bed, calls, tried),
     });
     if (knee > 0) this.#found.set(kind, knee);
-    return { knee, tried, atKnee: tried.findLast((window) => window.calls === knee && !window.fault) };
+    return { knee, isCut, tried, atKnee: tried.findLast((window) => window.calls === knee && !window.fault) };
   }
 
   /** Whether so many calls are borne, in one window or in the next: a relay that bears them may still be caught cold. */
@@ -164,7 +166,7 @@ export class Measurement {
     }
     // What an overload has left in queues is worked off before the next window.
     if (tried.at(-1)?.fault) await sleep(2 * this.#plan.settleMs);
-    if (isAnew && bed.relay.mode?.buffers) await sleep(this.#plan.emptiesMs);
+    await sleep(this.#emptiesMs(bed, isAnew));
     for (let tries = 0; tries < TRIES; tries++) {
       await sleep(this.#plan.settleMs);
       const window = await bed.window(this.#plan.windowMs);
@@ -175,9 +177,13 @@ export class Measurement {
       if (bed.relay.isSpoiltBy?.(fault)) await bed.resize(0);
       if (!isDoubtful(window)) break;
       await bed.resize(calls);
-      if (bed.relay.mode?.buffers) await sleep(this.#plan.emptiesMs);
+      await sleep(this.#emptiesMs(bed, true));
     }
     return false;
+  }
+
+  #emptiesMs({ relay }, isAnew) {
+    return isAnew && relay.mode?.buffers ? this.#plan.emptiesMs : 0;
   }
 
   /** What a call that is held weighs: the growth of a process that has few calls by many more. */
@@ -190,7 +196,8 @@ export class Measurement {
       await bed.resize(CALLS_BEFORE_MEMORY + memoryCalls);
       await sleep(2 * settleMs);
       const after = await bed.relay.memory();
-      return { calls: bed.calls - CALLS_BEFORE_MEMORY, before, after };
+      const calls = bed.calls - CALLS_BEFORE_MEMORY;
+      return calls > 0 ? { calls, before, after } : undefined;
     });
   }
 

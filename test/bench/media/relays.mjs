@@ -36,7 +36,7 @@ export class EngineRelay {
 
   /** Calls whose buffers have grown are opened anew, as those of rtpengine: a window is not judged by the one before. */
   isSpoiltBy(fault) {
-    return this.mode.buffers && fault !== undefined;
+    return this.mode.buffers && (fault === 'loss' || fault === 'delay');
   }
 
   static async start({ mode, core, profileDir }) {

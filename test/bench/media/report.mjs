@@ -28,11 +28,11 @@ export function figures(measured) {
   const stockCalls = middle(stock.map(({ knee }) => knee));
   const calls = of(passthrough, ({ ours }) => ours.knee);
   return {
-    passthrough_calls_vs_dgram: of(passthrough, ({ ours, dgram }) => ours.knee / dgram.knee),
+    passthrough_calls_vs_dgram: of(passthrough, ({ ours, dgram }) => kneeRatio(ours, dgram)),
     passthrough_cpu_vs_dgram: of(passthrough, ({ ours, dgram }) => cpuRatio(ours, dgram)),
     passthrough_cpu_vs_rtpengine: of(passthrough, ({ ours, rtpengine }) => cpuRatio(ours, rtpengine)),
     passthrough_calls_vs_stock: stockCalls ? round(calls / stockCalls) : null,
-    transcode_calls_vs_rtpengine: of(transcode, ({ ours, rtpengine }) => ours.knee / (rtpengine?.knee || NaN)),
+    transcode_calls_vs_rtpengine: of(transcode, ({ ours, rtpengine }) => kneeRatio(ours, rtpengine)),
     ...setUpFigures(measured.setUps),
     passthrough_calls: calls,
     dgram_calls: of(passthrough, ({ dgram }) => dgram.knee),
@@ -47,6 +47,8 @@ export function figures(measured) {
     transcode_cpu_ms_per_1000: of(transcode, ({ ours }) => ours.compared.cpuMsPer1000),
     // Coded with less effort while the worker has much to do: libopus' complexity at the most calls, 5 by default.
     transcode_opus_complexity: of(transcode, ({ ours }) => ours.atKnee?.opusComplexity ?? NaN),
+    transcode_cpu_opus_complexity: of(transcode, ({ ours }) => ours.compared.opusComplexity),
+    transcode_half_load_opus_complexity: of(transcode, ({ ours }) => ours.half.opusComplexity),
     rtpengine_transcode_cpu_ms_per_1000: of(transcode, ({ rtpengine }) => rtpengine?.atKnee?.cpuMsPer1000 ?? NaN),
     g722_cpu_ms_per_1000: of(g722, ({ ours }) => ours.compared.cpuMsPer1000),
     ...halfFigures('passthrough', passthrough),
@@ -54,6 +56,9 @@ export function figures(measured) {
     ...halfFigures('g722', g722),
     ...memoryFigures(measured.memory),
     repeats: { passthrough: passthrough.length, transcode: transcode.length, g722: g722.length, stock: stock.length },
+    searches_cut_short: [...passthrough, ...transcode, ...g722]
+      .flatMap(({ ours, dgram, rtpengine }) => [ours, dgram, rtpengine])
+      .filter((search) => search?.isCut).length,
     complaints: [...passthrough, ...transcode, ...g722].reduce((sum, { ours }) => sum + ours.complaints.count, 0),
     tried: {
       passthrough: passthrough.map(({ ours }) => ours.tried.map(attempt)),
@@ -66,6 +71,8 @@ export function figures(measured) {
   };
 }
 
+/** A search that time cut short has found too little: it is compared with nothing. */
+const kneeRatio = (ours, other) => (!other || ours.isCut || other.isCut ? NaN : ours.knee / (other.knee || NaN));
 const cpuRatio = (ours, other) => ours.compared.cpuMsPer1000 / (other?.compared.cpuMsPer1000 ?? NaN);
 
 function halfFigures(name, repeats) {
@@ -123,6 +130,7 @@ function attempt(window) {
     ...(opusComplexity === undefined ? {} : { opus_complexity: opusComplexity }),
     p99_ms: [window.toWhatsApp, window.toPbx].map((way) => round(way.p99Us / 1000)),
     max_ms: [window.toWhatsApp, window.toPbx].map((way) => round(way.maxUs / 1000)),
+    own_delay_ms: [window.toWhatsApp, window.toPbx].map((way) => round(way.leastUs / 1000)),
     cpu_ms_per_1000: round(cpuMsPer1000, 1),
     cores: round(cores),
     load_late_ms: round(lateP99Us / 1000),

@@ -3,7 +3,6 @@
  * INVITE with 200. An argument names the file of the record of open calls; without one there is none.
  */
 import Srf from 'drachtio-srf';
-import { yieldHelperThreads } from '../../../dist/lib/helper-threads.js';
 import { usePlainEnvironment } from '../../../dist/lib/plain-environment.js';
 import { connectOver } from '../../../dist/sip/drachtio-types.js';
 import { startEmbeddedSipServer } from '../../../dist/sip-server/start-embedded-sip-server.js';
@@ -12,7 +11,6 @@ import { SDP } from './messages.mjs';
 
 // as the daemon's main.js does
 usePlainEnvironment();
-yieldHelperThreads();
 const [t1Ms, recordFile] = process.argv.slice(2);
 
 const complaints = { count: 0, first: undefined };

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.js';
@@ -64,12 +64,6 @@ class Scene {
   }
 }
 
-/** See proc_pid_stat(5). */
-function nicenessOf(task: string): number {
-  const text = readFileSync(`${task}/stat`, 'latin1');
-  return Number(text.slice(text.lastIndexOf(')') + 2).split(' ')[16]);
-}
-
 describe('a worker in a process of its own', () => {
   let scene: Scene;
   let pbx: RtpPeer | undefined;
@@ -79,19 +73,6 @@ describe('a worker in a process of its own', () => {
     await scene.engine.stop();
     for (const { pid } of scene.channels) expect(isAlive(pid!)).toBe(false);
   });
-
-  it(
-    'lets the threads that compile and collect garbage wait for the one that handles packets',
-    { timeout: callsMs },
-    async () => {
-      scene = new Scene(1);
-      await scene.engine.start();
-      const tasks = `/proc/${String(scene.pid)}/task`;
-      const low = readdirSync(tasks).filter((thread) => nicenessOf(`${tasks}/${thread}`) === 19);
-      expect(low).toHaveLength(5);
-      expect(low).not.toContain(String(scene.pid));
-    },
-  );
 
   it('leaves nothing open after calls, on either side', { timeout: callsMs }, async () => {
     scene = new Scene(1);

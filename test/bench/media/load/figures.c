@@ -75,7 +75,8 @@ static uint32_t at(const uint32_t *sorted, size_t count, double share) {
 
 /** What a codec or a buffer delays all frames of a leg by is no added delay; a stamped frame should not be delayed at all. */
 static uint32_t added_us(const delay_t *delay) {
-    return delay->to->codec == STAMPED ? delay->us : delay->us - delay->to->least_us;
+    if (delay->to->codec == STAMPED) return delay->us;
+    return delay->us > delay->to->least_us ? delay->us - delay->to->least_us : 0;
 }
 
 static void print_direction(const char *name, enum side side) {

@@ -88,7 +88,7 @@ static void on_rtp(leg_t *leg, uint8_t *packet, int length, uint64_t arrived_ns)
             return;
         }
     }
-    note_for_report(leg, packet);
+    if (leg->is_secure) note_for_report(leg, packet);
     if (type != leg->payload_type) return;
     uint16_t sequence = packet[2] << 8 | packet[3];
     if (!leg->has_sequence) {

@@ -1,5 +1,6 @@
 /*
- * Reports of WhatsApp's side (RFC 3550 6.4.1): what it sends, and how much was lost on the way to it. Encoders go by that.
+ * Reports of WhatsApp's side (RFC 3550 6.4.1): what it sends, and how much was lost on the way to it. Encoders go by that. Octets are
+ * as many as they are more or less, and LSR is 0: nobody here measures round trips.
  */
 #include "load.h"
 #include <arpa/inet.h>
@@ -39,7 +40,7 @@ void report_if_due(leg_t *leg, uint64_t now_ns) {
     at = put32(at, leg->ssrc);
     at = put32(at, now_ns / 1000000000ull + ntp_epoch);
     at = put32(at, (now_ns % 1000000000ull << 32) / 1000000000ull);
-    at = put32(at, leg->timestamp);
+    at = put32(at, leg->timestamp - ticks_of(leg->codec));
     at = put32(at, leg->frames_sent);
     at = put32(at, leg->frames_sent * 60);
     at = put32(at, ntohl(leg->heard.ssrc));
