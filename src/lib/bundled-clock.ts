@@ -119,7 +119,9 @@ class TimingWheel implements Clock {
     const due = this.#due.length;
     for (let quantum = from; quantum <= now; quantum++) this.#collect(quantum % places, now);
     // Behind a stall of more than a round, places are passed in another order than their timers fell due.
-    if (now - from === places - 1) this.#due.push(...this.#due.splice(due).sort((a, b) => a.dueQuantum - b.dueQuantum));
+    if (now - from === places - 1) {
+      for (const timer of this.#due.splice(due).sort((a, b) => a.dueQuantum - b.dueQuantum)) this.#due.push(timer);
+    }
     this.#wakeAt(this.#waiting > 0 ? this.#nextQuantum() : Infinity);
     this.#fire();
   }

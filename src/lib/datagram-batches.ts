@@ -1,6 +1,6 @@
 import type { RemoteInfo } from 'node:dgram';
 
-/** Takes datagrams; the buffer belongs to the receiver. */
+/** Takes datagrams. The buffer belongs to the receiver, unless whoever hands it over says otherwise. */
 export type DatagramListener = (datagram: Buffer, from: RemoteInfo) => void;
 
 export interface DatagramBatchesOptions {

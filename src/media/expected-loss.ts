@@ -26,12 +26,14 @@ export class ExpectedLoss {
   #wanted = littlePercent;
   #percent = 0;
   #forgottenAtMs = 0;
-  #reports = 0;
+  /** Reports taken note of; those from before this path are no news. */
+  #reports: number | undefined;
   #heardAtMs = 0;
   #goodSinceMs: number | undefined;
 
   /** In per cent. To be called often: it looks whether there is another report, and whether the last one is too old. */
   after(reports: LossReports | undefined, nowMs: number): number {
+    this.#reports ??= reports?.blocks;
     if (reports?.fractionLost !== undefined && reports.blocks !== this.#reports) {
       this.#reports = reports.blocks;
       this.#heardAtMs = nowMs;

@@ -232,8 +232,8 @@ export function isSipError(error: unknown): error is SrfSipError {
   return error instanceof Error && 'status' in error && typeof error.status === 'number';
 }
 
-/** Longest header of a request that is echoed in the frames of its responses, in characters. */
-const echoLimit = 512;
+/** Longest header of a request that is echoed in the frames of its responses. */
+const echoLimitBytes = 512;
 
 /**
  * Keeps a response's frame small whatever the request held. srf copies From, To, Call-ID and CSeq into it although the SIP
@@ -244,7 +244,7 @@ export function trimEcho(response: SrfResponse): void {
   const loose = response as unknown as LooseResponse;
   const callId = loose.headers['call-id'];
   for (const name of ['from', 'to', 'call-id', 'cseq']) {
-    if ((loose.headers[name]?.length ?? 0) > echoLimit) Reflect.deleteProperty(loose.headers, name);
+    if (Buffer.byteLength(loose.headers[name] ?? '') > echoLimitBytes) Reflect.deleteProperty(loose.headers, name);
   }
   answerCallId(response, callId);
 }

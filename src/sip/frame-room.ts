@@ -49,16 +49,13 @@ export function largestPart(frame: string): { readonly part: string; readonly by
   return largest;
 }
 
-/** Longest copy of a request's header that a response is sent with, in characters. */
-const echoLimit = 512;
-
 /**
- * A frame of a response without what srf copied from the request and is long: the SIP server takes it from the transaction. srf
- * answers a BYE by itself, so nobody could leave it out before.
+ * A frame of a response without what srf copied from the request: the SIP server takes it from the transaction. srf answers a BYE by
+ * itself, so nobody could leave it out before.
  */
-export function withoutLongEcho(frame: string): string {
+export function withoutEcho(frame: string): string {
   if (!/^sip\|[^\r\n]*\r\nSIP\/2\.0 /.test(frame)) return frame;
   const [head = '', ...body] = frame.split('\r\n\r\n');
-  const isKept = (line: string): boolean => line.length <= echoLimit || !/^(?:from|to|call-id|cseq):/i.test(line);
+  const isKept = (line: string): boolean => !/^(?:from|to|call-id|cseq):/i.test(line);
   return [head.split('\r\n').filter(isKept).join('\r\n'), ...body].join('\r\n\r\n');
 }

@@ -117,7 +117,7 @@ function screenBody(request: SrfRequest): Refusal | undefined {
 function isUsableContact(request: SrfRequest): boolean {
   try {
     const uri = parseSrfUri(request.getParsedHeader('contact')[0]?.uri ?? '');
-    return uri !== undefined && /^sips?$/i.test(uri.scheme) && /^[\w.[\]:-]+$/.test(uri.host ?? '');
+    return uri !== undefined && /^sips?$/i.test(uri.scheme) && /^[\w.[\]:-]{1,255}$/.test(uri.host ?? '');
   } catch {
     return false;
   }

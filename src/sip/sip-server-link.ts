@@ -5,7 +5,7 @@ import { DeadlineError, withDeadline } from '../lib/deadline.js';
 import { deferred } from '../lib/deferred.js';
 import type { Logger } from '../lib/logger.js';
 import { connectOver, createSrf, fitFrames, watchFrames, type SrfApi } from './drachtio-types.js';
-import { frameLimitBytes, largestPart, withoutLongEcho } from './frame-room.js';
+import { frameLimitBytes, largestPart, withoutEcho } from './frame-room.js';
 import type { ServerLiveness } from './liveness/server-liveness.js';
 import { plainSipText } from './sip-text.js';
 
@@ -100,7 +100,7 @@ export class SipServerLink {
   /** Whichever server it is: what one of them chokes on is a fault of ours (drachtio reference, §9.1). */
   #fitted(message: string): string {
     if (frameBytes(message) < frameLimitBytes) return message;
-    const shorter = withoutLongEcho(message);
+    const shorter = withoutEcho(message);
     const bytes = frameBytes(shorter);
     if (bytes < frameLimitBytes) return shorter;
     const what = plainSipText(message.split('\r\n', 2)[1] ?? '');

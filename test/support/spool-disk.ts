@@ -97,6 +97,7 @@ export class DiskOfProcess implements SpoolFiles {
       this.#mustDo('rename');
       const text = this.disk.files.get(from);
       if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+      if (from === to) return;
       this.disk.change(to, text);
       this.disk.change(from, undefined);
     });

@@ -239,7 +239,8 @@ export class Spool {
   /** Has the file of a record lie at this path; one whose file is gone, and that nobody remembers, is forgotten. */
   async #bring(entry: Spooled, held: Held, path: string): Promise<void> {
     const { lies, text } = held;
-    const isThere = lies === path || (lies !== undefined && (await this.#isMoved(lies, path)));
+    // Also one that lies there already: a folder may have been made anew since.
+    const isThere = lies !== undefined && (await this.#isMoved(lies, path));
     if (!isThere && text !== undefined) await this.#write(path, text);
     if (!isThere && text === undefined) return this.#forget(entry);
     held.lies = path;
@@ -285,10 +286,17 @@ export class Spool {
     }
   }
 
-  /** The same for memory, which needs no disk. Those that have a file are read from it instead. */
+  /** The same for memory, which needs no disk. What does not fit is read from its file, if it has one, which may not be safe yet. */
   #trim(): void {
     const { limitBytes, onDropped } = this.options;
-    for (const held of this.#held.values()) if (held.lies !== undefined) held.text = undefined;
+    const isRead = ([, { text }]: [Spooled, Held]): boolean => text !== undefined;
+    let texts = bytesOf([...this.#held].filter(isRead).map(([entry]) => entry));
+    for (const [entry, held] of this.#held) {
+      if (texts <= limitBytes) break;
+      if (held.lies === undefined || held.text === undefined) continue;
+      texts -= entry.bytes;
+      held.text = undefined;
+    }
     const inMemory = [...this.#held.keys()].filter((entry) => this.holds(entry));
     const isRejected = (entry: Spooled): boolean => this.#rejected.has(entry);
     const wanted = inMemory.filter((entry) => !isRejected(entry) && entry !== this.first);

@@ -145,7 +145,7 @@ export class TrunkLogin {
     const { method, uri } = request;
     const short = withoutUser(uri);
     const proofs = this.#proofs(method, this.auth.uri === 'host' ? short : uri);
-    if (headerBytes(proofs) <= roomBytes) return proofs;
+    if (this.auth.uri === 'host' || headerBytes(proofs) <= roomBytes) return proofs;
     this.ground.logger.warn('credentials name the host alone: the request would be too large', { method });
     return this.#proofs(method, short);
   }

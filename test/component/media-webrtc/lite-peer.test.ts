@@ -121,8 +121,9 @@ it.each(paths)(
     await talking(path);
     const audio: MediaPacket[] = [];
     const events: MediaPacket[] = [];
-    endpoint.port.onAudio = (packet) => audio.push({ ...packet, payload: packet.payload.slice() });
-    endpoint.port.onTelephoneEvent = (packet) => events.push({ ...packet, payload: packet.payload.slice() });
+    const kept = (packet: MediaPacket): MediaPacket => ({ ...packet, payload: Uint8Array.from(packet.payload) });
+    endpoint.port.onAudio = (packet) => audio.push(kept(packet));
+    endpoint.port.onTelephoneEvent = (packet) => events.push(kept(packet));
     peer.send(111, 1, 960, Buffer.from([0xf8, 0xff, 0xfe]));
     peer.send(126, 2, 1920, Buffer.from([5, 0x0a, 0, 160]));
     peer.send(63, 3, 2880, Buffer.from([1]));
@@ -132,7 +133,7 @@ it.each(paths)(
       [1, 960],
       [4, 2880],
     ]);
-    expect(events).toEqual([{ sequence: 2, timestamp: 1920, marker: false, payload: Buffer.from([5, 0x0a, 0, 160]) }]);
+    expect(events).toEqual([{ sequence: 2, timestamp: 1920, marker: false, payload: Uint8Array.of(5, 0x0a, 0, 160) }]);
     expect(endpoint.port.heard).toBeGreaterThanOrEqual(4);
   },
 );

@@ -61,6 +61,10 @@ class ReportedLoss {
   readonly #expected = new ExpectedLoss();
   readonly #reports = { blocks: 0, fractionLost: undefined as number | undefined };
 
+  constructor() {
+    this.none(0);
+  }
+
   report(fractionLost: number, nowMs: number): number {
     this.#reports.blocks++;
     this.#reports.fractionLost = fractionLost;
@@ -172,6 +176,13 @@ describe('loss', () => {
     const unlucky = new ReportedLoss();
     unlucky.report(0.02, 0);
     for (let atMs = 5000; atMs <= 30_000; atMs += everyMs) expect(unlucky.report(0, atMs)).toBe(10);
+  });
+
+  it('is not told by a report from before the encoder', () => {
+    const reports = { blocks: 7, fractionLost: 0.3 };
+    const expected = new ExpectedLoss();
+    expect(expected.after(reports, 0)).toBe(10);
+    expect(expected.after({ ...reports, blocks: 8 }, 1000)).toBe(30);
   });
 
   it('is prepared for again when reports stop, and one report alone is not believed', () => {

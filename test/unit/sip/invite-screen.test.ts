@@ -70,6 +70,12 @@ describe('screening of an INVITE', () => {
     else expect(screened).toBeUndefined();
   });
 
+  it('takes a Contact at a host that DNS can name, and no longer one', () => {
+    const at = (characters: number): SrfRequest => invite('x', `sip:pbx@${'h'.repeat(characters)}`);
+    expect(screenInvite(at(255), () => false)).toBeUndefined();
+    expect(screenInvite(at(256), () => false)).toMatchObject({ status: 400 });
+  });
+
   it('takes the longest names that are allowed', () => {
     const request = invite('x');
     const long: Readonly<Record<string, string>> = {

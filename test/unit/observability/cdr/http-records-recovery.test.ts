@@ -185,6 +185,19 @@ describe('records that waited in memory while the disk was broken', () => {
     expect(spooledOn(disk)).toEqual(['01A']);
   });
 
+  it('come back to a disk that lost what it had written and could not make safe', async () => {
+    const { sink, disk, files, clock } = await brokenScene([]);
+    files.fault = undefined;
+    files.broken.add('syncDirectory');
+    await sink.write(recordOf('01A'));
+    expect(spooledOn(disk)).toEqual(['01A']);
+    disk.files.clear();
+    files.broken.clear();
+    clock.advance(5_000);
+    await settled();
+    expect(spooledOn(disk)).toEqual(['01A']);
+  });
+
   it('are written at the stop, if the disk takes them by then, and are not called lost', async () => {
     const { sink, disk, files, logger, clock } = await brokenScene(['01A', '01B']);
     files.fault = undefined;
