@@ -4,7 +4,6 @@ import { systemClock } from '../../src/lib/clock.js';
 import { systemIds, type CallId } from '../../src/lib/ids.js';
 import { silentLogger } from '../../src/lib/logger.js';
 import type { RtpEndpoint } from '../../src/media/media-engine.js';
-import { SrtpReceiver } from '../../src/media/srtp/srtp-receiver.js';
 import type { UdpRtpEndpoint } from '../../src/media/rtp-endpoint.js';
 import { WeriftMediaEngine } from '../../src/media/werift-media-engine.js';
 import { cryptoLines, srtpSuites, type SrtpKey } from '../../src/sdp/sdes.js';
@@ -16,7 +15,7 @@ import { Scene } from '../support/peers/scene.js';
 import { sequenceWalk, wrapsOf } from '../support/peers/sequence-walk.js';
 import { until } from '../support/peers/until.js';
 import { RtpPeer } from '../support/rtp-peer.js';
-import { KeepingSrtpSender, testKey } from '../support/srtp-keys.js';
+import { KeepingSrtpReceiver, KeepingSrtpSender, testKey } from '../support/srtp-keys.js';
 
 const gap = 5_000;
 const frames = 100;
@@ -71,7 +70,7 @@ describe.each(srtpSuites)('packets between us and rtpengine, %s', (suite) => {
     const same = new KeepingSrtpSender(theirs);
     expect(hex(inside.got)).toEqual(hex(packets.map((packet) => same.sealRtp(packet))));
     const refused = { unauthentic: 0, replayed: 0 };
-    const receiver = new SrtpReceiver(theirs, refused);
+    const receiver = new KeepingSrtpReceiver(theirs, refused);
     expect(hex(inside.got.map((one) => receiver.openRtp(one)))).toEqual(hex(packets));
     expect(refused).toEqual({ unauthentic: 0, replayed: 0 });
     expect(relay.log).not.toMatch(/SRTP.*(?:fail|discard)/i);

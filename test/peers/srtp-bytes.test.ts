@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SrtpReceiver } from '../../src/media/srtp/srtp-receiver.js';
 import { srtpSuites } from '../../src/sdp/sdes.js';
 import { Scene } from '../support/peers/scene.js';
 import { sequenceWalk, wrapsOf } from '../support/peers/sequence-walk.js';
 import { LibSrtp } from '../support/peers/srtp-tool.js';
-import { KeepingSrtpSender, testKey } from '../support/srtp-keys.js';
+import { KeepingSrtpReceiver, KeepingSrtpSender, testKey } from '../support/srtp-keys.js';
 
 const gap = 5_000;
 const packets = sequenceWalk(1_000, gap);
@@ -31,7 +30,7 @@ describe.each(srtpSuites)('libsrtp and we, %s', (suite) => {
   };
   const receiver = () => {
     const refused = { unauthentic: 0, replayed: 0 };
-    return { refused, receiver: new SrtpReceiver(key, refused) };
+    return { refused, receiver: new KeepingSrtpReceiver(key, refused) };
   };
 
   beforeAll(() => {

@@ -1,3 +1,4 @@
+import { SrtpReceiver } from '../../src/media/srtp/srtp-receiver.js';
 import { SrtpSender } from '../../src/media/srtp/srtp-sender.js';
 import type { SrtpSuite } from '../../src/routing/types.js';
 import { SrtpKey } from '../../src/sdp/sdes.js';
@@ -22,5 +23,18 @@ export class KeepingSrtpSender extends SrtpSender {
 
   override sealRtcp(packet: Buffer): Buffer {
     return Buffer.from(super.sealRtcp(packet));
+  }
+}
+
+/** Gives each packet a memory of its own: what a receiver gives away lies where the next one will be. */
+export class KeepingSrtpReceiver extends SrtpReceiver {
+  override openRtp(packet: Buffer): Buffer | undefined {
+    const opened = super.openRtp(packet);
+    return opened && Buffer.from(opened);
+  }
+
+  override openRtcp(packet: Buffer): Buffer | undefined {
+    const opened = super.openRtcp(packet);
+    return opened && Buffer.from(opened);
   }
 }
