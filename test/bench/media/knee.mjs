@@ -24,6 +24,13 @@ export function isDoubtful({ toWhatsApp, toPbx, cores }) {
   return cores < 0.97 && Math.max(toWhatsApp.p99Us, toPbx.p99Us) < 20 * MOST_P99_US;
 }
 
+/** Whether a search got no further since the load itself was late: others took its core. */
+export function isHeldByLoad(tried, knee) {
+  const failed = tried.filter(({ fault, calls }) => fault && calls > knee);
+  const fewest = Math.min(...failed.map(({ calls }) => calls));
+  return failed.some(({ calls, fault }) => calls === fewest && fault === 'load');
+}
+
 /** Share of a core at which delays begin to grow, more or less. */
 const BUSY = 0.7;
 

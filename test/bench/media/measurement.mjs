@@ -1,5 +1,5 @@
 import { Bed } from './bed.mjs';
-import { faultOf, findKnee, guessFrom, isDoubtful } from './knee.mjs';
+import { faultOf, findKnee, guessFrom, isDoubtful, isHeldByLoad } from './knee.mjs';
 import { EngineRelay, ForwarderRelay } from './relays.mjs';
 import { RtpengineRelay } from './rtpengine-relay.mjs';
 import { measureSetUps } from './set-up-times.mjs';
@@ -153,7 +153,12 @@ export class Measurement {
       attempt: (calls) => this.#attempt(bed, calls, tried),
     });
     if (knee > 0) this.#found.set(kind, knee);
-    return { knee, isCut, tried, atKnee: tried.findLast((window) => window.calls === knee && !window.fault) };
+    return {
+      knee,
+      isCut: isCut || isHeldByLoad(tried, knee),
+      tried,
+      atKnee: tried.findLast((window) => window.calls === knee && !window.fault),
+    };
   }
 
   /** Whether so many calls are borne, in one window or in the next: a relay that bears them may still be caught cold. */

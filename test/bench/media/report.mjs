@@ -240,12 +240,15 @@ const both = (...parts) => parts.filter((part) => part !== '').join('; ');
 const isMeasured = ([, ...cells]) => cells.some((cell) => cell !== null && cell !== '');
 const target = (value, most) => (value === null ? '' : `${verdict(value <= most)}: at most ${most}`);
 
-function machineLines({ machine, plan, load_before: load, quiet, seconds }) {
+function machineLines({ machine, plan, load_before: load, quiet, seconds, stolen_share: stolen }) {
   const pinned = machine.pinned ? 'relays on one, load on the other' : 'NOT PINNED';
   return [
     `${machine.cpu}, ${machine.cores} cores (${pinned}), ${machine.memory_mib} MiB, Linux ${machine.kernel}`,
     `node ${machine.node}, werift ${machine.werift}, rtpengine ${shown(machine.rtpengine)}, ${machine.date}, ${plan} run of ${seconds} s`,
     quiet ? `quiet before the run (load ${load})` : `NOT QUIET: load ${load} before the run, figures are too low`,
+    ...(stolen > 0.01
+      ? [`the host gave ${(stolen * 100).toFixed(0)} % of the processors' time to others: figures are too low`]
+      : []),
   ];
 }
 

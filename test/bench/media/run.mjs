@@ -2,7 +2,7 @@
  * What the media engine bears on one core, what a packet costs and how long a set-up takes, beside a bare dgram loop and
  * rtpengine; see ../README.md.
  */
-import { divideCores, loadBefore } from '../sip/machine.mjs';
+import { divideCores, loadBefore, stolenShareSince, stolenTime } from '../sip/machine.mjs';
 import { Load } from './load.mjs';
 import { describeMachine } from './machine.mjs';
 import { Measurement } from './measurement.mjs';
@@ -19,6 +19,7 @@ async function run() {
   const elsewhere = await runInNamespace(say);
   if (elsewhere !== undefined) return elsewhere;
   const busy = loadBefore();
+  const before = stolenTime();
   const binary = compileLoad(say);
   const cores = divideCores();
   const load = await Load.start(binary, cores.load, isUrgencyAllowed());
@@ -32,6 +33,7 @@ async function run() {
     complete: isComplete,
     seconds,
     ...busy,
+    stolen_share: stolenShareSince(before),
     machine: describeMachine(cores),
   };
   console.log(options.json ? JSON.stringify(result) : table(result));

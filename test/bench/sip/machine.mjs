@@ -52,3 +52,19 @@ export function loadBefore() {
   const [minute = 0] = loadavg();
   return { load_before: Number(minute.toFixed(2)), quiet: minute <= QUIET_LOAD };
 }
+
+/** Time that the host gave to others so far, and all time, of all processors in ticks; zeros where no kernel tells. */
+export function stolenTime() {
+  try {
+    const [, ...ticks] = readFileSync('/proc/stat', 'latin1').split('\n', 1)[0].trim().split(/\s+/).map(Number);
+    return { stolen: ticks[7] ?? 0, all: ticks.slice(0, 8).reduce((sum, each) => sum + each, 0) };
+  } catch {
+    return { stolen: 0, all: 0 };
+  }
+}
+
+/** Of the time since: 0 to 1. */
+export function stolenShareSince({ stolen, all }) {
+  const now = stolenTime();
+  return Number(((now.stolen - stolen) / Math.max(1, now.all - all)).toFixed(3));
+}

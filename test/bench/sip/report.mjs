@@ -127,12 +127,15 @@ function flatness({ without_record: alone, with_record: recorded }) {
   return `${alone.flat && recorded.flat ? 'met' : 'MISSED'}: flat after ${calls} calls`;
 }
 
-function machineLines({ machine, plan, load_before: load, quiet, seconds }) {
+function machineLines({ machine, plan, load_before: load, quiet, seconds, stolen_share: stolen }) {
   const pinned = machine.pinned ? 'server on one, load on the other' : 'NOT PINNED';
   return [
     `${machine.cpu}, ${machine.cores} cores (${pinned}), ${machine.memory_mib} MiB, Linux ${machine.kernel}`,
     `node ${machine.node}, drachtio-srf ${machine.drachtio_srf}, ${machine.date}, ${plan} run of ${seconds} s`,
     quiet ? `quiet before the run (load ${load})` : `NOT QUIET: load ${load} before the run, figures are too high`,
+    ...(stolen > 0.01
+      ? [`the host gave ${(stolen * 100).toFixed(0)} % of the processors' time to others: figures are too high`]
+      : []),
   ];
 }
 
