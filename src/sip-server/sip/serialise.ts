@@ -40,7 +40,8 @@ export function replaceFirst(headers: HeaderLines, key: string, value: string): 
   const at = headers.findIndex((line) => line.key === key);
   const replaced = headers.map((line, index) => (index === at ? { ...line, value } : line));
   const { written } = headers;
-  if (!written || at < 0 || key === 'content-length') return replaced;
+  // What would part lines is seen in a value of its own, not in a text.
+  if (!written || at < 0 || key === 'content-length' || /[\r\n]/.test(value)) return replaced;
   let from = 0;
   for (const line of headers.slice(0, at)) from += line.name.length + line.value.length + ': \r\n'.length;
   const line = headers[at];
